@@ -1,0 +1,78 @@
+"""What importing `warmboot` costs, and what it offers: a list that is edited on purpose."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import warmboot
+
+PUBLIC = [
+    "Constant",
+    "Cosine",
+    "CosineAnnealingWarmbootingLR",
+    "Curve",
+    "Horizon",
+    "Linear",
+    "OneMinusSqrt",
+    "Polynomial",
+    "Rex",
+    "ScheduleError",
+    "ScheduleFile",
+    "ScheduleFileError",
+    "WarmbootLR",
+    "WarmbootSchedule",
+    "read",
+    "reads",
+    "register_curve",
+    "standards",
+    "write",
+    "writes",
+]
+# what a training environment may lack, or should not wait for
+HEAVY = ("torch", "optuna", "search", "matplotlib")
+
+
+def imported_by(code: str) -> set[str]:
+    """Which of the heavy modules are loaded in a fresh interpreter after `code`."""
+    report = f"{code}\nimport sys\nprint(*(name for name in {HEAVY} if name in sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", report], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(done.stdout.split())
+
+
+USES = [
+    "import warmboot",
+    "from warmboot import WarmbootSchedule as S; S(warmup=0.1).factors(100)",
+    "from warmboot import CosineAnnealingWarmbootingLR",
+    "from warmboot import ScheduleFile, WarmbootSchedule, reads, writes\n"
+    "reads(writes(ScheduleFile(WarmbootSchedule())))",
+    "import warmboot.preview, warmboot.exporters",
+]
+
+
+@pytest.mark.parametrize("code", USES)
+def test_the_pure_part_imports_nothing_heavy(code: str) -> None:
+    assert imported_by(code) == set()
+
+
+def test_the_test_above_would_notice() -> None:
+    assert imported_by("from warmboot import WarmbootLR") == {"torch"}
+    assert imported_by("import optuna") == {"optuna"}
+
+
+def test_the_public_surface_is_this_list() -> None:
+    assert list(warmboot.__all__) == PUBLIC == dir(warmboot)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_is_there_and_documented(name: str) -> None:
+    value = getattr(importlib.import_module("warmboot"), name)
+    assert value.__doc__
+
+
+def test_another_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'warmboot' has no attribute 'absent'"):
+        warmboot.absent  # noqa: B018  # the look-up is the test

@@ -1,0 +1,159 @@
+"""`WarmbootLR` saved and resumed at any step, copied, pickled: always the unbroken run."""
+
+import copy
+import io
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch.optim import SGD, AdamW, Optimizer
+
+from warmboot.errors import ScheduleError
+from warmboot.schedule import WarmbootSchedule
+from warmboot.warmboot_lr import WarmbootLR
+
+SCHEDULE = WarmbootSchedule(warmup=0.2, restarts=[0.6], step_scale=0.5, hold=0.2)
+TOTAL_STEPS = 20
+MAKERS: list[Callable[..., Optimizer]] = [SGD, AdamW]
+
+
+class Training:
+    """A small real training: one weight vector, two groups, a gradient that depends on both."""
+
+    def __init__(self, make: Callable[..., Optimizer], *, tensor_lr: bool, **arguments: Any):
+        self.weights = [torch.nn.Parameter(torch.linspace(1, 2, 3)) for _ in range(2)]
+        lrs = [torch.tensor(0.1), torch.tensor(0.01)] if tensor_lr else [0.1, 0.01]
+        groups = [{"params": [w], "lr": lr} for w, lr in zip(self.weights, lrs, strict=True)]
+        self.optimizer = make(groups, lr=1.0)
+        self.scheduler = WarmbootLR(self.optimizer, SCHEDULE, total_steps=TOTAL_STEPS, **arguments)
+
+    def step(self) -> tuple[list[float], list[float]]:
+        """One step; the lrs it was trained with and the weights after it."""
+        lrs = [float(group["lr"]) for group in self.optimizer.param_groups]
+        for weight in self.weights:
+            weight.grad = weight.detach() ** 2
+        self.optimizer.step()
+        self.scheduler.step()
+        return lrs, torch.cat([weight.detach() for weight in self.weights]).tolist()
+
+    def save(self) -> io.BytesIO:
+        buffer = io.BytesIO()
+        parts = (self.weights, self.optimizer.state_dict(), self.scheduler.state_dict())
+        torch.save(parts, buffer)
+        buffer.seek(0)
+        return buffer
+
+    def load(self, buffer: io.BytesIO, *, scheduler_first: bool) -> None:
+        weights, optimizer, scheduler = torch.load(buffer, weights_only=True)
+        for mine, saved in zip(self.weights, weights, strict=True):
+            mine.data.copy_(saved)
+        if scheduler_first:
+            self.scheduler.load_state_dict(scheduler)
+        self.optimizer.load_state_dict(optimizer)
+        if not scheduler_first:
+            self.scheduler.load_state_dict(scheduler)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("tensor_lr", [False, True])
+@pytest.mark.parametrize("scheduler_first", [False, True])
+def test_resumed_at_every_step_it_is_the_unbroken_run(
+    make: Any, tensor_lr: bool, scheduler_first: bool
+) -> None:
+    unbroken = Training(make, tensor_lr=tensor_lr)
+    expected = [unbroken.step() for _ in range(TOTAL_STEPS)]
+    running = Training(make, tensor_lr=tensor_lr)
+    for cut in range(TOTAL_STEPS):
+        resumed = Training(make, tensor_lr=tensor_lr)
+        resumed.load(running.save(), scheduler_first=scheduler_first)
+        assert [resumed.step() for _ in range(cut, TOTAL_STEPS)] == expected[cut:]
+        running.step()
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_the_schedulers_state_alone_sets_the_lr(make: Any) -> None:
+    first, second = Training(make, tensor_lr=False), Training(make, tensor_lr=False)
+    for _ in range(7):
+        first.step()
+    second.scheduler.load_state_dict(first.scheduler.state_dict())
+    assert second.scheduler.get_last_lr() == first.scheduler.get_last_lr()
+    assert [group["lr"] for group in second.optimizer.param_groups] == first.scheduler.get_lr()
+
+
+def test_last_epoch_resumes_as_everywhere_in_torch() -> None:
+    running = Training(SGD, tensor_lr=False)
+    for _ in range(8):
+        running.step()
+    groups = [
+        {"params": [torch.nn.Parameter(torch.ones(1))], "lr": 9.0, "initial_lr": lr} for lr in (0.1, 0.01)
+    ]
+    optimizer = SGD(groups, lr=1.0)
+    # seven is the last step that is done: eight is next
+    resumed = WarmbootLR(optimizer, SCHEDULE, total_steps=TOTAL_STEPS, last_epoch=7)
+    assert resumed.get_last_lr() == running.scheduler.get_last_lr()
+    assert resumed.state_dict() == running.scheduler.state_dict()
+
+
+def test_last_epoch_without_initial_lr_is_refused() -> None:
+    with pytest.raises(KeyError, match="initial_lr"):
+        Training(SGD, tensor_lr=False, last_epoch=3)
+
+
+def test_the_state_is_the_step_count() -> None:
+    training = Training(SGD, tensor_lr=False)
+    for _ in range(3):
+        training.step()
+    state = training.scheduler.state_dict()
+    assert json.loads(json.dumps(state)) == state == {"last_epoch": 3}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"last_epoch": 3, "T_0": 10},
+        {"last_epoch": -1},
+        {"last_epoch": 2.0},
+        {"last_epoch": True},
+        {"step": 3},
+    ],
+)
+def test_the_state_of_another_scheduler_is_refused(state: dict[str, Any]) -> None:
+    training = Training(SGD, tensor_lr=False)
+    before = training.scheduler.get_last_lr()
+    with pytest.raises(ScheduleError, match="last_epoch"):
+        training.scheduler.load_state_dict(state)
+    assert training.scheduler.get_last_lr() == before
+    assert training.scheduler.state_dict() == {"last_epoch": 0}
+
+
+def copied_by_pickle(scheduler: WarmbootLR) -> WarmbootLR:
+    copied = pickle.loads(pickle.dumps(scheduler))
+    assert isinstance(copied, WarmbootLR)
+    return copied
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("copied_by", [copied_by_pickle, copy.deepcopy])
+def test_a_copy_goes_on_alone(make: Any, copied_by: Callable[[WarmbootLR], WarmbootLR]) -> None:
+    training = Training(make, tensor_lr=True)
+    for _ in range(9):
+        training.step()
+    copied = copied_by(training.scheduler)
+    before = training.scheduler.get_last_lr()
+    lrs = []
+    for _ in range(9, TOTAL_STEPS):
+        lrs.append([float(lr) for lr in copied.get_last_lr()])
+        copied.optimizer.step()
+        copied.step()
+    assert training.scheduler.get_last_lr() == before
+    assert lrs == [training.step()[0] for _ in range(9, TOTAL_STEPS)]
+
+
+def test_a_pickle_does_not_grow_with_the_horizon() -> None:
+    optimizer = SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    scheduler = WarmbootLR(optimizer, SCHEDULE, total_steps=10**6)
+    assert len(pickle.dumps(scheduler)) < 4000

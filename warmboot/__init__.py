@@ -1,0 +1,73 @@
+"""Warmboot: learning-rate schedules with warm-up, restarts and decay, as plain numbers.
+
+Start at `WarmbootSchedule`; `WarmbootLR` drives a PyTorch optimizer with one, `read` and `write`
+keep it in a file. Importing this package imports neither torch nor optuna, and numpy only when
+something is used: names are looked up where they live, when they are asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from warmboot.cawb import CosineAnnealingWarmbootingLR
+    from warmboot.curves import (
+        Constant,
+        Cosine,
+        Curve,
+        Linear,
+        OneMinusSqrt,
+        Polynomial,
+        Rex,
+        register_curve,
+    )
+    from warmboot.errors import ScheduleError, ScheduleFileError
+    from warmboot.schedule import WarmbootSchedule
+    from warmboot.schedule_file import Horizon, ScheduleFile, read, reads, write, writes
+    from warmboot.standards import standards
+    from warmboot.warmboot_lr import WarmbootLR
+
+__all__ = [
+    "Constant",
+    "Cosine",
+    "CosineAnnealingWarmbootingLR",
+    "Curve",
+    "Horizon",
+    "Linear",
+    "OneMinusSqrt",
+    "Polynomial",
+    "Rex",
+    "ScheduleError",
+    "ScheduleFile",
+    "ScheduleFileError",
+    "WarmbootLR",
+    "WarmbootSchedule",
+    "read",
+    "reads",
+    "register_curve",
+    "standards",
+    "write",
+    "writes",
+]
+
+_NAMES_BY_HOME = {
+    "cawb": "CosineAnnealingWarmbootingLR",
+    "curves": "Constant Cosine Curve Linear OneMinusSqrt Polynomial Rex register_curve",
+    "errors": "ScheduleError ScheduleFileError",
+    "schedule": "WarmbootSchedule",
+    "schedule_file": "Horizon ScheduleFile read reads write writes",
+    "standards": "standards",
+    "warmboot_lr": "WarmbootLR",
+}
+_HOME_OF = {name: home for home, names in _NAMES_BY_HOME.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'warmboot' has no attribute {name!r}")
+    value = getattr(import_module(f"warmboot.{_HOME_OF[name]}"), name)
+    globals()[name] = value  # the next look-up finds it without asking here
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

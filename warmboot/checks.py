@@ -1,0 +1,49 @@
+"""Questions about one value, asked alike by every reader: each answer is a problem or nothing.
+
+A bool is not a number here, and neither is a string that looks like one.
+"""
+
+import math
+from numbers import Integral, Real
+from typing import TypeGuard
+
+import numpy as np
+
+
+def is_integer(value: object) -> TypeGuard[int]:
+    """Whether `value` counts something; numpy's integers do as well."""
+    return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
+
+
+def number_problem(name: str, value: object) -> str | None:
+    """Why `value` is not a finite number, or None."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        return f"{name} must be a number but got {value!r} ({type(value).__name__})"
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:
+        finite = False
+    return None if finite else f"{name} must be finite but got {show(value)}"
+
+
+def integer_problem(name: str, value: object, *, at_least: int) -> str | None:
+    """Why `value` is not an integer of `at_least` or more, or None."""
+    if not is_integer(value):
+        return f"{name} must be an integer but got {show(value)} ({type(value).__name__})"
+    if value < at_least:
+        return f"{name} must be at least {at_least} but got {show(value)}"
+    return None
+
+
+def show(value: object, longest: int = 60) -> str:
+    """`repr` cut to a length that fits an error message."""
+    try:
+        text = repr(value)
+    except ValueError:  # an int of thousands of digits has no repr
+        text = f"a huge {type(value).__name__}"
+    return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def as_float(value: object) -> float:
+    """A checked number as a float; minus zero becomes zero, which is what a file gives back."""
+    return float(value) + 0.0  # type: ignore[arg-type]

@@ -1,0 +1,114 @@
+"""The schedule file on disk and as text, for those who read or write one.
+
+`read` and `write` are the pair that most people need; `reads` and `writes` do the same on strings.
+The format is fixed and versioned. Its reader (`schedule_document`) is strict, reports all problems
+at once, and takes JSON and TOML; what is written is JSON, whole or not at all.
+"""
+
+import json
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import Any, Literal
+
+from warmboot.errors import ScheduleFileError
+from warmboot.schedule import WarmbootSchedule
+from warmboot.schedule_document import parse
+from warmboot.schedule_record import FORMAT, VERSION, Horizon, ScheduleFile
+
+__all__ = ["Horizon", "ScheduleFile", "read", "reads", "write", "writes"]
+
+LARGEST_FILE_BYTES = 1_000_000
+
+
+def read(path: str | os.PathLike[str]) -> ScheduleFile:
+    """The schedule file at `path`; TOML if it ends in `.toml`, JSON otherwise.
+
+    Raises:
+        ScheduleFileError: a `ValueError` with everything that is wrong with the content.
+        OSError: if the file cannot be opened.
+    """
+    path = Path(path)
+    format_: Literal["json", "toml"] = "toml" if path.suffix.lower() == ".toml" else "json"
+    return parse(_text_of(path), str(path), format_)
+
+
+def reads(text: str, *, format: Literal["json", "toml"] = "json") -> ScheduleFile:
+    """The schedule file in a string; raises as `read` does.
+
+    >>> reads('''{"format": "warmboot-schedule", "version": 1,
+    ...           "schedule": {"curve": {"name": "linear"}}}''').schedule.describe()
+    'linear to 0'
+    """
+    return parse(text, "schedule file", format)
+
+
+def writes(file: ScheduleFile) -> str:
+    """The file as JSON text, which `reads` turns into an equal one."""
+    document: dict[str, Any] = {"format": FORMAT, "version": VERSION}
+    document["schedule"] = _schedule_document(file.schedule)
+    if file.horizon is not None:
+        document["horizon"] = file.horizon.as_document()
+    document["origin"] = file.origin
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write(file: ScheduleFile, path: str | os.PathLike[str]) -> None:
+    """Write the file to `path` as JSON, whole or not at all: on failure what was there stays.
+
+    Raises:
+        ScheduleFileError: if `path` is not a place for it.
+        OSError: if it cannot be written.
+    """
+    target = Path(os.path.realpath(path))  # a link stays a link
+    _check_target(target)
+    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "x", encoding="utf-8", newline="\n") as stream:
+            stream.write(writes(file))
+            stream.flush()
+            os.fsync(stream.fileno())
+        if target.exists():
+            os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _check_target(target: Path) -> None:
+    if target.suffix.lower() == ".toml":
+        raise ScheduleFileError(str(target), ["schedules are written as JSON; name it .json"])
+    if target.exists():
+        if not target.is_file():
+            raise ScheduleFileError(str(target), ["is not a regular file; give another name"])
+        if not os.access(target, os.W_OK):
+            raise PermissionError(13, "is read-only", str(target))
+
+
+def _schedule_document(schedule: WarmbootSchedule) -> dict[str, Any]:
+    document = dict(vars(schedule))
+    document["restarts"] = list(schedule.restarts)
+    if isinstance(schedule.step_scale, tuple):
+        document["step_scale"] = list(schedule.step_scale)
+    document["curve"] = {"name": schedule.curve.name, **schedule.curve.parameters()}
+    if schedule.warmup_steps is not None:
+        del document["warmup"]
+    if not schedule.allow_rising:
+        del document["allow_rising"]
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def _text_of(path: Path) -> str:
+    if path.is_dir():
+        raise ScheduleFileError(str(path), ["is a directory; name the schedule file in it"])
+    with open(path, "rb") as stream:
+        content = stream.read(LARGEST_FILE_BYTES + 1)
+    if len(content) > LARGEST_FILE_BYTES:
+        rule = f"is larger than {LARGEST_FILE_BYTES:,} bytes, which no schedule file is"
+        raise ScheduleFileError(str(path), [rule])
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        rule = f"is not UTF-8 text (byte {content[error.start]:#04x} at {error.start})"
+        raise ScheduleFileError(str(path), [f"{rule}; save it as UTF-8"]) from None
