@@ -1,0 +1,121 @@
+"""`Engine`: what a population asks of whatever trains its models, and the stacked kind of it.
+
+An engine knows slots, samples and learning rates; it knows nothing of runs, schedules or reports. So
+another kind (`vmap`, plain modules one after the other) replaces it without a change elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from search.population.layers import padded
+from search.population.stacked import StackedModel
+from search.proxies.proxy import Proxy, Split
+
+SplitName = Literal["validation", "test"]
+EVALUATION_ROWS = 1024
+"""Samples judged at once on a CPU: their activations stay in the cache."""
+
+
+class Engine(Protocol):
+    """Slots with a model each. A slot's numbers depend on nothing but what that slot was given."""
+
+    def load(self, slot: int, weights_seed: int) -> None:
+        """Put the untrained model of a seed into a slot."""
+        ...
+
+    def move(self, source: int, target: int) -> None:
+        """Make slot `target` what slot `source` is."""
+        ...
+
+    def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Train the first `K` slots for `T` steps.
+
+        Args:
+            samples: `T x K x B`, int64 on the CPU: numbers of training samples.
+            lrs: `T x K`.
+
+        Returns:
+            `T x K`: mean loss of each batch, before its step.
+        """
+        ...
+
+    def evaluate(self, slot: int, split: SplitName) -> tuple[float, float]:
+        """Mean loss and error (a fraction) of a slot's model on a split."""
+        ...
+
+
+class StackedEngine:
+    """The engine for multilayer perceptrons: all slots in one `StackedModel`.
+
+    On one CPU thread a slot's numbers are equal bit for bit whatever its place and its neighbours.
+    Nothing waits for the device within `train`: samples and lrs go there at the start, losses come
+    back at the end.
+    """
+
+    def __init__(self, proxy: Proxy, *, n_slots: int, device: torch.device) -> None:
+        """Raises `UnsupportedLayerError` where the proxy's model can't be stacked."""
+        self._proxy, self._device = proxy, device
+        self._train = _on_device(proxy.train, device)
+        self._judged: dict[SplitName, Split] = {
+            "validation": _on_device(proxy.validation, device),
+            "test": _on_device(proxy.test, device),
+        }
+        self._model = StackedModel.lowered(
+            proxy.build_model(0),
+            proxy.train.inputs,
+            n_slots=n_slots,
+            optimizer=proxy.optimizer,
+            device=device,
+        )
+        self._single = [self._model.slots(slice(slot, slot + 1)) for slot in range(n_slots)]
+        self._first = [self._model.slots(slice(0, k)) for k in range(n_slots + 1)]
+
+    def load(self, slot: int, weights_seed: int) -> None:
+        self._single[slot].load(self._proxy.build_model(weights_seed))
+
+    def move(self, source: int, target: int) -> None:
+        self._model.copy_slot(source, target)
+
+    @torch.no_grad()
+    def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
+        n_steps, n_slots, _ = samples.shape
+        model = self._first[n_slots]
+        samples = samples.to(self._device)
+        inputs, targets = self._train.inputs[samples], self._train.targets[samples]
+        minus_lr = torch.tensor(-lrs, dtype=torch.float32, device=self._device)[..., None, None]
+        log_likelihood = torch.empty(samples.shape, device=self._device)
+        for step in range(n_steps):
+            log_likelihood[step] = model.train_step(inputs[step], targets[step], minus_lr[step])
+        return -_mean(log_likelihood)
+
+    @torch.no_grad()
+    def evaluate(self, slot: int, split: SplitName) -> tuple[float, float]:
+        # One slot at a time: on a CPU nothing is gained by more, and one model stays in the cache.
+        model, data = self._single[slot], self._judged[split]
+        n_rows = EVALUATION_ROWS if self._device.type == "cpu" else len(data)
+        blocks = zip(torch.split(data.inputs, n_rows), torch.split(data.targets, n_rows), strict=True)
+        judged = [model.judge(inputs[None], targets[None]) for inputs, targets in blocks]
+        log_likelihood = torch.cat([values for values, _ in judged], dim=1)
+        n_wrong = torch.cat([wrong for _, wrong in judged], dim=1).sum()
+        return -float(_mean(log_likelihood)[0]), int(n_wrong) / len(data)
+
+
+def _mean(log_likelihood: Tensor) -> NDArray[np.float64]:
+    """Mean over the last axis in float64: the same bits whatever the other axes are."""
+    values: NDArray[np.float64] = log_likelihood.cpu().numpy().astype(np.float64)
+    return np.asarray(values.mean(axis=-1))
+
+
+def _on_device(split: Split, device: torch.device) -> Split:
+    """Tokens as they are, `N x C`; features flat and padded to lanes, `N x lanes`."""
+    inputs = split.inputs
+    if inputs.is_floating_point():
+        flat = inputs.flatten(1).float()
+        inputs = torch.nn.functional.pad(flat, (0, padded(flat.shape[1]) - flat.shape[1]))
+    return Split(inputs=inputs.to(device), targets=split.targets.to(device))

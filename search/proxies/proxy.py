@@ -1,0 +1,156 @@
+"""`Proxy`: everything that is needed to train one model of a task, and nothing about how.
+
+A proxy is a value. It describes a classifier trained on cross entropy: an ordinary module factory,
+three splits of data, an optimizer, the order of the batches. The population engine decides how it is
+trained. The search reads the validation split alone; the test split is for the verdict.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType, ModuleType
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+Direction = Literal["minimize", "maximize"]
+METRICS: Mapping[str, Direction] = MappingProxyType({"val_loss": "minimize", "val_error": "minimize"})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """One part of the data, on the CPU."""
+
+    inputs: Tensor
+    """`N x ...`: float features, or int64 tokens for a model that begins with an embedding."""
+    targets: Tensor
+    """`N`, int64: the class of each sample."""
+
+    def __post_init__(self) -> None:
+        if self.targets.ndim != 1 or self.targets.dtype != torch.int64:
+            found = f"{tuple(self.targets.shape)} of {self.targets.dtype}"
+            raise ValueError(f"targets must be a vector of int64 classes but got {found}.")
+        if len(self.inputs) != len(self.targets) or len(self.targets) == 0:
+            raise ValueError(
+                f"inputs and targets must be of one length >= 1 but got {len(self.inputs)} and "
+                f"{len(self.targets)}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SGD:
+    """`torch.optim.SGD` as far as it goes here; the lr comes from each run's own table."""
+
+    momentum: float = 0.0
+    """In [0, 1)."""
+    weight_decay: float = 0.0
+    """L2, added to the gradient; >= 0."""
+    name: Literal["sgd"] = "sgd"
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.momentum < 1.0:
+            raise ValueError(f"momentum must lie in [0, 1) but got {self.momentum!r}.")
+        if not 0.0 <= self.weight_decay < float("inf"):
+            raise ValueError(f"weight_decay must be finite, >= 0, but got {self.weight_decay!r}.")
+
+
+class BatchOrder(Protocol):
+    """Which samples are trained, in which order.
+
+    Drawn an epoch at a time, so that the order depends on nothing but the generator: not on how many
+    steps the engine trains in one go.
+    """
+
+    def draw_epoch(
+        self, generator: torch.Generator, *, n_samples: int, n_steps: int, batch_size: int
+    ) -> Tensor:
+        """Sample numbers of one epoch: int64, `n_steps x batch_size`."""
+        ...
+
+
+@dataclass(frozen=True)
+class RandomBatches:
+    """Every sample of every batch drawn at random, with replacement."""
+
+    def draw_epoch(
+        self, generator: torch.Generator, *, n_samples: int, n_steps: int, batch_size: int
+    ) -> Tensor:
+        return torch.randint(n_samples, (n_steps, batch_size), generator=generator)
+
+
+@dataclass(frozen=True)
+class ShuffledEpochs:
+    """Each epoch a fresh permutation; what does not fill a last batch is left out."""
+
+    def draw_epoch(
+        self, generator: torch.Generator, *, n_samples: int, n_steps: int, batch_size: int
+    ) -> Tensor:
+        order = torch.randperm(n_samples, generator=generator)
+        return order[: n_steps * batch_size].view(n_steps, batch_size)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Proxy:
+    """A declared proxy: a classifier, its data and its optimizer."""
+
+    name: str
+    model: Callable[[], nn.Sequential]
+    """Makes the untrained model; draws its weights from torch's CPU generator."""
+    train: Split
+    validation: Split
+    test: Split
+    batch_size: int
+    steps_per_epoch: int
+    optimizer: SGD
+    batches: BatchOrder
+    fingerprint: str
+    """SHA-256 of data, source and arguments: workers must agree on it."""
+    metrics: Mapping[str, Direction] = field(default_factory=lambda: METRICS)
+    """What a study may take as its objective, with the direction of each."""
+    python_note: str | None = None
+    """Says which Python the data comes from, where that matters."""
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "steps_per_epoch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} of proxy {self.name} must be at least 1.")
+        needed = self.steps_per_epoch * self.batch_size
+        if isinstance(self.batches, ShuffledEpochs) and needed > len(self.train):
+            raise ValueError(
+                f"an epoch of proxy {self.name} takes {needed} samples but its training split has "
+                f"{len(self.train)}; lower steps_per_epoch or batch_size."
+            )
+
+    def build_model(self, weights_seed: int) -> nn.Sequential:
+        """The untrained model of a seed; leaves torch's global generators as they were."""
+        with torch.random.fork_rng(devices=[]):
+            # Not torch.manual_seed: that one reseeds the accelerators too.
+            torch.default_generator.manual_seed(weights_seed)
+            return self.model()
+
+    @cached_property
+    def parameter_count(self) -> int:
+        """How many numbers the model learns."""
+        return sum(parameter.numel() for parameter in self.build_model(0).parameters())
+
+
+def fingerprint(*, data: bytes, source: ModuleType, arguments: Mapping[str, Any]) -> str:
+    """SHA-256 of a proxy's data, the source of the module that makes it, and its arguments."""
+    digest = hashlib.sha256()
+    for part in (data, inspect.getsource(source).encode(), _canonical(arguments)):
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _canonical(arguments: Mapping[str, Any]) -> bytes:
+    return json.dumps(dict(arguments), sort_keys=True).encode()

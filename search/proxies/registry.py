@@ -1,0 +1,118 @@
+"""From the name in a study file to a `Proxy`.
+
+A name without a colon is a built-in proxy; its module is imported when it is asked for, so that
+nobody needs what only another proxy needs. A name with a colon, `package.module:factory`, is the
+user's own code: importing it runs it, so whoever calls this has made sure that it may.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from search.proxies.proxy import Proxy
+
+_BUILT_IN = {
+    "char_lm_mlp": "search.proxies.char_lm",
+    "digits_mlp": "search.proxies.digits",
+}
+
+
+def builtin_proxies() -> tuple[str, ...]:
+    """Names of all built-in proxies.
+
+    >>> builtin_proxies()
+    ('char_lm_mlp', 'digits_mlp')
+    """
+    return tuple(_BUILT_IN)
+
+
+def build_proxy(name: str, arguments: Mapping[str, Any], *, device: str = "cpu") -> Proxy:
+    """The proxy of a study.
+
+    Args:
+        name: a built-in name, or `package.module:factory` with `factory(device) -> Proxy`.
+        arguments: keyword arguments of a built-in proxy; none for a factory.
+        device: handed to the factory; built-in proxies don't need it.
+
+    Raises:
+        ValueError: unknown name, unknown argument, a value out of range, or a reference that can't
+            be imported, each with the way out.
+        ModuleNotFoundError: a built-in proxy needs a package that is not installed.
+    """
+    if ":" in name:
+        return _from_reference(name, arguments, device)
+    if name not in _BUILT_IN:
+        raise ValueError(_unknown_proxy(name))
+    factory = getattr(importlib.import_module(_BUILT_IN[name]), name)
+    _check_arguments(name, factory, arguments)
+    proxy = factory(**arguments)
+    assert isinstance(proxy, Proxy)
+    return proxy
+
+
+def _unknown_proxy(name: str) -> str:
+    nearest = difflib.get_close_matches(name, _BUILT_IN, n=2, cutoff=0.4)
+    meant = f" Did you mean {' or '.join(nearest)}?" if nearest else ""
+    return (
+        f"proxy: {name!r} is unknown; known are {', '.join(_BUILT_IN)}, or your own as "
+        f"'package.module:factory'.{meant}"
+    )
+
+
+def _check_arguments(name: str, factory: Callable[..., Proxy], arguments: Mapping[str, Any]) -> None:
+    accepted = inspect.signature(factory).parameters
+    problems = [
+        f"{key} is unknown; accepted are {', '.join(accepted)}"
+        if key not in accepted
+        else f"{key} must be {_kind(accepted[key].default)} but got {value!r}"
+        for key, value in arguments.items()
+        if key not in accepted or not _fits(value, accepted[key].default)
+    ]
+    if problems:
+        raise ValueError(f"proxy {name}: {'; '.join(problems)}.")
+
+
+def _fits(value: object, default: object) -> bool:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int) or (isinstance(default, float) and isinstance(value, float))
+
+
+def _kind(default: object) -> str:
+    return "a number" if isinstance(default, float) else "a whole number"
+
+
+def _from_reference(reference: str, arguments: Mapping[str, Any], device: str) -> Proxy:
+    if arguments:
+        given = ", ".join(arguments)
+        raise ValueError(f"proxy {reference}: a factory takes no arguments but got {given}.")
+    factory = _import_factory(reference)
+    proxy = factory(device)
+    if not isinstance(proxy, Proxy):
+        raise ValueError(
+            f"proxy {reference}: the factory must return a search.proxies.Proxy but returned "
+            f"{type(proxy).__name__}."
+        )
+    return proxy
+
+
+def _import_factory(reference: str) -> Callable[[str], object]:
+    module_name, _, attribute = reference.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except (ImportError, ValueError) as error:
+        raise ValueError(
+            f"proxy {reference}: module {module_name!r} can't be imported ({error}); it must be "
+            "installed where this command runs."
+        ) from error
+    factory = getattr(module, attribute, None)
+    if not callable(factory):
+        raise ValueError(
+            f"proxy {reference}: module {module_name!r} has no function {attribute!r}; write it as "
+            "'package.module:factory'."
+        )
+    return factory  # type: ignore[no-any-return]

@@ -1,0 +1,119 @@
+"""Small proxies of awkward sizes: no width, batch or vocabulary is a multiple of anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from search.population import Run
+from search.proxies import SGD, Proxy, RandomBatches, ShuffledEpochs, Split
+
+MakeRun = Callable[..., Run]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """The equality law is promised for one torch thread, which is how workers train."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def _tokens_model() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Embedding(97, 7),
+        nn.Flatten(),
+        nn.Linear(35, 33),
+        nn.ReLU(),
+        nn.Linear(33, 21),
+        nn.Tanh(),
+        nn.Linear(21, 97),
+    )
+
+
+def _features_model() -> nn.Sequential:
+    return nn.Sequential(nn.Flatten(), nn.Linear(15, 19), nn.Tanh(), nn.Linear(19, 3, bias=False))
+
+
+def _no_hidden_layer() -> nn.Sequential:
+    return nn.Sequential(nn.Embedding(97, 4), nn.Flatten(), nn.Linear(20, 97))
+
+
+def _tokens(n: int) -> Split:
+    generator = torch.Generator().manual_seed(n)
+    inputs = torch.randint(97, (n, 5), generator=generator)
+    return Split(inputs=inputs, targets=(inputs[:, 0] + inputs[:, 3]) % 97)
+
+
+def _features(n: int) -> Split:
+    generator = torch.Generator().manual_seed(n)
+    inputs = torch.randn((n, 3, 5), generator=generator)
+    return Split(inputs=inputs, targets=(inputs.sum((1, 2)).sign() + 1).long())
+
+
+def _proxy(
+    name: str, model: Callable[[], nn.Sequential], split: Callable[[int], Split], **changes: object
+) -> Proxy:
+    settings: dict[str, object] = {
+        "batch_size": 7,
+        "steps_per_epoch": 9,
+        "optimizer": SGD(momentum=0.9, weight_decay=1e-3),
+        "batches": RandomBatches(),
+    }
+    return Proxy(
+        name=name,
+        model=model,
+        train=split(101),
+        validation=split(297),
+        test=split(300),
+        fingerprint=name,
+        **(settings | changes),  # type: ignore[arg-type]
+    )
+
+
+PROXIES = {
+    "tokens": _proxy("tokens", _tokens_model, _tokens),
+    "features": _proxy("features", _features_model, _features, batches=ShuffledEpochs()),
+    "plain_sgd": _proxy("plain_sgd", _no_hidden_layer, _tokens, optimizer=SGD()),
+    "even_batch": _proxy("even_batch", _features_model, _features, batch_size=8),
+}
+
+
+@pytest.fixture(params=PROXIES, scope="session")
+def proxy(request: pytest.FixtureRequest) -> Proxy:
+    """Each of the awkward proxies in turn."""
+    return PROXIES[request.param]
+
+
+@pytest.fixture(scope="session")
+def tokens_proxy() -> Proxy:
+    """The one with the most kinds of layers."""
+    return PROXIES["tokens"]
+
+
+@pytest.fixture(scope="session")
+def make_run() -> MakeRun:
+    """Makes a run: `make_run(key, total_steps=..., lr=..., report_steps=...)`."""
+
+    def make(
+        key: int,
+        *,
+        total_steps: int = 23,
+        lr: float = 0.1,
+        report_steps: tuple[int, ...] | None = None,
+        test_at_end: bool = False,
+    ) -> Run:
+        return Run(
+            key=key,
+            lr_table=lr * (1.0 - np.arange(total_steps) / total_steps),
+            seed=(0, 1, key),
+            report_steps=(total_steps,) if report_steps is None else report_steps,
+            test_at_end=test_at_end,
+        )
+
+    return make
