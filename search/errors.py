@@ -1,0 +1,40 @@
+"""The two errors a command reports in a line or two, and the form a list of problems takes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class UsageError(ValueError):
+    """What was asked for can't be done as asked; exit code 2. The message names the way out."""
+
+
+class RunError(RuntimeError):
+    """The work itself failed; exit code 1."""
+
+
+def problems_text(place: str, problems: Sequence[str]) -> str:
+    """Several problems of one thing as one message.
+
+    >>> print(problems_text("study.toml", ["seed: got -1; accepted is a whole number >= 0."]))
+    study.toml has 1 problem:
+      seed: got -1; accepted is a whole number >= 0.
+    """
+    count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+    return "\n".join([f"{place} has {count}:", *(f"  {line}" for line in problems)])
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest known names, or all there are.
+
+    >>> nearest("char_lmm", ["char_lm", "digits"])
+    'did you mean char_lm?'
+    >>> nearest("x", [])
+    'there are none yet.'
+    """
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {', '.join(near)}?"
+    return f"there are: {', '.join(known[:12])}." if known else "there are none yet."
