@@ -1,0 +1,6 @@
+"""`python -m search` is the console command `warmboot`."""
+
+from search.entry import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""The `warmboot` command: its subcommands, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+from importlib.metadata import version
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from search.cli import dashboard, export, launch, preview, status, stop
+from search.errors import RunError, UsageError
+from warmboot.errors import ScheduleError
+
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
+
+app = typer.Typer(
+    name="warmboot",
+    help="Find the learning-rate schedule your training needs, and take it home as a file.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (launch, status, stop, export, dashboard, preview):
+    app.command(name=module.NAME)(module.command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"warmboot {version('warmboot')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+) -> None:
+    """The options of `warmboot` itself; `run` takes `--debug` wherever it stands."""
+
+
+class _Ended(BaseException):
+    """A signal asked this process to end; unwinds everything, so that trials are handed back."""
+
+    def __init__(self, exit_code: int) -> None:
+        self.exit_code = exit_code
+
+
+def run() -> NoReturn:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    signal.signal(signal.SIGINT, functools.partial(_end, EXIT_INTERRUPTED))
+    signal.signal(signal.SIGTERM, functools.partial(_end, EXIT_TERMINATED))
+    raise SystemExit(_exit_code(arguments, debug))
+
+
+def _exit_code(arguments: list[str], debug: bool) -> int:
+    try:
+        app(arguments, prog_name="warmboot")
+    except SystemExit as end:  # typer's own way out, after a mistake on the command line too
+        return end.code if isinstance(end.code, int) else 0
+    except _Ended as end:
+        return end.exit_code
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        return _report(error)
+    return 0
+
+
+def _report(error: Exception) -> int:
+    if isinstance(error, UsageError | ScheduleError):
+        code, text = EXIT_USAGE, str(error)
+    elif isinstance(error, RunError):
+        code, text = EXIT_FAILED, str(error)
+    elif isinstance(error, OSError):
+        code, text = EXIT_FAILED, f"{error.filename or 'system'}: {error.strerror or error}"
+    else:
+        code = EXIT_FAILED
+        text = f"unexpected {type(error).__name__}: {error}\nShow where with: warmboot --debug ..."
+    print(f"warmboot: {text}", file=sys.stderr)
+    return code
+
+
+def _end(exit_code: int, _signal: int, _frame: FrameType | None) -> None:
+    raise _Ended(exit_code)

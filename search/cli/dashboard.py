@@ -1,0 +1,47 @@
+"""`warmboot dashboard`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from search.cli.options import StorageOption, address, talk
+
+NAME = "dashboard"
+
+
+def command(
+    storage: StorageOption = None,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes any free one.")] = 8080,
+    host: Annotated[
+        str, typer.Option("--host", help="Another than loopback needs --password-file.")
+    ] = "127.0.0.1",
+    password_file: Annotated[
+        Path | None, typer.Option("--password-file", help="One line, user:password.")
+    ] = None,
+    allow_edit: Annotated[
+        bool, typer.Option("--allow-edit", help="Let the browser change and delete studies.")
+    ] = False,
+) -> None:
+    """Watch studies in the stock optuna-dashboard, read-only and on this machine alone.
+
+    Example: warmboot dashboard
+    """
+    from search.dashboard import serve
+    from search.storage.database import open_for_reading
+
+    database = open_for_reading(address(storage))
+    mode = "studies can be changed and deleted" if allow_edit else "read-only"
+    console = talk()
+    serve(
+        database.storage,
+        host=host,
+        port=port,
+        allow_edit=allow_edit,
+        password_file=password_file,
+        on_ready=lambda url: console.print(
+            f"optuna-dashboard at {url} ({mode}); end it with Ctrl-C", markup=False
+        ),
+    )

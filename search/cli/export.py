@@ -1,0 +1,77 @@
+"""`warmboot export`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from search.cli.options import StorageOption, address, talk
+
+NAME = "export"
+
+
+class FormatChoice(StrEnum):
+    json = "json"
+    torch = "torch"
+    numbers = "numbers"
+
+
+def command(
+    name: Annotated[str, typer.Argument(help="The study.")],
+    total_steps: Annotated[
+        int | None, typer.Option("--total-steps", help="Optimizer steps of your own training.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Or: its epochs ...")] = None,
+    steps_per_epoch: Annotated[
+        int | None, typer.Option("--steps-per-epoch", help="... and optimizer steps an epoch.")
+    ] = None,
+    format: Annotated[
+        FormatChoice,
+        typer.Option(
+            "--format",
+            help="json: the schedule file; torch: Python that needs torch alone; numbers: one a line.",
+        ),
+    ] = FormatChoice.json,
+    trial: Annotated[int | None, typer.Option("--trial", help="This trial instead of the best.")] = None,
+    with_lr: Annotated[
+        bool, typer.Option("--with-lr", help="Keep the proxy's peak lr; it seldom suits your model.")
+    ] = False,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file; stdout if left out.")] = None,
+    storage: StorageOption = None,
+) -> None:
+    """The best schedule of a study, rescaled to your own training.
+
+    Example: warmboot export char_lm --total-steps 50000 > schedule.json
+    """
+    from search.evidence import evidence_lines
+    from search.export import export, horizon_from
+    from search.output_file import write_whole
+    from search.results import best_standard
+    from search.snapshot import all_contenders
+    from search.storage.database import open_for_reading
+    from search.storage.study_record import find_study
+
+    horizon = horizon_from(total_steps, epochs, steps_per_epoch)
+    record = find_study(open_for_reading(address(storage)), name)
+    made = export(record, format=format.value, horizon=horizon, trial=trial, with_lr=with_lr)
+    if output is None:
+        sys.stdout.write(made.text)
+        sys.stdout.flush()
+    else:
+        write_whole(output, made.text)
+    console = talk()
+    standard = best_standard(all_contenders(record), record.spec.direction)
+    for line in evidence_lines(record.spec, made.contender, standard):
+        console.print(line, markup=False)
+    if made.optunas_best is not None and trial is None:
+        console.print(
+            f"          Optuna's best trial is {made.optunas_best}, by a single run; the ranking here "
+            "is by the mean over seeds.",
+            markup=False,
+        )
+    if output is not None:
+        console.print(f"written to {output}", markup=False)

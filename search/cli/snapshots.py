@@ -1,0 +1,109 @@
+"""A snapshot of a study in words, for `status` and the end of `launch`, and as JSON for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from search.evidence import evidence, evidence_lines
+from search.snapshot import Snapshot
+from warmboot.preview import sparkline
+
+_SPARKLINE_WIDTH = 40
+
+
+def counts_text(snapshot: Snapshot) -> str:
+    """How far the study is, in one line.
+
+    The states that are empty are left out, but for those a person waits for.
+    """
+    parts = [f"{snapshot.finished} of {snapshot.n_trials} trials done"]
+    parts += [
+        f"{snapshot.counts[state]} {word}"
+        for state, word in (
+            ("running", "running"),
+            ("waiting", "waiting"),
+            ("fail", "failed"),
+            ("pruned", "stopped early"),
+        )
+        if snapshot.counts.get(state)
+    ]
+    if snapshot.diverged:
+        parts.append(f"{snapshot.diverged} diverged")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """
+    >>> duration(42.3), duration(150), duration(7300)
+    ('42 s', '2 min 30 s', '2 h 1 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def state_text(snapshot: Snapshot) -> str:
+    """Whether the study runs, rests, is stopped or done."""
+    if snapshot.finished >= snapshot.n_trials and snapshot.confirmed:
+        return "done"
+    if snapshot.stopped:
+        return "stopped; the next launch goes on"
+    if snapshot.running and snapshot.trials_per_second:
+        left = snapshot.seconds_left or 0.0
+        return f"running, {snapshot.trials_per_second:.1f} trials a second, {duration(left)} left"
+    if snapshot.running:
+        return "running"
+    return "resting; the next launch goes on"
+
+
+def best_curve(snapshot: Snapshot, width: int = _SPARKLINE_WIDTH) -> str:
+    """The best schedule drawn one line high; empty before there is one."""
+    if snapshot.best is None:
+        return ""
+    return sparkline(snapshot.best.schedule.factors(snapshot.spec.horizon_steps), width)
+
+
+def status_lines(snapshot: Snapshot) -> list[str]:
+    """A study on the screen."""
+    lines = [f"{snapshot.spec.name}: {counts_text(snapshot)} ({state_text(snapshot)})"]
+    if snapshot.best is not None:
+        lines += evidence_lines(snapshot.spec, snapshot.best, snapshot.standard)
+        lines.append(f"          {best_curve(snapshot)}")
+    return lines
+
+
+def summary_lines(snapshot: Snapshot, storage_option: str) -> list[str]:
+    """What a launch leaves on the screen: the result, and what to do with it."""
+    name = snapshot.spec.name
+    return [
+        "",
+        *status_lines(snapshot),
+        "",
+        f"export    warmboot export {name}{storage_option} --total-steps 50000 -o schedule.json",
+        f"look      warmboot dashboard{storage_option}",
+    ]
+
+
+def snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
+    """The same for programs."""
+    best = snapshot.best
+    return {
+        "study": snapshot.spec.name,
+        "n_trials": snapshot.n_trials,
+        "trials": snapshot.counts,
+        "diverged": snapshot.diverged,
+        "trials_per_second": snapshot.trials_per_second,
+        "seconds_left": snapshot.seconds_left,
+        "stopped": snapshot.stopped,
+        "confirmed": snapshot.confirmed,
+        "best": None
+        if best is None
+        else {
+            "trials": list(best.trial_numbers),
+            "schedule": best.schedule.describe(),
+            **evidence(snapshot.spec, best, snapshot.standard),
+        },
+    }

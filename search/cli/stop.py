@@ -1,0 +1,31 @@
+"""`warmboot stop`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from search.cli.options import StorageOption, address, talk
+
+NAME = "stop"
+
+
+def command(
+    name: Annotated[str, typer.Argument(help="The study to end.")], storage: StorageOption = None
+) -> None:
+    """End a study gently: what trains is finished, nothing new begins. The next launch clears it.
+
+    Example: warmboot stop char_lm
+    """
+    from search.storage.database import open_for_reading, open_for_work
+    from search.storage.study_record import find_study
+
+    url = address(storage)
+    find_study(open_for_reading(url), name)
+    find_study(open_for_work(url), name).set_control(stop=True)
+    talk().print(
+        f"{name}: no new trial begins; those in training are finished. "
+        f"Go on later with the same warmboot launch.",
+        markup=False,
+    )

@@ -1,0 +1,69 @@
+"""Confirmation: the best schedules of a study, trained again on fresh seeds.
+
+The best of 200 single runs owes part of its value to its seed. Its mean on seeds that had no part in choosing
+it does not. The best standard is confirmed beside the leaders, on the same seeds, so that there is
+something to compare with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from search.results import Contender, best_standard, leaders
+
+LEADERS = 4
+SEEDS = 3
+
+
+@dataclass
+class Confirmation:
+    """The runs that confirm a study, and what they gave.
+
+    Attributes:
+        contenders: the leaders, and the best standard where it is not one of them.
+        values: schedule key -> value by seed index; grows as runs end.
+    """
+
+    contenders: Sequence[Contender]
+    values: dict[str, dict[int, float]] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> list[tuple[Contender, int]]:
+        """The (contender, seed index) pairs that still have to be trained."""
+        return [
+            (contender, j)
+            for contender in self.contenders
+            for j in range(SEEDS)
+            if j not in self.values.get(contender.key, {})
+        ]
+
+    def add(self, key: str, seed_index: int, value: float) -> None:
+        self.values.setdefault(key, {})[seed_index] = value
+
+    def to_json(self) -> dict[str, Any]:
+        """What is stored on the study; only complete rows count as confirmed."""
+        rows = {key: [row[j] for j in sorted(row)] for key, row in self.values.items()}
+        return {
+            "seeds": SEEDS,
+            "leaders": [contender.key for contender in self.contenders],
+            "values": {key: row for key, row in rows.items() if len(row) == SEEDS},
+        }
+
+
+def plan_confirmation(
+    found: Sequence[Contender], direction: str, stored: Mapping[str, Any] | None
+) -> Confirmation:
+    """Whom to confirm now. Runs that an earlier confirmation has made are kept."""
+    chosen = leaders(found, direction, LEADERS)
+    standard = best_standard(found, direction)
+    if standard is not None and standard.key not in {c.key for c in chosen}:
+        chosen.append(standard)
+    rows = (stored or {}).get("values", {})
+    return Confirmation(chosen, {key: dict(enumerate(row)) for key, row in rows.items()})
+
+
+def is_confirmed(found: Sequence[Contender], direction: str, stored: Mapping[str, Any] | None) -> bool:
+    """Whether nothing is left to confirm."""
+    return not plan_confirmation(found, direction, stored).missing

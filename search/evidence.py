@@ -1,0 +1,64 @@
+"""What a study knows for and against its best schedule, as data and in words. It is no verdict."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import Any
+
+from search.results import Contender
+from search.study_spec import StudySpec
+
+
+def evidence(spec: StudySpec, best: Contender, standard: Contender | None) -> dict[str, Any]:
+    """The measured values behind a schedule, as plain data for its file.
+
+    `searched` are values on the seeds that chose it, and flatter it; `confirmed` are on fresh seeds.
+    """
+    data: dict[str, Any] = {
+        "objective": spec.objective,
+        "direction": spec.direction,
+        "searched": list(best.searched),
+        "confirmed": list(best.confirmed),
+        "verdict": "none: the study has not tested this schedule against plain ones",
+    }
+    if standard is not None and standard.key != best.key:
+        data["best_standard"] = {
+            "name": standard.standard,
+            "schedule": standard.schedule.describe(),
+            "searched": list(standard.searched),
+            "confirmed": list(standard.confirmed),
+        }
+    return data
+
+
+def evidence_lines(spec: StudySpec, best: Contender, standard: Contender | None) -> list[str]:
+    """The same for a person: a few lines, the honest one last."""
+    lines = [f"best      {best.schedule.describe()}", f"          {_values(spec, best)}"]
+    if standard is None:
+        return [*lines, "          The space holds no standard schedule to compare it with."]
+    if standard.key == best.key:
+        return [*lines, f"          It is a standard schedule ({best.standard}): nothing beat it here."]
+    lines += [f"standard  {standard.schedule.describe()}", f"          {_values(spec, standard)}"]
+    return [*lines, f"          {comparison(spec, best, standard)}"]
+
+
+def comparison(spec: StudySpec, best: Contender, standard: Contender) -> str:
+    """One honest sentence on what the confirmation seeds say."""
+    if not (best.confirmed and standard.confirmed):
+        return "Single runs, chosen for their luck: they do not say which is better."
+    sign = 1.0 if spec.direction == "minimize" else -1.0
+    gains = [sign * (b - a) for a, b in zip(best.confirmed, standard.confirmed, strict=True)]
+    ahead = sum(gain > 0 for gain in gains)
+    return (
+        f"On the same {len(gains)} fresh seeds the best is ahead by {fmean(gains):.4g} on average "
+        f"(ahead on {ahead} of {len(gains)}). That few seeds suggest; they do not prove."
+    )
+
+
+def _values(spec: StudySpec, contender: Contender) -> str:
+    trial = ", ".join(str(number) for number in contender.trial_numbers[:3])
+    searched = f"{fmean(contender.searched):.4g} in the search (trial {trial})"
+    if not contender.confirmed:
+        return f"{spec.objective} {searched}"
+    seeds = len(contender.confirmed)
+    return f"{spec.objective} {fmean(contender.confirmed):.4g} on {seeds} fresh seeds, {searched}"

@@ -1,0 +1,160 @@
+"""From a study to a schedule for somebody's own training, with where it comes from."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Literal
+
+from optuna.trial import TrialState
+
+from search.errors import RunError, UsageError
+from search.evidence import evidence
+from search.results import Contender, best_standard
+from search.snapshot import all_contenders
+from search.storage.study_record import StudyRecord
+from warmboot.errors import ScheduleError
+from warmboot.exporters import to_numbers, to_torch_script
+from warmboot.schedule_file import Horizon, ScheduleFile, writes
+
+Format = Literal["json", "torch", "numbers"]
+
+
+@dataclass(frozen=True)
+class Export:
+    """A schedule ready to be written: `text` is the file, `contender` what it was made from."""
+
+    text: str
+    contender: Contender
+    optunas_best: int | None
+    """The number of Optuna's best trial where that is another schedule."""
+
+
+def horizon_from(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> Horizon | None:
+    """The horizon that the options of `warmboot export` ask for; None where they ask for none.
+
+    Raises:
+        UsageError: options that exclude or need each other, or a count below 1.
+
+    >>> horizon_from(None, 10, 500).total_steps
+    5000
+    """
+    problems = [
+        f"--{name}: got {value}; accepted is a whole number of 1 or more."
+        for name, value in (
+            ("total-steps", total_steps),
+            ("epochs", epochs),
+            ("steps-per-epoch", steps_per_epoch),
+        )
+        if value is not None and value < 1
+    ]
+    if (epochs is None) != (steps_per_epoch is None):
+        problems.append("--epochs and --steps-per-epoch go together: their product is the horizon.")
+    if total_steps is not None and (epochs is not None or steps_per_epoch is not None):
+        problems.append("give --total-steps, or --epochs with --steps-per-epoch, not both.")
+    if problems:
+        raise UsageError("\n".join(problems))
+    if epochs is not None and steps_per_epoch is not None:
+        return Horizon(epochs * steps_per_epoch, epochs, steps_per_epoch)
+    return None if total_steps is None else Horizon(total_steps)
+
+
+def export(
+    record: StudyRecord,
+    *,
+    format: Format,
+    horizon: Horizon | None,
+    trial: int | None = None,
+    with_lr: bool = False,
+) -> Export:
+    """Make the file of a study's best schedule, or of one trial's.
+
+    Args:
+        record: the study.
+        format: `json` (the schedule file), `torch` (a Python file that needs torch alone) or `numbers`.
+        horizon: the user's own training; the shape is rescaled to it.
+        trial: a trial number instead of the best.
+        with_lr: keep the proxy's peak lr, which seldom suits another model.
+
+    Raises:
+        RunError: no trial is complete yet; says how many run or failed.
+        UsageError: no such trial, or the horizon has no room for the schedule.
+    """
+    found = all_contenders(record)
+    contender = _chosen(record, found, trial)
+    schedule = contender.schedule if with_lr else contender.schedule.replace(lr=None)
+    try:
+        file = ScheduleFile(schedule, horizon, _origin(record, contender, found, with_lr))
+        text = _rendered(file, format, with_lr)
+    except ScheduleError as error:
+        raise UsageError(f"export: {error}") from error
+    return Export(text, contender, _optunas_best(record, contender))
+
+
+def _rendered(file: ScheduleFile, format: Format, with_lr: bool) -> str:
+    total_steps = None if file.horizon is None else file.horizon.total_steps
+    if format == "json":
+        return writes(file)
+    if format == "torch":
+        return to_torch_script(file.schedule, total_steps=total_steps, origin=file.origin)
+    if total_steps is None:
+        raise UsageError("--format numbers: needs --total-steps, or --epochs with --steps-per-epoch.")
+    return to_numbers(file.schedule, total_steps, with_lr=with_lr)
+
+
+def _chosen(record: StudyRecord, found: Sequence[Contender], trial: int | None) -> Contender:
+    if trial is not None:
+        for contender in found:
+            if trial in contender.trial_numbers:
+                return contender
+        raise UsageError(f"--trial {trial}: not a complete trial of study {record.name!r}.")
+    if not found:
+        trials = record.load().get_trials(deepcopy=False)
+        running = sum(t.state == TrialState.RUNNING for t in trials)
+        failed = sum(t.state == TrialState.FAIL for t in trials)
+        raise RunError(
+            f"study {record.name!r} has no completed trial yet ({running} running, {failed} failed); "
+            f"nothing to export."
+        )
+    return found[0]
+
+
+def _optunas_best(record: StudyRecord, contender: Contender) -> int | None:
+    best = record.load().best_trial.number
+    return None if best in contender.trial_numbers else best
+
+
+def _origin(
+    record: StudyRecord, contender: Contender, found: Sequence[Contender], with_lr: bool
+) -> dict[str, Any]:
+    """Where the schedule comes from; all that somebody needs to judge it a year later."""
+    from search.proxies.registry import build_proxy
+
+    spec = record.spec
+    proxy = build_proxy(spec.proxy.name, spec.proxy.arguments)
+    return {
+        "study": record.name,
+        "trials": list(contender.trial_numbers),
+        "schedule": contender.schedule.describe(),
+        "proxy": {
+            "name": proxy.name,
+            "fingerprint": record.attributes["comparable"]["proxy fingerprint"],
+            "note": "a built-in task stands in for your model: the shape is a suggestion",
+            "optimizer": proxy.optimizer.name,
+            "momentum": proxy.optimizer.momentum,
+            "weight_decay": proxy.optimizer.weight_decay,
+            "batch_size": proxy.batch_size,
+            "parameters": proxy.parameter_count,
+            "total_steps": spec.horizon_steps,
+            "peak_lr": contender.schedule.lr,
+        },
+        "lr_kept": with_lr,
+        "study_seed": spec.seed,
+        "evidence": evidence(spec, contender, best_standard(found, spec.direction)),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("warmboot", "torch", "optuna", "numpy")},
+        },
+    }

@@ -1,0 +1,1 @@
+"""Launching a study on this machine: check, create or resume, start workers, watch, sum up."""

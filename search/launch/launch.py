@@ -1,0 +1,94 @@
+"""Running a study here: workers train it, this process watches."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy.engine import URL
+
+from search.launch.pool import WorkerPool
+from search.launch.preparation import default_workers, prepare, resolve_device
+from search.snapshot import Snapshot, take_snapshot
+from search.storage.study_record import StudyRecord
+from search.worker.process import WorkerTask, slots_for
+
+LOOK_EVERY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchOptions:
+    """How to run a study. `None` takes what the study file or the machine gives."""
+
+    storage: URL
+    n_trials: int | None = None
+    workers: int | None = None
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known before the first trial: shown once."""
+
+    study_name: str
+    created: bool
+    workers: int
+    slots: int
+    device: str
+
+
+class LaunchView(Protocol):
+    """Where a launch is watched: a live terminal, plain lines, or a test."""
+
+    def begin(self, setting: Setting, snapshot: Snapshot) -> None: ...
+
+    def update(self, snapshot: Snapshot, confirming: tuple[int, int] | None) -> None:
+        """Called about once a second; `confirming` is (runs done, runs in all) in that phase."""
+
+    def note(self, text: str) -> None:
+        """Something a person should know, once."""
+
+    def end(self) -> None: ...
+
+
+def launch(study: str, options: LaunchOptions, view: LaunchView) -> tuple[StudyRecord, Snapshot]:
+    """Create or resume a study and work on it until it is done or stopped.
+
+    Raises:
+        UsageError: nothing was started; the message lists what is wrong.
+        RunError: the work failed; what was finished is kept, and the same command goes on from there.
+    """
+    device = resolve_device(options.device)
+    prepared = prepare(study, options.storage, options.n_trials)
+    workers = options.workers or default_workers(device)
+    record = prepared.record
+    address = options.storage.render_as_string(hide_password=False)
+    task = WorkerTask(storage_address=address, study_name=record.name, device=device)
+    setting = Setting(record.name, prepared.created, workers, slots_for(record.spec, device), device)
+    try:
+        _watch(record, task, setting, view)
+        return record, take_snapshot(record, record.load())
+    finally:
+        view.end()
+
+
+def _watch(record: StudyRecord, task: WorkerTask, setting: Setting, view: LaunchView) -> None:
+    reader = record.load()
+    view.begin(setting, take_snapshot(record, reader))
+    confirming: tuple[int, int] | None = None
+    look_at = time.monotonic() + LOOK_EVERY_SECONDS
+    with WorkerPool(task, setting.workers) as pool:
+        while pool.running:
+            for message in pool.messages(timeout_seconds=LOOK_EVERY_SECONDS / 4):
+                if message["kind"] == "confirming":
+                    confirming = (message["done"], message["of"])
+                elif message["kind"] == "lost":
+                    view.note(
+                        f"a worker process was lost (exit code {message['exit_code']}); another "
+                        "takes its place and its trials."
+                    )
+            if time.monotonic() >= look_at:
+                view.update(take_snapshot(record, reader), confirming)
+                look_at = time.monotonic() + LOOK_EVERY_SECONDS
+    view.update(take_snapshot(record, reader), confirming)

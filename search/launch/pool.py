@@ -1,0 +1,118 @@
+"""The worker processes of one launch: started, listened to, replaced when lost, ended together."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from search.errors import RunError
+from search.worker.process import WorkerTask, run_worker
+
+MOST_LOST_WORKERS = 3
+_GRACE_SECONDS = 20.0
+
+
+@dataclass
+class _Worker:
+    process: SpawnProcess
+    connection: Connection
+    ended: bool = False
+
+
+class WorkerPool:
+    """As many workers as asked for, all on one task. Use as a context manager: leaving ends them.
+
+    A worker that ends without a word was killed. Its trials are taken up by the others at once (see
+    `search.storage.leases`), and it is replaced, a few times at most.
+    """
+
+    def __init__(self, task: WorkerTask, count: int) -> None:
+        self._task = task
+        self._context = multiprocessing.get_context("spawn")
+        self._workers = [self._start() for _ in range(count)]
+        self._lost = 0
+
+    def __enter__(self) -> WorkerPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        return any(not worker.ended for worker in self._workers)
+
+    @property
+    def process_ids(self) -> list[int]:
+        return [w.process.pid for w in self._workers if not w.ended and w.process.pid is not None]
+
+    def messages(self, timeout_seconds: float) -> Iterator[dict[str, Any]]:
+        """What the workers have to say, waiting at most so long for the first of it.
+
+        Raises:
+            RunError: a worker failed, or too many were lost.
+        """
+        by_connection = {w.connection: w for w in self._workers if not w.ended}
+        for ready in wait(list(by_connection), timeout_seconds):
+            worker = by_connection[ready]  # type: ignore[index]
+            try:
+                message: dict[str, Any] = worker.connection.recv()
+            except (EOFError, OSError):
+                self._replace(worker)
+                yield {"kind": "lost", "exit_code": worker.process.exitcode}
+                continue
+            if message["kind"] == "end":
+                self._end(worker)
+                if message["outcome"] == "failed":
+                    error = RunError(message["message"])
+                    error.add_note(message["traceback"])  # seen with --debug
+                    raise error
+            yield message
+
+    def stop(self) -> None:
+        """Let every worker hand back what it has, and wait until all are gone."""
+        for worker in self._workers:
+            if not worker.ended:
+                _say_stop(worker.connection)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        for worker in self._workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            self._end(worker)
+
+    def _start(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=run_worker, args=(self._task, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _replace(self, worker: _Worker) -> None:
+        worker.process.join()
+        self._end(worker)
+        self._lost += 1
+        if self._lost > MOST_LOST_WORKERS:
+            raise RunError(
+                f"{self._lost} workers ended unexpectedly (the last with exit code "
+                f"{worker.process.exitcode}; -9 is often a lack of memory). Results so far are kept; "
+                "the same command goes on from there."
+            )
+        self._workers.append(self._start())
+
+    def _end(self, worker: _Worker) -> None:
+        if not worker.ended:
+            worker.ended = True
+            worker.connection.close()
+
+
+def _say_stop(connection: Connection) -> None:
+    with contextlib.suppress(OSError):  # it may be gone already
+        connection.send("stop")

@@ -1,0 +1,103 @@
+"""What a study has found: trials grouped into schedules, ranked by the mean over their runs.
+
+Two trials of the same schedule (same `schedule_key`) are two seeds of one contender. Contenders that were
+trained again on the study's confirmation seeds rank before the others, so that a lucky single run does not
+lead. Within each group the mean over all runs decides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.trial import FixedTrial, FrozenTrial, TrialState
+
+from warmboot.schedule import WarmbootSchedule
+from warmboot.space import Space
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One schedule of a study with all its full-horizon values.
+
+    Attributes:
+        key: its `schedule_key`.
+        trial_numbers: the trials that proposed it, ascending.
+        searched: their values, seed by seed.
+        confirmed: its values on the study's confirmation seeds; empty where it was not confirmed.
+        standard: the name of the standard it is, or None.
+    """
+
+    key: str
+    schedule: WarmbootSchedule
+    trial_numbers: tuple[int, ...]
+    searched: tuple[float, ...]
+    confirmed: tuple[float, ...] = field(default=())
+    standard: str | None = None
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        return self.searched + self.confirmed
+
+    @property
+    def mean(self) -> float:
+        return fmean(self.values)
+
+
+def schedule_key(lr_table: NDArray[np.float64]) -> str:
+    """SHA-256 of a float64 lr table `[N]`: equal keys are equal trainings."""
+    return hashlib.sha256(np.ascontiguousarray(lr_table, dtype="<f8").tobytes()).hexdigest()
+
+
+def schedule_of(space: Space, params: Mapping[str, Any]) -> WarmbootSchedule:
+    """The schedule that a trial's parameters stand for."""
+    return space.sample(FixedTrial(dict(params)))
+
+
+def contenders(
+    trials: Iterable[FrozenTrial], space: Space, confirmation: Mapping[str, Any] | None
+) -> list[Contender]:
+    """All schedules with a complete trial, in the order of their first trial."""
+    confirmed = (confirmation or {}).get("values", {})
+    groups: dict[str, list[FrozenTrial]] = defaultdict(list)
+    for trial in trials:
+        if trial.state == TrialState.COMPLETE and "schedule_key" in trial.user_attrs:
+            groups[trial.user_attrs["schedule_key"]].append(trial)
+    return [_contender(key, group, space, confirmed.get(key, ())) for key, group in groups.items()]
+
+
+def ranked(found: Sequence[Contender], direction: str) -> list[Contender]:
+    """Best first; every confirmed contender comes before those that were not."""
+    sign = 1.0 if direction == "minimize" else -1.0
+    return sorted(found, key=lambda c: (not c.confirmed, sign * c.mean))
+
+
+def leaders(found: Sequence[Contender], direction: str, count: int) -> list[Contender]:
+    """The `count` best by what the search measured, whatever has been confirmed since."""
+    sign = 1.0 if direction == "minimize" else -1.0
+    return sorted(found, key=lambda c: sign * fmean(c.searched))[:count]
+
+
+def best_standard(found: Sequence[Contender], direction: str) -> Contender | None:
+    """The standard the search liked best, or None where the space holds none."""
+    known = [c for c in found if c.standard is not None]
+    return leaders(known, direction, 1)[0] if known else None
+
+
+def _contender(key: str, trials: list[FrozenTrial], space: Space, confirmed: Sequence[float]) -> Contender:
+    first = min(trials, key=lambda t: t.number)
+    by_seed = sorted(trials, key=lambda t: t.user_attrs.get("seed", 0))
+    return Contender(
+        key=key,
+        schedule=schedule_of(space, first.params),
+        trial_numbers=tuple(sorted(t.number for t in trials)),
+        searched=tuple(float(t.value) for t in by_seed if t.value is not None),
+        confirmed=tuple(confirmed),
+        standard=first.user_attrs.get("standard"),
+    )

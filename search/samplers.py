@@ -1,0 +1,61 @@
+"""Which Optuna sampler proposes schedules, with every option that matters set explicitly.
+
+Optuna's defaults have changed between releases; a study file that names none should mean the same next year.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, GPSampler, QMCSampler, RandomSampler, TPESampler
+
+from search.errors import UsageError, nearest, problems_text
+from search.study_spec import SamplerSpec
+
+_CLASSES: Mapping[str, type[BaseSampler]] = {
+    "tpe": TPESampler,
+    "gp": GPSampler,
+    "random": RandomSampler,
+    "qmc": QMCSampler,
+}
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    # `group` lets parameters that exist only with others (the power of a polynomial) be modelled together;
+    # `constant_liar` keeps the many trials that are in flight from being proposed the same point.
+    "tpe": {"multivariate": True, "group": True, "constant_liar": True, "n_startup_trials": 10},
+    "gp": {"n_startup_trials": 10, "deterministic_objective": False},
+    "random": {},
+    "qmc": {"qmc_type": "sobol", "scramble": True},
+}
+
+
+def build_sampler(spec: SamplerSpec, seed: int) -> BaseSampler:
+    """The sampler a study asks for, seeded for one process.
+
+    Raises:
+        UsageError: an argument that this sampler does not take, or with a value it refuses.
+    """
+    sampler_class = _CLASSES[spec.name]
+    problems = sampler_problems(spec)
+    if problems:
+        raise UsageError(problems_text("[sampler]", problems))
+    arguments = {**_DEFAULTS[spec.name], **spec.arguments, "seed": seed}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return sampler_class(**arguments)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"[sampler] {spec.name}: {error}") from error
+
+
+def sampler_problems(spec: SamplerSpec) -> list[str]:
+    """One line for each argument that the sampler does not take."""
+    known = set(inspect.signature(_CLASSES[spec.name].__init__).parameters) - {"self", "seed"}
+    unknown = [key for key in spec.arguments if key not in known]
+    return [
+        f"sampler.{key}: not an argument of {_CLASSES[spec.name].__name__}; {nearest(key, known)}"
+        for key in unknown
+    ]

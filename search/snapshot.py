@@ -1,0 +1,112 @@
+"""How a study stands at one moment, read from the database: what `launch` and `status` show."""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from search.results import Contender, best_standard, contenders, ranked
+from search.storage.study_record import StudyRecord
+from search.study_spec import StudySpec
+
+_RECENT = 40  # completions over which the rate is taken
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One look at a study.
+
+    Attributes:
+        n_trials: how many it is to have in total.
+        counts: trials by state name ("complete", "running", "waiting", "fail", "pruned").
+        diverged: how many of the complete ones diverged.
+        best: the leading contender, or None before the first result.
+        standard: the best standard so far, or None.
+        trials_per_second: over the last completions; None where too few or too long ago.
+        confirmed: whether the leaders were trained again on fresh seeds.
+        stopped: whether somebody asked the study to end.
+    """
+
+    spec: StudySpec
+    n_trials: int
+    counts: dict[str, int]
+    diverged: int
+    best: Contender | None
+    standard: Contender | None
+    trials_per_second: float | None
+    confirmed: bool
+    stopped: bool
+
+    @property
+    def finished(self) -> int:
+        return sum(self.counts.get(state, 0) for state in ("complete", "pruned", "fail"))
+
+    @property
+    def running(self) -> int:
+        return self.counts.get("running", 0)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the last trial ends, at the present rate; None where that is not known."""
+        if not self.trials_per_second:
+            return None
+        return max(0, self.n_trials - self.finished) / self.trials_per_second
+
+
+def take_snapshot(record: StudyRecord, study: optuna.Study) -> Snapshot:
+    """Look at a study; `study` is passed in because it caches the trials it has read."""
+    attributes = record.attributes
+    spec = StudySpec.from_json(attributes["spec"])
+    trials = study.get_trials(deepcopy=False)
+    confirmation = attributes.get("confirmation")
+    found = contenders(_candidates(trials, spec, confirmation), spec.parsed_space, confirmation)
+    order = ranked(found, spec.direction)
+    return Snapshot(
+        spec=spec,
+        n_trials=int(attributes["control"]["n_trials"]),
+        counts=dict(Counter(trial.state.name.lower() for trial in trials)),
+        diverged=sum("diverged" in trial.user_attrs for trial in trials),
+        best=order[0] if order else None,
+        standard=best_standard(found, spec.direction),
+        trials_per_second=_rate(trials),
+        confirmed=confirmation is not None,
+        stopped=bool(attributes["control"]["stop"]),
+    )
+
+
+def all_contenders(record: StudyRecord) -> list[Contender]:
+    """Every schedule of the study, best first."""
+    spec = record.spec
+    trials = record.load().get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    found = contenders(trials, spec.parsed_space, record.attributes.get("confirmation"))
+    return ranked(found, spec.direction)
+
+
+def _candidates(
+    trials: Sequence[FrozenTrial], spec: StudySpec, confirmation: dict[str, Any] | None
+) -> list[FrozenTrial]:
+    """The trials that can matter for best and standard; to rebuild every schedule each second is too slow."""
+    complete = [t for t in trials if t.state == TrialState.COMPLETE and t.value is not None]
+    sign = 1.0 if spec.direction == "minimize" else -1.0
+    complete.sort(key=lambda t: sign * (t.value or 0.0))
+    keys = {t.user_attrs.get("schedule_key") for t in complete[:8]}
+    keys |= {t.user_attrs.get("schedule_key") for t in complete if "standard" in t.user_attrs}
+    keys |= set((confirmation or {}).get("values", {}))
+    return [t for t in complete if t.user_attrs.get("schedule_key") in keys]
+
+
+def _rate(trials: Sequence[FrozenTrial]) -> float | None:
+    ends = sorted(t.datetime_complete for t in trials if t.datetime_complete is not None)[-_RECENT:]
+    if len(ends) < 3:
+        return None
+    span = (ends[-1] - ends[0]).total_seconds()
+    quiet = (datetime.datetime.now() - ends[-1]).total_seconds()
+    if span <= 0 or quiet > 60 + 10 * span:
+        return None
+    return (len(ends) - 1) / span

@@ -1,0 +1,69 @@
+"""Every study begins with the schedules everybody knows, each at a few peak lrs.
+
+They cost a quarter of the study at most. They give the sampler a start, and the study something to be
+compared with: an answer that has not met a tuned straight line is worth nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from warmboot.schedule import WarmbootSchedule
+from warmboot.space import FloatRange, Space
+from warmboot.standards import standards
+
+SHARE_OF_STUDY = 0.25
+MOST_PEAK_LRS = 10
+
+
+@dataclass(frozen=True)
+class StandardsFirst:
+    """The first trials of a study, by trial number; made the same by every process.
+
+    Calling it with a trial number gives `{"params", "user_attrs"}` for Optuna's `enqueue_trial`, or None past
+    the last standard.
+    """
+
+    trials: tuple[Mapping[str, Any], ...]
+
+    def __call__(self, number: int) -> Mapping[str, Any] | None:
+        return self.trials[number] if number < len(self.trials) else None
+
+
+def standards_first(space: Space, n_trials: int) -> StandardsFirst:
+    """The standards that lie inside `space`, each with equally many peak lrs.
+
+    The middle of the lr range comes first, for all shapes, so that a study stopped early has met each.
+    """
+    shapes = _shapes_inside(space)
+    budget = int(n_trials * SHARE_OF_STUDY)
+    lrs = _peak_lrs(space.lr, min(MOST_PEAK_LRS, max(1, budget // max(1, len(shapes)))))
+    trials = []
+    for lr, (name, schedule) in itertools.islice(itertools.product(lrs, shapes.items()), budget):
+        params = space.params_of(schedule.replace(lr=lr))
+        trials.append({"params": params, "user_attrs": {"standard": name}})
+    return StandardsFirst(tuple(trials))
+
+
+def _shapes_inside(space: Space) -> dict[str, WarmbootSchedule]:
+    lr = _peak_lrs(space.lr, 1)[0]
+    return {
+        name: schedule
+        for name, schedule in standards().items()
+        if space.params_of(schedule.replace(lr=lr)) is not None
+    }
+
+
+def _peak_lrs(field: float | FloatRange | None, count: int) -> list[float]:
+    """The centres of `count` equal cells of the range (in log lr where it is searched so), middle first."""
+    if not isinstance(field, FloatRange):
+        assert field is not None, "a study's space has an lr"
+        return [field]
+    middles = [(i + 0.5) / count for i in range(count)]
+    middles.sort(key=lambda fraction: abs(fraction - 0.5))
+    if field.log:
+        return [field.low * (field.high / field.low) ** fraction for fraction in middles]
+    return [field.low + (field.high - field.low) * fraction for fraction in middles]

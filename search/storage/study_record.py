@@ -1,0 +1,144 @@
+"""A study in the database: its specification, the guard against mixing two, and what may be changed later.
+
+Everything is kept in the study's own user attributes under `warmboot:`, so that `worker`, `status` and
+`export` need no study file, and a copied study stays whole:
+
+- `warmboot:spec`: the parsed study file;
+- `warmboot:comparable`: what two launches must agree on (see `StudySpec.comparable_part`);
+- `warmboot:control`: `n_trials` and `stop`, which every launch and `warmboot stop` may set;
+- `warmboot:openings`: how many processes have opened it; each samples from a seed of its own;
+- `warmboot:confirmation`: the best schedules trained again on fresh seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+from optuna.exceptions import DuplicatedStudyError
+
+from search.errors import UsageError, nearest
+from search.storage.address import shown
+from search.storage.database import Database
+from search.storage.leases import Leases, this_owner
+from search.storage.seed_claims import SeedClaims
+from search.study_spec import StudySpec, differences
+
+_PREFIX = "warmboot:"
+
+
+class StudyRecord:
+    """One study of a database. Cheap to make; every property reads the database afresh."""
+
+    def __init__(self, database: Database, name: str) -> None:
+        self.database = database
+        self.name = name
+        self.study_id = database.storage.get_study_id_from_name(name)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The `warmboot:` attributes, without the prefix."""
+        stored = self.database.storage.get_study_user_attrs(self.study_id)
+        return {k.removeprefix(_PREFIX): v for k, v in stored.items() if k.startswith(_PREFIX)}
+
+    @property
+    def spec(self) -> StudySpec:
+        return StudySpec.from_json(self.attributes["spec"])
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Write one attribute (JSON); hold the database's lock where others may write it too."""
+        self.database.storage.set_study_user_attr(self.study_id, f"{_PREFIX}{key}", value)
+
+    def set_control(self, **changes: Any) -> None:
+        """Change `n_trials` or `stop` for all that work on the study, now and later."""
+        with self.database.lock():
+            self.set_attribute("control", {**self.attributes["control"], **changes})
+
+    def count_opening(self) -> int:
+        """A number no other process that opened this study has had."""
+        with self.database.lock():
+            opening = int(self.attributes.get("openings", 0))
+            self.set_attribute("openings", opening + 1)
+        return opening
+
+    def load(self, sampler: optuna.samplers.BaseSampler | None = None) -> optuna.Study:
+        """Optuna's study, for asking, telling and reading trials."""
+        return optuna.load_study(
+            study_name=self.name,
+            storage=self.database.storage,
+            sampler=sampler,
+            pruner=optuna.pruners.NopPruner(),
+        )
+
+
+def create_or_resume(database: Database, spec: StudySpec, proxy_fingerprint: str) -> tuple[StudyRecord, bool]:
+    """Create the study, or open it for more work. Returns the record and whether it is new.
+
+    Raises:
+        UsageError: a study of that name searches something else, or was not made by Warmboot.
+    """
+    comparable = spec.comparable_part(proxy_fingerprint)
+    with database.lock():
+        created = _create(database, spec)
+        record = StudyRecord(database, spec.name)
+        if created:
+            Leases(database.engine, record.study_id, this_owner()).forget_all()
+            SeedClaims(database.engine, record.study_id).forget_all()
+        stored = record.attributes
+        if not stored and not created and _is_foreign(record, spec):
+            raise UsageError(
+                f"the storage already has a study {spec.name!r} that Warmboot did not make; "
+                "rename one of the two."
+            )
+        if "comparable" in stored:
+            address = shown(database.url)
+            _refuse_another(spec.name, stored["comparable"], comparable, address=address)
+        record.set_attribute("spec", spec.to_json())
+        record.set_attribute("comparable", comparable)
+        record.set_attribute("control", {"n_trials": spec.n_trials, "stop": False})
+    return record, created
+
+
+def find_study(database: Database, name: str) -> StudyRecord:
+    """The study of that name.
+
+    Raises:
+        UsageError: there is none; the nearest names are told.
+    """
+    names = study_names(database)
+    if name not in names:
+        raise UsageError(f"no study {name!r} in this storage; {nearest(name, names)}")
+    return StudyRecord(database, name)
+
+
+def study_names(database: Database) -> list[str]:
+    """The names of all studies that Warmboot made, in the order of their creation."""
+    studies = database.storage.get_all_studies()
+    return [s.study_name for s in studies if f"{_PREFIX}spec" in s.user_attrs]
+
+
+def _create(database: Database, spec: StudySpec) -> bool:
+    try:
+        optuna.create_study(study_name=spec.name, storage=database.storage, direction=spec.direction)
+    except DuplicatedStudyError:
+        return False
+    return True
+
+
+def _is_foreign(record: StudyRecord, spec: StudySpec) -> bool:
+    """Whether a study without our attributes is more than the start of one whose launch was killed."""
+    study = record.load()
+    directions = [direction.name.lower() for direction in study.directions]
+    return directions != [spec.direction] or bool(study.get_trials(deepcopy=False))
+
+
+def _refuse_another(name: str, stored: Mapping[str, Any], given: Mapping[str, Any], *, address: str) -> None:
+    lines = differences(stored, given)
+    if lines:
+        text = "\n".join(f"  {line}" for line in lines)
+        raise UsageError(
+            f"study {name!r} exists and searches something else; the difference:\n{text}\n"
+            "Give the file another name, or delete the old study with: "
+            f"optuna delete-study --study-name {name!r} --storage {address}"
+        )

@@ -1,0 +1,173 @@
+"""The one way in which trials are asked for and told, for any number of processes on one study.
+
+Asking runs under the database's lock: sweep, count, ask, lease. So the total is exact however many ask at
+once, and a trial whose worker is gone is taken up again under its own number, with its parameters and
+reports.
+Telling needs no lock: the first tell wins, and "somebody else has finished this trial" is a normal outcome.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+
+from search.storage.leases import CONFIRMATION, Lease, Leases, this_owner
+from search.storage.seed_claims import SeedClaims
+from search.storage.study_record import StudyRecord
+
+MAX_ATTEMPTS = 3
+_FAILURE = "failed"
+
+FirstTrials = Callable[[int], Mapping[str, Any] | None]
+"""Trial number -> the parameters of the standard that is tried there, or None past the last."""
+
+
+class TrialQueue:
+    """Asks for and finishes the trials of one study on behalf of this process.
+
+    Args:
+        record: the study.
+        sampler: proposes parameters.
+        first_trials: the trials that every study begins with; see `search.standards_first`.
+    """
+
+    def __init__(
+        self,
+        record: StudyRecord,
+        sampler: optuna.samplers.BaseSampler,
+        first_trials: FirstTrials,
+    ) -> None:
+        self._record = record
+        self._study = record.load(sampler)
+        self._first_trials = first_trials
+        self._leases = Leases(record.database.engine, record.study_id, this_owner())
+        self._claims = SeedClaims(record.database.engine, record.study_id)
+
+    @property
+    def study(self) -> optuna.Study:
+        return self._study
+
+    def next(self) -> optuna.Trial | None:
+        """The next trial, leased to this process; None where there is none to begin at present."""
+        with self._record.database.lock():
+            control = self._record.attributes["control"]
+            # Leases before trials: telling needs no lock, and whoever finishes in between has no lease left
+            # but must not look RUNNING.
+            leases = self._leases.all()
+            trials = self._study.get_trials(deepcopy=False)
+            handed_back = self._sweep(trials, leases)
+            if control["stop"]:
+                return None
+            if not handed_back and not any(t.state == TrialState.WAITING for t in trials):
+                if len(trials) >= control["n_trials"]:
+                    return None
+                first = self._first_trials(len(trials))
+                if first is not None:
+                    self._study.enqueue_trial(first["params"], user_attrs=first["user_attrs"])
+            trial = self._study.ask()
+            before = leases.get(trial.number)
+            self._leases.take(trial.number, attempts=1 + (before.attempts if before else 0))
+            return trial
+
+    def claim_seed(self, trial: optuna.Trial, schedule_key: str) -> int:
+        """The first seed of a schedule that no other trial has; a trial taken up again keeps its own."""
+        seed = self._claims.claim(schedule_key, trial.number)
+        trial.set_user_attr("schedule_key", schedule_key)
+        trial.set_user_attr("seed", seed)
+        return seed
+
+    def stored(self, number: int) -> FrozenTrial:
+        """The trial as the database has it."""
+        return self._record.database.storage.get_trial(self._trial_id(number))
+
+    def report(self, trial: optuna.Trial, step: int, value: float) -> None:
+        """Report an intermediate value; nothing happens where the trial is finished elsewhere."""
+        with contextlib.suppress(UpdateFinishedTrialError):
+            trial.report(value, step)
+
+    def complete(self, trial: optuna.Trial, value: float, attributes: Mapping[str, Any]) -> bool:
+        """Tell a result. Returns False where another worker told this trial first."""
+        return self._finish(trial.number, TrialState.COMPLETE, value, attributes)
+
+    def fail(self, number: int, reason: str) -> bool:
+        """Fail a trial and keep the reason with it."""
+        return self._finish(number, TrialState.FAIL, None, {_FAILURE: reason})
+
+    def hand_back(self, number: int) -> None:
+        """Return a trial that this process will not finish; it costs the trial no attempt."""
+        with self._record.database.lock():
+            lease = self._leases.all().get(number)
+            if lease is None or lease.owner != this_owner():
+                return
+            self._leases.give_up(number, attempts=lease.attempts - 1)
+            if self.stored(number).state == TrialState.RUNNING:
+                self._set_state(number, TrialState.WAITING)
+
+    def renew(self) -> None:
+        """Extend the leases of everything this process holds."""
+        self._leases.renew()
+
+    def claim_confirmation(self) -> bool:
+        """Whether this process is the one to confirm the study's best schedules."""
+        with self._record.database.lock():
+            lease = self._leases.all().get(CONFIRMATION)
+            if lease is not None and lease.live:
+                return False
+            self._leases.take(CONFIRMATION, attempts=1)
+            return True
+
+    def release_confirmation(self) -> None:
+        self._leases.release(CONFIRMATION)
+
+    def _sweep(self, trials: Sequence[FrozenTrial], leases: Mapping[int, Lease]) -> bool:
+        """Put every RUNNING trial without a live lease back; idempotent, so a crash in it is harmless.
+
+        Returns whether any was put back.
+        """
+        lost = [t for t in trials if t.state == TrialState.RUNNING and not _is_live(leases.get(t.number))]
+        handed_back = False
+        for trial in lost:
+            lease = leases.get(trial.number)
+            if lease is not None and lease.attempts >= MAX_ATTEMPTS:
+                reason = f"its worker disappeared {lease.attempts} times; not tried again."
+                self.fail(trial.number, reason)
+                continue
+            with contextlib.suppress(UpdateFinishedTrialError):  # told at the last moment
+                self._set_state(trial.number, TrialState.WAITING)
+                handed_back = True
+        return handed_back
+
+    def _finish(
+        self, number: int, state: TrialState, value: float | None, attributes: Mapping[str, Any]
+    ) -> bool:
+        storage, trial_id = self._record.database.storage, self._trial_id(number)
+        if self.stored(number).state != TrialState.RUNNING:
+            return False
+        try:
+            # Nothing can be set on a finished trial, so what belongs to it is written first.
+            for key, attribute in attributes.items():
+                storage.set_trial_user_attr(trial_id, key, attribute)
+            self._study.tell(number, value, state=state)
+        except (UpdateFinishedTrialError, ValueError):
+            # Only "finished or waiting" is a normal end: the lease was lost to another worker.
+            if self.stored(number).state == TrialState.RUNNING:
+                raise
+            return False
+        self._leases.release(number)
+        return True
+
+    def _set_state(self, number: int, state: TrialState) -> None:
+        self._record.database.storage.set_trial_state_values(self._trial_id(number), state)
+
+    def _trial_id(self, number: int) -> int:
+        storage = self._record.database.storage
+        return storage.get_trial_id_from_study_id_trial_number(self._record.study_id, number)
+
+
+def _is_live(lease: Lease | None) -> bool:
+    return lease is not None and lease.live

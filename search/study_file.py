@@ -1,0 +1,123 @@
+"""Finding and reading a study file: a packaged name or a path, checked whole before anything happens."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from search.errors import UsageError, nearest, problems_text
+from search.study_spec import StudySpec
+from warmboot.space import Space
+from warmboot.space_checks import SpaceError
+
+_MAX_BYTES = 1_000_000
+_NOT_YET = ("params", "early_stopping", "verdict", "budget", "n_runs")
+_TABLES: dict[str, tuple[str, ...]] = {
+    "": tuple(StudySpec.model_fields),
+    "population": ("slots",),
+}
+
+
+def packaged_studies() -> dict[str, Path]:
+    """The studies that come with the package: name -> file."""
+    here = Path(__file__).parent
+    for folder in (here / "packaged_studies", here.parent / "studies"):
+        if folder.is_dir():
+            return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    return {}
+
+
+def find_study_file(study: str) -> Path:
+    """The file behind what was typed: a packaged name, or a path to a TOML file.
+
+    Raises:
+        UsageError: neither; the nearest packaged names are told.
+    """
+    packaged = packaged_studies()
+    if study in packaged:
+        return packaged[study]
+    path = Path(study)
+    if path.is_dir():
+        raise UsageError(f"{study} is a folder; name a study file (TOML) in it.")
+    if path.is_file():
+        return path
+    if path.suffix or "/" in study:
+        raise UsageError(f"{study}: no such file. Packaged studies: {', '.join(packaged)}.")
+    raise UsageError(f"{study!r} is neither a packaged study nor a file; {nearest(study, packaged)}")
+
+
+def read_study_file(path: Path) -> StudySpec:
+    """Read and check a study file.
+
+    Raises:
+        UsageError: the file can't be read, or has problems; all of them are listed.
+    """
+    try:
+        table = tomllib.loads(_read_text(path))
+    except RecursionError as error:
+        raise UsageError(f"{path}: not a study file: nested too deeply.") from error
+    except ValueError as error:  # tomllib's own error, or an int of thousands of digits
+        raise UsageError(f"{path}: not valid TOML: {str(error).rstrip('.')}.") from error
+    if not table:
+        raise UsageError(f"{path}: the file is empty; see studies/char_lm.toml for an example.")
+    return parse_study(table, place=str(path))
+
+
+def parse_study(table: Mapping[str, Any], *, place: str) -> StudySpec:
+    """Check a parsed study file; `place` is what the message calls it."""
+    problems = [f"{key}: not available in this version; leave it out." for key in _NOT_YET if key in table]
+    known = {key: value for key, value in table.items() if key not in _NOT_YET}
+    if isinstance(known.get("space"), Mapping):
+        problems += _space_problems(known["space"])
+    try:
+        spec = StudySpec.model_validate(known)
+    except ValidationError as error:
+        problems += [_problem(dict(detail)) for detail in error.errors()]
+    if problems:
+        raise UsageError(problems_text(place, problems))
+    return spec
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise UsageError(f"{path}: larger than {_MAX_BYTES} bytes; this is no study file.")
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 text (byte {error.start}).") from error
+    except OSError as error:
+        raise UsageError(f"{path}: can't be read: {error.strerror}.") from error
+
+
+def _space_problems(table: Mapping[str, Any]) -> list[str]:
+    try:
+        space = Space.from_dict(table)
+    except SpaceError as error:
+        return [f"space.{line}" for line in error.problems]
+    if space.lr is None:
+        return ["space.lr: missing; give the peak lr, as a number or a range."]
+    return []
+
+
+def _problem(detail: dict[str, Any]) -> str:
+    """One line for one of pydantic's findings: place, rule, value."""
+    place = ".".join(str(part) for part in detail["loc"] if part not in ("int", "literal['auto']"))
+    if detail["type"] == "extra_forbidden":
+        parent, _, key = place.rpartition(".")
+        return f"{place}: unknown key; {nearest(key, _TABLES.get(parent, ()))}"
+    if detail["type"] == "missing":
+        return f"{place}: missing."
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    if not place:
+        return f"{message}."
+    return f"{place}: got {_short(detail['input'])}; {message}."
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

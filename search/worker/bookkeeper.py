@@ -1,0 +1,191 @@
+"""The storage thread of a worker: asks for runs ahead of the training thread, tells what it measured.
+
+It is the only thread that touches Optuna and the database. Its loop does one thing at a time, the urgent
+first: take in what was measured, renew the leases, ask for more while there is room, and once no trial is
+left to anybody, confirm the best.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Hashable
+from typing import Any, Literal
+
+from optuna.trial import TrialState
+
+from search.confirmation import Confirmation, plan_confirmation
+from search.errors import RunError
+from search.population.run import Measurement, Run
+from search.results import contenders
+from search.storage.leases import LEASE_SECONDS
+from search.storage.study_record import StudyRecord
+from search.storage.trial_queue import TrialQueue
+from search.worker.jobs import ConfirmationJob, Job, TrialJob, confirmation_jobs, trial_job
+from search.worker.training import Admitted, Event, TrainingFailed
+
+Outcome = Literal["done", "stopped", "handed back"]
+Notify = Callable[[dict[str, Any]], None]
+
+RUNS_AHEAD = 2  # asked for while all slots are busy, so that a slot that ends is refilled at once
+EVENT_WAIT_SECONDS = 0.05
+POLL_SECONDS = 0.5  # how often to look again when other workers have the last trials
+SAME_FAILURES_TO_STOP = 5
+
+
+class Bookkeeper:
+    """Keeps one worker's books on one study.
+
+    Args:
+        record: the study.
+        trials: where trials come from and go to.
+        slots: how many runs train at once.
+        ready: takes runs to the training thread.
+        events: brings back what happened to them.
+        stop: set from outside: hand everything back and end.
+        notify: told what a person may want to watch.
+    """
+
+    def __init__(
+        self,
+        record: StudyRecord,
+        trials: TrialQueue,
+        *,
+        slots: int,
+        ready: queue.SimpleQueue[Run | None],
+        events: queue.SimpleQueue[Event],
+        stop: threading.Event,
+        notify: Notify,
+    ) -> None:
+        self._record = record
+        self._trials = trials
+        self._spec = record.spec
+        self._slots = slots
+        self._ready = ready
+        self._events = events
+        self._stop = stop
+        self._notify = notify
+        self._jobs: dict[Hashable, Job] = {}
+        self._ask_again_at = 0.0
+        self._renew_at = time.monotonic() + LEASE_SECONDS / 4
+        self._last_failure, self._same_failures = "", 0
+
+    def work(self) -> Outcome:
+        """Keep the books until the study is done or stopped, or this worker is told to end."""
+        try:
+            while not self._stop.is_set():
+                self._take_in_events()
+                self._renew_leases()
+                self._ask_for_more()
+                if not self._jobs:
+                    outcome = self._when_idle()
+                    if outcome is not None:
+                        return outcome
+        finally:
+            self._hand_back()
+        return "handed back"
+
+    def _take_in_events(self) -> None:
+        """Wait a moment for one event, then take all that are there."""
+        try:
+            event = self._events.get(timeout=EVENT_WAIT_SECONDS)
+            while True:
+                self._take_in(event)
+                event = self._events.get_nowait()
+        except queue.Empty:
+            return
+
+    def _take_in(self, event: Event) -> None:
+        if isinstance(event, TrainingFailed):
+            self._take_in_failure(event)
+        elif isinstance(event, Admitted):
+            self._jobs[event.key].began(event.untrained)
+        else:
+            self._take_in_measurement(event)
+
+    def _take_in_measurement(self, measurement: Measurement) -> None:
+        job = self._jobs[measurement.key]
+        job.measured(measurement)
+        if measurement.last:
+            del self._jobs[measurement.key]
+            self._same_failures = 0
+            if isinstance(job, TrialJob):
+                self._notify({"kind": "told", "number": job.trial.number, "value": job.value})
+
+    def _take_in_failure(self, event: TrainingFailed) -> None:
+        for key in event.keys:
+            self._jobs.pop(key).failed(event.traceback_text)
+        last_line = event.traceback_text.strip().splitlines()[-1]
+        self._same_failures = self._same_failures + 1 if last_line == self._last_failure else 1
+        self._last_failure = last_line
+        if self._same_failures >= SAME_FAILURES_TO_STOP:
+            raise RunError(
+                f"the proxy failed {self._same_failures} times in a row with: {last_line}. "
+                "The failed trials keep the whole traceback."
+            )
+
+    def _renew_leases(self) -> None:
+        if time.monotonic() >= self._renew_at:
+            self._trials.renew()
+            self._renew_at = time.monotonic() + LEASE_SECONDS / 4
+
+    def _ask_for_more(self) -> None:
+        room = len(self._jobs) < self._slots + RUNS_AHEAD
+        if not room or time.monotonic() < self._ask_again_at:
+            return
+        trial = self._trials.next()
+        if trial is None:
+            self._ask_again_at = time.monotonic() + POLL_SECONDS
+            return
+        self._send(trial_job(self._trials, self._spec, trial))
+
+    def _send(self, job: Job) -> None:
+        self._jobs[job.run.key] = job
+        self._ready.put(job.run)
+
+    def _when_idle(self) -> Outcome | None:
+        """Nothing trains here: the study is stopped, or done, or others have its last trials."""
+        control = self._record.attributes["control"]
+        if control["stop"]:
+            return "stopped"
+        trials = self._trials.study.get_trials(deepcopy=False)
+        if len(trials) < control["n_trials"] or not all(t.state.is_finished() for t in trials):
+            return None
+        return self._confirm_or_wait()
+
+    def _confirm_or_wait(self) -> Outcome | None:
+        plan = self._confirmation_plan()
+        if not plan.missing:
+            return "done"
+        if not self._trials.claim_confirmation():
+            time.sleep(POLL_SECONDS)
+            return None
+        # Another worker may have confirmed between the look and the claim.
+        self._confirm(self._confirmation_plan())
+        return "handed back" if self._stop.is_set() else None
+
+    def _confirmation_plan(self) -> Confirmation:
+        trials = self._trials.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        stored = self._record.attributes.get("confirmation")
+        found = contenders(trials, self._spec.parsed_space, stored)
+        return plan_confirmation(found, self._spec.direction, stored)
+
+    def _confirm(self, plan: Confirmation) -> None:
+        waiting: list[ConfirmationJob] = confirmation_jobs(plan, self._spec)
+        count = len(waiting)
+        while (waiting or self._jobs) and not self._stop.is_set():
+            while waiting and len(self._jobs) < self._slots:
+                self._send(waiting.pop(0))
+            self._take_in_events()
+            self._renew_leases()
+            done = count - len(waiting) - len(self._jobs)
+            self._notify({"kind": "confirming", "done": done, "of": count})
+        if not self._stop.is_set():
+            self._record.set_attribute("confirmation", plan.to_json())
+        self._trials.release_confirmation()
+
+    def _hand_back(self) -> None:
+        for job in self._jobs.values():
+            job.hand_back()
+        self._jobs.clear()

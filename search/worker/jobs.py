@@ -1,0 +1,166 @@
+"""What a worker has out for training: the runs of trials, and the runs that confirm a study.
+
+A job knows the run it needs and what to do with the measurements that come back. Jobs live in the storage
+thread.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import optuna
+
+from search import seeds
+from search.confirmation import Confirmation
+from search.judging import Judgement, judge
+from search.population.run import Measurement, Run
+from search.results import Contender, schedule_key
+from search.storage.trial_queue import TrialQueue
+from search.study_spec import StudySpec
+
+REPORTS_PER_RUN = 5
+
+
+class Job(Protocol):
+    """One run that is out for training."""
+
+    @property
+    def run(self) -> Run: ...
+
+    def began(self, untrained: Mapping[str, float]) -> None:
+        """The run was admitted; `untrained` are the metrics of its network before the first step."""
+
+    def measured(self, measurement: Measurement) -> None:
+        """The run was measured; the last measurement ends the job."""
+
+    def failed(self, reason: str) -> None:
+        """The run raised; there will be no measurement."""
+
+    def hand_back(self) -> None:
+        """The worker ends before the run does."""
+
+
+def report_steps(total_steps: int) -> tuple[int, ...]:
+    """The steps at which a run is measured: the end, and equal parts before it.
+
+    >>> report_steps(600)
+    (120, 240, 360, 480, 600)
+    """
+    parts = range(1, REPORTS_PER_RUN + 1)
+    return tuple(sorted({max(1, total_steps * part // REPORTS_PER_RUN) for part in parts}))
+
+
+@dataclass
+class TrialJob:
+    """A trial: one schedule trained with one seed."""
+
+    queue: TrialQueue
+    spec: StudySpec
+    trial: optuna.Trial
+    run: Run
+    seed_index: int
+    value: float | None = None
+    _untrained: float = math.nan
+    _reported: frozenset[int] = frozenset()
+    _curve: dict[str, list[float]] = field(default_factory=dict)
+
+    def began(self, untrained: Mapping[str, float]) -> None:
+        self._untrained = untrained[self.spec.objective]
+        stored = self.queue.stored(self.trial.number)
+        self._reported = frozenset(stored.intermediate_values)
+
+    def measured(self, measurement: Measurement) -> None:
+        if measurement.metrics:
+            self._curve.setdefault("step", []).append(measurement.step)
+            for name, value in measurement.metrics.items():
+                self._curve.setdefault(name, []).append(value)
+        judgement = _judge(measurement, self.spec, self._untrained)
+        if measurement.step not in self._reported:
+            self.queue.report(self.trial, measurement.step, judgement.value)
+        if measurement.last:
+            self.value = judgement.value
+            self.queue.complete(self.trial, judgement.value, self._attributes(judgement))
+
+    def failed(self, reason: str) -> None:
+        self.queue.fail(self.trial.number, reason)
+
+    def hand_back(self) -> None:
+        self.queue.hand_back(self.trial.number)
+
+    def _attributes(self, judgement: Judgement) -> dict[str, Any]:
+        attributes: dict[str, Any] = {"runs": [{"seed": self.seed_index, **self._curve}]}
+        if judgement.divergence is not None:
+            attributes["diverged"] = judgement.divergence
+        return attributes
+
+
+@dataclass
+class ConfirmationJob:
+    """One leader on one fresh seed."""
+
+    confirmation: Confirmation
+    spec: StudySpec
+    contender: Contender
+    run: Run
+    seed_index: int
+    _untrained: float = math.nan
+
+    def began(self, untrained: Mapping[str, float]) -> None:
+        self._untrained = untrained[self.spec.objective]
+
+    def measured(self, measurement: Measurement) -> None:
+        if measurement.last:
+            value = _judge(measurement, self.spec, self._untrained).value
+            self.confirmation.add(self.contender.key, self.seed_index, value)
+
+    def failed(self, reason: str) -> None:
+        raise RuntimeError(f"confirming {self.contender.schedule.describe()} failed:\n{reason}")
+
+    def hand_back(self) -> None:
+        """Nothing is kept of an unfinished confirmation; whoever takes it over trains it again."""
+
+
+def trial_job(queue: TrialQueue, spec: StudySpec, trial: optuna.Trial) -> TrialJob:
+    """Sample the trial's schedule, note it on the trial in words, and make its run."""
+    schedule = spec.parsed_space.sample(trial)
+    table = schedule.lr_table(spec.horizon_steps)
+    seed_index = queue.claim_seed(trial, schedule_key(table))
+    if "schedule" not in trial.user_attrs:
+        trial.set_user_attr("schedule", schedule.describe())
+    run = Run(
+        key=("trial", trial.number),
+        lr_table=table,
+        seed=seeds.run_seed(spec.seed, seed_index),
+        report_steps=report_steps(spec.horizon_steps),
+    )
+    return TrialJob(queue, spec, trial, run, seed_index)
+
+
+def confirmation_jobs(confirmation: Confirmation, spec: StudySpec) -> list[ConfirmationJob]:
+    """The runs that are still missing from a confirmation."""
+    return [
+        ConfirmationJob(confirmation, spec, contender, _confirmation_run(contender, spec, j), j)
+        for contender, j in confirmation.missing
+    ]
+
+
+def _confirmation_run(contender: Contender, spec: StudySpec, j: int) -> Run:
+    key: Hashable = ("confirmation", contender.key, j)
+    return Run(
+        key=key,
+        lr_table=contender.schedule.lr_table(spec.horizon_steps),
+        seed=seeds.confirmation_seed(spec.seed, j),
+        report_steps=(spec.horizon_steps,),
+    )
+
+
+def _judge(measurement: Measurement, spec: StudySpec, untrained: float) -> Judgement:
+    return judge(
+        measurement.metrics.get(spec.objective, math.nan),  # a diverged run has no metrics
+        untrained_value=untrained,
+        direction=spec.direction,
+        diverged_at_step=measurement.diverged_at_step,
+    )

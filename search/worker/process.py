@@ -1,0 +1,167 @@
+"""A worker process from start to end: open the study, check the proxy, run the two threads."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import queue
+import signal
+import sys
+import threading
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from sqlalchemy.engine import make_url
+
+from search import seeds
+from search.errors import RunError, UsageError
+from search.samplers import build_sampler
+from search.standards_first import standards_first
+from search.storage.database import open_for_work
+from search.storage.study_record import StudyRecord
+from search.storage.trial_queue import TrialQueue
+from search.study_spec import StudySpec
+from search.worker.bookkeeper import Bookkeeper, Outcome
+
+# Python hands the interpreter to a waiting thread this often. With the default of 5 ms the training thread,
+# which needs it every few microseconds for a moment, would wait for the storage thread most of the time.
+SWITCH_INTERVAL_SECONDS = 2e-4
+
+
+@dataclass(frozen=True)
+class WorkerTask:
+    """What a worker is told; the address may hold a password, so it travels by pipe, not by command line."""
+
+    storage_address: str
+    study_name: str
+    device: str
+
+
+def run_worker(task: WorkerTask, connection: Connection) -> None:
+    """Work on a study until it is done; the entry point of the process.
+
+    The last message sent is `{"kind": "end", "outcome": ...}`, with `message` and `traceback` where it
+    failed. When the other end of the connection says "stop" or is gone, the worker hands its trials back and ends.
+    """
+    # Ctrl-C reaches the whole group of processes; the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    threading.Thread(target=_listen, args=(connection, stop), daemon=True).start()
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    end: dict[str, Any] = {"kind": "end"}
+    try:
+        end["outcome"] = _work(task, connection, stop)
+    except (UsageError, RunError) as error:
+        end |= {"outcome": "failed", "message": str(error), "traceback": traceback.format_exc()}
+    except Exception as error:
+        message = f"a worker failed with {type(error).__name__}: {error}"
+        end |= {"outcome": "failed", "message": message, "traceback": traceback.format_exc()}
+    _send(connection, end)
+
+
+def _work(task: WorkerTask, connection: Connection, stop: threading.Event) -> str:
+    import torch
+
+    from search.population.population import Population
+    from search.proxies.registry import build_proxy
+    from search.worker.training import Event, Trainer
+
+    torch.set_num_threads(1)
+    database = open_for_work(make_url(task.storage_address))
+    record = StudyRecord(database, task.study_name)
+    spec = record.spec
+    proxy = build_proxy(spec.proxy.name, spec.proxy.arguments)
+    check_fingerprint(record, proxy.fingerprint)
+    slots = slots_for(spec, task.device)
+
+    ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    bookkeeper = Bookkeeper(
+        record,
+        _trial_queue(record, spec),
+        slots=slots,
+        ready=ready,
+        events=events,
+        stop=stop,
+        notify=functools.partial(_send, connection),
+    )
+    keeping = _BookkeepingThread(bookkeeper, stop, ready)
+    keeping.start()
+    make_population = functools.partial(Population, proxy, slots=slots, device=task.device)
+    try:
+        Trainer(make_population, ready, events, stop).train()
+    finally:
+        stop.set()
+        keeping.join()
+        database.close()
+    return keeping.result()
+
+
+def check_fingerprint(record: StudyRecord, fingerprint: str) -> None:
+    """Refuse a proxy that differs from the one the study was made with."""
+    stored = record.attributes["comparable"]["proxy fingerprint"]
+    if stored != fingerprint:
+        raise UsageError(
+            f"the proxy of study {record.name!r} is another one here: its fingerprint is "
+            f"{fingerprint}, the study has {stored}. The text of char_lm_mlp differs between patch "
+            "releases of Python; use the Python that the study was made with."
+        )
+
+
+def slots_for(spec: StudySpec, device: str) -> int:
+    """How many runs train at once in one process.
+
+    On a CPU 8 are within a tenth of the fastest (`benchmarks/engine_speed.py`), and the fewer trials are in
+    flight, the more the sampler knows when it proposes the next.
+    """
+    if spec.population.slots != "auto":
+        return spec.population.slots
+    return 8 if device == "cpu" else 64
+
+
+def _trial_queue(record: StudyRecord, spec: StudySpec) -> TrialQueue:
+    sampler_seed = seeds.sampler_seed(spec.seed, record.count_opening())
+    sampler = build_sampler(spec.sampler, sampler_seed)
+    return TrialQueue(record, sampler, standards_first(spec.parsed_space, spec.n_trials))
+
+
+class _BookkeepingThread(threading.Thread):
+    """Runs the bookkeeper; when it ends, for whatever reason, training ends too."""
+
+    def __init__(self, bookkeeper: Bookkeeper, stop: threading.Event, ready: queue.SimpleQueue[Any]) -> None:
+        super().__init__(name="bookkeeper")
+        self._bookkeeper, self._stop_event, self._ready = bookkeeper, stop, ready
+        self._outcome: Outcome | None = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self._outcome = self._bookkeeper.work()
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._stop_event.set()
+            self._ready.put(None)
+
+    def result(self) -> Outcome:
+        if self._error is not None:
+            raise self._error
+        assert self._outcome is not None
+        return self._outcome
+
+
+def _listen(connection: Connection, stop: threading.Event) -> None:
+    """End the worker when told to, or when the process that started it is gone."""
+    with contextlib.suppress(EOFError, OSError):
+        while connection.recv() != "stop":
+            pass
+    stop.set()
+
+
+def _send(connection: Connection, message: dict[str, Any]) -> None:
+    # Where the parent is gone, `_listen` has noticed too and ends the worker.
+    with contextlib.suppress(OSError):
+        connection.send(message)

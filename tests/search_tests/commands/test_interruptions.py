@@ -1,0 +1,149 @@
+"""Killed, interrupted, stopped, doubled: no trial is lost and none is made up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+import optuna
+import psutil
+import pytest
+import torch
+from optuna.trial import FrozenTrial, TrialState
+
+from search.population.population import Population
+from search.population.run import Run
+from search.proxies.registry import build_proxy
+from search.results import schedule_of
+from search.seeds import run_seed
+from search.study_file import read_study_file
+from tests.search_tests.commands.workplace import Workplace
+
+PATIENCE_SECONDS = 60
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert process.poll() is None, f"ended too early: {process.communicate()}"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def states(workplace: Workplace) -> list[TrialState]:
+    try:
+        return [t.state for t in workplace.trials()]
+    except (KeyError, optuna.exceptions.StorageInternalError, AssertionError):
+        return []  # the study is not there yet
+
+
+def under_way(workplace: Workplace, done: int = 3) -> Callable[[], bool]:
+    def condition() -> bool:
+        now = states(workplace)
+        return now.count(TrialState.COMPLETE) >= done and TrialState.RUNNING in now
+
+    return condition
+
+
+def retrained_value(workplace: Workplace, trial: FrozenTrial) -> float:
+    """The value that an uninterrupted training of the trial gives."""
+    torch.set_num_threads(1)
+    spec = read_study_file(workplace.folder / "small.toml")
+    population = Population(build_proxy("char_lm_mlp", {}), slots=1)
+    schedule = schedule_of(spec.parsed_space, trial.params)
+    population.admit(
+        Run(
+            key="again",
+            lr_table=schedule.lr_table(spec.horizon_steps),
+            seed=run_seed(spec.seed, trial.user_attrs["seed"]),
+            report_steps=(spec.horizon_steps,),
+        )
+    )
+    (measurement,) = population.advance()
+    return measurement.metrics["val_loss"]
+
+
+def test_after_kill_minus_9_the_same_command_goes_on_and_loses_nothing(workplace: Workplace) -> None:
+    workplace.write_study(n_trials=24, total_steps=400)
+    process = workplace.start("launch", "small.toml")
+    wait_until(under_way(workplace), process)
+    for each in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
+        each.kill()
+    process.communicate()
+    left = {t.number: t for t in workplace.trials() if t.state == TrialState.RUNNING}
+    assert left, "no trial was hit"
+
+    workplace.run("launch", "small.toml")
+
+    trials = workplace.trials()
+    assert [t.number for t in trials] == list(range(24))
+    assert all(t.state == TrialState.COMPLETE for t in trials)
+    for number, before in left.items():
+        assert trials[number].params.items() >= before.params.items(), "a trial keeps its parameters"
+    hit = trials[next(iter(left))]
+    assert hit.value == retrained_value(workplace, hit)
+
+
+def test_a_killed_worker_is_replaced_and_its_trials_are_finished(workplace: Workplace) -> None:
+    workplace.write_study(n_trials=24, total_steps=400)
+    process = workplace.start("launch", "small.toml", "--workers", "1")
+    wait_until(under_way(workplace), process)
+    workers = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if "spawn_main" in " ".join(child.cmdline())
+    ]
+    assert len(workers) == 1
+    workers[0].kill()
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "a worker process was lost (exit code -9)" in err
+    assert [t.state for t in workplace.trials()] == [TrialState.COMPLETE] * 24
+
+
+def test_two_launches_at_once_share_one_exact_total(workplace: Workplace) -> None:
+    workplace.write_study(n_trials=20, total_steps=100)
+    both = [workplace.start("launch", "small.toml", "--workers", "1") for _ in range(2)]
+    for process in both:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        assert "20 of 20 trials done" in err
+    trials = workplace.trials()
+    assert [t.number for t in trials] == list(range(20))
+    assert all(t.state == TrialState.COMPLETE for t in trials)
+    searched = [tuple(sorted(t.params.items())) for t in trials if "standard" not in t.user_attrs]
+    assert len(set(searched)) == len(searched), "two workers sampled the same points"
+
+
+@pytest.mark.parametrize(("sent", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_an_interrupted_launch_hands_its_trials_back(
+    workplace: Workplace, sent: signal.Signals, exit_code: int
+) -> None:
+    workplace.write_study(n_trials=400, total_steps=400)
+    process = workplace.start("launch", "small.toml")
+    wait_until(under_way(workplace), process)
+    # a terminal sends Ctrl-C to the whole group of processes
+    (os.killpg if sent == signal.SIGINT else os.kill)(process.pid, sent)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == exit_code, err
+    assert "Traceback" not in err
+    assert TrialState.RUNNING not in states(workplace)
+    assert TrialState.WAITING in states(workplace)
+
+
+def test_stop_ends_a_study_gently_and_the_next_launch_goes_on(workplace: Workplace) -> None:
+    workplace.write_study(n_trials=400, total_steps=400)
+    process = workplace.start("launch", "small.toml")
+    wait_until(under_way(workplace), process)
+    workplace.run("stop", "small")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "stopped" in err
+    stopped = states(workplace)
+    assert set(stopped) == {TrialState.COMPLETE}, "what was begun is finished"
+
+    workplace.run("launch", "small.toml", "--n-trials", str(len(stopped) + 2))
+    assert len(states(workplace)) == len(stopped) + 2

@@ -1,0 +1,68 @@
+"""The real command in real processes, on a database in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+from optuna.trial import FrozenTrial
+
+STUDY = """
+name = "small"
+proxy = "{proxy}"
+total_steps = {total_steps}
+n_trials = {n_trials}
+seed = 3
+
+[space]
+lr = {{ low = 1e-2, high = 1.0, log = true }}
+n_restarts = {{ low = 0, high = 1 }}
+curve = ["cosine", "linear"]
+
+[population]
+slots = 4
+"""
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A folder with a study file and a database, and the command in it."""
+
+    folder: Path
+
+    @property
+    def storage(self) -> str:
+        return f"sqlite:///{self.folder}/studies.db"
+
+    def write_study(self, *, proxy: str = "char_lm_mlp", n_trials: int = 12, total_steps: int = 40) -> Path:
+        path = self.folder / "small.toml"
+        path.write_text(STUDY.format(proxy=proxy, n_trials=n_trials, total_steps=total_steps))
+        return path
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """The command as a process of its own session, so that signals reach nobody else."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "search", *arguments],
+            cwd=self.folder,
+            env={**os.environ, "WARMBOOT_STORAGE": self.storage, "COLUMNS": "200"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run to the end; a traceback, or another exit code than expected, fails the test."""
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == expect, f"exit {process.returncode}\n{out}\n{err}"
+        assert "Traceback" not in err or "--debug" in arguments, err
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def trials(self, name: str = "small") -> list[FrozenTrial]:
+        return optuna.load_study(study_name=name, storage=self.storage).get_trials()
