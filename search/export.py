@@ -140,7 +140,7 @@ def _origin(
         "schedule": contender.schedule.describe(),
         "proxy": {
             "name": proxy.name,
-            "fingerprint": record.attributes["comparable"]["proxy fingerprint"],
+            "fingerprint": record.attributes["proxy_fingerprint"],
             "note": "a built-in task stands in for your model: the shape is a suggestion",
             "optimizer": proxy.optimizer.name,
             "momentum": proxy.optimizer.momentum,

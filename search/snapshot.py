@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import datetime
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from search.confirmation import is_confirmed
 from search.results import Contender, best_standard, contenders, ranked
 from search.storage.study_record import StudyRecord
 from search.study_spec import StudySpec
 
 _RECENT = 40  # completions over which the rate is taken
+_LEADING = 8  # schedules that are looked at, more than are ever confirmed
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,12 @@ class Snapshot:
         return sum(self.counts.get(state, 0) for state in ("complete", "pruned", "fail"))
 
     @property
+    def done(self) -> bool:
+        """Whether nothing is left to train."""
+        all_told = self.finished >= self.n_trials and self.finished == sum(self.counts.values())
+        return all_told and (self.confirmed or self.best is None)
+
+    @property
     def running(self) -> int:
         return self.counts.get("running", 0)
 
@@ -75,7 +84,7 @@ def take_snapshot(record: StudyRecord, study: optuna.Study) -> Snapshot:
         best=order[0] if order else None,
         standard=best_standard(found, spec.direction),
         trials_per_second=_rate(trials),
-        confirmed=confirmation is not None,
+        confirmed=bool(found) and is_confirmed(found, spec.direction, confirmation),
         stopped=bool(attributes["control"]["stop"]),
     )
 
@@ -92,13 +101,15 @@ def _candidates(
     trials: Sequence[FrozenTrial], spec: StudySpec, confirmation: dict[str, Any] | None
 ) -> list[FrozenTrial]:
     """The trials that can matter for best and standard; to rebuild every schedule each second is too slow."""
-    complete = [t for t in trials if t.state == TrialState.COMPLETE and t.value is not None]
+    complete = [t for t in trials if t.state == TrialState.COMPLETE and "schedule_key" in t.user_attrs]
+    values: dict[str, list[float]] = defaultdict(list)
+    for trial in complete:
+        values[trial.user_attrs["schedule_key"]].append(trial.value or 0.0)
     sign = 1.0 if spec.direction == "minimize" else -1.0
-    complete.sort(key=lambda t: sign * (t.value or 0.0))
-    keys = {t.user_attrs.get("schedule_key") for t in complete[:8]}
-    keys |= {t.user_attrs.get("schedule_key") for t in complete if "standard" in t.user_attrs}
+    keys = set(sorted(values, key=lambda key: sign * fmean(values[key]))[:_LEADING])
+    keys |= {t.user_attrs["schedule_key"] for t in complete if "standard" in t.user_attrs}
     keys |= set((confirmation or {}).get("values", {}))
-    return [t for t in complete if t.user_attrs.get("schedule_key") in keys]
+    return [t for t in complete if t.user_attrs["schedule_key"] in keys]
 
 
 def _rate(trials: Sequence[FrozenTrial]) -> float | None:

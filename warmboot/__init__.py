@@ -1,8 +1,9 @@
 """Warmboot: learning-rate schedules with warm-up, restarts and decay, as plain numbers.
 
 Start at `WarmbootSchedule`; `WarmbootLR` drives a PyTorch optimizer with one, `read` and `write`
-keep it in a file. Importing this package imports neither torch nor optuna, and numpy only when
-something is used: names are looked up where they live, when they are asked for.
+keep it in a file, `suggest_schedule` draws one inside an Optuna objective. Importing this package
+imports neither torch nor optuna, and numpy only when something is used: names are looked up where
+they live, when they are asked for.
 """
 
 from importlib import import_module
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from warmboot.errors import ScheduleError, ScheduleFileError
     from warmboot.schedule import WarmbootSchedule
     from warmboot.schedule_file import Horizon, ScheduleFile, read, reads, write, writes
+    from warmboot.space import Space, suggest_schedule
+    from warmboot.space_checks import SpaceError
     from warmboot.standards import standards
     from warmboot.warmboot_lr import WarmbootLR
 
@@ -39,12 +42,15 @@ __all__ = [
     "ScheduleError",
     "ScheduleFile",
     "ScheduleFileError",
+    "Space",
+    "SpaceError",
     "WarmbootLR",
     "WarmbootSchedule",
     "read",
     "reads",
     "register_curve",
     "standards",
+    "suggest_schedule",
     "write",
     "writes",
 ]
@@ -55,6 +61,8 @@ _NAMES_BY_HOME = {
     "errors": "ScheduleError ScheduleFileError",
     "schedule": "WarmbootSchedule",
     "schedule_file": "Horizon ScheduleFile read reads write writes",
+    "space": "Space suggest_schedule",
+    "space_checks": "SpaceError",
     "standards": "standards",
     "warmboot_lr": "WarmbootLR",
 }

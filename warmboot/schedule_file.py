@@ -7,8 +7,6 @@ at once, and takes JSON and TOML; what is written is JSON, whole or not at all.
 
 import json
 import os
-import secrets
-import stat
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +14,7 @@ from warmboot.errors import ScheduleFileError
 from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_document import parse
 from warmboot.schedule_record import FORMAT, VERSION, Horizon, ScheduleFile
+from warmboot.whole_file import write_whole
 
 __all__ = ["Horizon", "ScheduleFile", "read", "reads", "write", "writes"]
 
@@ -58,32 +57,12 @@ def write(file: ScheduleFile, path: str | os.PathLike[str]) -> None:
     """Write the file to `path` as JSON, whole or not at all: on failure what was there stays.
 
     Raises:
-        ScheduleFileError: if `path` is not a place for it.
-        OSError: if it cannot be written.
+        ScheduleFileError: if `path` ends in `.toml`.
+        OSError: if it cannot be written; see `write_whole`.
     """
-    target = Path(os.path.realpath(path))  # a link stays a link
-    _check_target(target)
-    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "x", encoding="utf-8", newline="\n") as stream:
-            stream.write(writes(file))
-            stream.flush()
-            os.fsync(stream.fileno())
-        if target.exists():
-            os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _check_target(target: Path) -> None:
-    if target.suffix.lower() == ".toml":
-        raise ScheduleFileError(str(target), ["schedules are written as JSON; name it .json"])
-    if target.exists():
-        if not target.is_file():
-            raise ScheduleFileError(str(target), ["is not a regular file; give another name"])
-        if not os.access(target, os.W_OK):
-            raise PermissionError(13, "is read-only", str(target))
+    if Path(path).suffix.lower() == ".toml":
+        raise ScheduleFileError(str(path), ["schedules are written as JSON; name it .json"])
+    write_whole(path, writes(file))
 
 
 def _schedule_document(schedule: WarmbootSchedule) -> dict[str, Any]:

@@ -78,7 +78,10 @@ class LiveView:
 def live_panel(snapshot: Snapshot, confirming: tuple[int, int] | None, width: int) -> RenderableType:
     """The panel at one moment, `width` columns wide."""
     bar = ProgressBar(
-        total=snapshot.n_trials, completed=min(snapshot.finished, snapshot.n_trials), width=None
+        total=snapshot.n_trials,
+        completed=min(snapshot.finished, snapshot.n_trials),
+        complete_style="cyan",
+        width=None,
     )
     head = Table.grid(expand=True, padding=(0, 1))
     head.add_column(ratio=1)

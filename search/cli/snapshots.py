@@ -47,7 +47,7 @@ def duration(seconds: float) -> str:
 
 def state_text(snapshot: Snapshot) -> str:
     """Whether the study runs, rests, is stopped or done."""
-    if snapshot.finished >= snapshot.n_trials and snapshot.confirmed:
+    if snapshot.done:
         return "done"
     if snapshot.stopped:
         return "stopped; the next launch goes on"

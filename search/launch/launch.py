@@ -75,7 +75,10 @@ def launch(study: str, options: LaunchOptions, view: LaunchView) -> tuple[StudyR
 
 def _watch(record: StudyRecord, task: WorkerTask, setting: Setting, view: LaunchView) -> None:
     reader = record.load()
-    view.begin(setting, take_snapshot(record, reader))
+    snapshot = take_snapshot(record, reader)
+    view.begin(setting, snapshot)
+    if snapshot.done:
+        return
     confirming: tuple[int, int] | None = None
     look_at = time.monotonic() + LOOK_EVERY_SECONDS
     with WorkerPool(task, setting.workers) as pool:

@@ -75,7 +75,10 @@ def resolve_device(device: str) -> str:
 
 def default_workers(device: str) -> int:
     """One process a core on a CPU, one a device otherwise."""
-    return len(os.sched_getaffinity(0)) if device == "cpu" else 1
+    if device != "cpu":
+        return 1
+    # A container or a batch system may grant fewer cores than the machine has; only Linux tells.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _proxy(spec: StudySpec, place: str) -> Proxy:

@@ -6,6 +6,7 @@ and `BEGIN IMMEDIATE` on every transaction, without which several processes pop 
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any
 
 import optuna
 from filelock import FileLock
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL
@@ -56,12 +58,15 @@ def open_for_work(url: URL) -> Database:
 
     Raises:
         UsageError: the folder is missing, or the file is no database of this version of Optuna.
+        RunError: it can't be written.
     """
     path = sqlite_path(url)
     if not path.parent.exists():
         if path.parent != default_folder():
             raise UsageError(f"--storage: the folder {path.parent} does not exist; create it first.")
         path.parent.mkdir(parents=True)
+    if path.exists() and not os.access(path, os.W_OK):  # SQLite itself would notice at the first write
+        raise RunError(f"{shown(url)} can't be opened for writing (the file is read-only).")
     with _translated(url), _file_lock(url):
         storage = _rdb_storage(url)
         _write_ahead(storage.engine)
@@ -126,19 +131,16 @@ def _translated(url: URL) -> Iterator[None]:
     """Turn what drivers raise while opening into one sentence with the address and the way out."""
     try:
         yield
-    except DatabaseError as error:
-        cause = str(error.orig or error)
-        if "not a database" in cause or "malformed" in cause:
-            raise UsageError(f"{shown(url)} is not a SQLite database ({cause}).") from error
-        if "no such table" in cause:
-            raise UsageError(f"{shown(url)} holds no studies ({cause}).") from error
-        if "readonly" in cause or "unable to open" in cause:
-            raise RunError(f"{shown(url)} can't be opened for writing ({cause}).") from error
-        raise RunError(f"{shown(url)} can't be used: {cause}.") from error
+    except (DatabaseError, StorageInternalError) as error:
+        # Optuna wraps what happens inside a transaction; what the driver said is then the cause.
+        inner = error.__cause__ if isinstance(error, StorageInternalError) else error
+        cause = str(getattr(inner, "orig", None) or inner or error)
+        raise _explained(url, cause) from error
     except SQLAlchemyError as error:
         raise RunError(f"{shown(url)} can't be used: {error}.") from error
-    except PermissionError as error:
-        raise RunError(f"{shown(url)} can't be opened for writing ({error.strerror}).") from error
+    except OSError as error:  # of the lock file
+        reason = error.strerror or error
+        raise RunError(f"{shown(url)} can't be opened for writing ({reason}).") from error
     except RuntimeError as error:
         if "optuna" in str(error).lower():
             raise UsageError(
@@ -146,3 +148,16 @@ def _translated(url: URL) -> Iterator[None]:
                 "Use another file, or upgrade it with: optuna storage upgrade"
             ) from error
         raise
+
+
+def _explained(url: URL, cause: str) -> UsageError | RunError:
+    """The error to raise for what the driver said."""
+    if sqlite_path(url).is_dir():
+        return UsageError(f"{shown(url)} is a folder; name a file in it.")
+    if "not a database" in cause or "malformed" in cause:
+        return UsageError(f"{shown(url)} is not a SQLite database ({cause}).")
+    if "no such table" in cause:
+        return UsageError(f"{shown(url)} holds no studies ({cause}).")
+    if "readonly" in cause or "unable to open" in cause:
+        return RunError(f"{shown(url)} can't be opened for writing ({cause}).")
+    return RunError(f"{shown(url)} can't be used: {cause}.")

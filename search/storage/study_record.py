@@ -4,19 +4,22 @@ Everything is kept in the study's own user attributes under `warmboot:`, so that
 `export` need no study file, and a copied study stays whole:
 
 - `warmboot:spec`: the parsed study file;
-- `warmboot:comparable`: what two launches must agree on (see `StudySpec.comparable_part`);
+- `warmboot:proxy_fingerprint`: which data and code the proxy is made of;
 - `warmboot:control`: `n_trials` and `stop`, which every launch and `warmboot stop` may set;
 - `warmboot:openings`: how many processes have opened it; each samples from a seed of its own;
 - `warmboot:confirmation`: the best schedules trained again on fresh seeds.
+
+Beside them stands `answer`, for a person who looks at the study in the dashboard.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import optuna
-from optuna.exceptions import DuplicatedStudyError
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 
 from search.errors import UsageError, nearest
 from search.storage.address import shown
@@ -50,6 +53,10 @@ class StudyRecord:
         """Write one attribute (JSON); hold the database's lock where others may write it too."""
         self.database.storage.set_study_user_attr(self.study_id, f"{_PREFIX}{key}", value)
 
+    def set_answer(self, text: str) -> None:
+        """What the study says to somebody who looks at it in the dashboard."""
+        self.database.storage.set_study_user_attr(self.study_id, "answer", text)
+
     def set_control(self, **changes: Any) -> None:
         """Change `n_trials` or `stop` for all that work on the study, now and later."""
         with self.database.lock():
@@ -78,7 +85,6 @@ def create_or_resume(database: Database, spec: StudySpec, proxy_fingerprint: str
     Raises:
         UsageError: a study of that name searches something else, or was not made by Warmboot.
     """
-    comparable = spec.comparable_part(proxy_fingerprint)
     with database.lock():
         created = _create(database, spec)
         record = StudyRecord(database, spec.name)
@@ -91,12 +97,15 @@ def create_or_resume(database: Database, spec: StudySpec, proxy_fingerprint: str
                 f"the storage already has a study {spec.name!r} that Warmboot did not make; "
                 "rename one of the two."
             )
-        if "comparable" in stored:
-            address = shown(database.url)
-            _refuse_another(spec.name, stored["comparable"], comparable, address=address)
-        record.set_attribute("spec", spec.to_json())
-        record.set_attribute("comparable", comparable)
+        if "spec" in stored:
+            before = StudySpec.from_json(stored["spec"]).comparable_part(stored["proxy_fingerprint"])
+            given = spec.comparable_part(proxy_fingerprint)
+            _refuse_another(spec.name, before, given, address=shown(database.url))
+        else:
+            record.set_answer("none yet: the search has not ended")
+        record.set_attribute("proxy_fingerprint", proxy_fingerprint)
         record.set_attribute("control", {"n_trials": spec.n_trials, "stop": False})
+        record.set_attribute("spec", spec.to_json())  # last: whoever finds it finds the others too
     return record, created
 
 
@@ -120,9 +129,12 @@ def study_names(database: Database) -> list[str]:
 
 def _create(database: Database, spec: StudySpec) -> bool:
     try:
-        optuna.create_study(study_name=spec.name, storage=database.storage, direction=spec.direction)
+        study = optuna.create_study(study_name=spec.name, storage=database.storage, direction=spec.direction)
     except DuplicatedStudyError:
         return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        study.set_metric_names([spec.objective])  # the dashboard's axes read so
     return True
 
 

@@ -17,8 +17,10 @@ from optuna.trial import TrialState
 
 from search.confirmation import Confirmation, plan_confirmation
 from search.errors import RunError
+from search.evidence import evidence_lines
 from search.population.run import Measurement, Run
-from search.results import contenders
+from search.results import best_standard, contenders
+from search.snapshot import all_contenders
 from search.storage.leases import LEASE_SECONDS
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
@@ -183,7 +185,14 @@ class Bookkeeper:
             self._notify({"kind": "confirming", "done": done, "of": count})
         if not self._stop.is_set():
             self._record.set_attribute("confirmation", plan.to_json())
+            self._record.set_answer(self._answer())
         self._trials.release_confirmation()
+
+    def _answer(self) -> str:
+        order = all_contenders(self._record)
+        standard = best_standard(order, self._spec.direction)
+        lines = evidence_lines(self._spec, order[0], standard)
+        return "; ".join(" ".join(line.split()) for line in lines)
 
     def _hand_back(self) -> None:
         for job in self._jobs.values():

@@ -43,7 +43,8 @@ def run_worker(task: WorkerTask, connection: Connection) -> None:
     """Work on a study until it is done; the entry point of the process.
 
     The last message sent is `{"kind": "end", "outcome": ...}`, with `message` and `traceback` where it
-    failed. When the other end of the connection says "stop" or is gone, the worker hands its trials back and ends.
+    failed. When the other end of the connection says "stop" or is gone, the worker hands its trials back
+    and ends.
     """
     # Ctrl-C reaches the whole group of processes; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -102,7 +103,7 @@ def _work(task: WorkerTask, connection: Connection, stop: threading.Event) -> st
 
 def check_fingerprint(record: StudyRecord, fingerprint: str) -> None:
     """Refuse a proxy that differs from the one the study was made with."""
-    stored = record.attributes["comparable"]["proxy fingerprint"]
+    stored = record.attributes["proxy_fingerprint"]
     if stored != fingerprint:
         raise UsageError(
             f"the proxy of study {record.name!r} is another one here: its fingerprint is "

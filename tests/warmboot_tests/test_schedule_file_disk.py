@@ -16,8 +16,14 @@ FILE = ScheduleFile(WarmbootSchedule(curve="linear"))
 def test_a_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ScheduleFileError, match="is a directory; name the schedule file in it"):
         read(tmp_path)
-    with pytest.raises(ScheduleFileError, match="is not a regular file"):
+    with pytest.raises(IsADirectoryError, match="is a folder; name a file in it"):
         write(FILE, tmp_path)
+
+
+def test_a_device_is_not_replaced_by_a_file() -> None:
+    with pytest.raises(OSError, match="is not a regular file"):
+        write(FILE, "/dev/null")
+    assert not Path("/dev/null").is_file()
 
 
 def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
@@ -71,11 +77,10 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     assert os.listdir(tmp_path) == ["schedule.json"]
 
 
-def test_a_read_only_file_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_file_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "schedule.json"
     path.write_text("the old one")
-    # to root nothing is read-only, so the answer is put into the system's mouth
-    monkeypatch.setattr(os, "access", lambda *_: False)
+    path.chmod(0o444)
     with pytest.raises(PermissionError, match="read-only"):
         write(FILE, path)
     assert path.read_text() == "the old one"

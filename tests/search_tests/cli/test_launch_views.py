@@ -1,0 +1,129 @@
+"""What a launch shows: a panel in a terminal, plain lines elsewhere, and no mark-up taken from names."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from search.cli.launch_views import LiveView, PlainView, live_panel, view_for
+from search.launch.launch import Setting
+from search.results import Contender
+from search.snapshot import Snapshot
+from tests.search_tests.studies import study_spec
+from warmboot.schedule import WarmbootSchedule
+
+SETTING = Setting(study_name="small", created=True, workers=2, slots=8, device="cpu")
+
+
+def contender(key: str, value: float, standard: str | None = None) -> Contender:
+    schedule = WarmbootSchedule(lr=0.1, restarts=() if standard else (0.5,), curve="linear")
+    return Contender(key=key, schedule=schedule, trial_numbers=(0,), searched=(value,), standard=standard)
+
+
+def snapshot(**changes: Any) -> Snapshot:
+    fields: dict[str, Any] = {
+        "spec": study_spec(n_trials=100),
+        "n_trials": 100,
+        "counts": {"complete": 40, "running": 16},
+        "diverged": 3,
+        "best": contender("best", 2.0),
+        "standard": contender("linear", 2.5, "linear"),
+        "trials_per_second": 2.0,
+        "confirmed": False,
+        "stopped": False,
+    }
+    return Snapshot(**{**fields, **changes})
+
+
+def console(width: int = 100, *, terminal: bool = False) -> Console:
+    return Console(file=io.StringIO(), width=width, force_terminal=terminal, color_system=None)
+
+
+def shown(on: Console) -> str:
+    assert isinstance(on.file, io.StringIO)
+    return on.file.getvalue()
+
+
+def panel_text(of: Snapshot, confirming: tuple[int, int] | None = None, width: int = 100) -> str:
+    on = console(width)
+    on.print(live_panel(of, confirming, width))
+    return shown(on)
+
+
+def test_a_terminal_gets_the_panel_and_all_else_lines() -> None:
+    assert isinstance(view_for(console(terminal=True)), LiveView)
+    assert isinstance(view_for(console()), PlainView)
+
+
+def test_the_panel_shows_progress_pace_the_best_and_its_curve() -> None:
+    text = panel_text(snapshot())
+    for part in (
+        "small",
+        "40 of 100 trials done, 16 running, 3 diverged",
+        "2.0 trials/s, 30 s left",
+        "best so far  val_loss 2.0000 (1 seed)",
+        "linear to 0, peak lr 0.1, restart at 50%",
+        "best standard  linear: val_loss 2.5000",
+    ):
+        assert part in text
+    assert re.search("[█▇▆▅▄▃▂▁]{8}", text), "the curve is drawn"
+
+
+def test_a_best_that_is_the_standard_is_named_once() -> None:
+    standard = contender("linear", 1.0, "linear")
+    assert "best standard" not in panel_text(snapshot(best=standard, standard=standard))
+
+
+def test_before_the_first_result_it_says_what_is_happening() -> None:
+    text = panel_text(snapshot(best=None, standard=None, counts={}, trials_per_second=None))
+    assert "workers are starting" in text
+
+
+def test_while_confirming_the_pace_is_that_of_the_confirmation() -> None:
+    text = panel_text(snapshot(), confirming=(3, 15))
+    assert "confirming the best on fresh seeds: 3 of 15 runs" in text
+    assert "trials/s" not in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    assert max(len(line) for line in panel_text(snapshot(), width=width).splitlines()) <= width
+
+
+def test_the_live_view_goes_away_and_leaves_the_opening_line() -> None:
+    on = console(terminal=True)
+    view = LiveView(on)
+    view.begin(SETTING, snapshot(counts={}, best=None))
+    view.update(snapshot(), None)
+    view.note("a worker process was lost")
+    view.end()
+    assert "small: new study; 100 trials of 100 steps on char_lm_mlp, 2 processes x 8 runs at once" in shown(
+        on
+    )
+    assert "a worker process was lost" in shown(on)
+
+
+def test_plain_lines_tell_the_same_but_not_too_often() -> None:
+    on = console(200)
+    view = PlainView(on)
+    view.begin(Setting(study_name="small", created=False, workers=1, slots=8, device="cpu"), snapshot())
+    for _ in range(3):
+        view.update(snapshot(), None)
+    view.end()
+    first, second = shown(on).splitlines()
+    assert first.startswith("small: going on after 40 trials; 100 trials of 100 steps")
+    assert "1 process x 8 runs at once on cpu" in first
+    assert second == (
+        "40 of 100 trials done, 16 running, 3 diverged; 2.0 trials/s, 30 s left; "
+        "best val_loss 2.0000 (1 seed)"
+    )
+
+
+def test_brackets_in_what_is_shown_are_no_markup() -> None:
+    on = console()
+    PlainView(on).note("[red]as it is[/red]")
+    assert shown(on) == "[red]as it is[/red]\n"

@@ -1,0 +1,99 @@
+"""A snapshot in words and as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from search.cli.snapshots import counts_text, duration, snapshot_json, state_text, status_lines, summary_lines
+from search.results import Contender
+from search.snapshot import Snapshot
+from tests.search_tests.studies import study_spec
+from warmboot.schedule import WarmbootSchedule
+
+BEST = Contender(
+    key="best",
+    schedule=WarmbootSchedule(lr=0.1, warmup=0.05),
+    trial_numbers=(4, 7),
+    searched=(2.0, 2.2),
+    confirmed=(2.1, 2.1, 2.4),
+)
+
+
+def snapshot(**changes: Any) -> Snapshot:
+    fields: dict[str, Any] = {
+        "spec": study_spec(n_trials=100),
+        "n_trials": 100,
+        "counts": {"complete": 40},
+        "diverged": 0,
+        "best": BEST,
+        "standard": None,
+        "trials_per_second": None,
+        "confirmed": False,
+        "stopped": False,
+    }
+    return Snapshot(**{**fields, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "40 of 100 trials done"),
+        ({"counts": {}}, "0 of 100 trials done"),
+        ({"counts": {"complete": 3, "running": 2}}, "3 of 100 trials done, 2 running"),
+        ({"counts": {"complete": 3, "fail": 2}}, "5 of 100 trials done, 2 failed"),
+        ({"counts": {"waiting": 1}}, "0 of 100 trials done, 1 waiting"),
+        ({"diverged": 6}, "40 of 100 trials done, 6 diverged"),
+    ],
+)
+def test_counts_leave_out_what_there_is_none_of(changes: dict[str, Any], text: str) -> None:
+    assert counts_text(snapshot(**changes)) == text
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"counts": {"complete": 100}, "confirmed": True}, "done"),
+        ({"counts": {"complete": 100}}, "resting; the next launch goes on"),  # to be confirmed yet
+        ({"stopped": True}, "stopped; the next launch goes on"),
+        ({"counts": {"complete": 40, "running": 8}}, "running"),  # too early for a pace
+        (
+            {"counts": {"complete": 40, "running": 8}, "trials_per_second": 0.5},
+            "running, 0.5 trials a second, 2 min 0 s left",
+        ),
+        ({"counts": {"complete": 40, "waiting": 2}}, "resting; the next launch goes on"),
+    ],
+)
+def test_the_state_of_a_study_in_words(changes: dict[str, Any], text: str) -> None:
+    assert state_text(snapshot(**changes)) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.2, "0 s"), (59.6, "1 min 0 s"), (61, "1 min 1 s"), (86_400, "24 h 0 min")]
+)
+def test_durations_are_rounded_to_what_matters(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_status_is_readable_before_the_first_result() -> None:
+    assert status_lines(snapshot(best=None, counts={})) == [
+        "small: 0 of 100 trials done (resting; the next launch goes on)"
+    ]
+
+
+def test_a_launch_ends_with_what_to_do_next() -> None:
+    text = "\n".join(summary_lines(snapshot(), " --storage sqlite:///mine.db"))
+    assert "cosine to 0, peak lr 0.1, 5% warm-up" in text
+    assert "warmboot export small --storage sqlite:///mine.db --total-steps 50000 -o schedule.json" in text
+    assert "warmboot dashboard --storage sqlite:///mine.db" in text
+
+
+def test_the_json_is_json_with_the_evidence() -> None:
+    data = json.loads(json.dumps(snapshot_json(snapshot())))
+    assert data["study"] == "small"
+    assert data["trials"] == {"complete": 40}
+    assert data["best"]["trials"] == [4, 7]
+    assert data["best"]["confirmed"] == [2.1, 2.1, 2.4]
+    assert json.loads(json.dumps(snapshot_json(snapshot(best=None))))["best"] is None

@@ -1,0 +1,25 @@
+"""A real database in a folder of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from search.storage.database import Database
+from search.storage.study_record import StudyRecord
+from tests.search_tests.studies import make_study, open_database
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = open_database(tmp_path)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def record(database: Database) -> StudyRecord:
+    """An empty study of eight trials of 100 steps."""
+    return make_study(database)

@@ -1,0 +1,112 @@
+"""When a lease is dead: its time is over, or its owner was a process of this machine that is gone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from search.storage import leases
+from search.storage.database import Database
+from search.storage.leases import Lease, Leases, this_owner
+
+ELSEWHERE = "another-machine/1|1|0.00"
+
+
+def owner_of(process_id: int) -> str:
+    """The owner that a process of this machine would be."""
+    machine = this_owner().rsplit("|", 2)[0]
+    return f"{machine}|{process_id}|{psutil.Process(process_id).create_time():.2f}"
+
+
+def lease_of(owner: str, *, expired: bool = False) -> Lease:
+    return Lease(number=0, owner=owner, expired=expired, attempts=1)
+
+
+@pytest.fixture
+def mine(database: Database) -> Leases:
+    return Leases(database.engine, 1, this_owner())
+
+
+def test_a_running_process_keeps_its_lease(mine: Leases) -> None:
+    mine.take(3, attempts=1)
+    assert mine.all()[3] == Lease(number=3, owner=this_owner(), expired=False, attempts=1)
+    assert mine.all()[3].live
+
+
+def test_the_lease_of_a_process_that_ended_is_dead_at_once() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    lease = lease_of(owner_of(process.pid))
+    assert lease.live
+    process.kill()
+    process.communicate()
+    assert not lease.live
+
+
+def test_the_lease_of_a_process_that_nobody_has_buried_is_dead() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    lease = lease_of(owner_of(process.pid))
+    process.kill()
+    deadline = time.monotonic() + 30
+    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert not lease.live
+    process.communicate()
+
+
+def test_a_process_id_that_was_given_out_again_is_another_owner() -> None:
+    machine, process_id, started = this_owner().rsplit("|", 2)
+    assert int(process_id) == os.getpid()
+    assert lease_of(f"{machine}|{process_id}|{float(started) + 1:.2f}").live, "clocks are set now and then"
+    assert not lease_of(f"{machine}|{process_id}|{float(started) - 3600:.2f}").live
+
+
+def test_a_process_of_another_machine_is_believed_until_its_time_is_over() -> None:
+    assert lease_of(ELSEWHERE).live
+    assert not lease_of(ELSEWHERE, expired=True).live
+
+
+def test_a_lease_ends_with_its_time_unless_it_is_renewed(
+    mine: Leases, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = Leases(database.engine, 1, ELSEWHERE)
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 0.5)
+    for number in (0, 1):
+        mine.take(number, attempts=1)
+    theirs.take(2, attempts=1)
+    assert all(lease.live for lease in mine.all().values())
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 60.0)
+    mine.renew()
+    time.sleep(0.6)
+    assert [lease.live for _, lease in sorted(mine.all().items())] == [True, True, False]
+
+
+def test_a_lease_that_was_given_up_is_dead_and_keeps_its_count(mine: Leases) -> None:
+    mine.take(0, attempts=2)
+    mine.give_up(0, attempts=1)
+    lease = mine.all()[0]
+    assert not lease.live
+    assert lease.attempts == 1
+
+
+def test_taking_a_lease_again_replaces_it(mine: Leases, database: Database) -> None:
+    Leases(database.engine, 1, ELSEWHERE).take(0, attempts=1)
+    mine.take(0, attempts=2)
+    assert mine.all() == {0: Lease(number=0, owner=this_owner(), expired=False, attempts=2)}
+
+
+def test_studies_do_not_share_leases(mine: Leases, database: Database) -> None:
+    other = Leases(database.engine, 2, this_owner())
+    mine.take(0, attempts=1)
+    other.take(0, attempts=3)
+    other.release(0)
+    assert mine.all()[0].attempts == 1
+    other.take(0, attempts=3)
+    mine.forget_all()
+    assert mine.all() == {}
+    assert other.all()[0].attempts == 3

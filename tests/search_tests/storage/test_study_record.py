@@ -1,0 +1,149 @@
+"""A study in the database: what may change from launch to launch, and what is refused."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any, Literal
+
+import optuna
+import pytest
+
+from search.errors import UsageError
+from search.storage.database import Database
+from search.storage.study_record import StudyRecord, create_or_resume, find_study, study_names
+from tests.search_tests.studies import FINGERPRINT, SPACE, fill, make_study, study_spec
+
+
+def test_a_study_keeps_its_file(database: Database) -> None:
+    spec = study_spec()
+    record, created = create_or_resume(database, spec, FINGERPRINT)
+    assert created is True
+    assert record.spec == spec
+    assert record.attributes["control"] == {"n_trials": 8, "stop": False}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"n_trials": 20},
+        {"n_trials": 2},  # fewer than there are
+        {"sampler": {"name": "random"}},
+        {"sampler": {"name": "tpe", "n_startup_trials": 3}},
+        {"population": {"slots": 2}},
+    ],
+)
+def test_what_does_not_touch_comparability_may_change(record: StudyRecord, changes: dict[str, Any]) -> None:
+    again, created = create_or_resume(record.database, study_spec(**changes), FINGERPRINT)
+    assert created is False
+    assert again.spec == study_spec(**changes)
+    assert again.attributes["control"]["n_trials"] == changes.get("n_trials", 8)
+
+
+@pytest.mark.parametrize(
+    ("changes", "difference"),
+    [
+        ({"total_steps": 200}, "total_steps: the study has 100, the file has 200"),
+        ({"objective": "val_error"}, "objective: the study has val_loss, the file has val_error"),
+        ({"direction": "maximize"}, "direction: the study has minimize, the file has maximize"),
+        ({"seed": 5}, "seed: the study has 0, the file has 5"),
+        ({"proxy": "digits_mlp"}, "proxy.name: the study has char_lm_mlp, the file has digits_mlp"),
+        (
+            {"proxy": {"name": "char_lm_mlp", "hidden": 64}},
+            "proxy.hidden: the study has nothing, the file has 64",
+        ),
+        (
+            {"space": {**SPACE, "lr": {"low": 0.01, "high": 2.0, "log": True}}},
+            "space.lr.high: the study has 1.0, the file has 2.0",
+        ),
+        ({"space": {**SPACE, "lr": 0.1}}, "space.lr: the study has {"),  # a range became a number
+        ({"space": {**SPACE, "hold": 0.5}}, "space.hold: the study has nothing, the file has 0.5"),
+        (
+            {"space": {k: v for k, v in SPACE.items() if k != "warmup"}},
+            'space.warmup: the study has {"low": 0.0, "high": 0.2}, the file has nothing',
+        ),
+        (
+            {"space": {**SPACE, "curve": ["linear", "cosine"]}},  # Optuna stores the order of choices
+            'space.curve: the study has ["cosine", "linear"], the file has ["linear", "cosine"]',
+        ),
+    ],
+)
+def test_another_search_under_the_name_is_refused(
+    record: StudyRecord, changes: dict[str, Any], difference: str
+) -> None:
+    before = record.attributes
+    with pytest.raises(UsageError, match="study 'small' exists and searches something else") as caught:
+        create_or_resume(record.database, study_spec(**changes), FINGERPRINT)
+    assert difference in str(caught.value)
+    assert record.attributes == before, "nothing is stored of what was refused"
+
+
+def test_another_text_or_source_of_the_proxy_is_refused_with_both_hashes(record: StudyRecord) -> None:
+    with pytest.raises(UsageError, match=f"proxy fingerprint: the study has {FINGERPRINT}, the file has e"):
+        create_or_resume(record.database, study_spec(), "e" * 64)
+
+
+def test_all_differences_are_told_at_once_with_the_way_out(database: Database) -> None:
+    make_study(database, name="my problem study")
+    other = study_spec(name="my problem study", seed=1, total_steps=200, space={**SPACE, "lr": 0.5})
+    with pytest.raises(UsageError) as caught:
+        create_or_resume(database, other, "e" * 64)
+    text = str(caught.value)
+    assert "study 'my problem study' exists" in text
+    for place in ("seed: ", "total_steps: ", "space.lr: ", "proxy fingerprint: "):
+        assert f"\n  {place}" in text
+    command = shlex.split(text.splitlines()[-1].partition("old study with: ")[2])
+    assert command[:2] == ["optuna", "delete-study"]
+    assert command[3] == "my problem study"
+    assert command[5] == database.url.render_as_string()
+
+
+def test_resuming_clears_a_stop_and_keeps_the_trials(record: StudyRecord) -> None:
+    fill(record, [({"lr": 0.1, "warmup": 0.0, "n_restarts": 0, "curve": "linear"}, 1.0)])
+    record.set_control(stop=True)
+    again = make_study(record.database)
+    assert again.attributes["control"]["stop"] is False
+    assert len(again.load().get_trials()) == 1
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_a_foreign_study_of_the_name_is_refused(
+    database: Database, direction: Literal["minimize", "maximize"]
+) -> None:
+    study = optuna.create_study(study_name="small", storage=database.storage, direction=direction)
+    if direction == "minimize":
+        study.enqueue_trial({"x": 1.0})
+    with pytest.raises(UsageError, match="has a study 'small' that Warmboot did not make"):
+        make_study(database)
+    assert study.user_attrs == {}
+
+
+def test_a_launch_killed_while_it_made_the_study_is_gone_on_with(database: Database) -> None:
+    optuna.create_study(study_name="small", storage=database.storage, direction="minimize")
+    record = make_study(database)
+    assert record.spec == study_spec()
+
+
+def test_every_opening_has_a_number_of_its_own(record: StudyRecord) -> None:
+    assert [record.count_opening() for _ in range(3)] == [0, 1, 2]
+
+
+def test_control_is_changed_entry_by_entry(record: StudyRecord) -> None:
+    record.set_control(stop=True)
+    record.set_control(n_trials=50)
+    assert record.attributes["control"] == {"n_trials": 50, "stop": True}
+
+
+def test_an_unknown_study_is_told_with_the_nearest_names(database: Database) -> None:
+    with pytest.raises(UsageError, match="no study 'small' in this storage; there are none yet"):
+        find_study(database, "small")
+    make_study(database, name="char_lm")
+    with pytest.raises(UsageError, match=r"no study 'char_ml' in this storage; did you mean char_lm\?"):
+        find_study(database, "char_ml")
+    assert find_study(database, "char_lm").name == "char_lm"
+
+
+def test_only_studies_of_warmboot_are_listed(database: Database) -> None:
+    make_study(database, name="second")
+    make_study(database, name="first")
+    optuna.create_study(study_name="foreign", storage=database.storage)
+    assert study_names(database) == ["second", "first"]

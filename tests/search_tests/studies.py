@@ -1,0 +1,81 @@
+"""Small studies made by hand: no training, only the numbers a training would have told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from optuna.samplers import RandomSampler
+
+from search.results import schedule_key
+from search.storage.address import parse_address
+from search.storage.database import Database, open_for_work
+from search.storage.study_record import StudyRecord, create_or_resume
+from search.storage.trial_queue import FirstTrials, TrialQueue
+from search.study_spec import StudySpec
+
+FINGERPRINT = "f" * 64
+SPACE: Mapping[str, Any] = {
+    "lr": {"low": 0.01, "high": 1.0, "log": True},
+    "warmup": {"low": 0.0, "high": 0.2},
+    "n_restarts": {"low": 0, "high": 2},
+    "step_scale": {"low": 0.5, "high": 1.0},
+    "curve": ["cosine", "linear"],
+}
+LINEAR = {"lr": 0.1, "warmup": 0.0, "n_restarts": 0, "curve": "linear"}
+
+
+def study_table(**changes: Any) -> dict[str, Any]:
+    """A study file as `tomllib` gives it; None leaves an entry out."""
+    table = {
+        "name": "small",
+        "proxy": "char_lm_mlp",
+        "total_steps": 100,
+        "n_trials": 8,
+        "space": dict(SPACE),
+        **changes,
+    }
+    return {key: value for key, value in table.items() if value is not None}
+
+
+def study_spec(**changes: Any) -> StudySpec:
+    return StudySpec.model_validate(study_table(**changes))
+
+
+def open_database(folder: Path) -> Database:
+    return open_for_work(parse_address(f"sqlite:///{folder}/studies.db"))
+
+
+def make_study(database: Database, **changes: Any) -> StudyRecord:
+    record, _ = create_or_resume(database, study_spec(**changes), FINGERPRINT)
+    return record
+
+
+def no_first_trials(_number: int) -> None:
+    """A study that begins with the sampler's own proposals."""
+    return
+
+
+def trial_queue(
+    record: StudyRecord, first_trials: FirstTrials = no_first_trials, seed: int = 0
+) -> TrialQueue:
+    return TrialQueue(record, RandomSampler(seed=seed), first_trials)
+
+
+def fill(
+    record: StudyRecord, rows: Sequence[tuple[Mapping[str, Any], float]], **attributes: Any
+) -> list[str]:
+    """Complete one trial for each `(parameters, value)`; returns their schedule keys."""
+    start = len(record.load().get_trials(deepcopy=False))
+    params = {start + i: row for i, (row, _) in enumerate(rows)}
+    queue = trial_queue(record, lambda n: {"params": params[n], "user_attrs": attributes})
+    keys = []
+    for _, value in rows:
+        trial = queue.next()
+        assert trial is not None, "the study has no room for so many trials"
+        spec = record.spec
+        keys.append(schedule_key(spec.parsed_space.sample(trial).lr_table(spec.horizon_steps)))
+        queue.claim_seed(trial, keys[-1])
+        assert queue.complete(trial, value, {})
+    return keys

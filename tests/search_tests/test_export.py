@@ -1,0 +1,169 @@
+"""Exports of small studies made by hand: the right schedule, its evidence, at the user's horizon."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+import warmboot
+from search.errors import RunError, UsageError
+from search.export import Format, export, horizon_from
+from search.storage.database import Database
+from search.storage.study_record import StudyRecord
+from tests.search_tests.studies import FINGERPRINT, LINEAR, fill, make_study, open_database, trial_queue
+from warmboot import Horizon
+
+WARM = {"lr": 0.2, "warmup": 0.1, "n_restarts": 1, "u1": 0.5, "step_scale": 0.8, "curve": "cosine"}
+LUCKY = {"lr": 0.3, "warmup": 0.0, "n_restarts": 0, "curve": "cosine"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudyRecord]:
+    """Trial 0 is the standard; 1 leads once confirmed; 2 has the best single value; 3 repeats 1."""
+    database = open_database(tmp_path_factory.mktemp("export"))
+    record = make_study(database)
+    keys = fill(record, [(LINEAR, 2.2)], standard="linear")
+    keys += fill(record, [(WARM, 2.1), (LUCKY, 2.0), (WARM, 2.3)])
+    values = {keys[0]: [2.2, 2.3, 2.2], keys[1]: [2.1, 2.0, 2.1]}
+    record.set_attribute("confirmation", {"seeds": 3, "leaders": keys[:2], "values": values})
+    yield record
+    database.close()
+
+
+def test_the_best_by_its_mean_over_seeds_is_exported(made: StudyRecord) -> None:
+    done = export(made, format="json", horizon=Horizon(50_000))
+    assert done.contender.trial_numbers == (1, 3)
+    assert done.optunas_best == 2, "the lucky one"
+    file = warmboot.reads(done.text)
+    assert file.horizon == Horizon(50_000)
+    assert file.schedule.lr is None, "the proxy's lr is not the user's"
+    assert file.schedule.replace(lr=0.2) == done.contender.schedule
+
+
+def test_the_file_says_where_it_comes_from(made: StudyRecord) -> None:
+    origin = warmboot.reads(export(made, format="json", horizon=None).text).origin
+    assert origin["study"] == "small"
+    assert origin["trials"] == [1, 3]
+    assert origin["proxy"]["name"] == "char_lm_mlp"
+    assert origin["proxy"]["fingerprint"] == FINGERPRINT
+    assert origin["proxy"]["total_steps"] == 100
+    assert origin["proxy"]["peak_lr"] == 0.2
+    for name in ("optimizer", "batch_size", "weight_decay", "parameters"):
+        assert name in origin["proxy"]
+    assert origin["evidence"]["searched"] == [2.1, 2.3]
+    assert origin["evidence"]["confirmed"] == [2.1, 2.0, 2.1]
+    assert origin["evidence"]["best_standard"]["name"] == "linear"
+    assert set(origin["versions"]) == {"python", "warmboot", "torch", "optuna", "numpy"}
+    assert len(json.dumps(origin)) < 64_000
+
+
+def test_a_horizon_in_epochs_is_kept_with_its_epochs(made: StudyRecord) -> None:
+    file = warmboot.reads(export(made, format="json", horizon=horizon_from(None, 90, 500)).text)
+    assert file.horizon == Horizon(45_000, 90, 500)
+
+
+@pytest.mark.parametrize("with_lr", [False, True])
+def test_all_formats_hold_the_same_schedule(made: StudyRecord, with_lr: bool) -> None:
+    def text(format: Format) -> str:
+        return export(made, format=format, horizon=Horizon(1000), with_lr=with_lr).text
+
+    schedule = warmboot.reads(text("json")).schedule
+    assert schedule.lr == (0.2 if with_lr else None)
+    expected = schedule.lr_table(1000) if with_lr else schedule.factors(1000)
+    np.testing.assert_array_equal([float(x) for x in text("numbers").split()], expected)
+
+    code: dict[str, Callable[[int, int], float]] = {}
+    exec(text("torch"), code)
+    factors = [code["factor"](step, 1000) for step in range(1000)]
+    np.testing.assert_allclose(factors, schedule.factors(1000), rtol=1e-12, atol=1e-300)
+
+
+def test_the_lr_is_kept_where_it_is_asked_for(made: StudyRecord) -> None:
+    file = warmboot.reads(export(made, format="json", horizon=None, with_lr=True).text)
+    assert file.schedule.lr == 0.2
+    assert file.origin["lr_kept"] is True
+
+
+@pytest.mark.parametrize(("trial", "numbers"), [(0, (0,)), (1, (1, 3)), (2, (2,)), (3, (1, 3))])
+def test_a_trial_may_be_chosen(made: StudyRecord, trial: int, numbers: tuple[int, ...]) -> None:
+    assert export(made, format="json", horizon=None, trial=trial).contender.trial_numbers == numbers
+
+
+@pytest.mark.parametrize("trial", [-1, 4, 99])
+def test_a_trial_that_is_none_is_wrong_usage(made: StudyRecord, trial: int) -> None:
+    with pytest.raises(UsageError, match=f"--trial {trial}: not a complete trial of study 'small'"):
+        export(made, format="json", horizon=None, trial=trial)
+
+
+def test_numbers_need_a_horizon(made: StudyRecord) -> None:
+    with pytest.raises(UsageError, match="--format numbers: needs --total-steps"):
+        export(made, format="numbers", horizon=None)
+
+
+@pytest.mark.parametrize("format", ["json", "torch", "numbers"])
+def test_a_horizon_without_room_is_wrong_usage(made: StudyRecord, format: Format) -> None:
+    with pytest.raises(UsageError, match="export: "):
+        export(made, format=format, horizon=Horizon(1))
+
+
+def test_without_a_completed_trial_it_says_how_many_run_or_failed(database: Database) -> None:
+    record = make_study(database)
+    queue = trial_queue(record)
+    trials = [queue.next() for _ in range(3)]
+    assert trials[0] is not None
+    queue.fail(trials[0].number, "out of memory")
+    with pytest.raises(RunError, match=r"'small' has no completed trial yet \(2 running, 1 failed\)"):
+        export(record, format="json", horizon=None)
+
+
+def test_where_optuna_agrees_nothing_is_said(database: Database) -> None:
+    record = make_study(database)
+    fill(record, [(LINEAR, 2.2), (LUCKY, 2.0)])
+    assert export(record, format="json", horizon=None).optunas_best is None
+
+
+def test_the_largest_is_the_best_where_the_objective_is_maximized(database: Database) -> None:
+    record = make_study(database, direction="maximize", objective="val_accuracy")
+    fill(record, [(LINEAR, 0.7), (LUCKY, 0.9)])
+    assert export(record, format="json", horizon=None).contender.trial_numbers == (1,)
+
+
+@pytest.mark.parametrize(
+    ("total_steps", "epochs", "steps_per_epoch", "expected"),
+    [
+        (None, None, None, None),
+        (50_000, None, None, Horizon(50_000)),
+        (None, 10, 500, Horizon(5000, 10, 500)),
+        (1, None, None, Horizon(1)),
+    ],
+)
+def test_a_horizon_is_steps_or_epochs(
+    total_steps: int | None, epochs: int | None, steps_per_epoch: int | None, expected: Horizon | None
+) -> None:
+    assert horizon_from(total_steps, epochs, steps_per_epoch) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "messages"),
+    [
+        ((0, None, None), ["--total-steps: got 0"]),
+        ((-5, None, None), ["--total-steps: got -5"]),
+        ((None, 3, None), ["--epochs and --steps-per-epoch go together"]),
+        ((None, None, 3), ["--epochs and --steps-per-epoch go together"]),
+        ((100, 3, 4), ["give --total-steps, or --epochs with --steps-per-epoch, not both"]),
+        ((100, 3, None), ["go together", "not both"]),
+        ((0, 0, -1), ["--total-steps: got 0", "--epochs: got 0", "--steps-per-epoch: got -1", "not both"]),
+    ],
+)
+def test_wrong_options_are_all_named_at_once(
+    options: tuple[int | None, int | None, int | None], messages: list[str]
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        horizon_from(*options)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == len(messages)
+    for line, message in zip(lines, messages, strict=True):
+        assert message in line

@@ -1,0 +1,131 @@
+"""How a study stands: counts, the leader, the pace."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from search.snapshot import Snapshot, all_contenders, take_snapshot
+from search.storage.database import Database
+from search.storage.study_record import StudyRecord
+from tests.search_tests.studies import LINEAR, fill, make_study, trial_queue
+
+COSINE = {**LINEAR, "curve": "cosine"}
+
+
+def look(record: StudyRecord) -> Snapshot:
+    return take_snapshot(record, record.load())
+
+
+def test_a_study_that_has_not_begun(record: StudyRecord) -> None:
+    snapshot = look(record)
+    assert (snapshot.n_trials, snapshot.finished, snapshot.running) == (8, 0, 0)
+    assert snapshot.best is None
+    assert snapshot.standard is None
+    assert snapshot.seconds_left is None
+    assert (snapshot.confirmed, snapshot.stopped) == (False, False)
+
+
+def test_every_trial_is_counted_by_its_state(record: StudyRecord) -> None:
+    fill(record, [(LINEAR, 2.0), (COSINE, 1.0)])
+    queue = trial_queue(record)
+    failed, _running, waiting = queue.next(), queue.next(), queue.next()
+    assert failed is not None
+    assert waiting is not None
+    queue.fail(failed.number, "out of memory")
+    queue.hand_back(waiting.number)
+    snapshot = look(record)
+    assert snapshot.counts == {"complete": 2, "fail": 1, "running": 1, "waiting": 1}
+    assert (snapshot.finished, snapshot.running) == (3, 1)
+
+
+def test_diverged_trials_are_complete_and_counted_apart(record: StudyRecord) -> None:
+    queue = trial_queue(record)
+    trial = queue.next()
+    assert trial is not None
+    queue.complete(trial, 4.6, {"diverged": {"diverged_at_step": 3, "last_value": "nan"}})
+    assert look(record).diverged == 1
+    assert look(record).counts == {"complete": 1}
+
+
+def test_the_leader_is_the_same_as_in_the_full_ranking(database: Database) -> None:
+    """Each second only the trials that can matter are looked at; that must not change the answer."""
+    record = make_study(database, n_trials=100)
+    rows = [
+        ({**LINEAR, "lr": 0.01 * (1 + i % 13)}, 2.0 + (i * 7 % 13) / 10 + (i % 3) / 100) for i in range(30)
+    ]
+    keys = fill(record, rows)
+    fill(record, [(COSINE, 3.0)], standard="cosine")
+    snapshot, ranking = look(record), all_contenders(record)
+    assert snapshot.best == ranking[0]
+    assert snapshot.standard == next(c for c in ranking if c.standard)
+
+    # a confirmed schedule leads, however far down its single runs are
+    worst = ranking[-1].key if ranking[-1].standard is None else ranking[-2].key
+    assert worst in keys
+    record.set_attribute("confirmation", {"values": {worst: [2.0, 2.0, 2.0]}})
+    snapshot = look(record)
+    assert snapshot.best is not None
+    assert snapshot.best.key == worst
+    assert snapshot.best == all_contenders(record)[0]
+
+
+def test_a_leader_in_the_mean_is_found_behind_many_lucky_runs_of_another(database: Database) -> None:
+    record = make_study(database, n_trials=40)
+    fill(record, [(LINEAR, 1.0)] * 9 + [(LINEAR, 4.0)] * 9 + [(COSINE, 2.0)])
+    best = look(record).best
+    assert best is not None
+    assert best == all_contenders(record)[0]
+    assert best.mean == 2.0
+
+
+def test_a_study_is_done_once_its_leaders_are_confirmed(database: Database) -> None:
+    record = make_study(database, n_trials=2)
+    keys = fill(record, [(LINEAR, 2.0)])
+    assert not look(record).done
+    keys += fill(record, [(COSINE, 1.0)])
+    assert not look(record).done
+    record.set_attribute("confirmation", {"values": {key: [1.0, 1.0, 1.0] for key in keys}})
+    assert look(record).done
+    record.set_control(n_trials=3)
+    assert not look(record).done
+
+
+def test_a_study_of_failures_is_done_without_a_confirmation(database: Database) -> None:
+    record = make_study(database, n_trials=1)
+    queue = trial_queue(record)
+    trial = queue.next()
+    assert trial is not None
+    queue.fail(trial.number, "out of memory")
+    assert look(record).done
+    assert not look(record).confirmed
+
+
+def test_the_direction_decides_who_leads(database: Database) -> None:
+    record = make_study(database, direction="maximize", objective="val_accuracy")
+    fill(record, [(LINEAR, 0.2), (COSINE, 0.9)])
+    best = look(record).best
+    assert best is not None
+    assert best.mean == 0.9
+
+
+def test_the_pace_tells_the_time_left(record: StudyRecord) -> None:
+    started = time.monotonic()
+    fill(record, [(LINEAR, 2.0 + i) for i in range(4)])
+    elapsed = time.monotonic() - started
+    snapshot = look(record)
+    assert snapshot.trials_per_second is not None
+    assert snapshot.trials_per_second >= 3 / elapsed
+    assert snapshot.seconds_left == pytest.approx(4 / snapshot.trials_per_second)
+
+
+def test_a_pace_needs_more_than_two_ends(record: StudyRecord) -> None:
+    fill(record, [(LINEAR, 2.0), (COSINE, 1.0)])
+    assert look(record).trials_per_second is None
+
+
+def test_control_is_shown_as_it_is_now(record: StudyRecord) -> None:
+    record.set_control(stop=True, n_trials=50)
+    snapshot = look(record)
+    assert (snapshot.stopped, snapshot.n_trials) == (True, 50)

@@ -1,0 +1,95 @@
+"""`StudySpec`: stored and read back, and which entries make two studies comparable."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.study_spec import StudySpec, differences, fingerprint
+from tests.search_tests.studies import FINGERPRINT, SPACE, study_spec
+
+CASES: list[dict[str, Any]] = [
+    {},
+    {"total_steps": None, "epochs": 5},
+    {"proxy": {"name": "digits_mlp", "hidden": 16}},
+    {"sampler": {"name": "gp", "n_startup_trials": 5}, "population": {"slots": 4}},
+    {"objective": "val_error", "seed": 2**62},
+]
+
+
+@pytest.mark.parametrize("changes", CASES)
+def test_the_database_gives_back_what_was_stored(changes: dict[str, Any]) -> None:
+    spec = study_spec(**changes)
+    assert StudySpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+
+
+def test_a_proxy_is_a_name_or_a_table_with_arguments() -> None:
+    assert study_spec(proxy="digits_mlp") == study_spec(proxy={"name": "digits_mlp"})
+    assert study_spec(proxy={"name": "digits_mlp", "hidden": 16}).proxy.arguments == {"hidden": 16}
+
+
+def test_epochs_become_steps_once_the_proxy_is_known() -> None:
+    spec = study_spec(total_steps=None, epochs=5).resolve_epochs(60)
+    assert (spec.horizon_steps, spec.epochs) == (300, None)
+    assert study_spec(total_steps=100).resolve_epochs(60).horizon_steps == 100
+
+
+def test_epochs_and_as_many_steps_are_the_same_search() -> None:
+    in_epochs = study_spec(total_steps=None, epochs=5).resolve_epochs(20)
+    assert in_epochs.comparable_part(FINGERPRINT) == study_spec(total_steps=100).comparable_part(FINGERPRINT)
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({"n_trials": 500}, True),
+        ({"sampler": {"name": "random"}}, True),
+        ({"population": {"slots": 3}}, True),
+        ({"space": dict(reversed(list(SPACE.items())))}, True),  # the order of a table means nothing
+        ({"space": {**SPACE, "lr": 0.1}}, False),
+        ({"total_steps": 101}, False),
+        ({"objective": "val_error"}, False),
+        ({"seed": 1}, False),
+        ({"proxy": "digits_mlp"}, False),
+    ],
+)
+def test_a_fingerprint_covers_what_makes_trials_comparable(changes: dict[str, Any], same: bool) -> None:
+    first = fingerprint(study_spec().comparable_part(FINGERPRINT))
+    second = fingerprint(study_spec(**changes).comparable_part(FINGERPRINT))
+    assert (first == second) is same
+
+
+def test_another_proxy_behind_the_same_name_has_another_fingerprint() -> None:
+    spec = study_spec()
+    assert fingerprint(spec.comparable_part("a")) != fingerprint(spec.comparable_part("b"))
+
+
+tables = st.recursive(
+    st.integers() | st.text(max_size=3) | st.booleans(),
+    lambda inner: st.dictionaries(st.sampled_from("abcd"), inner, max_size=3),
+    max_leaves=8,
+).flatmap(lambda value: st.just({"top": value}))
+
+
+@given(tables)
+def test_equal_tables_have_no_differences(table: dict[str, Any]) -> None:
+    assert differences(table, json.loads(json.dumps(table))) == []
+
+
+@given(tables, tables)
+def test_tables_that_differ_say_so(stored: dict[str, Any], given_: dict[str, Any]) -> None:
+    assert bool(differences(stored, given_)) == (stored != given_)
+
+
+def test_a_difference_names_the_place_and_both_values() -> None:
+    stored = {"space": {"lr": {"low": 0.1, "high": 1.0}, "hold": 0.5}, "seed": 0}
+    now = {"space": {"lr": {"low": 0.1, "high": 2.0}, "curve": ["cosine"]}, "seed": 0}
+    assert differences(stored, now) == [
+        'space.curve: the study has nothing, the file has ["cosine"]',
+        "space.hold: the study has 0.5, the file has nothing",
+        "space.lr.high: the study has 1.0, the file has 2.0",
+    ]
