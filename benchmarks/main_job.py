@@ -182,9 +182,8 @@ def compared(arm: str, standard: str, losses: Mapping[str, Sequence[float]]) -> 
 
 def print_table(record: Mapping[str, Any]) -> None:
     seconds = [study["seconds"] for study in record["studies"]]
-    print(
-        f"launch char_lm: {min(seconds)} / {record['launch_seconds_median']} / {max(seconds)} s (min / median / max)"
-    )
+    median = record["launch_seconds_median"]
+    print(f"launch char_lm: {min(seconds)} / {median} / {max(seconds)} s (min / median / max)")
     for name, values in record["test_loss"].items():
         print(f"{name:<10} test loss {values['mean']:.4f}, seed sd {values['seed_standard_deviation']:.4f}")
     for row in record["comparisons"]:

@@ -147,3 +147,11 @@ def test_only_studies_of_warmboot_are_listed(database: Database) -> None:
     make_study(database, name="first")
     optuna.create_study(study_name="foreign", storage=database.storage)
     assert study_names(database) == ["second", "first"]
+
+
+def test_the_answer_for_the_dashboard_is_kept_when_the_study_goes_on(record: StudyRecord) -> None:
+    study = record.load()
+    assert study.user_attrs["answer"] == "none yet: the search has not ended"
+    record.set_answer("linear to 0")
+    make_study(record.database)
+    assert record.load().user_attrs["answer"] == "linear to 0"
