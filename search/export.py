@@ -130,23 +130,14 @@ def _origin(
     record: StudyRecord, contender: Contender, found: Sequence[Contender], with_lr: bool
 ) -> dict[str, Any]:
     """Where the schedule comes from; all that somebody needs to judge it a year later."""
-    from search.proxies.registry import build_proxy
-
     spec = record.spec
-    proxy = build_proxy(spec.proxy.name, spec.proxy.arguments)
     return {
         "study": record.name,
         "trials": list(contender.trial_numbers),
         "schedule": contender.schedule.describe(),
+        # The facts are those of the launch: building the proxy here would run code that a database names.
         "proxy": {
-            "name": proxy.name,
-            "fingerprint": record.attributes["proxy_fingerprint"],
-            "note": "a built-in task stands in for your model: the shape is a suggestion",
-            "optimizer": proxy.optimizer.name,
-            "momentum": proxy.optimizer.momentum,
-            "weight_decay": proxy.optimizer.weight_decay,
-            "batch_size": proxy.batch_size,
-            "parameters": proxy.parameter_count,
+            **record.attributes["proxy"],
             "total_steps": spec.horizon_steps,
             "peak_lr": contender.schedule.lr,
         },

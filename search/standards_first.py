@@ -7,6 +7,7 @@ compared with: an answer that has not met a tuned straight line is worth nothing
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -65,5 +66,6 @@ def _peak_lrs(field: float | FloatRange | None, count: int) -> list[float]:
     middles = [(i + 0.5) / count for i in range(count)]
     middles.sort(key=lambda fraction: abs(fraction - 0.5))
     if field.log:
-        return [field.low * (field.high / field.low) ** fraction for fraction in middles]
+        low, high = math.log(field.low), math.log(field.high)
+        return [math.exp(low + (high - low) * fraction) for fraction in middles]
     return [field.low + (field.high - field.low) * fraction for fraction in middles]

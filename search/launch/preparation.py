@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.engine import URL
 
@@ -49,7 +50,7 @@ def prepare(study: str, storage: URL, n_trials: int | None) -> Prepared:
     if problems:
         raise UsageError(problems_text(str(path), problems))
     database = open_for_work(storage)
-    record, created = create_or_resume(database, spec, proxy.fingerprint)
+    record, created = create_or_resume(database, spec, proxy_facts(proxy))
     return Prepared(database, record, created)
 
 
@@ -79,6 +80,20 @@ def default_workers(device: str) -> int:
         return 1
     # A container or a batch system may grant fewer cores than the machine has; only Linux tells.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def proxy_facts(proxy: Proxy) -> dict[str, Any]:
+    """What a study keeps of its proxy, and an exported schedule tells."""
+    return {
+        "name": proxy.name,
+        "fingerprint": proxy.fingerprint,
+        "note": "a built-in task stands in for your model: the shape is a suggestion",
+        "optimizer": proxy.optimizer.name,
+        "momentum": proxy.optimizer.momentum,
+        "weight_decay": proxy.optimizer.weight_decay,
+        "batch_size": proxy.batch_size,
+        "parameters": proxy.parameter_count,
+    }
 
 
 def _proxy(spec: StudySpec, place: str) -> Proxy:

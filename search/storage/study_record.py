@@ -4,7 +4,7 @@ Everything is kept in the study's own user attributes under `warmboot:`, so that
 `export` need no study file, and a copied study stays whole:
 
 - `warmboot:spec`: the parsed study file;
-- `warmboot:proxy_fingerprint`: which data and code the proxy is made of;
+- `warmboot:proxy`: what it was trained on, with the fingerprint of its data and code;
 - `warmboot:control`: `n_trials` and `stop`, which every launch and `warmboot stop` may set;
 - `warmboot:openings`: how many processes have opened it; each samples from a seed of its own;
 - `warmboot:confirmation`: the best schedules trained again on fresh seeds.
@@ -79,8 +79,15 @@ class StudyRecord:
         )
 
 
-def create_or_resume(database: Database, spec: StudySpec, proxy_fingerprint: str) -> tuple[StudyRecord, bool]:
+def create_or_resume(
+    database: Database, spec: StudySpec, proxy: Mapping[str, Any]
+) -> tuple[StudyRecord, bool]:
     """Create the study, or open it for more work. Returns the record and whether it is new.
+
+    Args:
+        database: where.
+        spec: the parsed study file, its horizon in steps.
+        proxy: facts about the proxy for whoever reads the study later; "fingerprint" guards resuming.
 
     Raises:
         UsageError: a study of that name searches something else, or was not made by Warmboot.
@@ -98,12 +105,12 @@ def create_or_resume(database: Database, spec: StudySpec, proxy_fingerprint: str
                 "rename one of the two."
             )
         if "spec" in stored:
-            before = StudySpec.from_json(stored["spec"]).comparable_part(stored["proxy_fingerprint"])
-            given = spec.comparable_part(proxy_fingerprint)
+            before = StudySpec.from_json(stored["spec"]).comparable_part(stored["proxy"]["fingerprint"])
+            given = spec.comparable_part(proxy["fingerprint"])
             _refuse_another(spec.name, before, given, address=shown(database.url))
         else:
             record.set_answer("none yet: the search has not ended")
-        record.set_attribute("proxy_fingerprint", proxy_fingerprint)
+        record.set_attribute("proxy", dict(proxy))
         record.set_attribute("control", {"n_trials": spec.n_trials, "stop": False})
         record.set_attribute("spec", spec.to_json())  # last: whoever finds it finds the others too
     return record, created

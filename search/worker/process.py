@@ -103,7 +103,7 @@ def _work(task: WorkerTask, connection: Connection, stop: threading.Event) -> st
 
 def check_fingerprint(record: StudyRecord, fingerprint: str) -> None:
     """Refuse a proxy that differs from the one the study was made with."""
-    stored = record.attributes["proxy_fingerprint"]
+    stored = record.attributes["proxy"]["fingerprint"]
     if stored != fingerprint:
         raise UsageError(
             f"the proxy of study {record.name!r} is another one here: its fingerprint is "

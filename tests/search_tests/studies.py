@@ -16,6 +16,14 @@ from search.storage.trial_queue import FirstTrials, TrialQueue
 from search.study_spec import StudySpec
 
 FINGERPRINT = "f" * 64
+PROXY = {
+    "name": "char_lm_mlp",
+    "fingerprint": FINGERPRINT,
+    "optimizer": "sgd",
+    "weight_decay": 0.0,
+    "batch_size": 32,
+    "parameters": 31_447,
+}
 SPACE: Mapping[str, Any] = {
     "lr": {"low": 0.01, "high": 1.0, "log": True},
     "warmup": {"low": 0.0, "high": 0.2},
@@ -48,7 +56,7 @@ def open_database(folder: Path) -> Database:
 
 
 def make_study(database: Database, **changes: Any) -> StudyRecord:
-    record, _ = create_or_resume(database, study_spec(**changes), FINGERPRINT)
+    record, _ = create_or_resume(database, study_spec(**changes), PROXY)
     return record
 
 

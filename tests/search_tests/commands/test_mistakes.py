@@ -94,6 +94,10 @@ def convolution(device):
     return replace(build_proxy("digits_mlp", {}), name="convolution", model=model)
 
 
+def sound(device):
+    return replace(build_proxy("digits_mlp", {}), name="sound")
+
+
 def failing(device):
     return replace(build_proxy("digits_mlp", {}), name="failing", batches=BrokenOrder())
 """
@@ -153,3 +157,12 @@ def test_a_target_that_can_not_be_written_keeps_what_was_there(workplace: Workpl
     assert "read-only" in workplace.run("export", "small", "-o", "old.json", expect=2).stderr
     assert old.read_text() == "old"
     assert "does not exist" in workplace.run("export", "small", "-o", "no/x.json", expect=2).stderr
+
+
+def test_exporting_runs_no_code_that_the_database_names(
+    own_proxies: Workplace,
+) -> None:
+    own_proxies.write_study(proxy="own_proxies:sound", n_trials=2)
+    own_proxies.run("launch", "small.toml", "--workers", "1")
+    (own_proxies.folder / "own_proxies.py").write_text("raise SystemExit('imported')")
+    assert '"name": "sound"' in own_proxies.run("export", "small").stdout

@@ -11,12 +11,12 @@ import pytest
 from search.errors import UsageError
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord, create_or_resume, find_study, study_names
-from tests.search_tests.studies import FINGERPRINT, SPACE, fill, make_study, study_spec
+from tests.search_tests.studies import FINGERPRINT, PROXY, SPACE, fill, make_study, study_spec
 
 
 def test_a_study_keeps_its_file(database: Database) -> None:
     spec = study_spec()
-    record, created = create_or_resume(database, spec, FINGERPRINT)
+    record, created = create_or_resume(database, spec, PROXY)
     assert created is True
     assert record.spec == spec
     assert record.attributes["control"] == {"n_trials": 8, "stop": False}
@@ -33,7 +33,7 @@ def test_a_study_keeps_its_file(database: Database) -> None:
     ],
 )
 def test_what_does_not_touch_comparability_may_change(record: StudyRecord, changes: dict[str, Any]) -> None:
-    again, created = create_or_resume(record.database, study_spec(**changes), FINGERPRINT)
+    again, created = create_or_resume(record.database, study_spec(**changes), PROXY)
     assert created is False
     assert again.spec == study_spec(**changes)
     assert again.attributes["control"]["n_trials"] == changes.get("n_trials", 8)
@@ -72,21 +72,21 @@ def test_another_search_under_the_name_is_refused(
 ) -> None:
     before = record.attributes
     with pytest.raises(UsageError, match="study 'small' exists and searches something else") as caught:
-        create_or_resume(record.database, study_spec(**changes), FINGERPRINT)
+        create_or_resume(record.database, study_spec(**changes), PROXY)
     assert difference in str(caught.value)
     assert record.attributes == before, "nothing is stored of what was refused"
 
 
 def test_another_text_or_source_of_the_proxy_is_refused_with_both_hashes(record: StudyRecord) -> None:
     with pytest.raises(UsageError, match=f"proxy fingerprint: the study has {FINGERPRINT}, the file has e"):
-        create_or_resume(record.database, study_spec(), "e" * 64)
+        create_or_resume(record.database, study_spec(), {**PROXY, "fingerprint": "e" * 64})
 
 
 def test_all_differences_are_told_at_once_with_the_way_out(database: Database) -> None:
     make_study(database, name="my problem study")
     other = study_spec(name="my problem study", seed=1, total_steps=200, space={**SPACE, "lr": 0.5})
     with pytest.raises(UsageError) as caught:
-        create_or_resume(database, other, "e" * 64)
+        create_or_resume(database, other, {**PROXY, "fingerprint": "e" * 64})
     text = str(caught.value)
     assert "study 'my problem study' exists" in text
     for place in ("seed: ", "total_steps: ", "space.lr: ", "proxy fingerprint: "):
