@@ -1,15 +1,16 @@
 """Warmboot: learning-rate schedules with warm-up, restarts and decay, as plain numbers.
 
 Start at `WarmbootSchedule`; `WarmbootLR` drives a PyTorch optimizer with one, `read` and `write`
-keep it in a file, `suggest_schedule` draws one inside an Optuna objective. Importing this package
-imports neither torch nor optuna, and numpy only when something is used: names are looked up where
-they live, when they are asked for.
+keep it in a file, `suggest_schedule` draws one inside an Optuna objective, `attach` and `report` put
+a training script of your own into a search. Importing this package imports neither torch nor optuna,
+and numpy only when something is used: names are looked up where they live, when they are asked for.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from warmboot.attaching import attach
     from warmboot.cawb import CosineAnnealingWarmbootingLR
     from warmboot.curves import (
         Constant,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         register_curve,
     )
     from warmboot.errors import ScheduleError, ScheduleFileError
+    from warmboot.reporting import StopTraining, params, report
     from warmboot.schedule import WarmbootSchedule
     from warmboot.schedule_file import Horizon, ScheduleFile, read, reads, write, writes
     from warmboot.space import Space, suggest_schedule
@@ -44,11 +46,15 @@ __all__ = [
     "ScheduleFileError",
     "Space",
     "SpaceError",
+    "StopTraining",
     "WarmbootLR",
     "WarmbootSchedule",
+    "attach",
+    "params",
     "read",
     "reads",
     "register_curve",
+    "report",
     "standards",
     "suggest_schedule",
     "write",
@@ -56,9 +62,11 @@ __all__ = [
 ]
 
 _NAMES_BY_HOME = {
+    "attaching": "attach",
     "cawb": "CosineAnnealingWarmbootingLR",
     "curves": "Constant Cosine Curve Linear OneMinusSqrt Polynomial Rex register_curve",
     "errors": "ScheduleError ScheduleFileError",
+    "reporting": "StopTraining params report",
     "schedule": "WarmbootSchedule",
     "schedule_file": "Horizon ScheduleFile read reads write writes",
     "space": "Space suggest_schedule",

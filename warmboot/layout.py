@@ -62,13 +62,13 @@ def lay_out(
         names = ["the end of warm-up", *(f"restart {restart:g}" for restart in restarts), "the end"]
         raise _no_room(boundaries, names)
     cycles = (
-        Cycle(start, end, _hold_steps(hold, end - start), peak)
+        Cycle(start, end, hold_steps_of(hold, end - start), peak)
         for (start, end), peak in zip(pairs, peaks, strict=True)
     )
     return Layout(total_steps, warmup_steps, tuple(cycles))
 
 
-def _hold_steps(hold: float, cycle_steps: int) -> int:
+def hold_steps_of(hold: float, cycle_steps: int) -> int:
     return min(nearest_step(hold, cycle_steps), max(cycle_steps - 2, 0))
 
 

@@ -23,11 +23,15 @@ PUBLIC = [
     "ScheduleFileError",
     "Space",
     "SpaceError",
+    "StopTraining",
     "WarmbootLR",
     "WarmbootSchedule",
+    "attach",
+    "params",
     "read",
     "reads",
     "register_curve",
+    "report",
     "standards",
     "suggest_schedule",
     "write",
@@ -53,6 +57,7 @@ USES = [
     "from warmboot import ScheduleFile, WarmbootSchedule, reads, writes\n"
     "reads(writes(ScheduleFile(WarmbootSchedule())))",
     "import warmboot.preview, warmboot.exporters",
+    "import warmboot; warmboot.attach; warmboot.report(1, val=0.5); warmboot.params()",
 ]
 
 

@@ -62,3 +62,15 @@ def test_a_compiled_step_trains_at_the_schedules_lr(make: Any) -> None:
 
     # a compiled AdamW orders its float32 operations otherwise; a wrong lr would be far off
     assert weights(compile_it=True) == pytest.approx(weights(compile_it=False), rel=1e-4)
+
+
+def test_a_compiled_step_is_seen_by_the_drift_watch() -> None:
+    parameter = torch.nn.Parameter(torch.ones(3))
+    optimizer = SGD([parameter], lr=torch.tensor(0.1))
+    scheduler = WarmbootLR(optimizer, SCHEDULE, total_steps=60)
+    step = torch.compile(lambda: optimizer.step(), backend="eager")
+    for _ in range(60):
+        parameter.grad = torch.ones(3)
+        step()
+        scheduler.step()
+    assert (scheduler._drift.paired_steps, scheduler._drift.lone_steps) == (60, 0)

@@ -1,6 +1,25 @@
-"""A schedule for somebody else's program: one small adapter for each target."""
+"""A schedule for somebody else's program: one small adapter for each target.
 
+Each `to_*` is a pure function of a schedule that returns text; `EXPORTERS` has them by name.
+"""
+
+from warmboot.exporters.cawb_arguments import to_cawb
+from warmboot.exporters.lightning_dict import to_lightning
+from warmboot.exporters.mmengine_scheduler import to_mmengine
 from warmboot.exporters.numbers import to_numbers
+from warmboot.exporters.targets import EXPORTERS, Target
 from warmboot.exporters.torch_script import to_torch_script
+from warmboot.exporters.transformers_trainer import to_transformers
+from warmboot.exporters.ultralytics_trainer import to_ultralytics
 
-__all__ = ["to_numbers", "to_torch_script"]
+__all__ = [
+    "EXPORTERS",
+    "Target",
+    "to_cawb",
+    "to_lightning",
+    "to_mmengine",
+    "to_numbers",
+    "to_torch_script",
+    "to_transformers",
+    "to_ultralytics",
+]

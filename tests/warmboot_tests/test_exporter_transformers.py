@@ -1,0 +1,94 @@
+"""The export for Hugging Face's `Trainer`, trained with the real one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.warmboot_tests import export_runs
+from tests.warmboot_tests.export_runs import SCHEDULES, STEPS, expected_lrs
+from warmboot.errors import ScheduleError
+from warmboot.exporters import to_transformers
+from warmboot.schedule import WarmbootSchedule
+
+# accumulation of two batches; and a training that is broken off and resumed in the middle
+DRIVER = """
+import importlib, json, sys
+import torch
+from transformers import TrainerCallback, TrainingArguments
+
+steps, base_lr, modules = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
+
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, x, labels=None):
+        return {"loss": ((self.weight * x - 1) ** 2).mean()}
+
+class Recorder(TrainerCallback):
+    def __init__(self):
+        self.lrs = []
+
+    def on_pre_optimizer_step(self, args, state, control, optimizer=None, **_):
+        self.lrs.append(optimizer.param_groups[0]["lr"])
+
+data = [{"x": torch.ones(1), "labels": torch.ones(1)} for _ in range(8)]
+
+def train(module, stop_at=None, resume=False, **arguments):
+    recorder = Recorder()
+    args = TrainingArguments(
+        output_dir=module.__name__, max_steps=steps, per_device_train_batch_size=2, report_to=[],
+        gradient_accumulation_steps=2, learning_rate=base_lr, use_cpu=True, disable_tqdm=True,
+        logging_strategy="no", save_strategy="steps" if stop_at else "no", save_steps=stop_at or 500,
+        lr_scheduler_type="cosine", warmup_steps=3, **arguments)
+    class Stop(TrainerCallback):
+        def on_step_end(self, args, state, control, **_):
+            control.should_training_stop = state.global_step == stop_at
+    trainer = module.ScheduledTrainer(
+        model=Model(), args=args, train_dataset=data, callbacks=[recorder] + [Stop()] * bool(stop_at))
+    trainer.train(resume_from_checkpoint=resume)
+    return recorder.lrs
+
+found = []
+for name in modules:
+    module = importlib.import_module(name)
+    broken_off = train(module, stop_at=9) if name == modules[0] else []
+    found.append({
+        "lrs": train(module),
+        "resumed": broken_off + train(module, resume=True) if broken_off else None,
+    })
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    export_runs.skip_without("transformers")
+    export_runs.skip_without("accelerate")  # without it there is no Trainer
+    files = {name: to_transformers(made, total_steps=STEPS) for name, made in SCHEDULES.items()}
+    folder: Path = tmp_path_factory.mktemp("transformers")
+    return export_runs.run_driver(DRIVER, folder, files, HF_HUB_OFFLINE="1")
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_the_trainer_trains_as_the_schedule_says(name: str, found: dict[str, Any]) -> None:
+    assert found[name]["lrs"] == expected_lrs(name)
+
+
+def test_a_resumed_trainer_goes_on(found: dict[str, Any]) -> None:
+    assert found["restarts"]["resumed"] == expected_lrs("restarts")
+
+
+def test_the_docstring_says_with_which_version_it_was_tested() -> None:
+    export_runs.skip_without("transformers")
+    from warmboot.exporters import transformers_trainer
+
+    words = f"Tested with transformers {export_runs.tested_with('transformers')}"
+    assert words in str(transformers_trainer.__doc__)
+
+
+def test_a_horizon_without_room_is_refused() -> None:
+    with pytest.raises(ScheduleError, match="every cycle needs at least one step"):
+        to_transformers(WarmbootSchedule(restarts=[0.5, 0.51]), total_steps=10)

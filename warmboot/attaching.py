@@ -1,0 +1,111 @@
+"""`attach`: the one line that gives a training script its schedule, in a search, after it, and without it."""
+
+import os
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from warmboot.errors import ScheduleError
+from warmboot.schedule import WarmbootSchedule
+from warmboot.schedule_file import Horizon, read
+from warmboot.trial_files import TrialFile, current_trial
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
+SCHEDULE_VARIABLE = "WARMBOOT_SCHEDULE"
+
+
+def attach(
+    optimizer: "Optimizer", total_steps: int, *, otherwise: Callable[[], Any] | object | None = None
+) -> Any:
+    """The lr scheduler for this training; call its `step()` once after each `optimizer.step()`.
+
+    - In a search: the trial's schedule. If it has an lr, the lrs of all groups are multiplied by one number
+      that makes the first group's the schedule's lr, so that their ratios stay.
+    - Where the environment variable `WARMBOOT_SCHEDULE` names a schedule file: that schedule, on this
+      horizon. Its lr is applied in the same way if the file has one; if not, the optimizer keeps its own.
+    - Otherwise: your own scheduler, or a constant lr.
+
+    Args:
+        optimizer: any torch optimizer, with its groups as you train them.
+        total_steps: the horizon, in optimizer steps (calls of the scheduler's `step()`).
+        otherwise: your own scheduler, used outside a search and without a file: a function without arguments
+            that makes it, which is called only then, or the scheduler. A ready-made one has already touched
+            the optimizer (`OneCycleLR` sets its momentum), so a function is the safer choice.
+
+    Returns:
+        A `WarmbootLR`, or what `otherwise` gives.
+
+    Raises:
+        ScheduleError: in a search, if `total_steps` is not the trial's; where the schedule has no room on the
+            horizon; where its lr can't be applied because the first group's is 0.
+        ScheduleFileError, OSError: if `WARMBOOT_SCHEDULE` can't be read.
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+    >>> scheduler = attach(optimizer, 100, otherwise=lambda: torch.optim.lr_scheduler.LinearLR(optimizer))
+    """
+    trial = current_trial()
+    if trial is not None:
+        _check_horizon(trial, total_steps)
+        return _scheduler(optimizer, trial.schedule, total_steps)
+    path = os.environ.get(SCHEDULE_VARIABLE)
+    if path:
+        file = read(path)
+        _warn_of_another_horizon(path, file.horizon, total_steps)
+        return _scheduler(optimizer, file.schedule, total_steps)
+    if otherwise is None:
+        return _scheduler(optimizer, WarmbootSchedule(curve="constant"), total_steps)
+    return otherwise() if callable(otherwise) else otherwise
+
+
+def _check_horizon(trial: TrialFile, total_steps: int) -> None:
+    if total_steps != trial.total_steps:
+        raise ScheduleError(
+            "attach",
+            [
+                f"total_steps is {total_steps}, but the trial's horizon is {trial.total_steps} optimizer "
+                "steps; hand the trial's to the script, as in --steps {total_steps} in the study's command, "
+                "or set the study's total_steps to what the script trains"
+            ],
+        )
+
+
+def _warn_of_another_horizon(path: str, horizon: Horizon | None, total_steps: int) -> None:
+    if horizon is not None and horizon.total_steps != total_steps:
+        warnings.warn(
+            f"attach: {path} was made for {horizon.total_steps} steps, this training has {total_steps}. The "
+            "shape is rescaled; the best lr may be another: export the schedule again with "
+            f"--total-steps {total_steps}.",
+            stacklevel=3,
+        )
+
+
+def _scheduler(optimizer: "Optimizer", schedule: WarmbootSchedule, total_steps: int) -> Any:
+    from warmboot.warmboot_lr import WarmbootLR  # here, because it imports torch
+
+    schedule.layout(total_steps)  # raises before the optimizer is touched
+    if schedule.lr is not None:
+        _scale_lrs(optimizer, schedule.lr)
+    return WarmbootLR(optimizer, schedule, total_steps=total_steps)
+
+
+def _scale_lrs(optimizer: "Optimizer", lr: float) -> None:
+    """Make `lr` the first group's base lr and keep the ratios; what `WarmbootLR` starts from.
+
+    A base lr is a group's `initial_lr`, if a scheduler was there before, else its lr. Doing it twice is
+    doing it once.
+    """
+    groups = optimizer.param_groups
+    bases = [float(group.get("initial_lr", group["lr"])) for group in groups]
+    if bases[0] <= 0:
+        raise ScheduleError(
+            "attach",
+            [
+                f"the lr of the optimizer's first group must be greater than 0 but is {bases[0]:g}: the lrs "
+                f"of all groups are scaled so that it becomes {lr:g}; give the first group any other lr"
+            ],
+        )
+    for group, base in zip(groups, bases, strict=True):
+        group["initial_lr"] = lr if base == bases[0] else base / bases[0] * lr

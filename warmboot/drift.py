@@ -1,0 +1,59 @@
+"""Whether a scheduler and its optimizer step together: the count behind `WarmbootLR`'s drift warning.
+
+What can be known from inside is which steps of the scheduler had no optimizer step before them. A
+scheduler that steps more often than its optimizer reaches its end too early. The other way round,
+many optimizer steps for each of the scheduler's, is how somebody trains who steps once an epoch;
+whether `total_steps` counts epochs then is not for us to see, and nothing is said.
+"""
+
+# A GradScaler starts at a scale of 2^16 and halves it at each step that it skips: 16 skips bring it
+# to 1. Later it doubles every 2000 steps, which may cost a skip each time, far below a twentieth;
+# and a schedule that ends a twentieth early is none that anybody would notice.
+TOLERATED_STEPS = 16
+TOLERATED_FRACTION = 0.05
+
+
+class DriftWatch:
+    """Counts a scheduler's steps with and without an optimizer step since the one before.
+
+    Nothing is counted until the optimizer has been seen to step: a schedule stepped through to
+    draw it, or stepped forward to where a training goes on, is no drift, and of an optimizer that
+    steps out of sight nothing is known. The optimizer's hook sets one flag to one value, which
+    costs next to nothing and makes no compiled step compile again.
+    """
+
+    def __init__(self) -> None:
+        self.optimizer_stepped = False  # since the scheduler's last step
+        self.paired_steps = 0
+        self.lone_steps = 0
+        self.warned = False
+
+    def on_optimizer_step(self, *_: object) -> None:
+        """To be registered with `optimizer.register_step_post_hook`."""
+        self.optimizer_stepped = True
+
+    def is_drift(self) -> bool:
+        """Count a step without an optimizer step; whether they are too many, which is said once.
+
+        To be asked only once an optimizer step has been seen, `paired_steps > 0`.
+        """
+        if self.warned:
+            return False
+        self.lone_steps += 1
+        steps = self.lone_steps + self.paired_steps
+        self.warned = self.lone_steps > TOLERATED_STEPS + TOLERATED_FRACTION * steps
+        return self.warned
+
+    def start_again(self) -> None:
+        """Forget the counts, as when a training goes on from a saved state."""
+        self.optimizer_stepped = False
+        self.paired_steps = self.lone_steps = 0
+
+    def describe(self, total_steps: int) -> str:
+        """What happened and what will come of it, as a sentence of the warning."""
+        steps = self.lone_steps + self.paired_steps
+        end = round(total_steps * self.paired_steps / steps)
+        return (
+            f"{self.lone_steps} of its last {steps} steps had no optimizer step before them, so that the "
+            f"schedule of {total_steps} steps would be over after about {end} optimizer steps"
+        )

@@ -1,0 +1,186 @@
+"""Arguments for the published `CosineAnnealingWarmbootingLR`, for trainings that use it already.
+
+That class sets one lr for an epoch, an epoch late: epoch `e` is trained at its number `e - 1`, and
+a restart at boundary `b` begins in epoch `b + 2`. So restarts and the end of warm-up move to whole
+epochs, and its known flaws stay (see `cawb`). How far its lr is from the schedule's is measured at
+every step and said in the file. Curves other than the cosine go through its argument `lf`. Several
+step scales and registered curves have no place in it: then the file holds the table of numbers.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from warmboot.cawb import CosineAnnealingWarmbootingLR
+from warmboot.checks import integer_problem
+from warmboot.curves import Cosine, FloatArray, RegisteredCurve
+from warmboot.errors import ScheduleError
+from warmboot.exporters.python_parts import formula_of_curve, header, table, unknown_curve
+from warmboot.schedule import WarmbootSchedule
+
+_USE = """\
+Use: scheduler = CosineAnnealingWarmbootingLR(optimizer, **ARGUMENTS), in the loop it was made for:
+step_batch() before each batch, step() after each epoch."""
+
+_LF_TEMPLATE = """\
+import math
+
+
+def lf(x, gap):
+    x = min(max(x / gap, 0.0), 1.0)
+    x = max(0.0, x - {hold!r}) / (1 - {hold!r})
+    return {floor!r} + (1 - {floor!r}) * ({formula})
+
+
+"""
+
+_TABLE_USE = "Use: scheduler = make_scheduler(optimizer), then scheduler.step() after each optimizer.step()."
+_TABLE_TEMPLATE = '''\
+from torch.optim.lr_scheduler import LambdaLR
+
+{factor}
+
+def make_scheduler(optimizer, total_steps={total_steps}):
+    """Call its step() once after each optimizer.step()."""
+    return LambdaLR(optimizer, lambda step: factor(step, total_steps))
+'''
+
+
+def to_cawb(
+    schedule: WarmbootSchedule,
+    *,
+    epochs: int,
+    steps_per_epoch: int,
+    origin: Mapping[str, object] | None = None,
+) -> str:
+    """A Python file with `ARGUMENTS` for `CosineAnnealingWarmbootingLR`, and what they are worth.
+
+    Args:
+        schedule: the schedule; its lr, if it has one, is named in the header only.
+        epochs: epochs of the training, 1 or more.
+        steps_per_epoch: batches in each of them, 1 or more.
+        origin: where the schedule comes from, for the header.
+
+    Returns:
+        The file's text. Its header has the largest and the mean deviation from the schedule, over
+        all steps, in units of the peak lr. Where the class can't express the schedule, the file
+        says why and defines `make_scheduler(optimizer)` over the table of numbers.
+
+    Raises:
+        ScheduleError: if the schedule has no room on `epochs * steps_per_epoch` steps.
+    """
+    counts = {"epochs": epochs, "steps_per_epoch": steps_per_epoch}
+    problems = [integer_problem(name, count, at_least=1) for name, count in counts.items()]
+    if any(problems):
+        raise ScheduleError("to_cawb", [problem for problem in problems if problem is not None])
+    expected = schedule.factors(epochs * steps_per_epoch)
+    arguments = _arguments(schedule, epochs, steps_per_epoch)
+    reason = _why_not(schedule, arguments)
+    if reason is not None:
+        return _table_file(schedule, len(expected), reason, origin)
+    # whether a cycle's length has one more epoch decides where its floor lies: take the nearer one
+    tried = {
+        scale: np.abs(_lrs(schedule, {**arguments, "epoch_scale": scale}) - expected) for scale in (0.0, 1.0)
+    }
+    epoch_scale, deviation = min(tried.items(), key=lambda item: float(item[1].max()))
+    use = f"{_deviation_words(schedule, deviation, steps_per_epoch)}\n{_USE}"
+    lines = [f"    {name}={value!r},\n" for name, value in {**arguments, "epoch_scale": epoch_scale}.items()]
+    lf = ""
+    if not _is_plain_cosine(schedule):
+        lf = _LF_TEMPLATE.format(
+            hold=schedule.hold, floor=schedule.eta_min, formula=formula_of_curve(schedule)
+        )
+        lines.append("    lf=lf,\n")
+    return f"{header(schedule, origin or {}, use)}\n{lf}ARGUMENTS = dict(\n{''.join(lines)})\n"
+
+
+def _arguments(schedule: WarmbootSchedule, epochs: int, steps_per_epoch: int) -> dict[str, Any]:
+    """What the class is given, but for `epoch_scale` and `lf`; restarts and warm-up in whole epochs."""
+    layout = schedule.layout(epochs * steps_per_epoch)
+    warmup_epochs = math.floor(layout.warmup_steps / steps_per_epoch + 0.5)
+    scales = schedule.step_scale if isinstance(schedule.step_scale, tuple) else (schedule.step_scale,)
+    return {
+        "epochs": epochs,
+        "eta_min": schedule.eta_min,
+        "steps": [math.floor(cycle.start / steps_per_epoch + 0.5) - 2 for cycle in layout.cycles[1:]],
+        "step_scale": scales[0] if scales else 1.0,
+        "batchs": steps_per_epoch,
+        # a warm-up that is there stays there: none at all may cost the training
+        "warmup_epoch": max(warmup_epochs, 1 if layout.warmup_steps else 0),
+    }
+
+
+def _why_not(schedule: WarmbootSchedule, arguments: Mapping[str, Any]) -> str | None:
+    """Why the class can't express the schedule, as the beginning of a sentence."""
+    if isinstance(schedule.curve, RegisteredCurve):
+        return unknown_curve(schedule)
+    if isinstance(schedule.step_scale, tuple) and len(set(schedule.step_scale)) > 1:
+        return "CosineAnnealingWarmbootingLR has one step_scale for all restarts, this schedule several"
+    boundaries = [arguments["warmup_epoch"], *arguments["steps"], arguments["epochs"]]
+    if any(low >= high for low, high in pairwise(boundaries)):
+        return (
+            "CosineAnnealingWarmbootingLR restarts two epochs after a boundary, and this schedule on "
+            f"{arguments['epochs']} epochs would need them at {boundaries}, which do not rise"
+        )
+    return None
+
+
+def _is_plain_cosine(schedule: WarmbootSchedule) -> bool:
+    return isinstance(schedule.curve, Cosine) and schedule.hold == 0.0
+
+
+class _Optimizer:
+    """What the class needs of an optimizer, at lr 1."""
+
+    def __init__(self) -> None:
+        self.param_groups: list[dict[str, Any]] = [{"lr": 1.0}]
+
+
+def _lrs(schedule: WarmbootSchedule, arguments: Mapping[str, Any]) -> FloatArray:
+    """The lr of each step as the class sets it in its loop, `[epochs * batchs]`."""
+    lf = None if _is_plain_cosine(schedule) else _lf(schedule)
+    optimizer, batches = _Optimizer(), arguments["batchs"]
+    scheduler = CosineAnnealingWarmbootingLR(optimizer, lf=lf, **arguments)
+    lrs = np.empty(arguments["epochs"] * batches)
+    for epoch in range(arguments["epochs"]):
+        of_epoch = lrs[epoch * batches : (epoch + 1) * batches]
+        if epoch < arguments["warmup_epoch"]:
+            of_epoch[:] = [scheduler.step_batch() for _ in range(batches)]
+        else:
+            of_epoch[:] = optimizer.param_groups[0]["lr"]
+        scheduler.step()
+    return lrs
+
+
+def _lf(schedule: WarmbootSchedule) -> Callable[[float, float], float]:
+    """What the template above says, as a function."""
+
+    def lf(x: float, gap: float) -> float:
+        x = min(max(x / gap, 0.0), 1.0)
+        x = max(0.0, x - schedule.hold) / (1.0 - schedule.hold)
+        value = float(schedule.curve.values(np.array([x]))[0])
+        return schedule.eta_min + (1.0 - schedule.eta_min) * value
+
+    return lf
+
+
+def _deviation_words(schedule: WarmbootSchedule, deviation: FloatArray, steps_per_epoch: int) -> str:
+    at = int(deviation.argmax())
+    in_lr = "" if schedule.lr is None else f" ({deviation[at] * schedule.lr:.3g} in lr)"
+    return (
+        f"Largest deviation from the schedule: {deviation[at]:.3g} of the peak lr{in_lr}, at step {at} in "
+        f"epoch {at // steps_per_epoch};\nmean over all steps: {deviation.mean():.3g} of the peak lr."
+    )
+
+
+def _table_file(
+    schedule: WarmbootSchedule, total_steps: int, reason: str, origin: Mapping[str, object] | None
+) -> str:
+    text = _TABLE_TEMPLATE.format(
+        factor=table(schedule, total_steps, reason),
+        total_steps=total_steps,
+    )
+    return f"{header(schedule, origin or {}, _TABLE_USE)}\n{text}"

@@ -1,0 +1,66 @@
+"""A Python file for MMEngine (mmdetection, mmsegmentation, ...): a registered parameter scheduler.
+
+MMEngine's `ParamSchedulerHook` steps it after each iteration, also where `accumulative_counts`
+lets several iterations make one optimizer step: the horizon is counted in iterations, and its
+`Runner` passes their number as `end`. Its configs can't hold functions, so the scheduler is a
+module of its own that the config imports. Tested with mmengine 0.10.
+"""
+
+from collections.abc import Mapping
+
+from warmboot.exporters.python_parts import python_file
+from warmboot.schedule import WarmbootSchedule
+
+_BODY = '''\
+import math
+
+from mmengine.optim import _ParamScheduler
+from mmengine.registry import PARAM_SCHEDULERS
+
+{factor}
+
+
+@PARAM_SCHEDULERS.register_module()
+class WarmbootScheduler(_ParamScheduler):
+    """Sets each group's lr to its initial lr times the factor, after each iteration."""
+
+    def __init__(self, optimizer, *, by_epoch=True, begin=0, end=None, last_step=-1, verbose=False):
+        if by_epoch or begin or end is None:
+            raise ValueError("WarmbootScheduler needs by_epoch=False, and no begin: it counts iterations")
+        self.total_steps = end  # the runner sets it to the iterations of the training
+        super().__init__(optimizer, param_name="lr", last_step=last_step, by_epoch=False, verbose=verbose)
+
+    def _get_value(self):
+        now = factor(self.last_step, self.total_steps)
+        return [base_value * now for base_value in self.base_values]
+'''
+_USE = """\
+Save it as warmboot_scheduler.py where Python finds it, and in your config:
+    custom_imports = dict(imports=["warmboot_scheduler"])
+    param_scheduler = dict(type="WarmbootScheduler", by_epoch=False)
+The horizon is the number of iterations of the training, unless end=... says another."""
+
+
+def to_mmengine(
+    schedule: WarmbootSchedule,
+    *,
+    total_steps: int | None = None,
+    origin: Mapping[str, object] | None = None,
+) -> str:
+    """A Python file that registers `WarmbootScheduler` among MMEngine's parameter schedulers.
+
+    Args:
+        schedule: the schedule; its lr, if it has one, is named in the header only.
+        total_steps: checked for room; the runner passes its own number of iterations. A registered
+            curve needs it, and its table holds for this horizon only.
+        origin: where the schedule comes from, for the header.
+
+    Returns:
+        The file's text, which needs mmengine.
+
+    Raises:
+        ScheduleError: if the horizon is none, or has no room for the schedule.
+    """
+    return python_file(
+        _BODY, schedule, total_steps=total_steps, origin=origin, use=_USE, target="to_mmengine"
+    )

@@ -1,0 +1,160 @@
+"""What every exported Python file begins with: a header of comments and the function `factor`.
+
+`factor(step, total_steps)` is the schedule's formula in plain Python, or, where the curve is a
+function that somebody registered, the table of its numbers at one horizon.
+"""
+
+import json
+import textwrap
+from collections.abc import Mapping
+
+from warmboot.curves import RegisteredCurve
+from warmboot.errors import ScheduleError
+from warmboot.schedule import WarmbootSchedule
+from warmboot.schedule_checks import total_steps_problem
+
+# The formulas of `built_in_curves` in plain Python, as the body of `curve(x)`.
+_FORMULAS = {
+    "cosine": "math.sin(math.pi / 2 * (1 - x)) ** 2",
+    "linear": "1 - x",
+    "polynomial": "(1 - x) ** {power!r}",
+    "one_minus_sqrt": "1 - math.sqrt(x)",
+    "rex": "(1 - x) / (1 - 0.5 * x)",
+    "constant": "1.0",
+}
+
+_FORMULA_TEMPLATE = '''\
+WARMUP = {warmup!r}  # {warmup_unit}
+RESTARTS = {restarts!r}  # fractions of the horizon at which a new cycle starts
+PEAKS = {peaks!r}  # of each cycle, as factors of the optimizer's lr
+HOLD = {hold!r}  # fraction of each cycle spent at its peak
+FLOOR = {floor!r}  # fraction of each cycle's peak
+
+
+def curve(x):
+    """How a cycle falls, from x = 0 to x = 1."""
+    return {formula}
+
+
+def factor(step, total_steps):
+    """The lr at a step, divided by the optimizer's lr."""
+    warmup_steps = {warmup_steps}
+    starts = [warmup_steps, *(math.floor(r * total_steps + 0.5) for r in RESTARTS)]
+    ends = [*starts[1:], total_steps]
+    if any(start >= end for start, end in zip(starts, ends)):
+        raise ValueError(f"{{total_steps}} steps are too few: cycles {{starts}} to {{ends}}")
+    step = min(step, total_steps - 1)
+    if step < warmup_steps:
+        return (step + 1) / (warmup_steps + 1)
+    cycle = max(i for i, start in enumerate(starts) if start <= step)
+    cycle_steps = ends[cycle] - starts[cycle]
+    hold_steps = min(math.floor(HOLD * cycle_steps + 0.5), max(cycle_steps - 2, 0))
+    past_hold = max(0, step - starts[cycle] - hold_steps)
+    x = past_hold / max(cycle_steps - 1 - hold_steps, 1)
+    return PEAKS[cycle] * (FLOOR + (1 - FLOOR) * curve(x))
+'''
+
+_TABLE_TEMPLATE = '''\
+{why}
+FACTORS = [
+{table}
+]
+
+
+def factor(step, total_steps):
+    """The lr at a step, divided by the optimizer's lr."""
+    if total_steps != len(FACTORS):
+        raise ValueError(f"this table is for {{len(FACTORS)}} steps, not {{total_steps}}")
+    return FACTORS[min(step, len(FACTORS) - 1)]
+'''
+
+
+def python_file(
+    body: str,
+    schedule: WarmbootSchedule,
+    *,
+    total_steps: int | None,
+    origin: Mapping[str, object] | None,
+    use: str,
+    target: str,
+) -> str:
+    """A whole file: header, imports and adapter from `body`, `factor` between them.
+
+    Args:
+        body: the target's own part, with `{factor}` where the function `factor` belongs, after the
+            imports, and `{default}` in the signatures that take `total_steps`.
+        schedule: the schedule; its lr, if it has one, is named in the header only.
+        total_steps: the default horizon in the file; a table needs it.
+        origin: where the schedule comes from, for the header.
+        use: how the file is used, for the header.
+        target: the exporter's name, for errors.
+
+    Raises:
+        ScheduleError: if the horizon has no room for the schedule, or a table has no horizon.
+    """
+    if total_steps is not None:
+        schedule.layout(total_steps)
+    if isinstance(schedule.curve, RegisteredCurve):
+        factor = table(schedule, _needed(total_steps, schedule, target), unknown_curve(schedule))
+    else:
+        factor = _formula(schedule)
+    default = "" if total_steps is None else f"={total_steps}"
+    text = body.replace("{factor}", factor.rstrip()).replace("{default}", default)
+    return f"{header(schedule, origin or {}, use)}\n{text}"
+
+
+def header(schedule: WarmbootSchedule, origin: Mapping[str, object], use: str) -> str:
+    """What the file is, whence it comes and how it is used, as comments."""
+    words = f"A learning-rate schedule made by warmboot: {schedule.describe()}."
+    lines = textwrap.wrap(words, 97)
+    # as JSON in ASCII, so that no text from outside can end the comment and become code
+    lines += [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in origin.items()]
+    if schedule.lr is not None:
+        lines.append(f"Build the optimizer with lr={schedule.lr!r}.")
+    lines += use.splitlines()
+    return "".join(f"# {line}".rstrip() + "\n" for line in lines)
+
+
+def formula_of_curve(schedule: WarmbootSchedule) -> str:
+    """The curve as an expression in `x`; a registered one has none."""
+    return _FORMULAS[schedule.curve.name].format(**schedule.curve.parameters())
+
+
+def table(schedule: WarmbootSchedule, total_steps: int, reason: str) -> str:
+    """`factor` as the list of its numbers; `reason` is why, the beginning of a sentence."""
+    numbers = ", ".join(repr(factor) for factor in schedule.factors(total_steps).tolist())
+    why = (
+        f"{reason}: these are its numbers at {total_steps} steps, lr divided by the optimizer's lr, and "
+        "good for that horizon only."
+    )
+    return _TABLE_TEMPLATE.format(
+        why=textwrap.fill(why, 98, initial_indent="# ", subsequent_indent="# "),
+        table=textwrap.fill(numbers, 96, initial_indent="    ", subsequent_indent="    "),
+    )
+
+
+def _formula(schedule: WarmbootSchedule) -> str:
+    absolute = schedule.warmup_steps is not None
+    return _FORMULA_TEMPLATE.format(
+        warmup=schedule.warmup_steps if absolute else schedule.warmup,
+        warmup_unit="steps" if absolute else "fraction of the horizon",
+        warmup_steps="WARMUP" if absolute else "math.floor(WARMUP * total_steps + 0.5)",
+        restarts=list(schedule.restarts),
+        peaks=list(schedule.peaks()),
+        hold=schedule.hold,
+        floor=schedule.eta_min,
+        formula=formula_of_curve(schedule),
+    )
+
+
+def unknown_curve(schedule: WarmbootSchedule) -> str:
+    """Why a registered curve becomes a table."""
+    return f"The curve {schedule.curve.name!r} is a function of its author's, which this file cannot hold"
+
+
+def _needed(total_steps: int | None, schedule: WarmbootSchedule, target: str) -> int:
+    problem = total_steps_problem(total_steps)
+    if problem is not None or total_steps is None:
+        rule = f"the curve {schedule.curve.name} becomes a table, which needs a horizon"
+        raise ScheduleError(target, [f"{rule}: {problem}"])
+    return total_steps

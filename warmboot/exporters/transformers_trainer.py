@@ -1,0 +1,68 @@
+"""A Python file for Hugging Face's `Trainer`: a subclass that makes this schedule's scheduler.
+
+`Trainer` steps it once for each update of the weights, after accumulation, and not where a
+`GradScaler` skipped the update: what it passes as `num_training_steps` is the horizon. The
+arguments `lr_scheduler_type` and `warmup_*` have no say any more. Tested with transformers 5.23.
+"""
+
+from collections.abc import Mapping
+
+from warmboot.exporters.python_parts import python_file
+from warmboot.schedule import WarmbootSchedule
+
+_BODY = '''\
+import math
+
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import Trainer
+
+{factor}
+
+
+def make_scheduler(optimizer, total_steps{default}):
+    """For those who build the optimizer: Trainer(..., optimizers=(optimizer, make_scheduler(...)))."""
+    return LambdaLR(optimizer, lambda step: factor(step, total_steps))
+
+
+class ScheduleMixin:
+    """For other trainers, before them: class MyTrainer(ScheduleMixin, SFTTrainer)."""
+
+    def create_scheduler(self, num_training_steps, optimizer=None):
+        if self.lr_scheduler is None:
+            optimizer = self.optimizer if optimizer is None else optimizer
+            self.lr_scheduler = make_scheduler(optimizer, num_training_steps)
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+
+class ScheduledTrainer(ScheduleMixin, Trainer):
+    """`Trainer` on this schedule, whatever lr_scheduler_type and the warm-up arguments say."""
+'''
+_USE = """\
+Use: ScheduledTrainer(model, args, ...) in place of Trainer(model, args, ...); the peak lr is
+args.learning_rate, the horizon the number of steps that the trainer works out for itself."""
+
+
+def to_transformers(
+    schedule: WarmbootSchedule,
+    *,
+    total_steps: int | None = None,
+    origin: Mapping[str, object] | None = None,
+) -> str:
+    """A Python file that defines `ScheduledTrainer`, `ScheduleMixin` and `make_scheduler`.
+
+    Args:
+        schedule: the schedule; its lr, if it has one, is named in the header only.
+        total_steps: the default of `make_scheduler` in the file (the trainer passes its own); a
+            registered curve needs it, and its table holds for this horizon only.
+        origin: where the schedule comes from, for the header.
+
+    Returns:
+        The file's text, which needs torch and transformers.
+
+    Raises:
+        ScheduleError: if the horizon is none, or has no room for the schedule.
+    """
+    return python_file(
+        _BODY, schedule, total_steps=total_steps, origin=origin, use=_USE, target="to_transformers"
+    )

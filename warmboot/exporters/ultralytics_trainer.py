@@ -1,0 +1,89 @@
+"""A Python file for Ultralytics (YOLO): a trainer whose lr follows the schedule batch by batch.
+
+Its own scheduler sets the lr once an epoch through a function `lf`, over which its warm-up is laid
+batch by batch, for three epochs by default: a schedule given as `lf` would be a staircase, and its
+warm-up another. So the trainer sets the lr itself at the start of each batch, exactly; its own
+warm-up has to be off (`warmup_epochs=0`; the file refuses to train otherwise), and with it goes
+what it does besides lr: momentum that starts at `warmup_momentum`, bias lrs at `warmup_bias_lr`,
+accumulation that grows to its full count.
+
+The horizon is epochs times batches of an epoch, whatever the accumulation: the trainer's own
+numbers, a resumed training's too. Tested with ultralytics 8.4; its validation, which needs
+torchvision, was left out of that test.
+"""
+
+from collections.abc import Mapping
+
+from warmboot.exporters.python_parts import python_file
+from warmboot.schedule import WarmbootSchedule
+
+_BODY = '''\
+import math
+
+from ultralytics.models.yolo.detect import DetectionTrainer
+
+{factor}
+
+
+def refuse_another_warmup(trainer):
+    if trainer.args.warmup_epochs:
+        raise ValueError(
+            f"warmup_epochs is {trainer.args.warmup_epochs}: pass warmup_epochs=0, the schedule has its own"
+        )
+
+
+def begin_epoch(trainer):
+    trainer.batches_of_epoch = 0
+
+
+def set_lrs(trainer):
+    batches = len(trainer.train_loader)
+    step = trainer.epoch * batches + trainer.batches_of_epoch
+    trainer.batches_of_epoch += 1
+    now = factor(step, trainer.epochs * batches)
+    for group in trainer.optimizer.param_groups:
+        group["lr"] = group["initial_lr"] * now
+
+
+class ScheduleMixin:
+    """For other trainers, before them: class MyTrainer(ScheduleMixin, SegmentationTrainer)."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.add_callback("on_train_start", refuse_another_warmup)
+        self.add_callback("on_train_epoch_start", begin_epoch)
+        self.add_callback("on_train_batch_start", set_lrs)
+
+
+class ScheduledTrainer(ScheduleMixin, DetectionTrainer):
+    """`DetectionTrainer` on this schedule, whatever lrf and cos_lr say."""
+'''
+_USE = """\
+Use: model.train(trainer=ScheduledTrainer, warmup_epochs=0, optimizer="SGD", lr0=..., ...)
+The peak lr is lr0, unless optimizer="auto" (the default) chooses another. Keep this file where
+Python finds it, so that training on several GPUs can import it."""
+
+
+def to_ultralytics(
+    schedule: WarmbootSchedule,
+    *,
+    total_steps: int | None = None,
+    origin: Mapping[str, object] | None = None,
+) -> str:
+    """A Python file that defines `ScheduledTrainer` and `ScheduleMixin` for Ultralytics.
+
+    Args:
+        schedule: the schedule; its lr, if it has one, is named in the header only.
+        total_steps: checked for room; the trainer counts its own batches. A registered curve needs
+            it, and its table holds for trainings of that many batches only.
+        origin: where the schedule comes from, for the header.
+
+    Returns:
+        The file's text, which needs ultralytics.
+
+    Raises:
+        ScheduleError: if the horizon is none, or has no room for the schedule.
+    """
+    return python_file(
+        _BODY, schedule, total_steps=total_steps, origin=origin, use=_USE, target="to_ultralytics"
+    )

@@ -1,0 +1,147 @@
+"""`report`: how a training script tells the search that runs it how it goes, and hears when to end.
+
+Outside a search nothing here does anything, so that the calls can stay in the script.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from warmboot.checks import integer_problem, show
+from warmboot.trial_files import Report, TrialFile, current_trial, parse_report, report_line
+
+# How long another rank waits for rank 0, which may be validating meanwhile; torch's own patience with gloo.
+RANK_0_PATIENCE_SECONDS = 1800.0
+_SHORTEST_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.0005, 0.05
+
+
+class StopTraining(Exception):
+    """The search has ended this trial: clean up and leave. Nothing is wrong with the training.
+
+    Raised by `report`. A script may let it pass: how it ends is of no further interest to the search.
+    """
+
+
+def report(step: int, **metrics: Any) -> None:
+    """Report metrics, each a number, after `step` optimizer steps; outside a search does nothing.
+
+    Steps rise strictly, and every report holds the study's objective. A report at step 0, before the first
+    optimizer step, tells what the untrained model is worth: with it a diverged trial has a value to be told.
+    The last report is the trial's result. NaN and infinities mean that the training diverged.
+
+    In a training of several processes (torchrun) call it on rank 0 alone or on all ranks with the same
+    steps. Rank 0 writes and never waits; the metrics of the others are not looked at, and they wait until
+    rank 0 has reported that step. So where the trial is to end, all of them raise at the same step, and
+    none is left hanging in a collective.
+
+    Args:
+        step: optimizer steps done so far, in [0, total_steps].
+        metrics: one or more numbers by name; a tensor or array of one element is a number.
+
+    Raises:
+        StopTraining: the search has ended this trial.
+        ValueError: the step is outside its range, a metric is no number, or there is none.
+        RuntimeError: on another rank, where rank 0 did not report this step.
+
+    >>> report(40, val=2.5)  # no search here
+    """
+    trial = current_trial()
+    if trial is not None:
+        report_to(trial, step, metrics, rank=_rank())
+
+
+def params() -> dict[str, Any]:
+    """The trial's other hyperparameters by name; outside a search an empty dict.
+
+    >>> weight_decay = params().get("weight_decay", 1e-2)
+    """
+    trial = current_trial()
+    return {} if trial is None else dict(trial.params)
+
+
+def report_to(trial: TrialFile, step: int, metrics: Mapping[str, Any], *, rank: int = 0) -> None:
+    """What `report` does within a trial; `rank` is this process's number among those that train."""
+    _check_step(trial, step)
+    stopping = _write(trial, step, metrics) if rank == 0 else _decided(trial, step, rank)
+    if stopping:
+        raise StopTraining(f"the search has ended trial {trial.trial} of study {trial.study} at step {step}.")
+
+
+def _check_step(trial: TrialFile, step: int) -> None:
+    problem = integer_problem("step", step, at_least=0)
+    if problem is None and step > trial.total_steps:
+        problem = (
+            f"step {step} lies past the trial's horizon of {trial.total_steps} optimizer steps; take the "
+            "number of steps from the search: {total_steps} in its command"
+        )
+    if problem is not None:
+        raise ValueError(f"warmboot.report: {problem}.")
+
+
+def _write(trial: TrialFile, step: int, metrics: Mapping[str, Any]) -> bool:
+    """Append the report, and with it whether the training ends here."""
+    if not metrics:
+        raise ValueError("warmboot.report: give one metric or more, as in warmboot.report(step, val=loss).")
+    numbers = {name: _number(name, value) for name, value in metrics.items()}
+    stopping = trial.stop.exists()
+    line = report_line(Report(step=int(step), metrics=numbers, stopping=stopping))
+    # One write of one line to a file opened for appending: a reader sees all of it or nothing.
+    descriptor = os.open(trial.reports, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)
+    return stopping
+
+
+def _number(name: str, value: object) -> float:
+    if not isinstance(value, (bool, str)) and hasattr(value, "__float__"):
+        try:
+            return float(value)
+        except (TypeError, ValueError, RuntimeError, OverflowError):
+            pass  # an array of several elements, or something that is only nearly a number
+    raise ValueError(
+        f"warmboot.report: {name} must be a number but got {show(value)} ({type(value).__name__})."
+    )
+
+
+def _decided(trial: TrialFile, step: int, rank: int) -> bool:
+    """Wait until rank 0 has reported `step`; whether it ended there."""
+    give_up_at = time.monotonic() + RANK_0_PATIENCE_SECONDS
+    pause = _SHORTEST_LOOK_SECONDS
+    while True:
+        last = _last_report(trial.reports)
+        if last is not None and last.step >= step:
+            return last.stopping and last.step == step
+        if time.monotonic() > give_up_at:
+            raise RuntimeError(
+                f"warmboot.report: rank {rank} reports step {step}, but rank 0 has not done so for "
+                f"{RANK_0_PATIENCE_SECONDS:g} s; call it on rank 0 alone, or on all ranks with the same "
+                "steps."
+            )
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
+
+
+def _last_report(path: Path) -> Report | None:
+    """The last whole line of the reports."""
+    try:
+        with open(path, "rb") as stream:
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, stream.tell() - 65536))
+            lines = stream.read().split(b"\n")
+    except FileNotFoundError:
+        return None
+    return parse_report(lines[-2].decode()) if len(lines) > 1 else None
+
+
+def _rank() -> int:
+    """This process's number among those that train together; 0 where it trains alone."""
+    distributed: Any = sys.modules.get("torch.distributed")  # if it is in use, the script has imported it
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        return int(distributed.get_rank())
+    text = os.environ.get("RANK", "0")
+    return int(text) if text.isdecimal() else 0
