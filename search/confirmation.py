@@ -17,6 +17,19 @@ LEADERS = 4
 SEEDS = 3
 
 
+@dataclass(frozen=True)
+class ConfirmationSize:
+    """How many leaders are confirmed, on how many seeds; no leaders: nothing is."""
+
+    leaders: int = LEADERS
+    seeds: int = SEEDS
+
+    @property
+    def most_runs(self) -> int:
+        """The runs it takes, the best standard among them."""
+        return (self.leaders + 1) * self.seeds if self.leaders else 0
+
+
 @dataclass
 class Confirmation:
     """The runs that confirm a study, and what they gave.
@@ -24,10 +37,12 @@ class Confirmation:
     Attributes:
         contenders: the leaders, and the best standard where it is not one of them.
         values: schedule key -> value by seed index; grows as runs end.
+        seeds: how many seeds each is trained on.
     """
 
     contenders: Sequence[Contender]
     values: dict[str, dict[int, float]] = field(default_factory=dict)
+    seeds: int = SEEDS
 
     @property
     def missing(self) -> list[tuple[Contender, int]]:
@@ -35,7 +50,7 @@ class Confirmation:
         return [
             (contender, j)
             for contender in self.contenders
-            for j in range(SEEDS)
+            for j in range(self.seeds)
             if j not in self.values.get(contender.key, {})
         ]
 
@@ -46,24 +61,32 @@ class Confirmation:
         """What is stored on the study; only complete rows count as confirmed."""
         rows = {key: [row[j] for j in sorted(row)] for key, row in self.values.items()}
         return {
-            "seeds": SEEDS,
+            "seeds": self.seeds,
             "leaders": [contender.key for contender in self.contenders],
-            "values": {key: row for key, row in rows.items() if len(row) == SEEDS},
+            "values": {key: row for key, row in rows.items() if len(row) >= self.seeds},
         }
 
 
 def plan_confirmation(
-    found: Sequence[Contender], direction: str, stored: Mapping[str, Any] | None
+    found: Sequence[Contender],
+    direction: str,
+    stored: Mapping[str, Any] | None,
+    size: ConfirmationSize = ConfirmationSize(),
 ) -> Confirmation:
     """Whom to confirm now. Runs that an earlier confirmation has made are kept."""
-    chosen = leaders(found, direction, LEADERS)
+    chosen = leaders(found, direction, size.leaders)
     standard = best_standard(found, direction)
-    if standard is not None and standard.key not in {c.key for c in chosen}:
+    if chosen and standard is not None and standard.key not in {c.key for c in chosen}:
         chosen.append(standard)
     rows = (stored or {}).get("values", {})
-    return Confirmation(chosen, {key: dict(enumerate(row)) for key, row in rows.items()})
+    return Confirmation(chosen, {key: dict(enumerate(row)) for key, row in rows.items()}, size.seeds)
 
 
-def is_confirmed(found: Sequence[Contender], direction: str, stored: Mapping[str, Any] | None) -> bool:
+def is_confirmed(
+    found: Sequence[Contender],
+    direction: str,
+    stored: Mapping[str, Any] | None,
+    size: ConfirmationSize = ConfirmationSize(),
+) -> bool:
     """Whether nothing is left to confirm."""
-    return not plan_confirmation(found, direction, stored).missing
+    return not plan_confirmation(found, direction, stored, size).missing

@@ -21,10 +21,13 @@ def evidence(spec: StudySpec, best: Contender, standard: Contender | None) -> di
         "confirmed": list(best.confirmed),
         "verdict": "none: the study has not tested this schedule against plain ones",
     }
+    if best.params:
+        data["params"] = dict(best.params)
     if standard is not None and standard.key != best.key:
         data["best_standard"] = {
             "name": standard.standard,
             "schedule": standard.schedule.describe(),
+            **({"params": dict(standard.params)} if standard.params else {}),
             "searched": list(standard.searched),
             "confirmed": list(standard.confirmed),
         }
@@ -33,12 +36,12 @@ def evidence(spec: StudySpec, best: Contender, standard: Contender | None) -> di
 
 def evidence_lines(spec: StudySpec, best: Contender, standard: Contender | None) -> list[str]:
     """The same for a person: a few lines, the honest one last."""
-    lines = [f"best      {best.schedule.describe()}", f"          {_values(spec, best)}"]
+    lines = [f"best      {best.describe()}", f"          {_values(spec, best)}"]
     if standard is None:
         return [*lines, "          The space holds no standard schedule to compare it with."]
     if standard.key == best.key:
         return [*lines, f"          It is a standard schedule ({best.standard}): nothing beat it here."]
-    lines += [f"standard  {standard.schedule.describe()}", f"          {_values(spec, standard)}"]
+    lines += [f"standard  {standard.describe()}", f"          {_values(spec, standard)}"]
     return [*lines, f"          {comparison(spec, best, standard)}"]
 
 
@@ -47,12 +50,19 @@ def comparison(spec: StudySpec, best: Contender, standard: Contender) -> str:
     if not (best.confirmed and standard.confirmed):
         return "Single runs, chosen for their luck: they do not say which is better."
     sign = 1.0 if spec.direction == "minimize" else -1.0
-    gains = [sign * (b - a) for a, b in zip(best.confirmed, standard.confirmed, strict=True)]
+    gains = [sign * (b - a) for a, b in zip(best.confirmed, standard.confirmed, strict=False)]
     ahead = sum(gain > 0 for gain in gains)
     return (
         f"On the same {len(gains)} fresh seeds the best is ahead by {fmean(gains):.4g} on average "
         f"(ahead on {ahead} of {len(gains)}). That few seeds suggest; they do not prove."
+        f"{_other_differences(best, standard)}"
     )
+
+
+def _other_differences(best: Contender, standard: Contender) -> str:
+    """What besides the schedule may be why one is ahead."""
+    names = [name for name, value in best.params.items() if standard.params.get(name) != value]
+    return f" They differ in {', '.join(names)} as well, not in the schedule alone." if names else ""
 
 
 def _values(spec: StudySpec, contender: Contender) -> str:

@@ -12,14 +12,15 @@ from optuna.trial import TrialState
 
 from search.errors import RunError, UsageError
 from search.evidence import evidence
+from search.proxy_spec import TUNABLE
 from search.results import Contender, best_standard
 from search.snapshot import all_contenders
 from search.storage.study_record import StudyRecord
 from warmboot.errors import ScheduleError
-from warmboot.exporters import to_numbers, to_torch_script
-from warmboot.schedule_file import Horizon, ScheduleFile, writes
+from warmboot.exporters import EXPORTERS
+from warmboot.schedule_file import Horizon, ScheduleFile
 
-Format = Literal["json", "torch", "numbers"]
+Format = Literal["json", "torch", "numbers", "transformers", "lightning", "mmengine", "ultralytics", "cawb"]
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,11 @@ def export(
 
     Args:
         record: the study.
-        format: `json` (the schedule file), `torch` (a Python file that needs torch alone) or `numbers`.
+        format: for which program, one of `warmboot.exporters.EXPORTERS`.
         horizon: the user's own training; the shape is rescaled to it.
         trial: a trial number instead of the best.
-        with_lr: keep the proxy's peak lr, which seldom suits another model.
+        with_lr: keep the peak lr of a built-in proxy too, which seldom suits another model; that of the
+            user's own training is kept anyway.
 
     Raises:
         RunError: no trial is complete yet; says how many run or failed.
@@ -84,24 +86,23 @@ def export(
     """
     found = all_contenders(record)
     contender = _chosen(record, found, trial)
+    with_lr = with_lr or record.spec.trains_own_model
     schedule = contender.schedule if with_lr else contender.schedule.replace(lr=None)
     try:
         file = ScheduleFile(schedule, horizon, _origin(record, contender, found, with_lr))
-        text = _rendered(file, format, with_lr)
+        text = _rendered(file, format)
     except ScheduleError as error:
         raise UsageError(f"export: {error}") from error
     return Export(text, contender, _optunas_best(record, contender))
 
 
-def _rendered(file: ScheduleFile, format: Format, with_lr: bool) -> str:
-    total_steps = None if file.horizon is None else file.horizon.total_steps
-    if format == "json":
-        return writes(file)
-    if format == "torch":
-        return to_torch_script(file.schedule, total_steps=total_steps, origin=file.origin)
-    if total_steps is None:
-        raise UsageError("--format numbers: needs --total-steps, or --epochs with --steps-per-epoch.")
-    return to_numbers(file.schedule, total_steps, with_lr=with_lr)
+def _rendered(file: ScheduleFile, format: Format) -> str:
+    target, horizon = EXPORTERS[format], file.horizon
+    if target.horizon == "steps" and horizon is None:
+        raise UsageError(f"--format {format}: needs --total-steps, or --epochs with --steps-per-epoch.")
+    if target.horizon == "epochs" and (horizon is None or horizon.epochs is None):
+        raise UsageError(f"--format {format}: needs --epochs with --steps-per-epoch.")
+    return target.render(file)
 
 
 def _chosen(record: StudyRecord, found: Sequence[Contender], trial: int | None) -> Contender:
@@ -130,14 +131,17 @@ def _origin(
     record: StudyRecord, contender: Contender, found: Sequence[Contender], with_lr: bool
 ) -> dict[str, Any]:
     """Where the schedule comes from; all that somebody needs to judge it a year later."""
-    spec = record.spec
+    spec, facts = record.spec, record.attributes["proxy"]
+    own = {name: value for name, value in contender.params.items() if name in TUNABLE and name in facts}
     return {
         "study": record.name,
         "trials": list(contender.trial_numbers),
         "schedule": contender.schedule.describe(),
+        "params": dict(contender.params),
         # The facts are those of the launch: building the proxy here would run code that a database names.
         "proxy": {
-            **record.attributes["proxy"],
+            **facts,
+            **own,
             "total_steps": spec.horizon_steps,
             "peak_lr": contender.schedule.lr,
         },

@@ -1,6 +1,7 @@
 """What a study has found: trials grouped into schedules, ranked by the mean over their runs.
 
-Two trials of the same schedule (same `schedule_key`) are two seeds of one contender. Contenders that were
+Two trials of the same schedule with the same other hyperparameters (same `schedule_key`) are two seeds of
+one contender. Contenders that were
 trained again on the study's confirmation seeds rank before the others, so that a lucky single run does not
 lead. Within each group the mean over all runs decides.
 """
@@ -8,6 +9,7 @@ lead. Within each group the mean over all runs decides.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
+from search.params import other_params, params_text
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import Space
 
@@ -32,6 +35,7 @@ class Contender:
         searched: their values, seed by seed.
         confirmed: its values on the study's confirmation seeds; empty where it was not confirmed.
         standard: the name of the standard it is, or None.
+        params: its other hyperparameters by name; empty where the study searches none.
     """
 
     key: str
@@ -40,6 +44,7 @@ class Contender:
     searched: tuple[float, ...]
     confirmed: tuple[float, ...] = field(default=())
     standard: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -49,10 +54,18 @@ class Contender:
     def mean(self) -> float:
         return fmean(self.values)
 
+    def describe(self) -> str:
+        """The schedule in words, with the other hyperparameters where there are any."""
+        text = self.schedule.describe()
+        return f"{text}; {params_text(self.params)}" if self.params else text
 
-def schedule_key(lr_table: NDArray[np.float64]) -> str:
-    """SHA-256 of a float64 lr table `[N]`: equal keys are equal trainings."""
-    return hashlib.sha256(np.ascontiguousarray(lr_table, dtype="<f8").tobytes()).hexdigest()
+
+def schedule_key(lr_table: NDArray[np.float64], params: Mapping[str, Any] | None = None) -> str:
+    """SHA-256 of a float64 lr table `[N]` and the other hyperparameters: equal keys are equal trainings."""
+    digest = hashlib.sha256(np.ascontiguousarray(lr_table, dtype="<f8").tobytes())
+    if params:
+        digest.update(json.dumps(dict(params), sort_keys=True).encode())
+    return digest.hexdigest()
 
 
 def schedule_of(space: Space, params: Mapping[str, Any]) -> WarmbootSchedule:
@@ -100,4 +113,5 @@ def _contender(key: str, trials: list[FrozenTrial], space: Space, confirmed: Seq
         searched=tuple(float(t.value) for t in by_seed if t.value is not None),
         confirmed=tuple(confirmed),
         standard=first.user_attrs.get("standard"),
+        params=other_params(first.params),
     )

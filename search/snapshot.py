@@ -13,9 +13,11 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from search.confirmation import is_confirmed
+from search.confirmation_size import confirmation_size
 from search.results import Contender, best_standard, contenders, ranked
 from search.storage.study_record import StudyRecord
 from search.study_spec import StudySpec
+from search.trial_limit import TrialLimit, trained_seconds
 
 _RECENT = 40  # completions over which the rate is taken
 _LEADING = 8  # schedules that are looked at, more than are ever confirmed
@@ -26,7 +28,7 @@ class Snapshot:
     """One look at a study.
 
     Attributes:
-        n_trials: how many it is to have in total.
+        n_trials: how many it is to have in total; None where its time is limited instead.
         counts: trials by state name ("complete", "running", "waiting", "fail", "pruned").
         diverged: how many of the complete ones diverged.
         best: the leading contender, or None before the first result.
@@ -34,10 +36,12 @@ class Snapshot:
         trials_per_second: over the last completions; None where too few or too long ago.
         confirmed: whether the leaders were trained again on fresh seeds.
         stopped: whether somebody asked the study to end.
+        budget_seconds: how long it may train, where that is its limit; see `search.trial_limit`.
+        trained_seconds: how long it has trained.
     """
 
     spec: StudySpec
-    n_trials: int
+    n_trials: int | None
     counts: dict[str, int]
     diverged: int
     best: Contender | None
@@ -45,6 +49,8 @@ class Snapshot:
     trials_per_second: float | None
     confirmed: bool
     stopped: bool
+    budget_seconds: float | None = None
+    trained_seconds: float = 0.0
 
     @property
     def finished(self) -> int:
@@ -53,8 +59,16 @@ class Snapshot:
     @property
     def done(self) -> bool:
         """Whether nothing is left to train."""
-        all_told = self.finished >= self.n_trials and self.finished == sum(self.counts.values())
-        return all_told and (self.confirmed or self.best is None)
+        used_up = self.share_done >= 1.0 and self.finished == sum(self.counts.values())
+        return used_up and (self.confirmed or self.best is None)
+
+    @property
+    def share_done(self) -> float:
+        """How much of the limit is used up, in [0, 1]."""
+        if self.n_trials is not None:
+            return min(1.0, self.finished / self.n_trials)
+        assert self.budget_seconds is not None, "a study has one limit"
+        return min(1.0, self.trained_seconds / self.budget_seconds)
 
     @property
     def running(self) -> int:
@@ -63,7 +77,9 @@ class Snapshot:
     @property
     def seconds_left(self) -> float | None:
         """Until the last trial ends, at the present rate; None where that is not known."""
-        if not self.trials_per_second:
+        if self.budget_seconds is not None:
+            return max(0.0, self.budget_seconds - self.trained_seconds)
+        if not self.trials_per_second or self.n_trials is None:
             return None
         return max(0, self.n_trials - self.finished) / self.trials_per_second
 
@@ -72,20 +88,23 @@ def take_snapshot(record: StudyRecord, study: optuna.Study) -> Snapshot:
     """Look at a study; `study` is passed in because it caches the trials it has read."""
     attributes = record.attributes
     spec = StudySpec.from_json(attributes["spec"])
+    limit = TrialLimit.from_control(attributes["control"])
     trials = study.get_trials(deepcopy=False)
     confirmation = attributes.get("confirmation")
     found = contenders(_candidates(trials, spec, confirmation), spec.parsed_space, confirmation)
     order = ranked(found, spec.direction)
     return Snapshot(
         spec=spec,
-        n_trials=int(attributes["control"]["n_trials"]),
+        n_trials=limit.n_trials,
         counts=dict(Counter(trial.state.name.lower() for trial in trials)),
         diverged=sum("diverged" in trial.user_attrs for trial in trials),
         best=order[0] if order else None,
         standard=best_standard(found, spec.direction),
         trials_per_second=_rate(trials),
-        confirmed=bool(found) and is_confirmed(found, spec.direction, confirmation),
+        confirmed=bool(found) and is_confirmed(found, spec.direction, confirmation, confirmation_size(spec)),
         stopped=bool(attributes["control"]["stop"]),
+        budget_seconds=limit.budget_seconds,
+        trained_seconds=trained_seconds(trials, datetime.datetime.now()),
     )
 
 

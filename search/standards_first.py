@@ -1,7 +1,11 @@
 """Every study begins with the schedules everybody knows, each at a few peak lrs.
 
 They cost a quarter of the study at most. They give the sampler a start, and the study something to be
-compared with: an answer that has not met a tuned straight line is worth nothing.
+compared with: an answer that has not met a tuned straight line is worth nothing. Where time limits the
+study nobody knows how many trials it will have; then every fourth is a standard until all were tried, which
+is a quarter at most whenever it ends.
+
+Other hyperparameters that the study searches are left to the sampler.
 """
 
 from __future__ import annotations
@@ -24,29 +28,35 @@ MOST_PEAK_LRS = 10
 class StandardsFirst:
     """The first trials of a study, by trial number; made the same by every process.
 
-    Calling it with a trial number gives `{"params", "user_attrs"}` for Optuna's `enqueue_trial`, or None past
-    the last standard.
+    Calling it with a trial number gives `{"params", "user_attrs"}` for Optuna's `enqueue_trial`, or None
+    where the sampler proposes. `every`: 1 takes the numbers from 0 on without a gap, 4 every fourth.
     """
 
     trials: tuple[Mapping[str, Any], ...]
+    every: int = 1
 
     def __call__(self, number: int) -> Mapping[str, Any] | None:
-        return self.trials[number] if number < len(self.trials) else None
+        index, between = divmod(number, self.every)
+        return self.trials[index] if not between and index < len(self.trials) else None
 
 
-def standards_first(space: Space, n_trials: int) -> StandardsFirst:
+def standards_first(space: Space, n_trials: int | None) -> StandardsFirst:
     """The standards that lie inside `space`, each with equally many peak lrs.
 
     The middle of the lr range comes first, for all shapes, so that a study stopped early has met each.
+
+    Args:
+        space: which schedules the study may propose.
+        n_trials: how many trials it has; None where its time is limited instead.
     """
     shapes = _shapes_inside(space)
-    budget = int(n_trials * SHARE_OF_STUDY)
+    budget = MOST_PEAK_LRS * len(shapes) if n_trials is None else int(n_trials * SHARE_OF_STUDY)
     lrs = _peak_lrs(space.lr, min(MOST_PEAK_LRS, max(1, budget // max(1, len(shapes)))))
     trials = []
     for lr, (name, schedule) in itertools.islice(itertools.product(lrs, shapes.items()), budget):
         params = space.params_of(schedule.replace(lr=lr))
         trials.append({"params": params, "user_attrs": {"standard": name}})
-    return StandardsFirst(tuple(trials))
+    return StandardsFirst(tuple(trials), every=round(1 / SHARE_OF_STUDY) if n_trials is None else 1)
 
 
 def _shapes_inside(space: Space) -> dict[str, WarmbootSchedule]:

@@ -10,16 +10,23 @@ from typing import Any
 from pydantic import ValidationError
 
 from search.errors import UsageError, nearest, problems_text
-from search.study_spec import StudySpec
+from search.param_checks import ParamsError
+from search.params import ParamSpace
+from search.proxy_spec import CommandProxy, FreeProxy
+from search.study_spec import StudySpec, rule_problems
 from warmboot.space import Space
 from warmboot.space_checks import SpaceError
 
 _MAX_BYTES = 1_000_000
-_NOT_YET = ("params", "early_stopping", "verdict", "budget", "n_runs")
+_NOT_YET = ("early_stopping", "verdict")
 _TABLES: dict[str, tuple[str, ...]] = {
     "": tuple(StudySpec.model_fields),
     "population": ("slots",),
+    "confirmation": ("leaders", "seeds"),
+    "proxy.command": tuple(CommandProxy.model_fields),
+    "proxy.free": tuple(FreeProxy.model_fields),
 }
+_TAGS = ("declared", "command", "free")
 
 
 def packaged_studies() -> dict[str, Path]:
@@ -73,10 +80,13 @@ def parse_study(table: Mapping[str, Any], *, place: str) -> StudySpec:
     known = {key: value for key, value in table.items() if key not in _NOT_YET}
     if isinstance(known.get("space"), Mapping):
         problems += _space_problems(known["space"])
+    problems += _params_problems(known.get("params", {}))
+    problems += [f"{line}." for line in rule_problems(known)]
     try:
         spec = StudySpec.model_validate(known)
     except ValidationError as error:
-        problems += [_problem(dict(detail)) for detail in error.errors()]
+        # A finding without a place is one of the rules, told above whatever else is wrong.
+        problems += [_problem(dict(detail)) for detail in error.errors() if detail["loc"]]
     if problems:
         raise UsageError(problems_text(place, problems))
     return spec
@@ -103,19 +113,34 @@ def _space_problems(table: Mapping[str, Any]) -> list[str]:
     return []
 
 
+def _params_problems(table: object) -> list[str]:
+    if not isinstance(table, Mapping):
+        return []  # the model says so
+    try:
+        ParamSpace.from_dict(table)
+    except ParamsError as error:
+        return [line if line.startswith("[") else f"params.{line}" for line in error.problems]
+    return []
+
+
 def _problem(detail: dict[str, Any]) -> str:
     """One line for one of pydantic's findings: place, rule, value."""
-    place = ".".join(str(part) for part in detail["loc"] if part not in ("int", "literal['auto']"))
+    parts = [str(part) for part in detail["loc"] if part not in ("int", "literal['auto']")]
+    place = ".".join(part for i, part in enumerate(parts) if not _is_tag(parts, i))
     if detail["type"] == "extra_forbidden":
-        parent, _, key = place.rpartition(".")
-        return f"{place}: unknown key; {nearest(key, _TABLES.get(parent, ()))}"
+        return f"{place}: unknown key; {nearest(parts[-1], _TABLES.get('.'.join(parts[:-1]), ()))}"
     if detail["type"] == "missing":
         return f"{place}: missing."
     message = str(detail["msg"]).removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
-    if not place:
-        return f"{message}."
+    if detail["type"] == "value_error" and message.startswith("give one of"):
+        return f"{place}: {message}."
     return f"{place}: got {_short(detail['input'])}; {message}."
+
+
+def _is_tag(parts: list[str], i: int) -> bool:
+    """Whether a part is not the file's: pydantic names the kind of a proxy after `proxy`."""
+    return i == 1 and parts[0] == "proxy" and parts[1] in _TAGS
 
 
 def _short(value: object) -> str:

@@ -9,42 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    field_validator,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from search.params import ParamSpace
+from search.proxy_spec import Duration, ProxyKind, ProxySpec, Strict, kind_of
+from search.trial_limit import TrialLimit
 from warmboot.space import Space
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\w .+-]+$")]
 PositiveInt = Annotated[int, Field(ge=1, le=10**9)]
+HORIZONS = ("total_steps", "epochs")
+LIMITS = ("n_trials", "n_runs", "budget")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class ProxySpec(_Strict):
-    """Which proxy, by the name of a built-in one or as `package.module:factory`, and its arguments."""
-
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
-
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        return dict(self.model_extra or {})
-
-
-class SamplerSpec(_Strict):
+class SamplerSpec(Strict):
     """Which Optuna sampler proposes schedules, and the arguments passed on to it."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
@@ -56,34 +37,51 @@ class SamplerSpec(_Strict):
         return dict(self.model_extra or {})
 
 
-class PopulationSpec(_Strict):
+class PopulationSpec(Strict):
     """How many runs train together in one process."""
 
     slots: Literal["auto"] | Annotated[int, Field(ge=1, le=4096)] = "auto"
 
 
-def _proxy_from_name(value: object) -> object:
-    return {"name": value} if isinstance(value, str) else value
+class ConfirmationSpec(Strict):
+    """How many of the best are trained again, on how many fresh seeds; None: see `confirmation_size`."""
+
+    leaders: Annotated[int, Field(ge=0, le=100)] | None = None
+    seeds: Annotated[int, Field(ge=1, le=100)] | None = None
 
 
-class StudySpec(_Strict):
+class StudySpec(Strict):
     """The parsed study file; see `studies/` for examples.
 
     `total_steps` is the horizon in optimizer steps; a file may give `epochs` instead, which
-    `resolve_epochs` turns into steps once the proxy is known.
+    `resolve_epochs` turns into steps once the proxy is known. `objective` is by default `val_loss` of a
+    declared proxy and `val` of a command or a free one. One of `n_trials`, `n_runs` (trainings to the full
+    horizon; at present every trial is one) and `budget` (seconds) limits the study: see `limit`.
     """
 
     name: Name
-    proxy: Annotated[ProxySpec, BeforeValidator(_proxy_from_name)]
+    proxy: ProxySpec
     total_steps: PositiveInt | None = None
     epochs: PositiveInt | None = None
-    objective: Annotated[str, StringConstraints(min_length=1, max_length=100)] = "val_loss"
+    objective: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     direction: Literal["minimize", "maximize"] = "minimize"
-    n_trials: PositiveInt
+    n_trials: PositiveInt | None = None
+    n_runs: PositiveInt | None = None
+    budget: Duration | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     space: dict[str, Any]
+    params: dict[str, Any] = Field(default_factory=dict)
     sampler: SamplerSpec = SamplerSpec()
     population: PopulationSpec = PopulationSpec()
+    confirmation: ConfirmationSpec = ConfirmationSpec()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _objective_of_the_kind(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or "objective" in data:
+            return data
+        declared = kind_of(data.get("proxy")) == "declared"
+        return {**data, "objective": "val_loss" if declared else "val"}
 
     @field_validator("name")
     @classmethod
@@ -93,11 +91,35 @@ class StudySpec(_Strict):
         return name
 
     @model_validator(mode="after")
-    def _one_horizon(self) -> StudySpec:
-        if (self.total_steps is None) == (self.epochs is None):
-            given = "both" if self.epochs is not None else "neither"
-            raise ValueError(f"give one of total_steps and epochs; got {given}")
+    def _rules(self) -> StudySpec:
+        problems = rule_problems(self.model_dump())
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
+
+    @property
+    def proxy_kind(self) -> ProxyKind:
+        """How a trial reaches its training."""
+        return self.proxy.kind
+
+    @property
+    def trains_own_model(self) -> bool:
+        """Whether the user's own training is searched, rather than a built-in one that stands in for it."""
+        return self.proxy_kind != "declared" or ":" in self.proxy.name
+
+    @property
+    def limit(self) -> TrialLimit:
+        """How many trials the study may start."""
+        return TrialLimit(n_trials=self.n_trials or self.n_runs, budget_seconds=self.budget)
+
+    def with_n_trials(self, n_trials: int) -> StudySpec:
+        """The same study limited to a number of trials, whatever limited it before."""
+        return self.model_copy(update={"n_trials": n_trials, "n_runs": None, "budget": None})
+
+    @property
+    def parsed_params(self) -> ParamSpace:
+        """The other hyperparameters that are searched."""
+        return ParamSpace.from_dict(self.params)
 
     @property
     def parsed_space(self) -> Space:
@@ -120,13 +142,14 @@ class StudySpec(_Strict):
     def comparable_part(self, proxy_fingerprint: str) -> dict[str, Any]:
         """What must be equal for two trials to be comparable, as plain data for a diff."""
         return {
-            "proxy": self.proxy.model_dump(),
+            "proxy": self.proxy.comparable_part(),
             "proxy fingerprint": proxy_fingerprint,
             "total_steps": self.total_steps,
             "objective": self.objective,
             "direction": self.direction,
             "seed": self.seed,
             "space": self.space,
+            "params": self.params,
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -136,6 +159,30 @@ class StudySpec(_Strict):
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StudySpec:
         return cls.model_validate(data)
+
+
+def rule_problems(table: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a study file where each entry by itself may be right; a line for each.
+
+    >>> rule_problems({"proxy": "digits_mlp", "epochs": 3, "n_trials": 9, "budget": "1h"})
+    ['give one of n_trials, n_runs and budget; got n_trials and budget']
+    """
+    problems = [*_choice_problems(table, HORIZONS), *_choice_problems(table, LIMITS)]
+    if kind_of(table.get("proxy")) == "declared":
+        return problems
+    if table.get("epochs") is not None:
+        problems.append("epochs: nobody knows how many steps an epoch of this training has; give total_steps")
+    population = table.get("population")
+    if isinstance(population, Mapping) and population.get("slots", "auto") not in ("auto", 1):
+        problems.append("population.slots: a process trains one run of this proxy at a time; use --workers")
+    return problems
+
+
+def _choice_problems(table: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    given = [name for name in names if table.get(name) is not None]
+    if len(given) == 1:
+        return []
+    return [f"give one of {', '.join(names[:-1])} and {names[-1]}; got {' and '.join(given) or 'none'}"]
 
 
 def fingerprint(comparable: Mapping[str, Any]) -> str:

@@ -18,15 +18,20 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("entry",),
     ("cli",),
+    ("plan",),
     ("launch", "export", "dashboard"),
     ("worker",),
     ("evidence", "snapshot"),
+    ("confirmation_size",),
     ("confirmation",),
-    ("results",),
+    ("results", "scripts"),
+    ("training_events",),
     ("storage", "population", "samplers", "standards_first", "judging"),
     ("study_file", "output_file"),
+    ("proxy_fingerprints",),
     ("proxies", "study_spec"),
-    ("seeds", "errors"),
+    ("params", "proxy_spec", "trial_limit"),
+    ("param_checks", "durations", "seeds", "errors"),
 )
 
 # The base install has numpy alone; this file is imported only when somebody asks for what it has.

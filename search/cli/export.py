@@ -15,9 +15,16 @@ NAME = "export"
 
 
 class FormatChoice(StrEnum):
+    """The names of `warmboot.exporters.EXPORTERS`, which a help page need not import."""
+
     json = "json"
     torch = "torch"
     numbers = "numbers"
+    transformers = "transformers"
+    lightning = "lightning"
+    mmengine = "mmengine"
+    ultralytics = "ultralytics"
+    cawb = "cawb"
 
 
 def command(
@@ -33,7 +40,8 @@ def command(
         FormatChoice,
         typer.Option(
             "--format",
-            help="json: the schedule file; torch: Python that needs torch alone; numbers: one a line.",
+            help="json: the schedule file; torch: Python that needs torch alone; numbers: one a line; "
+            "the others: a Python file for that library.",
         ),
     ] = FormatChoice.json,
     trial: Annotated[int | None, typer.Option("--trial", help="This trial instead of the best.")] = None,

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from search.cli.options import JsonOption, StorageOption, address, storage_words, talk
+from search.cli.options import (
+    GpusOption,
+    JsonOption,
+    StorageOption,
+    address,
+    gpu_list,
+    storage_words,
+    talk,
+)
 
 NAME = "launch"
 
@@ -21,11 +29,20 @@ def command(
     storage: StorageOption = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, max=512, help="Processes. Default: one a core on a CPU."),
+        typer.Option(
+            "--workers",
+            min=1,
+            max=512,
+            help="Processes. Default: one a core or GPU; one for your own script.",
+        ),
     ] = None,
     device: Annotated[
         str, typer.Option("--device", help="cpu, cuda, cuda:1, mps. Default: the best there is.")
     ] = "auto",
+    gpus: GpusOption = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Only register the study; `warmboot worker` trains it.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a study here: create it, or go on where it was left.
@@ -35,12 +52,26 @@ def command(
     # torch and Optuna take seconds to import; --help and other commands should not
     from search.cli.launch_views import view_for
     from search.cli.snapshots import snapshot_json, summary_lines
-    from search.launch.launch import LaunchOptions, launch
+    from search.launch.launch import LaunchOptions, launch, register
+    from search.snapshot import take_snapshot
+    from search.worker.permission import option_for
 
     console = talk()
-    options = LaunchOptions(storage=address(storage), n_trials=n_trials, workers=workers, device=device)
-    _, snapshot = launch(study, options, view_for(console))
+    options = LaunchOptions(
+        storage=address(storage), n_trials=n_trials, workers=workers, device=device, gpus=gpu_list(gpus)
+    )
+    if detach:
+        record = register(study, options).record
+        snapshot = take_snapshot(record, record.load())
+    else:
+        _, snapshot = launch(study, options, view_for(console))
     if as_json:
         print(json.dumps(snapshot_json(snapshot)))
+    if detach:
+        words = f"{storage_words(storage)} {option_for(snapshot.spec.proxy)}".rstrip()
+        console.print(
+            f"{snapshot.spec.name}: registered; work on it with: warmboot worker{words}", markup=False
+        )
+        return
     for line in summary_lines(snapshot, storage_words(storage)):
         console.print(line, markup=False)

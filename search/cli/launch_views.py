@@ -11,7 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from search.cli.snapshots import counts_text, duration
+from search.cli.snapshots import counts_text
+from search.durations import duration_text
 from search.launch.launch import LaunchView, Setting
 from search.results import Contender
 from search.snapshot import Snapshot
@@ -32,6 +33,7 @@ class PlainView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._next_line_at = 0.0
+        self._last_line = ""
 
     def begin(self, setting: Setting, snapshot: Snapshot) -> None:
         self.note(_opening_text(setting, snapshot))
@@ -43,7 +45,10 @@ class PlainView:
         parts = [counts_text(snapshot), _pace_text(snapshot, confirming)]
         if snapshot.best is not None:
             parts.append(f"best {_value_text(snapshot, snapshot.best)}")
-        self.note("; ".join(part for part in parts if part))
+        line = "; ".join(part for part in parts if part)
+        if line != self._last_line:
+            self.note(line)
+        self._last_line = line
 
     def note(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
@@ -78,8 +83,8 @@ class LiveView:
 def live_panel(snapshot: Snapshot, confirming: tuple[int, int] | None, width: int) -> RenderableType:
     """The panel at one moment, `width` columns wide."""
     bar = ProgressBar(
-        total=snapshot.n_trials,
-        completed=min(snapshot.finished, snapshot.n_trials),
+        total=1.0,
+        completed=snapshot.share_done,
         complete_style="cyan",
         width=None,
     )
@@ -100,7 +105,7 @@ def _best(snapshot: Snapshot, best: Contender, width: int) -> list[RenderableTyp
     lines: list[RenderableType] = [
         Text(""),
         Text.assemble(("best so far  ", "bold"), _value_text(snapshot, best)),
-        Text(best.schedule.describe(), style="green"),
+        Text(best.describe(), style="green"),
         Text(curve, style="cyan", no_wrap=True),
     ]
     standard = snapshot.standard
@@ -114,7 +119,7 @@ def _opening_text(setting: Setting, snapshot: Snapshot) -> str:
     how = "new study" if setting.created else f"going on after {snapshot.finished} trials"
     processes = "1 process" if setting.workers == 1 else f"{setting.workers} processes"
     return (
-        f"{spec.name}: {how}; {snapshot.n_trials} trials of {spec.horizon_steps} steps on "
+        f"{spec.name}: {how}; {spec.limit.describe()}, {spec.horizon_steps} steps each on "
         f"{spec.proxy.name}, {processes} x {setting.slots} runs at once on {setting.device}"
     )
 
@@ -124,7 +129,7 @@ def _pace_text(snapshot: Snapshot, confirming: tuple[int, int] | None) -> str:
         return f"confirming the best on fresh seeds: {confirming[0]} of {confirming[1]} runs"
     if not snapshot.trials_per_second or snapshot.seconds_left is None:
         return ""
-    left = duration(snapshot.seconds_left)
+    left = duration_text(snapshot.seconds_left)
     return f"{snapshot.trials_per_second:.1f} trials/s, {left} left"
 
 

@@ -9,16 +9,20 @@ import typer
 from rich.console import Console
 from sqlalchemy.engine import URL
 
-from search.storage.address import storage_address
+from search.storage.address import parse_address, shown, storage_address
 
 StorageOption = Annotated[
     str | None,
     typer.Option(
         "--storage",
-        help="Where studies are kept, as sqlite:///FILE.db. Default: $WARMBOOT_STORAGE, else a file "
-        "in your user data folder.",
+        help="Where studies are kept, as sqlite:///FILE.db or postgresql://USER@HOST/DATABASE. "
+        "Default: $WARMBOOT_STORAGE, else a file in your user data folder.",
         show_default=False,
     ),
+]
+GpusOption = Annotated[
+    str | None,
+    typer.Option("--gpus", help="GPUs to train on, as in 0,1: one worker each.", show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -35,4 +39,11 @@ def address(storage: str | None) -> URL:
 
 def storage_words(storage: str | None) -> str:
     """The option as it has to be repeated in the next command; empty where none was given."""
-    return f" --storage {storage_address(storage).render_as_string()}" if storage else ""
+    return f" --storage {shown(parse_address(storage))}" if storage else ""
+
+
+def gpu_list(gpus: str | None) -> tuple[str, ...] | None:
+    """The GPUs of the option."""
+    from search.launch.placement import parse_gpus  # here, since it brings the study file's packages
+
+    return None if gpus is None else parse_gpus(gpus)

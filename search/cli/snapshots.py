@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from search.durations import duration_text
 from search.evidence import evidence, evidence_lines
 from search.snapshot import Snapshot
 from warmboot.preview import sparkline
@@ -16,7 +17,7 @@ def counts_text(snapshot: Snapshot) -> str:
 
     The states that are empty are left out, but for those a person waits for.
     """
-    parts = [f"{snapshot.finished} of {snapshot.n_trials} trials done"]
+    parts = [_limit_text(snapshot)]
     parts += [
         f"{snapshot.counts[state]} {word}"
         for state, word in (
@@ -32,17 +33,12 @@ def counts_text(snapshot: Snapshot) -> str:
     return ", ".join(parts)
 
 
-def duration(seconds: float) -> str:
-    """
-    >>> duration(42.3), duration(150), duration(7300)
-    ('42 s', '2 min 30 s', '2 h 1 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+def _limit_text(snapshot: Snapshot) -> str:
+    if snapshot.n_trials is not None:
+        return f"{snapshot.finished} of {snapshot.n_trials} trials done"
+    assert snapshot.budget_seconds is not None, "a study has one limit"
+    used, budget = duration_text(snapshot.trained_seconds), duration_text(snapshot.budget_seconds)
+    return f"{snapshot.finished} trials done in {used} of {budget}"
 
 
 def state_text(snapshot: Snapshot) -> str:
@@ -53,7 +49,7 @@ def state_text(snapshot: Snapshot) -> str:
         return "stopped; the next launch goes on"
     if snapshot.running and snapshot.trials_per_second:
         left = snapshot.seconds_left or 0.0
-        return f"running, {snapshot.trials_per_second:.1f} trials a second, {duration(left)} left"
+        return f"running, {snapshot.trials_per_second:.1f} trials a second, {duration_text(left)} left"
     if snapshot.running:
         return "running"
     return "resting; the next launch goes on"
@@ -93,6 +89,7 @@ def snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
     return {
         "study": snapshot.spec.name,
         "n_trials": snapshot.n_trials,
+        "budget_seconds": snapshot.budget_seconds,
         "trials": snapshot.counts,
         "diverged": snapshot.diverged,
         "trials_per_second": snapshot.trials_per_second,
@@ -103,7 +100,7 @@ def snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
         if best is None
         else {
             "trials": list(best.trial_numbers),
-            "schedule": best.schedule.describe(),
+            "schedule": best.describe(),
             **evidence(snapshot.spec, best, snapshot.standard),
         },
     }

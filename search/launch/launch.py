@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from sqlalchemy.engine import URL
 
+from search.launch.placement import placements_for
 from search.launch.pool import WorkerPool
-from search.launch.preparation import default_workers, prepare, resolve_device
+from search.launch.preparation import Prepared, prepare, resolve_device
 from search.snapshot import Snapshot, take_snapshot
 from search.storage.study_record import StudyRecord
-from search.worker.process import WorkerTask, slots_for
+from search.worker.process import WorkerTask
+from search.worker.trainers import slots_for
 
 LOOK_EVERY_SECONDS = 1.0
 
@@ -25,6 +28,8 @@ class LaunchOptions:
     n_trials: int | None = None
     workers: int | None = None
     device: str = "auto"
+    gpus: tuple[str, ...] | None = None
+    """One worker a GPU, or a group of `gpus_per_trial`; instead of `device`."""
 
 
 @dataclass(frozen=True)
@@ -59,21 +64,32 @@ def launch(study: str, options: LaunchOptions, view: LaunchView) -> tuple[StudyR
         UsageError: nothing was started; the message lists what is wrong.
         RunError: the work failed; what was finished is kept, and the same command goes on from there.
     """
-    device = resolve_device(options.device)
+    device = "cuda" if options.gpus is not None else resolve_device(options.device)
     prepared = prepare(study, options.storage, options.n_trials)
-    workers = options.workers or default_workers(device)
     record = prepared.record
+    places = placements_for(record.spec, device=device, gpus=options.gpus, workers=options.workers)
     address = options.storage.render_as_string(hide_password=False)
-    task = WorkerTask(storage_address=address, study_name=record.name, device=device)
-    setting = Setting(record.name, prepared.created, workers, slots_for(record.spec, device), device)
+    tasks = [WorkerTask(address, record.name, place.device, place.visible_gpus) for place in places]
+    setting = Setting(
+        record.name, prepared.created, len(tasks), slots_for(record.spec, places[0].device), places[0].device
+    )
     try:
-        _watch(record, task, setting, view)
+        _watch(record, tasks, setting, view)
         return record, take_snapshot(record, record.load())
     finally:
         view.end()
 
 
-def _watch(record: StudyRecord, task: WorkerTask, setting: Setting, view: LaunchView) -> None:
+def register(study: str, options: LaunchOptions) -> Prepared:
+    """Create a study, or open it for more, and leave the work on it to `warmboot worker`.
+
+    Raises:
+        UsageError: nothing was stored; the message lists what is wrong.
+    """
+    return prepare(study, options.storage, options.n_trials)
+
+
+def _watch(record: StudyRecord, tasks: Sequence[WorkerTask], setting: Setting, view: LaunchView) -> None:
     reader = record.load()
     snapshot = take_snapshot(record, reader)
     view.begin(setting, snapshot)
@@ -81,7 +97,7 @@ def _watch(record: StudyRecord, task: WorkerTask, setting: Setting, view: Launch
         return
     confirming: tuple[int, int] | None = None
     look_at = time.monotonic() + LOOK_EVERY_SECONDS
-    with WorkerPool(task, setting.workers) as pool:
+    with WorkerPool(tasks) as pool:
         while pool.running:
             for message in pool.messages(timeout_seconds=LOOK_EVERY_SECONDS / 4):
                 if message["kind"] == "confirming":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -20,22 +20,22 @@ _GRACE_SECONDS = 20.0
 
 @dataclass
 class _Worker:
+    task: WorkerTask
     process: SpawnProcess
     connection: Connection
     ended: bool = False
 
 
 class WorkerPool:
-    """As many workers as asked for, all on one task. Use as a context manager: leaving ends them.
+    """A worker for each task. Use as a context manager: leaving ends them.
 
     A worker that ends without a word was killed. Its trials are taken up by the others at once (see
     `search.storage.leases`), and it is replaced, a few times at most.
     """
 
-    def __init__(self, task: WorkerTask, count: int) -> None:
-        self._task = task
+    def __init__(self, tasks: Sequence[WorkerTask]) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self._workers = [self._start() for _ in range(count)]
+        self._workers = [self._start(task) for task in tasks]
         self._lost = 0
 
     def __enter__(self) -> WorkerPool:
@@ -88,12 +88,12 @@ class WorkerPool:
                 worker.process.join()
             self._end(worker)
 
-    def _start(self) -> _Worker:
+    def _start(self, task: WorkerTask) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=run_worker, args=(self._task, theirs), daemon=True)
+        process = self._context.Process(target=run_worker, args=(task, theirs), daemon=True)
         process.start()
         theirs.close()
-        return _Worker(process, ours)
+        return _Worker(task, process, ours)
 
     def _replace(self, worker: _Worker) -> None:
         worker.process.join()
@@ -105,7 +105,7 @@ class WorkerPool:
                 f"{worker.process.exitcode}; -9 is often a lack of memory). Results so far are kept; "
                 "the same command goes on from there."
             )
-        self._workers.append(self._start())
+        self._workers.append(self._start(worker.task))
 
     def _end(self, worker: _Worker) -> None:
         if not worker.ended:

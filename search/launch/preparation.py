@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +9,19 @@ from sqlalchemy.engine import URL
 
 from search.errors import UsageError, nearest, problems_text
 from search.population.population import Population
+from search.population.settings import param_problems
 from search.proxies.proxy import Proxy
 from search.proxies.registry import build_proxy
+from search.proxy_fingerprints import command_fingerprint, free_fingerprint
+from search.proxy_spec import CommandProxy, DeclaredProxy, FreeProxy
 from search.samplers import sampler_problems
+from search.scripts.command import command_problems
 from search.storage.database import Database, open_for_work
 from search.storage.study_record import StudyRecord, create_or_resume
 from search.study_file import find_study_file, read_study_file
 from search.study_spec import StudySpec
+
+OWN_NOTE = "searched on your own training"
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,16 @@ class Prepared:
     database: Database
     record: StudyRecord
     created: bool
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A study file that can be worked on here: its horizon in steps, what is noted of its proxy, and the
+    proxy itself where it is a declared one."""
+
+    spec: StudySpec
+    facts: dict[str, Any]
+    proxy: Proxy | None
 
 
 def prepare(study: str, storage: URL, n_trials: int | None) -> Prepared:
@@ -42,16 +57,43 @@ def prepare(study: str, storage: URL, n_trials: int | None) -> Prepared:
     path = find_study_file(study)
     spec = read_study_file(path)
     if n_trials is not None:
-        spec = spec.model_copy(update={"n_trials": n_trials})
-    proxy = _proxy(spec, str(path))
-    spec = spec.resolve_epochs(proxy.steps_per_epoch)
-    problems = [*_objective_problems(spec, proxy), *_horizon_problems(spec)]
-    problems += sampler_problems(spec.sampler)
-    if problems:
-        raise UsageError(problems_text(str(path), problems))
+        spec = spec.with_n_trials(n_trials)
+    checked = check(spec, str(path))
     database = open_for_work(storage)
-    record, created = create_or_resume(database, spec, proxy_facts(proxy))
+    record, created = create_or_resume(database, checked.spec, checked.facts)
     return Prepared(database, record, created)
+
+
+def check(spec: StudySpec, place: str) -> Checked:
+    """Check a study against its proxy and this machine; stores nothing.
+
+    Args:
+        spec: the parsed study file.
+        place: what messages call it.
+
+    Raises:
+        UsageError: the proxy can't be made here, or does not fit the file; all problems are listed.
+    """
+    problems = sampler_problems(spec.sampler)
+    proxy: Proxy | None = None
+    facts: dict[str, Any] = {}
+    if isinstance(spec.proxy, DeclaredProxy):
+        proxy = _proxy(spec.proxy, place)
+        spec = spec.resolve_epochs(proxy.steps_per_epoch)
+        facts = proxy_facts(proxy, own=spec.trains_own_model)
+        problems += [*_objective_problems(spec, proxy), *param_problems(spec.parsed_params, proxy)]
+    else:
+        if isinstance(spec.proxy, CommandProxy):
+            found = command_problems(spec.proxy.command, spec.params)
+            problems += [f"proxy.command: {line}." for line in found]
+        try:
+            facts = one_by_one_facts(spec.proxy)
+        except ValueError as error:
+            problems.append(str(error))
+    problems += _horizon_problems(spec)
+    if problems:
+        raise UsageError(problems_text(place, problems))
+    return Checked(spec, facts, proxy)
 
 
 def resolve_device(device: str) -> str:
@@ -74,20 +116,13 @@ def resolve_device(device: str) -> str:
     return device
 
 
-def default_workers(device: str) -> int:
-    """One process a core on a CPU, one a device otherwise."""
-    if device != "cpu":
-        return 1
-    # A container or a batch system may grant fewer cores than the machine has; only Linux tells.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def proxy_facts(proxy: Proxy) -> dict[str, Any]:
-    """What a study keeps of its proxy, and an exported schedule tells."""
+def proxy_facts(proxy: Proxy, *, own: bool = False) -> dict[str, Any]:
+    """What a study keeps of a declared proxy, and an exported schedule tells; `own`: it is the user's."""
     return {
         "name": proxy.name,
+        "kind": "declared",
         "fingerprint": proxy.fingerprint,
-        "note": "a built-in task stands in for your model: the shape is a suggestion",
+        "note": OWN_NOTE if own else "a built-in task stands in for your model: the shape is a suggestion",
         "optimizer": proxy.optimizer.name,
         "momentum": proxy.optimizer.momentum,
         "weight_decay": proxy.optimizer.weight_decay,
@@ -96,9 +131,19 @@ def proxy_facts(proxy: Proxy) -> dict[str, Any]:
     }
 
 
-def _proxy(spec: StudySpec, place: str) -> Proxy:
+def one_by_one_facts(proxy: CommandProxy | FreeProxy) -> dict[str, Any]:
+    """The same of a proxy that trains one run at a time.
+
+    Raises:
+        ValueError: a free proxy's module can't be found.
+    """
+    made_of = command_fingerprint(proxy) if isinstance(proxy, CommandProxy) else free_fingerprint(proxy)
+    return {"name": proxy.name, "kind": proxy.kind, "fingerprint": made_of, "note": OWN_NOTE}
+
+
+def _proxy(declared: DeclaredProxy, place: str) -> Proxy:
     try:
-        proxy = build_proxy(spec.proxy.name, spec.proxy.arguments)
+        proxy = build_proxy(declared.name, declared.arguments)
     except (ValueError, ModuleNotFoundError) as error:
         raise UsageError(problems_text(place, [str(error)])) from error
     try:

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from search.population.layers import padded
+from search.population.settings import StackKind
 from search.population.stacked import StackedModel
-from search.proxies.proxy import Proxy, Split
+from search.population.stacked_sgd import StackedSGD
+from search.proxies.proxy import SGD, Proxy, Split
 
 SplitName = Literal["validation", "test"]
 EVALUATION_ROWS = 1024
@@ -25,8 +27,8 @@ EVALUATION_ROWS = 1024
 class Engine(Protocol):
     """Slots with a model each. A slot's numbers depend on nothing but what that slot was given."""
 
-    def load(self, slot: int, weights_seed: int) -> None:
-        """Put the untrained model of a seed into a slot."""
+    def load(self, slot: int, weights_seed: int, settings: SGD) -> None:
+        """Put the untrained model of a seed into a slot, with the optimizer that will train it."""
         ...
 
     def move(self, source: int, target: int) -> None:
@@ -50,6 +52,16 @@ class Engine(Protocol):
         ...
 
 
+class DeviceData:
+    """A proxy's data on the device, once for all engines there."""
+
+    def __init__(self, proxy: Proxy, device: torch.device) -> None:
+        self.device = device
+        self.train = _on_device(proxy.train, device)
+        self.validation = _on_device(proxy.validation, device)
+        self.test = _on_device(proxy.test, device)
+
+
 class StackedEngine:
     """The engine for multilayer perceptrons: all slots in one `StackedModel`.
 
@@ -58,26 +70,27 @@ class StackedEngine:
     back at the end.
     """
 
-    def __init__(self, proxy: Proxy, *, n_slots: int, device: torch.device) -> None:
+    def __init__(self, proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind) -> None:
         """Raises `UnsupportedLayerError` where the proxy's model can't be stacked."""
-        self._proxy, self._device = proxy, device
-        self._train = _on_device(proxy.train, device)
-        self._judged: dict[SplitName, Split] = {
-            "validation": _on_device(proxy.validation, device),
-            "test": _on_device(proxy.test, device),
-        }
+        self._proxy, self._device, self._train = proxy, data.device, data.train
+        self._judged: dict[SplitName, Split] = {"validation": data.validation, "test": data.test}
         self._model = StackedModel.lowered(
             proxy.build_model(0),
             proxy.train.inputs,
-            n_slots=n_slots,
-            optimizer=proxy.optimizer,
-            device=device,
+            optimizer=StackedSGD.of(
+                proxy.optimizer,
+                n_slots,
+                self._device,
+                own_momentum=kind.own_momentum,
+                own_weight_decay=kind.own_weight_decay,
+            ),
+            device=self._device,
         )
         self._single = [self._model.slots(slice(slot, slot + 1)) for slot in range(n_slots)]
         self._first = [self._model.slots(slice(0, k)) for k in range(n_slots + 1)]
 
-    def load(self, slot: int, weights_seed: int) -> None:
-        self._single[slot].load(self._proxy.build_model(weights_seed))
+    def load(self, slot: int, weights_seed: int, settings: SGD) -> None:
+        self._single[slot].load(self._proxy.build_model(weights_seed), settings)
 
     def move(self, source: int, target: int) -> None:
         self._model.copy_slot(source, target)

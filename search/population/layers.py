@@ -12,7 +12,8 @@ classes). Padding stays zero by itself: zero features meet zero weights, and zer
 `k` slots alone; a slice of one slot is how a single model is loaded or evaluated.
 
 **Momentum is fed by the product that makes the gradient.** `backward` leaves `decay * m + gradient` in
-each parameter's `momentum`: a matrix product does both in one pass over the memory.
+each parameter's `momentum`: a matrix product does both in one pass over the memory, unless each slot has
+a `decay` of its own (`K x 1 x 1`).
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class StackedLayer(Protocol):
         """`K x B x D_in` (tokens: `K x B x C`) to `K x B x D_out`, lanes included."""
         ...
 
-    def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float) -> Tensor | None:
+    def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float | Tensor) -> Tensor | None:
         """Feed every momentum; `K x B x D_out` to `K x B x D_in`, or None where data comes in."""
         ...
 
@@ -117,7 +118,7 @@ class StackedEmbedding:
         torch.index_select(self._rows, 0, self._chosen_rows, out=output.view(-1, self._lanes))
         return output
 
-    def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float) -> None:
+    def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float | Tensor) -> None:
         self.table.momentum.mul_(decay)
         self._momentum_rows.index_add_(0, self._chosen_rows, gradient.view(-1, self._lanes))
 
@@ -163,10 +164,10 @@ class StackedLinear:
             return torch.bmm(inputs, self.weight.value, out=output)
         return torch.baddbmm(self.bias.value, inputs, self.weight.value, out=output)
 
-    def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float) -> Tensor | None:
+    def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float | Tensor) -> Tensor | None:
         if self.bias is not None:
             self.bias.momentum.mul_(decay).add_(gradient.sum(1, keepdim=True))
-        self.weight.momentum.baddbmm_(self._inputs.transpose(1, 2), gradient, beta=decay)
+        _feed(self.weight.momentum, self._inputs.transpose(1, 2), gradient, decay)
         if self.takes_data:
             return None
         output = workspace.empty(self._gradient_role, *self._inputs.shape)
@@ -191,7 +192,7 @@ class StackedReLU:
         self._outputs = inputs.relu_()
         return self._outputs
 
-    def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float) -> Tensor:
+    def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float | Tensor) -> Tensor:
         backward = torch.ops.aten.threshold_backward.grad_input
         return backward(gradient, self._outputs, 0, grad_input=gradient)  # type: ignore[no-any-return]
 
@@ -214,9 +215,17 @@ class StackedTanh:
         self._outputs = inputs.tanh_()
         return self._outputs
 
-    def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float) -> Tensor:
+    def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float | Tensor) -> Tensor:
         backward = torch.ops.aten.tanh_backward.grad_input
         return backward(gradient, self._outputs, grad_input=gradient)  # type: ignore[no-any-return]
+
+
+def _feed(momentum: Tensor, left: Tensor, right: Tensor, decay: float | Tensor) -> None:
+    """`decay * momentum + left @ right`, in place."""
+    if isinstance(decay, Tensor):
+        momentum.mul_(decay).baddbmm_(left, right)
+    else:
+        momentum.baddbmm_(left, right, beta=decay)
 
 
 def _fill(parameter: Parameter, weights: Tensor, rows: Tensor | None = None) -> None:

@@ -8,60 +8,30 @@
             ...
 
 **The equality law.** On one CPU, with one torch thread, a run's measurements are equal bit for bit
-over slot, number of slots, neighbours (one diverging among them), refills and withdrawals. So a result
-belongs to the schedule and the seed, not to the company it was trained in.
+over slot, number of slots, neighbours (one diverging among them, or with other settings), refills and
+withdrawals. So a result belongs to the schedule, the settings and the seed, not to the company it was
+trained in.
 
-The runs in training always fill the first `K` slots: when one leaves and no other comes, the last moves
-into its place, and empty slots cost nothing.
+Runs of one batch size share a stack (a `Group`); where a study searches it there are several, trained in
+turn, and all of them share the slots.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 
-from search.population.engine import Engine, SplitName, StackedEngine
+from search.population.engine import DeviceData
+from search.population.group import Group, Training
 from search.population.run import Measurement, Run
-from search.population.stream import BatchStream
+from search.population.settings import StackKind, stack_kind
 from search.proxies.proxy import Proxy
-from search.seeds import Seed, run_generators
+from search.seeds import Seed
 
 CHUNK_STEPS = 20
 """Steps trained before the engine's losses are looked at: a diverged run lives at most this long on."""
-
-
-@dataclass(eq=False)
-class _Training:
-    """A run in its slot."""
-
-    run: Run
-    number: int
-    """How many runs were admitted before."""
-    stream: BatchStream
-    n_steps: int = 0
-    """Steps trained so far."""
-    losses: list[float] = field(default_factory=list)
-    """Training losses since the last measurement."""
-
-    @property
-    def next_report(self) -> int:
-        """The step of the next measurement; the horizon, once all reports are made."""
-        return next((s for s in self.run.report_steps if s > self.n_steps), self.run.total_steps)
-
-    @property
-    def is_over(self) -> bool:
-        return self.n_steps == self.run.total_steps
-
-    @property
-    def diverged_at_step(self) -> int | None:
-        """Number of the first step since the last measurement whose loss was not finite."""
-        first = self.n_steps - len(self.losses)
-        bad = (first + i for i, loss in enumerate(self.losses) if not math.isfinite(loss))
-        return next(bad, None)
 
 
 class Population:
@@ -80,27 +50,28 @@ class Population:
         if slots < 1:
             raise ValueError(f"slots must be at least 1 but got {slots}.")
         self.proxy, self.slots = proxy, slots
-        # One slot more than runs: untrained models are looked at there.
-        self._engine: Engine = StackedEngine(proxy, n_slots=slots + 1, device=torch.device(device))
-        self._trainings: list[_Training] = []
+        self._data = DeviceData(proxy, torch.device(device))
+        self._plain = stack_kind({}, proxy)
+        self._groups = {self._plain: self._new_group(self._plain)}
         self._n_admitted = 0
         self._untrained: dict[Seed, Mapping[str, float]] = {}
 
     @property
     def free_slots(self) -> int:
         """How many runs can be admitted now."""
-        return self.slots - len(self._trainings)
+        return self.slots - sum(len(group.trainings) for group in self._groups.values())
 
     @property
     def active(self) -> tuple[Hashable, ...]:
-        """Keys of the runs in training, in the order of their slots."""
-        return tuple(training.run.key for training in self._trainings)
+        """Keys of the runs in training, group by group in the order of their slots."""
+        return tuple(training.run.key for training in self._trainings())
 
     def admit(self, run: Run) -> None:
         """Put a run into a free slot; it trains with the next `advance`.
 
         Raises:
-            ValueError: there is no free slot, or a run of that key is in training.
+            ValueError: there is no free slot, a run of that key is in training, or its `params` are not
+                such as a run of this proxy can have.
         """
         if not self.free_slots:
             raise ValueError(
@@ -109,10 +80,7 @@ class Population:
             )
         if run.key in self.active:
             raise ValueError(f"a run with the key {run.key!r} is in training already.")
-        generators = run_generators(run.seed)
-        self._engine.load(len(self._trainings), generators.weights_seed)
-        stream = BatchStream(self.proxy, generators.order)
-        self._trainings.append(_Training(run, self._n_admitted, stream))
+        self._group(stack_kind(run.params, self.proxy)).admit(run, self._n_admitted)
         self._n_admitted += 1
 
     def withdraw(self, key: Hashable) -> None:
@@ -121,9 +89,12 @@ class Population:
         Raises:
             KeyError: no run of that key is in training.
         """
-        if key not in self.active:
-            raise KeyError(f"no run with the key {key!r} is in training.")
-        self._leave(self.active.index(key))
+        for group in self._groups.values():
+            for slot, training in enumerate(group.trainings):
+                if training.run.key == key:
+                    group.leave(slot)
+                    return
+        raise KeyError(f"no run with the key {key!r} is in training.")
 
     def advance(self, max_steps: int | None = None) -> list[Measurement]:
         """Train every run until the next report of any of them, or a divergence.
@@ -138,72 +109,32 @@ class Population:
         if max_steps is not None and max_steps < 1:
             raise ValueError(f"max_steps must be at least 1 but got {max_steps}.")
         left = math.inf if max_steps is None else max_steps
-        while self._trainings and left:
-            n_steps = int(min(CHUNK_STEPS, left, self._steps_to_next_report()))
-            self._train(n_steps)
+        while left and (groups := [group for group in self._groups.values() if group.trainings]):
+            n_steps = int(min(CHUNK_STEPS, left, *(group.steps_to_next_report for group in groups)))
+            measured: list[tuple[int, Measurement]] = []
+            for group in groups:
+                group.train(n_steps)
+                measured += group.measure()
             left -= n_steps
-            if measurements := self._measure():
-                return measurements
+            if measured:
+                return [measurement for _, measurement in sorted(measured, key=lambda pair: pair[0])]
         return []
 
     def untrained(self, seed: Seed) -> Mapping[str, float]:
         """`val_loss` and `val_error` of a seed's model before its first step."""
         if seed not in self._untrained:
-            self._engine.load(self.slots, run_generators(seed).weights_seed)
-            self._untrained[seed] = self._judge(self.slots, "validation", "val")
+            self._untrained[seed] = self._groups[self._plain].untrained(seed)
         return self._untrained[seed]
 
-    def _steps_to_next_report(self) -> int:
-        return min(training.next_report - training.n_steps for training in self._trainings)
+    def _trainings(self) -> list[Training]:
+        return [training for group in self._groups.values() for training in group.trainings]
 
-    def _train(self, n_steps: int) -> None:
-        samples = torch.stack([t.stream.take(n_steps) for t in self._trainings], dim=1)
-        lrs = [t.run.lr_table[t.n_steps : t.n_steps + n_steps] for t in self._trainings]
-        losses = self._engine.train(samples, np.stack(lrs, axis=1))
-        for slot, training in enumerate(self._trainings):
-            training.losses.extend(losses[:, slot].tolist())
-            training.n_steps += n_steps
+    def _group(self, kind: StackKind) -> Group:
+        """The group of a kind; whenever one is made, others that stand empty give their memory back."""
+        if kind not in self._groups:
+            self._groups = {k: g for k, g in self._groups.items() if g.trainings or k == self._plain}
+            self._groups[kind] = self._new_group(kind)
+        return self._groups[kind]
 
-    def _measure(self) -> list[Measurement]:
-        measured = []
-        # From the last slot down: whoever leaves is replaced by one that has been looked at.
-        for slot in reversed(range(len(self._trainings))):
-            training = self._trainings[slot]
-            measurement = self._measurement(slot, training)
-            if measurement is not None:
-                measured.append((training.number, measurement))
-                training.losses.clear()
-            if training.is_over or (measurement is not None and measurement.last):
-                self._leave(slot)
-        return [measurement for _, measurement in sorted(measured, key=lambda pair: pair[0])]
-
-    def _measurement(self, slot: int, training: _Training) -> Measurement | None:
-        run, step = training.run, training.n_steps
-        if (diverged := training.diverged_at_step) is not None:
-            return _divergence(run, diverged)
-        if step not in run.report_steps:
-            return None
-        metrics = {
-            **self._judge(slot, "validation", "val"),
-            "train_loss": float(np.mean(training.losses)),
-        }
-        if training.is_over and run.test_at_end:
-            metrics |= self._judge(slot, "test", "test")
-        if not all(math.isfinite(value) for value in metrics.values()):
-            return _divergence(run, step)
-        return Measurement(key=run.key, step=step, metrics=metrics, last=training.is_over)
-
-    def _judge(self, slot: int, split: SplitName, prefix: str) -> dict[str, float]:
-        loss, error = self._engine.evaluate(slot, split)
-        return {f"{prefix}_loss": loss, f"{prefix}_error": error}
-
-    def _leave(self, slot: int) -> None:
-        last = len(self._trainings) - 1
-        if slot != last:
-            self._engine.move(last, slot)
-            self._trainings[slot] = self._trainings[last]
-        self._trainings.pop()
-
-
-def _divergence(run: Run, step: int) -> Measurement:
-    return Measurement(key=run.key, step=step, metrics={}, last=True, diverged_at_step=step)
+    def _new_group(self, kind: StackKind) -> Group:
+        return Group(self.proxy, self._data, slots=self.slots, kind=kind)

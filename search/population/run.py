@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,9 @@ class Run:
     """After how many steps the run is validated: strictly rising, in [1, N], at least one."""
     test_at_end: bool = False
     """Whether step `N` is measured on the test split too."""
+    params: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """Other hyperparameters that this run has of its own, by name: a population takes `weight_decay`,
+    `momentum` and `batch_size` in place of the proxy's."""
 
     def __post_init__(self) -> None:
         _check_lr_table(self.lr_table)

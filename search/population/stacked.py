@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from search.population.layers import StackedLayer, padded
 from search.population.lowering import Lowering
+from search.population.stacked_sgd import StackedSGD
 from search.population.workspace import Workspace
 from search.proxies.proxy import SGD
 
@@ -26,15 +27,12 @@ class StackedModel:
         *,
         n_classes: int,
         n_slots: int,
-        optimizer: SGD,
+        optimizer: StackedSGD,
         workspace: Workspace,
     ) -> None:
         self._layers, self._n_classes, self.n_slots = layers, n_classes, n_slots
         self._optimizer, self._workspace = optimizer, workspace
         self._parameters = [p for _, layer in layers for p in layer.parameters]
-        # K numbers rather than one: broadcast along a slot, an operation's vector loop begins and
-        # ends with the slot, and no slot's last elements depend on where the stack ends.
-        self._weight_decay = torch.full((n_slots, 1, 1), optimizer.weight_decay, device=workspace.device)
 
     @classmethod
     def lowered(
@@ -42,15 +40,17 @@ class StackedModel:
         model: nn.Sequential,
         inputs: Tensor,
         *,
-        n_slots: int,
-        optimizer: SGD,
+        optimizer: StackedSGD,
         device: torch.device,
     ) -> StackedModel:
         """An empty stack for models like `model` on samples like `inputs`; `load` fills its slots.
 
+        There are as many as `optimizer` has.
+
         Raises:
             UnsupportedLayerError: a layer has no stacked form.
         """
+        n_slots = len(optimizer.weight_decay)
         lowering = Lowering(model, inputs, n_slots=n_slots, device=device)
         return cls(
             lowering.layers,
@@ -66,17 +66,19 @@ class StackedModel:
             [(number, layer.slots(chosen)) for number, layer in self._layers],
             n_classes=self._n_classes,
             n_slots=len(range(*chosen.indices(self.n_slots))),
-            optimizer=self._optimizer,
+            optimizer=self._optimizer.slots(chosen),
             workspace=self._workspace,
         )
 
-    def load(self, model: nn.Sequential) -> None:
+    def load(self, model: nn.Sequential, settings: SGD) -> None:
         """Put one model's weights into every slot, with the optimizer's state at its beginning."""
+        self._optimizer.load(settings)
         for number, layer in self._layers:
             layer.load(model[number])
 
     def copy_slot(self, source: int, target: int) -> None:
-        """Make `target` what `source` is, optimizer state included."""
+        """Make `target` what `source` is, optimizer and its state included."""
+        self._optimizer.copy_slot(source, target)
         for parameter in self._parameters:
             parameter.value[target].copy_(parameter.value[source])
             parameter.momentum[target].copy_(parameter.momentum[source])
@@ -137,6 +139,6 @@ class StackedModel:
 
     def _update(self, minus_lr: Tensor) -> None:
         for parameter in self._parameters:
-            if self._optimizer.weight_decay:
-                parameter.momentum.addcmul_(parameter.value, self._weight_decay)
+            if self._optimizer.decays:
+                parameter.momentum.addcmul_(parameter.value, self._optimizer.weight_decay)
             parameter.value.addcmul_(parameter.momentum, minus_lr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import platformdirs
@@ -12,11 +13,23 @@ from sqlalchemy.exc import ArgumentError
 from search.errors import UsageError
 
 ENVIRONMENT_VARIABLE = "WARMBOOT_STORAGE"
-_ACCEPTED = "accepted is sqlite:///FILE.db (four slashes for an absolute path)"
+PASSWORD_FILE_VARIABLE = "WARMBOOT_STORAGE_PASSWORD_FILE"
+POSTGRES_DRIVER = "postgresql+psycopg"
+DEFAULT_POSTGRES_PORT = 5432
+_ACCEPTED = (
+    "accepted are sqlite:///FILE.db (four slashes for an absolute path) and postgresql://USER@HOST/DATABASE"
+)
+_PASSWORD_HELP = (
+    "in a password write @ as %40, / as %2F, % as %25, or keep it out of the address: "
+    f"in a file named by ${PASSWORD_FILE_VARIABLE} or $PGPASSFILE"
+)
 
 
 def storage_address(given: str | None) -> URL:
     """The address to use: what was given, else $WARMBOOT_STORAGE, else a file in the user's data folder.
+
+    A PostgreSQL address without a password gets the one in the file that $WARMBOOT_STORAGE_PASSWORD_FILE
+    names; without that, PostgreSQL's own ways apply ($PGPASSFILE, ~/.pgpass, trusted local users).
 
     Raises:
         UsageError: not an address this version can use; the message tells the right form.
@@ -24,7 +37,11 @@ def storage_address(given: str | None) -> URL:
     text = given if given is not None else os.environ.get(ENVIRONMENT_VARIABLE)
     if text is None:
         return URL.create("sqlite", database=str(default_folder() / "warmboot.db"))
-    return parse_address(text)
+    url = parse_address(text)
+    password_file = os.environ.get(PASSWORD_FILE_VARIABLE)
+    if password_file is None or is_sqlite(url) or url.password is not None:
+        return url
+    return url.set(password=_read_password(Path(password_file)))
 
 
 def default_folder() -> Path:
@@ -37,6 +54,8 @@ def parse_address(text: str) -> URL:
 
     >>> parse_address("sqlite:///runs/warmboot.db").database
     'runs/warmboot.db'
+    >>> parse_address("postgresql://ada@db.example/warmboot").drivername
+    'postgresql+psycopg'
     >>> parse_address("runs/warmboot.db")
     Traceback (most recent call last):
     search.errors.UsageError: --storage: got a path; write it as sqlite:///runs/warmboot.db
@@ -47,13 +66,48 @@ def parse_address(text: str) -> URL:
         raise UsageError(f"--storage: got a path; write it as sqlite:///{text}")
     try:
         url = make_url(text)
-    except (ArgumentError, ValueError) as error:
-        raise UsageError(f"--storage: not a database address; {_ACCEPTED}.") from error
-    if url.get_backend_name() == "sqlite":
+    except (ArgumentError, ValueError):  # which may quote the password: it is not kept as the cause
+        raise UsageError(f"--storage: not a database address; {_ACCEPTED}; {_PASSWORD_HELP}.") from None
+    if url.drivername in ("sqlite", "sqlite+pysqlite"):
         return _check_sqlite(url)
-    raise UsageError(
-        f"--storage: got a {url.drivername} address; this version keeps studies in SQLite only: {_ACCEPTED}."
-    )
+    if url.drivername in ("postgresql", POSTGRES_DRIVER):
+        return _check_postgres(url)
+    if url.get_backend_name() in ("postgres", "postgresql"):
+        right = shown(url.set(drivername="postgresql")) if "@" not in (url.host or "") else "postgresql://..."
+        raise UsageError(f"--storage: got a {url.drivername}:// address; write it as {right}")
+    raise UsageError(f"--storage: got a {url.drivername} address; {_ACCEPTED}.")
+
+
+def shown(url: URL) -> str:
+    """The address without its password, for people and logs."""
+    return url.render_as_string(hide_password=True)
+
+
+def without_password(url: URL) -> URL:
+    """The address as an engine may hold it: nothing that prints it can show the password."""
+    return URL.create(url.drivername, url.username, None, url.host, url.port, url.database, url.query)
+
+
+def is_sqlite(url: URL) -> bool:
+    """Whether studies lie in a file of this machine, rather than on a server."""
+    return url.get_backend_name() == "sqlite"
+
+
+def sqlite_path(url: URL) -> Path:
+    """The file of a SQLite address."""
+    assert url.database is not None
+    return Path(url.database)
+
+
+def server_name(url: URL) -> str:
+    """Host and port of a PostgreSQL address, as a person would look for them.
+
+    >>> server_name(parse_address("postgresql://ada@db.example/warmboot"))
+    'db.example, port 5432'
+    """
+    host = url.host or _text(url.query, "host") or os.environ.get("PGHOST") or "the local socket"
+    port = url.port or _text(url.query, "port") or os.environ.get("PGPORT") or DEFAULT_POSTGRES_PORT
+    return f"{host}, port {port}"
 
 
 def _check_sqlite(url: URL) -> URL:
@@ -70,12 +124,37 @@ def _check_sqlite(url: URL) -> URL:
     return url
 
 
-def shown(url: URL) -> str:
-    """The address without its password, for people and logs."""
-    return url.render_as_string(hide_password=True)
+def _check_postgres(url: URL) -> URL:
+    url = url.set(drivername=POSTGRES_DRIVER)
+    if "@" in (url.host or ""):  # what stands before it is a part of the password
+        raise UsageError(f"--storage: the address has two @; {_PASSWORD_HELP}.")
+    if any("password" in key for key in url.query):  # it would be shown with the address
+        raise UsageError(
+            f"--storage: the address has a password after its question mark; "
+            f"write it as USER:PASSWORD@HOST; {_PASSWORD_HELP}."
+        )
+    if not url.database:
+        raise UsageError(f"--storage: got {shown(url)}, which names no database; {_ACCEPTED}.")
+    return url
 
 
-def sqlite_path(url: URL) -> Path:
-    """The file of a SQLite address."""
-    assert url.database is not None
-    return Path(url.database)
+def _read_password(path: Path) -> str:
+    """The first line of a secrets file.
+
+    Raises:
+        UsageError: it can't be read, or is empty.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            password = file.readline().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise UsageError(f"${PASSWORD_FILE_VARIABLE}: {path} can't be read ({reason}).") from error
+    if not password:
+        raise UsageError(f"${PASSWORD_FILE_VARIABLE}: {path} is empty; write the password as its first line.")
+    return password
+
+
+def _text(query: Mapping[str, tuple[str, ...] | str], key: str) -> str | None:
+    value = query.get(key)
+    return ",".join(value) if isinstance(value, tuple) else value

@@ -5,7 +5,7 @@ Everything is kept in the study's own user attributes under `warmboot:`, so that
 
 - `warmboot:spec`: the parsed study file;
 - `warmboot:proxy`: what it was trained on, with the fingerprint of its data and code;
-- `warmboot:control`: `n_trials` and `stop`, which every launch and `warmboot stop` may set;
+- `warmboot:control`: the limit of trials and `stop`, which every launch and `warmboot stop` may set;
 - `warmboot:openings`: how many processes have opened it; each samples from a seed of its own;
 - `warmboot:confirmation`: the best schedules trained again on fresh seeds.
 
@@ -58,7 +58,7 @@ class StudyRecord:
         self.database.storage.set_study_user_attr(self.study_id, "answer", text)
 
     def set_control(self, **changes: Any) -> None:
-        """Change `n_trials` or `stop` for all that work on the study, now and later."""
+        """Change the limit or `stop` for all that work on the study, now and later."""
         with self.database.lock():
             self.set_attribute("control", {**self.attributes["control"], **changes})
 
@@ -111,7 +111,7 @@ def create_or_resume(
         else:
             record.set_answer("none yet: the search has not ended")
         record.set_attribute("proxy", dict(proxy))
-        record.set_attribute("control", {"n_trials": spec.n_trials, "stop": False})
+        record.set_attribute("control", {**spec.limit.to_control(), "stop": False})
         record.set_attribute("spec", spec.to_json())  # last: whoever finds it finds the others too
     return record, created
 

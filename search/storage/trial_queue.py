@@ -9,6 +9,7 @@ Telling needs no lock: the first tell wins, and "somebody else has finished this
 from __future__ import annotations
 
 import contextlib
+import datetime
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.storage.leases import CONFIRMATION, Lease, Leases, this_owner
 from search.storage.seed_claims import SeedClaims
 from search.storage.study_record import StudyRecord
+from search.trial_limit import TrialLimit
 
 MAX_ATTEMPTS = 3
 _FAILURE = "failed"
@@ -64,7 +66,7 @@ class TrialQueue:
             if control["stop"]:
                 return None
             if not handed_back and not any(t.state == TrialState.WAITING for t in trials):
-                if len(trials) >= control["n_trials"]:
+                if not TrialLimit.from_control(control).may_start(trials, datetime.datetime.now()):
                     return None
                 first = self._first_trials(len(trials))
                 if first is not None:

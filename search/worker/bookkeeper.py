@@ -7,6 +7,7 @@ left to anybody, confirm the best.
 
 from __future__ import annotations
 
+import datetime
 import queue
 import threading
 import time
@@ -16,14 +17,16 @@ from typing import Any, Literal
 from optuna.trial import TrialState
 
 from search.confirmation import Confirmation, plan_confirmation
+from search.confirmation_size import confirmation_size
 from search.errors import RunError
 from search.evidence import evidence_lines
-from search.population.run import Measurement, Run
+from search.population.run import Measurement
 from search.results import best_standard, contenders
 from search.snapshot import all_contenders
 from search.storage.leases import LEASE_SECONDS
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
+from search.trial_limit import TrialLimit
 from search.worker.jobs import ConfirmationJob, Job, TrialJob, confirmation_jobs, trial_job
 from search.worker.training import Admitted, Event, TrainingFailed
 
@@ -55,7 +58,7 @@ class Bookkeeper:
         trials: TrialQueue,
         *,
         slots: int,
-        ready: queue.SimpleQueue[Run | None],
+        ready: queue.SimpleQueue[Any],
         events: queue.SimpleQueue[Event],
         stop: threading.Event,
         notify: Notify,
@@ -133,7 +136,9 @@ class Bookkeeper:
             self._renew_at = time.monotonic() + LEASE_SECONDS / 4
 
     def _ask_for_more(self) -> None:
-        room = len(self._jobs) < self._slots + RUNS_AHEAD
+        # Where one run trains at a time it takes long, and a trial asked for later is asked for knowing more.
+        ahead = RUNS_AHEAD if self._slots > 1 else 0
+        room = len(self._jobs) < self._slots + ahead
         if not room or time.monotonic() < self._ask_again_at:
             return
         trial = self._trials.next()
@@ -152,7 +157,8 @@ class Bookkeeper:
         if control["stop"]:
             return "stopped"
         trials = self._trials.study.get_trials(deepcopy=False)
-        if len(trials) < control["n_trials"] or not all(t.state.is_finished() for t in trials):
+        may_start = TrialLimit.from_control(control).may_start(trials, datetime.datetime.now())
+        if may_start or not all(t.state.is_finished() for t in trials):
             return None
         return self._confirm_or_wait()
 
@@ -171,7 +177,7 @@ class Bookkeeper:
         trials = self._trials.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         stored = self._record.attributes.get("confirmation")
         found = contenders(trials, self._spec.parsed_space, stored)
-        return plan_confirmation(found, self._spec.direction, stored)
+        return plan_confirmation(found, self._spec.direction, stored, confirmation_size(self._spec))
 
     def _confirm(self, plan: Confirmation) -> None:
         waiting: list[ConfirmationJob] = confirmation_jobs(plan, self._spec)

@@ -7,7 +7,7 @@ thread.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,10 +16,11 @@ import optuna
 from search import seeds
 from search.confirmation import Confirmation
 from search.judging import Judgement, judge
-from search.population.run import Measurement, Run
+from search.population.run import Measurement
 from search.results import Contender, schedule_key
 from search.storage.trial_queue import TrialQueue
 from search.study_spec import StudySpec
+from search.worker.runs import AnyRun, make_run
 
 REPORTS_PER_RUN = 5
 
@@ -28,7 +29,7 @@ class Job(Protocol):
     """One run that is out for training."""
 
     @property
-    def run(self) -> Run: ...
+    def run(self) -> AnyRun: ...
 
     def began(self, untrained: Mapping[str, float]) -> None:
         """The run was admitted; `untrained` are the metrics of its network before the first step."""
@@ -60,25 +61,27 @@ class TrialJob:
     queue: TrialQueue
     spec: StudySpec
     trial: optuna.Trial
-    run: Run
+    run: AnyRun
     seed_index: int
     value: float | None = None
     _untrained: float = math.nan
-    _reported: frozenset[int] = frozenset()
+    _reported: set[int] = field(default_factory=set)
     _curve: dict[str, list[float]] = field(default_factory=dict)
 
     def began(self, untrained: Mapping[str, float]) -> None:
-        self._untrained = untrained[self.spec.objective]
+        # a script may not have told it
+        self._untrained = untrained.get(self.spec.objective, math.nan)
         stored = self.queue.stored(self.trial.number)
-        self._reported = frozenset(stored.intermediate_values)
+        self._reported = set(stored.intermediate_values)
 
     def measured(self, measurement: Measurement) -> None:
-        if measurement.metrics:
+        if measurement.metrics and measurement.step not in self._curve.get("step", ()):
             self._curve.setdefault("step", []).append(measurement.step)
             for name, value in measurement.metrics.items():
                 self._curve.setdefault(name, []).append(value)
         judgement = _judge(measurement, self.spec, self._untrained)
         if measurement.step not in self._reported:
+            self._reported.add(measurement.step)
             self.queue.report(self.trial, measurement.step, judgement.value)
         if measurement.last:
             self.value = judgement.value
@@ -104,12 +107,13 @@ class ConfirmationJob:
     confirmation: Confirmation
     spec: StudySpec
     contender: Contender
-    run: Run
+    run: AnyRun
     seed_index: int
     _untrained: float = math.nan
 
     def began(self, untrained: Mapping[str, float]) -> None:
-        self._untrained = untrained[self.spec.objective]
+        # a script may not have told it
+        self._untrained = untrained.get(self.spec.objective, math.nan)
 
     def measured(self, measurement: Measurement) -> None:
         if measurement.last:
@@ -117,24 +121,28 @@ class ConfirmationJob:
             self.confirmation.add(self.contender.key, self.seed_index, value)
 
     def failed(self, reason: str) -> None:
-        raise RuntimeError(f"confirming {self.contender.schedule.describe()} failed:\n{reason}")
+        raise RuntimeError(f"confirming {self.contender.describe()} failed:\n{reason}")
 
     def hand_back(self) -> None:
         """Nothing is kept of an unfinished confirmation; whoever takes it over trains it again."""
 
 
 def trial_job(queue: TrialQueue, spec: StudySpec, trial: optuna.Trial) -> TrialJob:
-    """Sample the trial's schedule, note it on the trial in words, and make its run."""
+    """Sample the trial's schedule and other parameters, note the schedule in words, and make its run."""
     schedule = spec.parsed_space.sample(trial)
+    params = spec.parsed_params.sample(trial)
     table = schedule.lr_table(spec.horizon_steps)
-    seed_index = queue.claim_seed(trial, schedule_key(table))
+    seed_index = queue.claim_seed(trial, schedule_key(table, params))
     if "schedule" not in trial.user_attrs:
         trial.set_user_attr("schedule", schedule.describe())
-    run = Run(
+    run = make_run(
+        spec,
         key=("trial", trial.number),
-        lr_table=table,
+        schedule=schedule,
+        params=params,
         seed=seeds.run_seed(spec.seed, seed_index),
         report_steps=report_steps(spec.horizon_steps),
+        trial=trial.number,
     )
     return TrialJob(queue, spec, trial, run, seed_index)
 
@@ -147,13 +155,15 @@ def confirmation_jobs(confirmation: Confirmation, spec: StudySpec) -> list[Confi
     ]
 
 
-def _confirmation_run(contender: Contender, spec: StudySpec, j: int) -> Run:
-    key: Hashable = ("confirmation", contender.key, j)
-    return Run(
-        key=key,
-        lr_table=contender.schedule.lr_table(spec.horizon_steps),
+def _confirmation_run(contender: Contender, spec: StudySpec, j: int) -> AnyRun:
+    return make_run(
+        spec,
+        key=("confirmation", contender.key, j),
+        schedule=contender.schedule,
+        params=contender.params,
         seed=seeds.confirmation_seed(spec.seed, j),
         report_steps=(spec.horizon_steps,),
+        trial=contender.trial_numbers[0],
     )
 
 

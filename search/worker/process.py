@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import queue
 import signal
 import sys
@@ -23,7 +24,10 @@ from search.storage.database import open_for_work
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
 from search.study_spec import StudySpec
+from search.training_events import Event
 from search.worker.bookkeeper import Bookkeeper, Outcome
+from search.worker.permission import Permission
+from search.worker.trainers import make_trainer, slots_for
 
 # Python hands the interpreter to a waiting thread this often. With the default of 5 ms the training thread,
 # which needs it every few microseconds for a moment, would wait for the storage thread most of the time.
@@ -37,6 +41,10 @@ class WorkerTask:
     storage_address: str
     study_name: str
     device: str
+    visible_gpus: str | None = None
+    """CUDA_VISIBLE_DEVICES of the worker and all it starts; None leaves it as it is."""
+    permission: Permission | None = None
+    """What its proxy may run; None: anything, as for a study whose file a person has named."""
 
 
 def run_worker(task: WorkerTask, connection: Connection) -> None:
@@ -52,6 +60,8 @@ def run_worker(task: WorkerTask, connection: Connection) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     threading.Thread(target=_listen, args=(connection, stop), daemon=True).start()
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    if task.visible_gpus is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = task.visible_gpus  # read when CUDA is first used
     end: dict[str, Any] = {"kind": "end"}
     try:
         end["outcome"] = _work(task, connection, stop)
@@ -64,26 +74,19 @@ def run_worker(task: WorkerTask, connection: Connection) -> None:
 
 
 def _work(task: WorkerTask, connection: Connection, stop: threading.Event) -> str:
-    import torch
-
-    from search.population.population import Population
-    from search.proxies.registry import build_proxy
-    from search.worker.training import Event, Trainer
-
-    torch.set_num_threads(1)
     database = open_for_work(make_url(task.storage_address))
     record = StudyRecord(database, task.study_name)
     spec = record.spec
-    proxy = build_proxy(spec.proxy.name, spec.proxy.arguments)
-    check_fingerprint(record, proxy.fingerprint)
-    slots = slots_for(spec, task.device)
-
+    if task.permission is not None:
+        task.permission.require(spec.proxy)  # of what is run now, whatever it was when it was chosen
     ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    trainer, fingerprint = make_trainer(spec, device=task.device, ready=ready, events=events, stop=stop)
+    check_fingerprint(record, fingerprint)
     bookkeeper = Bookkeeper(
         record,
         _trial_queue(record, spec),
-        slots=slots,
+        slots=slots_for(spec, task.device),
         ready=ready,
         events=events,
         stop=stop,
@@ -91,9 +94,8 @@ def _work(task: WorkerTask, connection: Connection, stop: threading.Event) -> st
     )
     keeping = _BookkeepingThread(bookkeeper, stop, ready)
     keeping.start()
-    make_population = functools.partial(Population, proxy, slots=slots, device=task.device)
     try:
-        Trainer(make_population, ready, events, stop).train()
+        trainer.train()
     finally:
         stop.set()
         keeping.join()
@@ -112,21 +114,10 @@ def check_fingerprint(record: StudyRecord, fingerprint: str) -> None:
         )
 
 
-def slots_for(spec: StudySpec, device: str) -> int:
-    """How many runs train at once in one process.
-
-    On a CPU 8 are within a tenth of the fastest (`benchmarks/engine_speed.py`), and the fewer trials are in
-    flight, the more the sampler knows when it proposes the next.
-    """
-    if spec.population.slots != "auto":
-        return spec.population.slots
-    return 8 if device == "cpu" else 64
-
-
 def _trial_queue(record: StudyRecord, spec: StudySpec) -> TrialQueue:
     sampler_seed = seeds.sampler_seed(spec.seed, record.count_opening())
     sampler = build_sampler(spec.sampler, sampler_seed)
-    return TrialQueue(record, sampler, standards_first(spec.parsed_space, spec.n_trials))
+    return TrialQueue(record, sampler, standards_first(spec.parsed_space, spec.limit.n_trials))
 
 
 class _BookkeepingThread(threading.Thread):

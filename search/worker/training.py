@@ -5,34 +5,16 @@ from __future__ import annotations
 import queue
 import threading
 import traceback
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
 
 from search.population.population import Population
-from search.population.run import Measurement, Run
+from search.population.run import Run
+from search.training_events import Admitted, Event, TrainingFailed
+
+__all__ = ["Admitted", "Event", "Trainer", "TrainingFailed"]
 
 # Free slots are looked after this often; a run may begin while its neighbours are half-way.
 STEPS_BETWEEN_LOOKS = 20
-
-
-@dataclass(frozen=True)
-class Admitted:
-    """A run has begun; `untrained` are the metrics of its network before the first step."""
-
-    key: Hashable
-    untrained: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class TrainingFailed:
-    """The population raised; `keys` are the runs that were in it."""
-
-    keys: tuple[Hashable, ...]
-    traceback_text: str
-
-
-Event = Measurement | Admitted | TrainingFailed
-"""What the training thread sends."""
 
 
 class Trainer:

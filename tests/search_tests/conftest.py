@@ -1,4 +1,4 @@
-"""A real database in a folder of its own for each test."""
+"""A real database in a folder of its own for each test, and a PostgreSQL server for those that ask for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ import pytest
 
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord
+from tests.search_tests.postgres_server import PostgresServer, running_server
 from tests.search_tests.studies import make_study, open_database
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real server, started by the first test that asks for it."""
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture

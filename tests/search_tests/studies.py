@@ -83,7 +83,8 @@ def fill(
         trial = queue.next()
         assert trial is not None, "the study has no room for so many trials"
         spec = record.spec
-        keys.append(schedule_key(spec.parsed_space.sample(trial).lr_table(spec.horizon_steps)))
+        schedule, other = spec.parsed_space.sample(trial), spec.parsed_params.sample(trial)
+        keys.append(schedule_key(schedule.lr_table(spec.horizon_steps), other))
         queue.claim_seed(trial, keys[-1])
         assert queue.complete(trial, value, {})
     return keys

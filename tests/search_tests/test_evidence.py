@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -76,3 +77,12 @@ def test_a_standard_that_leads_is_said_to_be_one() -> None:
 
 def test_a_space_without_standards_says_so() -> None:
     assert "holds no standard schedule" in evidence_lines(study_spec(), BEST, None)[-1]
+
+
+def test_settings_that_differ_besides_the_schedule_are_named() -> None:
+    """A gain that may come from the weight decay is not the schedule's."""
+    best, standard = (replace(c, params={"weight_decay": w}) for c, w in ((BEST, 0.05), (STANDARD, 0.01)))
+    lines = evidence_lines(study_spec(), best, standard)
+    assert lines[0].endswith("; weight_decay 0.05")
+    assert lines[-1].endswith("They differ in weight_decay as well, not in the schedule alone.")
+    assert "They differ" not in evidence_lines(study_spec(), best, replace(standard, params=best.params))[-1]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from typing import get_args
 
 import numpy as np
 import pytest
 
 import warmboot
+from search.cli.export import FormatChoice
 from search.errors import RunError, UsageError
 from search.export import Format, export, horizon_from
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord
 from tests.search_tests.studies import FINGERPRINT, LINEAR, fill, make_study, open_database, trial_queue
 from warmboot import Horizon
+from warmboot.exporters import EXPORTERS
 
 WARM = {"lr": 0.2, "warmup": 0.1, "n_restarts": 1, "u1": 0.5, "step_scale": 0.8, "curve": "cosine"}
 LUCKY = {"lr": 0.3, "warmup": 0.0, "n_restarts": 0, "curve": "cosine"}
@@ -103,10 +106,45 @@ def test_numbers_need_a_horizon(made: StudyRecord) -> None:
         export(made, format="numbers", horizon=None)
 
 
+@pytest.mark.parametrize("horizon", [None, Horizon(1000)])
+def test_arguments_of_cawb_need_a_horizon_in_epochs(made: StudyRecord, horizon: Horizon | None) -> None:
+    with pytest.raises(UsageError, match="--format cawb: needs --epochs with --steps-per-epoch"):
+        export(made, format="cawb", horizon=horizon)
+
+
+def test_every_exporter_is_offered(made: StudyRecord) -> None:
+    assert tuple(EXPORTERS) == tuple(FormatChoice) == get_args(Format)
+    for format in get_args(Format):
+        text = export(made, format=format, horizon=Horizon(1000, 20, 50)).text
+        assert text.endswith("\n")
+        if format not in ("json", "numbers"):
+            compile(text, format, "exec")
+            assert '# "study": "small"' in text
+
+
 @pytest.mark.parametrize("format", ["json", "torch", "numbers"])
 def test_a_horizon_without_room_is_wrong_usage(made: StudyRecord, format: Format) -> None:
     with pytest.raises(UsageError, match="export: "):
         export(made, format=format, horizon=Horizon(1))
+
+
+def test_other_hyperparameters_are_told_with_the_schedule(database: Database) -> None:
+    record = make_study(database, params={"weight_decay": {"low": 0.0, "high": 0.1}})
+    fill(record, [({**LINEAR, "weight_decay": 0.02}, 2.2)], standard="linear")
+    fill(record, [({**LUCKY, "weight_decay": 0.05}, 2.0)])
+    origin = warmboot.reads(export(record, format="json", horizon=None).text).origin
+    assert origin["params"] == {"weight_decay": 0.05}
+    assert origin["proxy"]["weight_decay"] == 0.05, "what it was trained with, not the proxy's own"
+    assert origin["evidence"]["params"] == {"weight_decay": 0.05}
+    assert origin["evidence"]["best_standard"]["params"] == {"weight_decay": 0.02}
+
+
+def test_the_lr_of_the_users_own_training_is_kept(database: Database) -> None:
+    record = make_study(database, proxy={"command": "python train.py"})
+    fill(record, [(LINEAR, 2.2)])
+    file = warmboot.reads(export(record, format="json", horizon=None).text)
+    assert file.schedule.lr == 0.1
+    assert file.origin["lr_kept"] is True
 
 
 def test_without_a_completed_trial_it_says_how_many_run_or_failed(database: Database) -> None:

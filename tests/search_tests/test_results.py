@@ -118,6 +118,26 @@ def test_a_key_is_the_tables_bits(values: list[float]) -> None:
     assert schedule_key(np.append(table, 0.0)) != schedule_key(table)
 
 
+def test_other_hyperparameters_make_another_contender(database: Database) -> None:
+    record = make_study(database, params={"weight_decay": {"low": 0.0, "high": 0.1}, "batch_size": [16, 32]})
+    light, heavy = ({**LINEAR, "weight_decay": w, "batch_size": 32} for w in (0.01, 0.05))
+    keys = fill(record, [(light, 2.0), (heavy, 2.1), (light, 2.2)])
+    first, second = found_in(record)
+    assert (first.key, second.key) == (keys[0], keys[1])
+    assert keys[2] == keys[0]
+    assert first.params == {"weight_decay": 0.01, "batch_size": 32}
+    assert first.trial_numbers == (0, 2)
+    assert first.schedule == second.schedule
+    assert first.describe() == "linear to 0, peak lr 0.1; batch_size 32, weight_decay 0.01"
+
+
+def test_without_other_hyperparameters_a_key_is_that_of_the_table() -> None:
+    table = WarmbootSchedule(lr=0.1).lr_table(10)
+    assert schedule_key(table, {}) == schedule_key(table)
+    assert schedule_key(table, {"a": 1, "b": 2.0}) == schedule_key(table, {"b": 2.0, "a": 1})
+    assert schedule_key(table, {"a": 1}) != schedule_key(table)
+
+
 def test_equal_lrs_are_one_schedule_however_they_came_about(record: StudyRecord) -> None:
     """A restart at the very peak of a constant lr changes nothing that is trained."""
     constant = WarmbootSchedule(lr=0.1, curve="constant")

@@ -82,6 +82,16 @@ def test_their_parameters_give_the_standards_back() -> None:
         assert drawn.replace(restarts=()) == standard.replace(restarts=())
 
 
+def test_where_time_is_the_limit_every_fourth_trial_is_a_standard() -> None:
+    """Nobody knows how many trials there will be; whenever it ends, a quarter at most were standards."""
+    first = standards_first(Space.from_dict(WIDE), None)
+    assert len(first.trials) == MOST_PEAK_LRS * len(standards())
+    assert [number for number in range(40) if first(number) is not None] == list(range(0, 40, 4))
+    early = [first(4 * i) for i in range(len(standards()))]
+    assert {trial["user_attrs"]["standard"] for trial in early if trial} == set(standards())
+    assert first(4 * len(first.trials)) is None
+
+
 def test_every_process_makes_the_same_list() -> None:
     first, second = (standards_first(Space.from_dict(WIDE), 50) for _ in range(2))
     assert first == second

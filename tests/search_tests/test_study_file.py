@@ -37,6 +37,7 @@ def message_of(path: Path) -> str:
 def test_a_short_file_is_enough_and_the_rest_has_defaults(tmp_path: Path) -> None:
     spec = read_study_file(study_file(tmp_path))
     assert (spec.name, spec.proxy.name, spec.horizon_steps, spec.n_trials) == ("mine", "char_lm_mlp", 600, 20)
+    assert (spec.params, spec.budget, spec.n_runs) == ({}, None, None)
     assert (spec.objective, spec.direction, spec.seed) == ("val_loss", "minimize", 0)
     assert (spec.sampler.name, spec.population.slots) == ("tpe", "auto")
 
@@ -52,7 +53,10 @@ def test_every_packaged_study_is_valid_and_named_as_its_file(path: Path) -> None
 CHANGED = {
     # what VALID has, what stands there instead -> what the message must say
     ("n_trials = 20", "n_trialls = 20"): "n_trialls: unknown key; did you mean n_trials?",
-    ("n_trials = 20", ""): "n_trials: missing",
+    ("n_trials = 20", ""): "give one of n_trials, n_runs and budget; got none",
+    ("n_trials = 20", "n_runs = 0"): "n_runs: got 0",
+    ("n_trials = 20", 'budget = "8 hours"'): "budget: got '8 hours'; accepted is a time above 0",
+    ("n_trials = 20", "budget = 0"): "budget: got 0; accepted is a time above 0",
     ("n_trials = 20", "n_trials = 0"): "n_trials: got 0; input should be greater than or equal to 1",
     ("n_trials = 20", "n_trials = -5"): "n_trials: got -5",
     ("n_trials = 20", "n_trials = 20.0"): "n_trials: got 20.0; input should be a valid integer",
@@ -64,8 +68,8 @@ CHANGED = {
     ("n_trials = 20", "n_trials = 20\nseed = 1.5"): "seed: got 1.5",
     ("n_trials = 20", 'n_trials = 20\ndirection = "down"'): "direction: got 'down'",
     ("n_trials = 20", "n_trials = 20\nobjective = 3"): "objective: got 3",
-    ("total_steps = 600", ""): "give one of total_steps and epochs; got neither",
-    ("total_steps = 600", "total_steps = 600\nepochs = 3"): "give one of total_steps and epochs; got both",
+    ("total_steps = 600", ""): "give one of total_steps and epochs; got none",
+    ("total_steps = 600", "total_steps = 600\nepochs = 3"): "got total_steps and epochs",
     ("total_steps = 600", "total_steps = 0"): "total_steps: got 0",
     ("total_steps = 600", "epochs = 0"): "epochs: got 0",
     ('name = "mine"', ""): "name: missing",
@@ -91,11 +95,31 @@ CHANGED = {
     ("low = 1e-2", "low = nan"): "space.lr.low: got nan",
     ("[space]", "[space]\ncurve = []"): "space.curve: got []",
     # Tables of later versions are refused, not ignored.
-    ("[space]", "[params]\nx = 1\n[space]"): "params: not available in this version; leave it out",
     ("[space]", "[early_stopping]\n[space]"): "early_stopping: not available in this version",
     ("[space]", "[verdict]\nseeds = 3\n[space]"): "verdict: not available in this version",
-    ("n_trials = 20", 'n_trials = 20\nbudget = "8h"'): "budget: not available in this version",
-    ("n_trials = 20", "n_trials = 20\nn_runs = 24"): "n_runs: not available in this version",
+    # One limit.
+    ("n_trials = 20", 'n_trials = 20\nbudget = "8h"'): "n_runs and budget; got n_trials and budget",
+    ("n_trials = 20", "n_trials = 20\nn_runs = 24"): "n_runs and budget; got n_trials and n_runs",
+    # The other hyperparameters; `test_params.py` has all that can be wrong with one.
+    ("[space]", "[params]\nx = 1\n[space]"): "params.x: got 1; accepted are a range",
+    ("[space]", "[params]\nlr = [1]\n[space]"): "params.lr: belongs to the schedule",
+    ("n_trials = 20", "n_trials = 20\nparams = 3"): "params: got 3",
+    # The three kinds of a proxy.
+    (
+        '"char_lm_mlp"',
+        '{ name = "a", command = "b" }',
+    ): "proxy: give one of name, command and train; got name",
+    ('"char_lm_mlp"', '{ command = "" }'): "proxy.command: got ''",
+    ('"char_lm_mlp"', "{ command = 3 }"): "proxy.command: got 3",
+    ('"char_lm_mlp"', '{ command = "a", time_limit = "soon" }'): "proxy.time_limit: got 'soon'; accepted is",
+    (
+        '"char_lm_mlp"',
+        '{ command = "a", timelimit = 3 }',
+    ): "proxy.timelimit: unknown key; did you mean time_l",
+    ('"char_lm_mlp"', '{ command = "a", gpus_per_trial = 0 }'): "proxy.gpus_per_trial: got 0",
+    ('"char_lm_mlp"', '{ train = "mylab.train" }'): "proxy.train: got 'mylab.train'; accepted is \"package",
+    ('"char_lm_mlp"', '{ train = "a:b", gpus_per_trial = 1 }'): "proxy.gpus_per_trial: unknown key",
+    ('"char_lm_mlp"\ntotal_steps = 600', '{ train = "a:b" }\nepochs = 3'): "epochs: nobody knows how many",
 }
 
 
@@ -120,13 +144,15 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
             total_steps = -1
             n_trials = 0
             sed = 3
-            budget = "8h"
+            budget = "later"
             [population]
             slots = 0
             [space]
             lr = { low = 0.0, high = 1.0, log = true }
             warmup = 1.5
             curve = ["cosinus"]
+            [params]
+            dropout = { low = 0.5, high = 0.1 }
             """,
         )
     )
@@ -141,6 +167,8 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
         "space.lr: ",
         "space.warmup: ",
         "space.curve: ",
+        "params.dropout: ",
+        "give one of n_trials, n_runs and budget",
     ):
         assert any(line.startswith(place) for line in lines), f"{place} is not in\n{text}"
     assert lines[0].endswith(f"mine.toml has {len(lines) - 1} problems:")

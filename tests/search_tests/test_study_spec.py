@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from search.proxy_spec import CommandProxy, DeclaredProxy, FreeProxy
 from search.study_spec import StudySpec, differences, fingerprint
+from search.trial_limit import TrialLimit
 from tests.search_tests.studies import FINGERPRINT, SPACE, study_spec
 
 CASES: list[dict[str, Any]] = [
@@ -18,6 +20,17 @@ CASES: list[dict[str, Any]] = [
     {"proxy": {"name": "digits_mlp", "hidden": 16}},
     {"sampler": {"name": "gp", "n_startup_trials": 5}, "population": {"slots": 4}},
     {"objective": "val_error", "seed": 2**62},
+    {"n_trials": None, "budget": "1h30m"},
+    {"n_trials": None, "n_runs": 24},
+    {
+        "params": {
+            "weight_decay": {"low": 1e-5, "high": 0.1, "log": True},
+            "width": [16, 32],
+            "b": [True, "x"],
+        }
+    },
+    {"proxy": {"command": "python train.py --steps {total_steps}", "time_limit": "30m"}},
+    {"proxy": {"train": "mylab.training:train", "silence_limit": 60}},
 ]
 
 
@@ -29,7 +42,9 @@ def test_the_database_gives_back_what_was_stored(changes: dict[str, Any]) -> Non
 
 def test_a_proxy_is_a_name_or_a_table_with_arguments() -> None:
     assert study_spec(proxy="digits_mlp") == study_spec(proxy={"name": "digits_mlp"})
-    assert study_spec(proxy={"name": "digits_mlp", "hidden": 16}).proxy.arguments == {"hidden": 16}
+    proxy = study_spec(proxy={"name": "digits_mlp", "hidden": 16}).proxy
+    assert isinstance(proxy, DeclaredProxy)
+    assert proxy.arguments == {"hidden": 16}
 
 
 def test_epochs_become_steps_once_the_proxy_is_known() -> None:
@@ -54,6 +69,8 @@ def test_epochs_and_as_many_steps_are_the_same_search() -> None:
         ({"total_steps": 101}, False),
         ({"objective": "val_error"}, False),
         ({"seed": 1}, False),
+        ({"params": {"weight_decay": [0.0, 0.1]}}, False),
+        ({"n_trials": None, "budget": "8h"}, True),
         ({"proxy": "digits_mlp"}, False),
     ],
 )
@@ -66,6 +83,44 @@ def test_a_fingerprint_covers_what_makes_trials_comparable(changes: dict[str, An
 def test_another_proxy_behind_the_same_name_has_another_fingerprint() -> None:
     spec = study_spec()
     assert fingerprint(spec.comparable_part("a")) != fingerprint(spec.comparable_part("b"))
+
+
+COMMAND = {"command": "python train.py"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({"time_limit": "1h"}, True),  # limits, devices and folders are the machine's affair
+        ({"silence_limit": 5}, True),
+        ({"gpus_per_trial": 2}, True),
+        ({"working_directory": "/elsewhere"}, True),
+        ({"command": "python train.py --fast"}, False),
+    ],
+)
+def test_a_command_is_the_same_search_wherever_it_runs(changes: dict[str, Any], same: bool) -> None:
+    first = study_spec(proxy=COMMAND).comparable_part(FINGERPRINT)
+    assert (first == study_spec(proxy={**COMMAND, **changes}).comparable_part(FINGERPRINT)) is same
+
+
+def test_each_kind_of_proxy_is_told_by_its_key() -> None:
+    declared, command, free = (study_spec(proxy=p) for p in ("digits_mlp", COMMAND, {"train": "a.b:c"}))
+    kinds = [spec.proxy_kind for spec in (declared, command, free)]
+    assert kinds == ["declared", "command", "free"]
+    assert [spec.objective for spec in (declared, command, free)] == ["val_loss", "val", "val"]
+    assert [spec.trains_own_model for spec in (declared, command, free)] == [False, True, True]
+    assert study_spec(proxy="mylab.proxies:mine").trains_own_model
+    assert isinstance(command.proxy, CommandProxy)
+    assert isinstance(free.proxy, FreeProxy)
+    assert (command.proxy.time_limit, command.proxy.gpus_per_trial, free.proxy.name) == (None, 1, "a.b:c")
+
+
+def test_a_limit_is_a_number_of_trials_or_a_time() -> None:
+    assert study_spec(n_trials=8).limit == TrialLimit(n_trials=8)
+    assert study_spec(n_trials=None, n_runs=24).limit == TrialLimit(n_trials=24)
+    timed = study_spec(n_trials=None, budget="8h")
+    assert timed.limit == TrialLimit(budget_seconds=28_800)
+    assert timed.with_n_trials(3).limit == TrialLimit(n_trials=3)
 
 
 tables = st.recursive(

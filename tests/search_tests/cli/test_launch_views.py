@@ -101,9 +101,8 @@ def test_the_live_view_goes_away_and_leaves_the_opening_line() -> None:
     view.update(snapshot(), None)
     view.note("a worker process was lost")
     view.end()
-    assert "small: new study; 100 trials of 100 steps on char_lm_mlp, 2 processes x 8 runs at once" in shown(
-        on
-    )
+    text = shown(on)
+    assert "small: new study; 100 trials, 100 steps each on char_lm_mlp, 2 processes x 8 runs at once" in text
     assert "a worker process was lost" in shown(on)
 
 
@@ -115,7 +114,7 @@ def test_plain_lines_tell_the_same_but_not_too_often() -> None:
         view.update(snapshot(), None)
     view.end()
     first, second = shown(on).splitlines()
-    assert first.startswith("small: going on after 40 trials; 100 trials of 100 steps")
+    assert first.startswith("small: going on after 40 trials; 100 trials, 100 steps each")
     assert "1 process x 8 runs at once on cpu" in first
     assert second == (
         "40 of 100 trials done, 16 running, 3 diverged; 2.0 trials/s, 30 s left; "

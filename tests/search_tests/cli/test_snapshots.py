@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from search.cli.snapshots import counts_text, duration, snapshot_json, state_text, status_lines, summary_lines
+from search.cli.snapshots import counts_text, snapshot_json, state_text, status_lines, summary_lines
 from search.results import Contender
 from search.snapshot import Snapshot
 from tests.search_tests.studies import study_spec
@@ -61,20 +61,13 @@ def test_counts_leave_out_what_there_is_none_of(changes: dict[str, Any], text: s
         ({"counts": {"complete": 40, "running": 8}}, "running"),  # too early for a pace
         (
             {"counts": {"complete": 40, "running": 8}, "trials_per_second": 0.5},
-            "running, 0.5 trials a second, 2 min 0 s left",
+            "running, 0.5 trials a second, 2 min left",
         ),
         ({"counts": {"complete": 40, "waiting": 2}}, "resting; the next launch goes on"),
     ],
 )
 def test_the_state_of_a_study_in_words(changes: dict[str, Any], text: str) -> None:
     assert state_text(snapshot(**changes)) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.2, "0 s"), (59.6, "1 min 0 s"), (61, "1 min 1 s"), (86_400, "24 h 0 min")]
-)
-def test_durations_are_rounded_to_what_matters(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_status_is_readable_before_the_first_result() -> None:

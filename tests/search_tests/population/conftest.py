@@ -98,7 +98,7 @@ def tokens_proxy() -> Proxy:
 
 @pytest.fixture(scope="session")
 def make_run() -> MakeRun:
-    """Makes a run: `make_run(key, total_steps=..., lr=..., report_steps=...)`."""
+    """Makes a run: `make_run(key, total_steps=..., lr=..., report_steps=..., weight_decay=...)`."""
 
     def make(
         key: int,
@@ -107,6 +107,7 @@ def make_run() -> MakeRun:
         lr: float = 0.1,
         report_steps: tuple[int, ...] | None = None,
         test_at_end: bool = False,
+        **params: float,
     ) -> Run:
         return Run(
             key=key,
@@ -114,6 +115,7 @@ def make_run() -> MakeRun:
             seed=(0, 1, key),
             report_steps=(total_steps,) if report_steps is None else report_steps,
             test_at_end=test_at_end,
+            params=params,
         )
 
     return make

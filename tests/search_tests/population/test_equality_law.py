@@ -66,6 +66,36 @@ def test_refills_and_uneven_horizons_change_nothing(proxy: Proxy, make_run: Make
         assert measured[run.key] == alone(proxy, run)
 
 
+SETTINGS: tuple[dict[str, float], ...] = (
+    {},  # the proxy's own
+    {"weight_decay": 0.0},
+    {"weight_decay": 0.02},
+    {"momentum": 0.0},
+    {"momentum": 0.7, "weight_decay": 0.05},
+    {"batch_size": 3},
+    {"batch_size": 11, "momentum": 0.95},
+    {"batch_size": 11, "momentum": 0.5},
+)
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3, 8, 17])
+def test_neighbours_with_other_settings_change_nothing(proxy: Proxy, make_run: MakeRun, slots: int) -> None:
+    """Momentum, weight decay and batch size of a run's own, mixed, with refills and one that diverges."""
+    runs = [
+        make_run(
+            key,
+            total_steps=17 + 3 * (key % 4),
+            report_steps=(9, 17 + 3 * (key % 4)),
+            lr=EXPLODING_LR if key % 7 == 5 else 0.1,
+            **SETTINGS[key % len(SETTINGS)],
+        )
+        for key in range(2 * len(SETTINGS) + slots)
+    ]
+    measured = train(Population(proxy, slots=slots), runs)
+    for run in runs:
+        assert measured[run.key] == alone(proxy, run)
+
+
 @pytest.mark.parametrize("slots", SLOTS)
 def test_the_law_holds_for_the_default_proxy(slots: int, make_run: MakeRun) -> None:
     proxy, expected = _default_proxy(make_run)
@@ -95,9 +125,9 @@ ACTIONS = st.lists(
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(actions=ACTIONS, slots=st.integers(1, 8))
+@given(actions=ACTIONS, slots=st.integers(1, 8), mixed=st.booleans())
 def test_no_history_of_a_population_shows_in_a_result(
-    tokens_proxy: Proxy, make_run: MakeRun, actions: list[tuple[str, int]], slots: int
+    tokens_proxy: Proxy, make_run: MakeRun, actions: list[tuple[str, int]], slots: int, mixed: bool
 ) -> None:
     """Any order of admissions, steps, withdrawals: what is measured is what the run gives alone."""
     population = Population(tokens_proxy, slots=slots)
@@ -107,7 +137,8 @@ def test_no_history_of_a_population_shows_in_a_result(
         if action == "admit" and population.free_slots:
             # Run number 4 of every 5 explodes.
             lr = EXPLODING_LR if number % 5 == 4 else 0.1
-            run = make_run(len(runs), total_steps=number, lr=lr)
+            settings_of_its_own = SETTINGS[number % len(SETTINGS)] if mixed else {}
+            run = make_run(len(runs), total_steps=number, lr=lr, **settings_of_its_own)
             runs[run.key] = run
             population.admit(run)
         elif action == "withdraw" and population.active:

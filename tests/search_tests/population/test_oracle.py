@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from search.population import Population, Run
+from search.population.settings import with_batch_size
 from search.population.stream import BatchStream
 from search.proxies import SGD, Proxy, Split, build_proxy
 from search.seeds import run_generators
@@ -25,9 +26,13 @@ def plain_training(proxy: Proxy, run: Run) -> tuple[nn.Sequential, list[float]]:
     model = proxy.build_model(generators.weights_seed)
     settings = proxy.optimizer
     optimizer = torch.optim.SGD(
-        model.parameters(), lr=1.0, momentum=settings.momentum, weight_decay=settings.weight_decay
+        model.parameters(),
+        lr=1.0,
+        momentum=run.params.get("momentum", settings.momentum),
+        weight_decay=run.params.get("weight_decay", settings.weight_decay),
     )
     losses = []
+    proxy = with_batch_size(proxy, run.params.get("batch_size", proxy.batch_size))
     for lr, batch in zip(
         run.lr_table, BatchStream(proxy, generators.order).take(run.total_steps), strict=True
     ):
@@ -70,6 +75,16 @@ def assert_equals_oracle(proxy: Proxy, run: Run) -> None:
 
 def test_twenty_steps_equal_plain_torch(proxy: Proxy, make_run: MakeRun) -> None:
     assert_equals_oracle(proxy, make_run(0, total_steps=20, test_at_end=True))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"weight_decay": 0.1}, {"momentum": 0.5}, {"momentum": 0.0, "weight_decay": 0.0}, {"batch_size": 13}],
+)
+def test_settings_of_a_runs_own_equal_plain_torch(
+    proxy: Proxy, make_run: MakeRun, settings: dict[str, float]
+) -> None:
+    assert_equals_oracle(proxy, make_run(0, total_steps=20, test_at_end=True, **settings))
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.05])

@@ -87,6 +87,21 @@ def claim_confirmation(address: str, study: str, answers: Connection) -> None:
         time.sleep(1.0)
 
 
+def hold_the_lock(address: str, study: str, answers: Connection) -> None:
+    """Take the database's lock, say so, and never let it go."""
+    with StudyRecord(open_for_work(parse_address(address)), study).database.lock():
+        answers.send("locked")
+        while True:
+            time.sleep(1.0)
+
+
+def open_at_once(address: str, _number: int, ready: Barrier, answers: Connection) -> None:
+    """Open a database for work at the same moment as all others."""
+    ready.wait(PATIENCE_SECONDS)
+    open_for_work(parse_address(address)).close()
+    answers.send("opened")
+
+
 @contextmanager
 def running(target: Any, record: StudyRecord) -> Iterator[tuple[Any, int]]:
     """A process that has answered: its answer and its id. It is killed at the end, if not before."""
@@ -114,10 +129,10 @@ def kill(process_id: int) -> None:
         time.sleep(0.01)
 
 
-def race(target: Any, record: StudyRecord, count: int, *arguments: Any) -> list[Any]:
-    """`count` processes at once on one database; what each answers."""
+def race(target: Any, where: StudyRecord | str, count: int, *arguments: Any) -> list[Any]:
+    """`count` processes at once on one database, given by its address or a study; what each answers."""
     ready = CONTEXT.Barrier(count)
-    address = record.database.url.render_as_string()
+    address = where if isinstance(where, str) else where.database.url.render_as_string()
     pipes = [CONTEXT.Pipe(duplex=False) for _ in range(count)]
     processes = [
         CONTEXT.Process(target=target, args=(address, *arguments, i, ready, theirs), daemon=True)

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from search.errors import UsageError
-from search.storage.address import default_folder, parse_address, shown, sqlite_path, storage_address
+from search.storage.address import (
+    default_folder,
+    parse_address,
+    server_name,
+    shown,
+    sqlite_path,
+    storage_address,
+    without_password,
+)
 
 WRONG = {
     # what is typed -> what the message must say
@@ -19,9 +27,13 @@ WRONG = {
     "sqlite://runs/x.db": r"three slashes: sqlite:///runs/x\.db",  # the folder was taken for a host
     "sqlite://": "in memory is gone when the command ends",
     "sqlite:///:memory:": "in memory is gone when the command ends",
-    "postgres://host/db": "got a postgres address; this version keeps studies in SQLite only",
-    "postgresql+psycopg://host/db": r"got a postgresql\+psycopg address",
-    "mysql://host/db": "got a mysql address",
+    "postgres://host/db": "got a postgres:// address; write it as postgresql://host/db",
+    "postgres://me:s3cret@host/db": r"write it as postgresql://me:\*\*\*@host/db",
+    "postgresql+psycopg2://host/db": r"got a postgresql\+psycopg2:// address; write it as postgresql://host/db",
+    "postgresql://me@host": "names no database",
+    "postgresql://me:s3cret/@@host/db": "has two @; in a password write @ as %40",
+    "postgresql://host/db?user=me&password=s3cret": "a password after its question mark",
+    "mysql://host/db": "got a mysql address; accepted are sqlite:///FILE.db",
     "nonsense://x": "got a nonsense address",
     "://x": "not a database address",
     "postgresql://host:port/db": "not a database address",  # a port that is no number
@@ -50,12 +62,72 @@ def test_a_sqlite_address_names_its_file(text: str, path: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["postgresql://me:s3cret%7B%40@host/db", "sqlite://me:s3cret@x.db", "postgresql://me:s3cret@host:p/db"],
+    [
+        "mysql://me:s3cret%7B%40@host/db",
+        "sqlite://me:s3cret@x.db",
+        "postgresql://me:s3cret@host:p/db",
+        "postgresql://me:x@s3cret@host/db",  # an @ that should have been written %40
+        "postgres://me:x@s3cret@host/db",
+        "postgresql://me:s3cret@host",
+        "postgresql://host/db?password=s3cret",
+        "postgresql://host/db?sslpassword=s3cret",
+    ],
 )
 def test_a_password_is_not_in_the_message(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_address(text)
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])
+def test_a_postgresql_address_is_one_of_psycopg_3(scheme: str) -> None:
+    url = parse_address(f"{scheme}://me:s%7B%40%2F%25@host:6000/db")
+    assert (url.drivername, url.password, url.port) == ("postgresql+psycopg", "s{@/%", 6000)
+    assert shown(url) == "postgresql+psycopg://me:***@host:6000/db"
+    assert without_password(url).render_as_string(hide_password=False) == (
+        "postgresql+psycopg://me@host:6000/db"
+    )
+
+
+def test_a_server_is_named_by_its_host_and_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PGHOST", raising=False)
+    monkeypatch.delenv("PGPORT", raising=False)
+    named = {
+        "postgresql://host/db": "host, port 5432",
+        "postgresql://host:6000/db": "host, port 6000",
+        "postgresql:///db?host=/run/postgresql": "/run/postgresql, port 5432",
+        "postgresql:///db": "the local socket, port 5432",
+    }
+    assert {text: server_name(parse_address(text)) for text in named} == named
+
+
+def test_the_password_may_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "password.txt"
+    path.write_text("p{@/% \n")
+    monkeypatch.setenv("WARMBOOT_STORAGE_PASSWORD_FILE", str(path))
+    assert storage_address("postgresql://me@host/db").password == "p{@/% "
+    assert storage_address("postgresql://me:own@host/db").password == "own"
+    assert storage_address("sqlite:///x.db").password is None
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "can't be read .No such file"),
+        (b"", "is empty"),
+        (b"\nsecret", "is empty"),  # the first line counts
+        (b"\xff\xfe", "it is not UTF-8 text"),
+    ],
+)
+def test_a_password_file_without_a_password_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, problem: str
+) -> None:
+    path = tmp_path / "password.txt"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setenv("WARMBOOT_STORAGE_PASSWORD_FILE", str(path))
+    with pytest.raises(UsageError, match=rf"WARMBOOT_STORAGE_PASSWORD_FILE: .*password\.txt .*{problem}"):
+        storage_address("postgresql://me@host/db")
 
 
 def test_what_was_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

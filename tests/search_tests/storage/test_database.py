@@ -14,6 +14,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.storages import RDBStorage
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
@@ -71,7 +72,7 @@ def test_the_users_data_folder_is_made_where_it_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "data" / "warmboot"
-    monkeypatch.setattr("search.storage.database.default_folder", lambda: folder)
+    monkeypatch.setattr("search.storage.sqlite.default_folder", lambda: folder)
     open_for_work(address(folder / "warmboot.db")).close()
     assert (folder / "warmboot.db").is_file()
 
@@ -178,10 +179,11 @@ def test_writers_do_not_disturb_a_reader(database: Database) -> None:
     reader.close()
 
 
-def test_reading_alone_writes_nothing(database: Database) -> None:
+def test_reading_alone_writes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "studies.db"
+    database = open_for_work(address(path))
     make_study(database)
     database.close()
-    path = Path(str(database.url.database))
     before = path.read_bytes()
     reader = open_for_reading(database.url)
     study_names(reader)
@@ -191,8 +193,9 @@ def test_reading_alone_writes_nothing(database: Database) -> None:
 
 def test_stock_optuna_reads_the_database(database: Database) -> None:
     make_study(database)
-    names = optuna.get_all_study_names(database.url.render_as_string())
-    assert names == ["small"]
+    stock = RDBStorage(database.url.render_as_string())
+    assert optuna.get_all_study_names(stock) == ["small"]
+    stock.engine.dispose()
 
 
 def test_the_lock_is_held_by_one_at_a_time(database: Database) -> None:

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from search import seeds
 from search.confirmation import plan_confirmation
-from search.population.run import Measurement
+from search.population.run import Measurement, Run
 from search.snapshot import all_contenders
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord
@@ -42,11 +42,31 @@ def test_a_run_is_measured_at_equal_parts_and_at_its_end(total_steps: int, steps
 def test_a_trial_is_trained_on_its_own_table_and_seed(job: TrialJob, record: StudyRecord) -> None:
     assert job.run.seed == seeds.run_seed(0, 0)
     assert job.run.total_steps == 100
+    assert isinstance(job.run, Run)
     assert job.run.lr_table[0] == 0.1
     assert job.run.report_steps == (20, 40, 60, 80, 100)
     attributes = job.queue.stored(0).user_attrs
     assert attributes["schedule"] == "linear to 0, peak lr 0.1"
     assert attributes["seed"] == 0
+
+
+def test_other_hyperparameters_reach_the_run_and_the_key(database: Database) -> None:
+    record = make_study(database, params={"weight_decay": {"low": 0.0, "high": 0.1}, "batch_size": [16, 32]})
+    queue = trial_queue(record, lambda _: {"params": LINEAR, "user_attrs": {}})
+    jobs = []
+    for _ in range(2):
+        trial = queue.next()
+        assert trial is not None
+        jobs.append(trial_job(queue, record.spec, trial))
+    first, second = (job.queue.stored(job.trial.number) for job in jobs)
+    assert {name: first.params[name] for name in ("weight_decay", "batch_size")} == jobs[0].run.params
+    assert first.user_attrs["schedule_key"] != second.user_attrs["schedule_key"], "one schedule, two settings"
+    for job in jobs:
+        job.began(UNTRAINED)
+        job.measured(measurement(100, 3.0, last=True))
+    plan = plan_confirmation(all_contenders(record), "minimize", None)
+    confirming = {job.contender.key: job.run.params for job in confirmation_jobs(plan, record.spec)}
+    assert confirming[first.user_attrs["schedule_key"]] == jobs[0].run.params
 
 
 def test_a_repeat_trains_the_next_seed(job: TrialJob) -> None:

@@ -1,0 +1,20 @@
+"""`warmboot migrate`."""
+
+from __future__ import annotations
+
+from search.cli.options import StorageOption, address, talk
+
+NAME = "migrate"
+
+
+def command(storage: StorageOption = None) -> None:
+    """Make a database ready for studies. Only needed where other commands may not change its tables.
+
+    Example: warmboot migrate --storage postgresql://warmboot@db.example/warmboot
+    """
+    from search.storage.address import shown
+    from search.storage.database import open_for_work
+
+    url = address(storage)
+    open_for_work(url).close()
+    talk().print(f"{shown(url)} is ready for studies.", markup=False)

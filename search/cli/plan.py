@@ -1,0 +1,104 @@
+"""`warmboot plan`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from search.cli.options import GpusOption, JsonOption, StorageOption, address, gpu_list
+
+if TYPE_CHECKING:
+    from search.plan.planning import Plan
+
+NAME = "plan"
+
+
+def command(
+    study: Annotated[str, typer.Argument(help="A packaged study (char_lm, digits) or a study file (TOML).")],
+    n_trials: Annotated[
+        int | None,
+        typer.Option("--n-trials", min=1, help="Trials in total, instead of the file's limit."),
+    ] = None,
+    storage: StorageOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, max=512, help="Processes. Default: one a core on a CPU."),
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", help="cpu, cuda, cuda:1, mps. Default: the best there is.")
+    ] = "auto",
+    gpus: GpusOption = None,
+    seconds_per_run: Annotated[
+        str | None,
+        typer.Option("--run-takes", help="What one training of your own takes, as 40s, 10m or 2h."),
+    ] = None,
+    time_scripts: Annotated[
+        bool, typer.Option("--time", help="Time two short trainings of your own: an eighth of one in all.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """What a study will take here: checks the file and times a few steps, stores nothing.
+
+    Example: warmboot plan char_lm
+    """
+    from search.durations import parse_duration
+    from search.errors import UsageError
+    from search.plan.planning import PlanOptions, make_plan
+
+    try:
+        seconds = None if seconds_per_run is None else parse_duration(seconds_per_run)
+    except ValueError as error:
+        raise UsageError(f"--run-takes: got {seconds_per_run!r}; {error}.") from error
+    plan = make_plan(
+        study,
+        PlanOptions(
+            storage=address(storage),
+            n_trials=n_trials,
+            workers=workers,
+            device=device,
+            gpus=gpu_list(gpus),
+            seconds_per_run=seconds,
+            time_scripts=time_scripts,
+        ),
+    )
+    print(json.dumps(plan.to_json()) if as_json else "\n".join(plan_lines(plan)))
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """A plan on the screen."""
+    spec = plan.spec
+    return [
+        f"{spec.name}: {spec.limit.describe()}, each to {spec.horizon_steps} steps on {spec.proxy.name}",
+        f"machine   {_processes(plan)} on {plan.device}",
+        *_cost_lines(plan),
+        f"standards {plan.n_standards} of the first trials are standard schedules, at most",
+        f"confirm   up to {plan.confirmation_runs} more trainings: {plan.confirmation_seeds} fresh seeds for "
+        "each of the best schedules and the best standard",
+        f"storage   {plan.storage}",
+    ]
+
+
+def _processes(plan: Plan) -> str:
+    count = "1 process" if plan.workers == 1 else f"{plan.workers} processes"
+    return f"{count} x {plan.slots} run{'s' * (plan.slots > 1)} at once"
+
+
+def _cost_lines(plan: Plan) -> list[str]:
+    from search.durations import duration_text
+
+    pace, cost = plan.pace, plan.estimate
+    if pace is None or cost is None:
+        return [
+            "time      not known: the first trial will tell. Measure it with --time, or say what one",
+            "          training takes with --run-takes",
+        ]
+    rate = pace.runs_per_second * plan.workers
+    speed = f"{rate:.3g} runs a second" if rate >= 1 else f"{rate * 3600:.3g} runs an hour"
+    counted = plan.spec.limit.n_trials is not None
+    trials = f"{cost.n_trials} trials" if counted else f"the {cost.n_trials} trials that fit in"
+    return [
+        f"time      about {duration_text(cost.search_seconds)} for {trials} ({speed}), then up to "
+        f"{duration_text(cost.confirmation_seconds)} to confirm the best",
+    ]

@@ -1,0 +1,60 @@
+"""`warmboot worker`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from search.cli.options import GpusOption, StorageOption, address, gpu_list, talk
+
+NAME = "worker"
+
+
+def command(
+    storage: StorageOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            max=512,
+            help="Processes. Default: one a core or GPU; one for your own script.",
+        ),
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", help="cpu, cuda, cuda:1, mps. Default: the best there is.")
+    ] = "auto",
+    gpus: GpusOption = None,
+    allow_import: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-import",
+            metavar="PACKAGE",
+            help="Train studies whose proxy is code of this package or module, too. May be repeated.",
+        ),
+    ] = None,
+    allow_commands: Annotated[
+        bool, typer.Option("--allow-commands", help="Train studies whose proxy is a command, too.")
+    ] = False,
+    until_done: Annotated[
+        bool, typer.Option("--until-done", help="End when no study is left to work on.")
+    ] = False,
+) -> None:
+    """Work on every open study of a storage, one after another, until stopped; wait for new ones.
+
+    Example: warmboot worker --storage postgresql://warmboot@db.example/warmboot
+    """
+    from search.launch.service import ServiceOptions, serve
+    from search.worker.permission import Permission
+
+    options = ServiceOptions(
+        storage=address(storage),
+        permission=Permission(imports=tuple(allow_import or ()), commands=allow_commands),
+        workers=workers,
+        device=device,
+        gpus=gpu_list(gpus),
+        until_done=until_done,
+    )
+    console = talk()
+    serve(options, lambda text: console.print(text, markup=False, soft_wrap=True))

@@ -1,0 +1,94 @@
+"""Which worker trains where: on the CPU, on one GPU, or on a group of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from search.errors import UsageError
+from search.study_spec import StudySpec
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where one worker trains.
+
+    Attributes:
+        device: as torch names it.
+        visible_gpus: the worker's CUDA_VISIBLE_DEVICES, inherited by what it starts; None leaves it as it is.
+    """
+
+    device: str
+    visible_gpus: str | None = None
+
+
+def parse_gpus(text: str) -> tuple[str, ...]:
+    """The GPUs of `--gpus`: numbers or UUIDs as in CUDA_VISIBLE_DEVICES, separated by commas.
+
+    Raises:
+        UsageError: empty, or one named twice.
+
+    >>> parse_gpus("0,1")
+    ('0', '1')
+    """
+    gpus = tuple(part.strip() for part in text.split(","))
+    if not all(gpus) or len(set(gpus)) < len(gpus):
+        raise UsageError(f"--gpus: got {text!r}; accepted are different GPUs with commas between, as in 0,1")
+    return gpus
+
+
+def placements(
+    *, device: str, gpus: Sequence[str] | None, workers: int | None, gpus_per_trial: int, default_workers: int
+) -> list[Placement]:
+    """One placement a worker.
+
+    Args:
+        device: for all workers, where no GPUs are named.
+        gpus: the GPUs of `--gpus`, shared out in groups of `gpus_per_trial`.
+        workers: how many; with GPUs, they take turns on the groups. None: one a group, or `default_workers`.
+        gpus_per_trial: how many GPUs one training uses.
+        default_workers: how many without GPUs and where nobody says.
+
+    Raises:
+        UsageError: the GPUs do not make whole groups.
+
+    >>> [p.visible_gpus for p in placements(
+    ...     device="cuda", gpus=["0", "1", "2", "3"], workers=None, gpus_per_trial=2, default_workers=1)]
+    ['0,1', '2,3']
+    """
+    if gpus is None:
+        return [Placement(device)] * (workers or default_workers)
+    if len(gpus) % gpus_per_trial:
+        raise UsageError(
+            f"--gpus: got {len(gpus)} GPUs, but gpus_per_trial = {gpus_per_trial}; name a multiple of it."
+        )
+    starts = range(0, len(gpus), gpus_per_trial)
+    groups = [",".join(gpus[start : start + gpus_per_trial]) for start in starts]
+    return [Placement("cuda", groups[i % len(groups)]) for i in range(workers or len(groups))]
+
+
+def placements_for(
+    spec: StudySpec, *, device: str, gpus: Sequence[str] | None, workers: int | None
+) -> list[Placement]:
+    """The placements of a study's workers; raises as `placements` does.
+
+    A process that trains a population keeps one core busy, so a CPU gets one a core. How many cores a user's
+    own script takes, nobody knows: it trains alone unless `--workers` says otherwise.
+    """
+    declared = spec.proxy_kind == "declared"
+    return placements(
+        device=device,
+        gpus=gpus,
+        workers=workers,
+        gpus_per_trial=getattr(spec.proxy, "gpus_per_trial", 1),
+        default_workers=usable_cores() if declared and device == "cpu" else 1,
+    )
+
+
+def usable_cores() -> int:
+    """The cores this process may use.
+
+    A container or a batch system may grant fewer than the machine has; only Linux tells.
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,38 @@
+"""`BoundedLog`: what a process prints, in a file that a person can follow and that never grows too large."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+LARGEST_LOG_BYTES = 1_000_000
+TAIL_BYTES = 4096
+
+
+class BoundedLog:
+    """A file that keeps the last of what is written to it: `largest_bytes / 2` or more."""
+
+    def __init__(self, path: Path, *, largest_bytes: int = LARGEST_LOG_BYTES) -> None:
+        self._path, self._largest_bytes = path, largest_bytes
+        self._size = 0
+        self._tail = b""
+        path.touch()
+
+    def write(self, data: bytes) -> None:
+        self._tail = (self._tail + data)[-TAIL_BYTES:]
+        data = data[-self._largest_bytes :]
+        if self._size + len(data) > self._largest_bytes:
+            kept = (self._path.read_bytes() + data)[-self._largest_bytes // 2 :]
+            self._path.write_bytes(kept)
+            self._size = len(kept)
+            return
+        with open(self._path, "ab") as stream:
+            stream.write(data)
+        self._size += len(data)
+
+    def tail(self) -> str:
+        """The last 4 KB as text; a line that is cut, and progress bars' overwritten states, are left out."""
+        text = self._tail.decode(errors="replace").replace("\r\n", "\n")
+        if len(self._tail) == TAIL_BYTES and "\n" in text[:-1]:
+            text = text.split("\n", 1)[1]
+        lines = (line.rstrip("\r").rsplit("\r", 1)[-1].rstrip() for line in text.split("\n"))
+        return "\n".join(lines).strip("\n")

@@ -1,0 +1,81 @@
+"""A command with placeholders, and how it becomes a program with arguments: without a shell.
+
+The command is cut into words first and filled in afterwards, so that a value is always one word or a part of
+one, whatever it holds.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import string
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from search.errors import nearest
+
+RUN_PLACEHOLDERS = ("total_steps", "seed", "trial")
+"""What every command may ask for, besides the study's `[params]`."""
+_SHELL_WORDS = frozenset({"&&", "||", "|", ";", "&", "<", ">", ">>", "2>", "2>&1"})
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+
+
+def command_problems(template: str, params: Collection[str]) -> list[str]:
+    """What is wrong with a command for a study with these params; nothing if it can be filled in.
+
+    >>> command_problems("python train.py --steps {total_step}", [])
+    ['{total_step} is unknown; did you mean total_steps? (write {{ and }} for braces themselves)']
+    """
+    try:
+        words = _words(template)
+    except ValueError as error:
+        return [f"can't be cut into words: {error}"]
+    if not words:
+        return ["is empty; write the command that trains, as in 'python train.py --steps {total_steps}'"]
+    known = tuple(dict.fromkeys((*RUN_PLACEHOLDERS, *params)))
+    problems = [problem for word in words for problem in _word_problems(word, known)]
+    shell = [word for word in words if word in _SHELL_WORDS]
+    if shell or _ASSIGNMENT.match(words[0]):
+        problems.append(
+            f"{(shell or words)[0]!r} needs a shell, and the command is run without one; write a script, or "
+            "bash -c '...', or env NAME=value in front"
+        )
+    return problems
+
+
+def fill_in(template: str, values: Mapping[str, Any]) -> list[str]:
+    """Program and arguments; every placeholder must be in `values`.
+
+    Raises:
+        ValueError: with all problems of the command.
+
+    >>> fill_in("python train.py --wd {wd} --note '{{{note}}}'", {"wd": 1e-4, "note": "a b; rm"})
+    ['python', 'train.py', '--wd', '0.0001', '--note', '{a b; rm}']
+    """
+    problems = command_problems(template, list(values))
+    if problems:
+        raise ValueError(f"command {template!r}: {'; '.join(problems)}.")
+    return [_filled(word, values) for word in _words(template)]
+
+
+def _words(template: str) -> list[str]:
+    return shlex.split(template.replace("\\\n", " "))  # a backslash at the end of a line joins it to the next
+
+
+def _filled(word: str, values: Mapping[str, Any]) -> str:
+    parts = string.Formatter().parse(word)
+    return "".join(text + ("" if name is None else str(values[name])) for text, name, _, _ in parts)
+
+
+def _word_problems(word: str, known: Collection[str]) -> list[str]:
+    problems = []
+    try:
+        for _, name, form, conversion in string.Formatter().parse(word):
+            if name is not None and name not in known:
+                hint = nearest(name, known).rstrip(".")
+                problems.append(f"{{{name}}} is unknown; {hint} (write {{{{ and }}}} for braces themselves)")
+            elif form or conversion:
+                problems.append(f"{{{name}}} takes no format; write it without what follows the name")
+    except ValueError as error:
+        problems.append(f"{word!r}: {error} (write {{{{ and }}}} for braces themselves)")
+    return problems

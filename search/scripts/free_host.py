@@ -1,0 +1,86 @@
+"""The process in which a free proxy lives: `python -m search.scripts.free_host package.module:train DEVICE`.
+
+It reads the path of one trial file a line from its input, trains that run, and writes `result.json` beside
+the trial file: `{"failure": null}`, or what went wrong. After a failure it is not used again. It ends when
+its input does, which is when the worker that started it is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+from search.scripts.free import Context, Train, load_free_proxy
+from warmboot.reporting import StopTraining
+from warmboot.trial_files import VARIABLE, read_trial
+from warmboot.whole_file import write_whole
+
+RESULT = "result.json"
+
+
+def main(reference: str, device: str) -> None:
+    """Serve runs until the input ends."""
+    paths = _paths_of(_private_input())
+    train: Train | None = None
+    while True:
+        path = paths.get()
+        failure: str | None
+        try:
+            train = train or load_free_proxy(reference)
+            failure = _run(train, path, device)
+        except BaseException as error:  # the import of the user's module
+            failure = _described(error)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        write_whole(path.with_name(RESULT), json.dumps({"failure": failure}))
+
+
+def _run(train: Train, path: Path, device: str) -> str | None:
+    """Train one run; why it failed, if it did."""
+    os.environ[VARIABLE] = str(path)  # `warmboot.report` and `attach` work here too
+    try:
+        trial = read_trial(path)
+        train(trial.schedule, Context(trial, device))
+    except StopTraining:
+        return None
+    except BaseException as error:  # `sys.exit` in a proxy ends the run, as any exception does
+        return _described(error)
+    return None
+
+
+def _described(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"{traceback.format_exc()}it called sys.exit({error.code!r})"
+    return traceback.format_exc()
+
+
+def _private_input() -> int:
+    """This process's input under another number; the proxy, and what it starts, finds an empty one."""
+    private = os.dup(0)
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
+    return private
+
+
+def _paths_of(descriptor: int) -> queue.SimpleQueue[Path]:
+    """The lines of the input as they come; the whole process ends with the input, even in a run."""
+    paths: queue.SimpleQueue[Path] = queue.SimpleQueue()
+
+    def read() -> None:
+        with open(descriptor) as stream:
+            for line in stream:
+                paths.put(Path(line.rstrip("\n")))
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    return paths
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

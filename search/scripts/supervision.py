@@ -1,0 +1,142 @@
+"""`Supervision`: one run from its first look to its last event."""
+
+from __future__ import annotations
+
+import math
+import queue
+import time
+from pathlib import Path
+
+from search.population.run import Measurement
+from search.scripts import reasons
+from search.scripts.launcher import Ended, Execution
+from search.scripts.reports import ReportReader
+from search.scripts.script_run import Limits, ScriptRun
+from search.training_events import Admitted, Event, TrainingFailed
+from warmboot.trial_files import Report
+
+STOP_GRACE_SECONDS = 5.0
+"""How long a run that was asked to end by its file `stop` may take, before it is ended."""
+
+
+class Supervision:
+    """Turns what a run reports, and how it ends, into events; `look` has to be called until it is over.
+
+    Args:
+        run: what is trained.
+        execution: the processes that train it; ending them is the caller's.
+        folder: the run's, with its trial file's reports.
+        objective: the metric of the study.
+        limits: how long it may take.
+        events: receives every event.
+    """
+
+    def __init__(
+        self,
+        run: ScriptRun,
+        execution: Execution,
+        folder: Path,
+        *,
+        objective: str,
+        limits: Limits,
+        events: queue.SimpleQueue[Event],
+    ) -> None:
+        files = run.trial_file(folder)
+        self._run, self._execution, self._events = run, execution, events
+        self._reader = ReportReader(files.reports, total_steps=run.total_steps, objective=objective)
+        self._stop_file = files.stop
+        self._objective, self._limits = objective, limits
+        self._started_at = self._last_report_at = time.monotonic()
+        self._asked_to_end_at: float | None = None
+        self._untrained: dict[str, float] | None = None  # None until the run was admitted
+        self._latest: Measurement | None = None
+        self._final: Measurement | None = None  # what a diverged run sends once its processes are gone
+
+    def ask_to_end(self) -> None:
+        """Let the script's next report raise `StopTraining`."""
+        if self._asked_to_end_at is None:
+            self._stop_file.touch()
+            self._asked_to_end_at = time.monotonic()
+
+    def look(self) -> bool:
+        """Take in what is new; whether the run is over and its last event sent."""
+        ended = self._execution.poll()  # before the reports, so that after the end all of them are read
+        reports, problem = self._reader.new()
+        for report in reports:
+            failure = self._take_in(report)
+            if failure is not None:
+                return self._fail(failure)
+        if problem is not None and self._final is None:
+            return self._fail(reasons.bad_report(problem))
+        return self._judge_end(ended) if ended is not None else self._judge_time()
+
+    def _take_in(self, report: Report) -> str | None:
+        """Pass a report on; returns why the run fails with it, if it does."""
+        self._last_report_at = time.monotonic()
+        if self._final is not None:  # diverged; what comes after that says nothing
+            return None
+        value = report.metrics[self._objective]
+        if not math.isfinite(value):
+            return self._diverged(report.step, value)
+        metrics = {name: number for name, number in report.metrics.items() if math.isfinite(number)}
+        self._admit(metrics if report.step == 0 else {})
+        if report.step > 0:
+            self._measured(Measurement(key=self._run.key, step=report.step, metrics=metrics, last=False))
+        return None
+
+    def _admit(self, untrained: dict[str, float]) -> None:
+        if self._untrained is None:
+            self._untrained = untrained
+            self._events.put(Admitted(self._run.key, untrained))
+
+    def _measured(self, measurement: Measurement) -> None:
+        self._latest = measurement
+        # The one at the horizon waits for the end of the script, which can still fail.
+        if measurement.step < self._run.total_steps:
+            self._events.put(measurement)
+
+    def _diverged(self, step: int, value: float) -> str | None:
+        if step == 0:
+            return reasons.untrained_not_finite(self._objective, value)
+        if not self._untrained:
+            return reasons.diverged_without_step_0(self._objective, step, value)
+        self._final = Measurement(key=self._run.key, step=step, metrics={}, last=True, diverged_at_step=step)
+        self.ask_to_end()
+        return None
+
+    def _judge_end(self, ended: Ended) -> bool:
+        if self._final is not None or self._asked_to_end_at is not None:
+            return self._finish()
+        if ended.failure is not None:
+            return self._fail(ended.failure, ended.output)
+        if self._latest is None:
+            return self._fail(reasons.NEVER_REPORTED, ended.output)
+        return self._finish()
+
+    def _judge_time(self) -> bool:
+        now, limits = time.monotonic(), self._limits
+        if self._asked_to_end_at is not None:
+            return now - self._asked_to_end_at > STOP_GRACE_SECONDS and self._finish()
+        limit = limits.time_limit_seconds
+        if limit is not None and now - self._started_at > limit:
+            return self._fail(reasons.time_limit(limit))
+        limit = limits.silence_limit_seconds
+        if limit is not None and now - max(self._last_report_at, self._execution.last_output_at) > limit:
+            return self._fail(reasons.silence_limit(limit))
+        return False
+
+    def _finish(self) -> bool:
+        """Send the last measurement: of the divergence, or the latest."""
+        if self._final is not None:
+            self._events.put(self._final)
+        elif self._latest is not None:
+            latest = self._latest
+            self._events.put(Measurement(key=latest.key, step=latest.step, metrics=latest.metrics, last=True))
+        else:
+            return self._fail(reasons.WITHDRAWN)
+        return True
+
+    def _fail(self, reason: str, output: str | None = None) -> bool:
+        tail = self._execution.tail() if output is None else output
+        self._events.put(TrainingFailed((self._run.key,), reasons.with_tail(reason, tail)))
+        return True

@@ -1,0 +1,148 @@
+"""PostgreSQL: a server that a team's machines share, through psycopg 3.
+
+Added to what SQLAlchemy does: connections that died in the pool are replaced, every session counts time in
+UTC, an address without an answer is given up within seconds, and the lock is an advisory lock of the server,
+which frees it when the process that holds it is gone. The password stays out of the engine's address, so
+that nothing that prints an address can show it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from optuna.storages import RDBStorage
+from sqlalchemy import bindparam, create_engine, inspect, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from search.errors import RunError, UsageError
+from search.storage.address import server_name, shown, without_password
+from search.storage.rdb_storage import rdb_storage
+
+CONNECT_TIMEOUT_SECONDS = 4  # for each address of a name: `localhost` has two
+LOCK_TIMEOUT_SECONDS = 60.0
+# Advisory locks are numbers, and each database of a server has its own: so one number, unlikely to be used
+# by anything else in the database.
+LOCK_KEY = int.from_bytes(hashlib.sha256(b"warmboot").digest()[:8], signed=True)
+_LOCK = text("SELECT pg_advisory_lock(:key)").bindparams(bindparam("key", LOCK_KEY))
+_UNLOCK = text("SELECT pg_advisory_unlock(:key)").bindparams(bindparam("key", LOCK_KEY))
+
+
+class PostgresBackend:
+    """One PostgreSQL database; the lock has connections of its own.
+
+    Raises:
+        UsageError: the driver is not installed.
+    """
+
+    def __init__(self, url: URL) -> None:
+        _require_driver()
+        self._url = url
+        self._lock_engine = create_engine(
+            without_password(url),
+            isolation_level="AUTOCOMMIT",  # who holds the lock must not hold a transaction open besides
+            pool_pre_ping=True,
+            connect_args=_connect_args(url, lock_timeout_ms=int(LOCK_TIMEOUT_SECONDS * 1000)),
+        )
+
+    def check_for_work(self) -> None:
+        """Whatever is wrong with a server shows when it is connected to."""
+
+    def check_for_reading(self) -> None:
+        """As above."""
+
+    def storage(self, *, create_tables: bool) -> RDBStorage:
+        if not create_tables:
+            self._require_tables()
+        return rdb_storage(
+            without_password(self._url),
+            create_tables=create_tables,
+            engine_kwargs={"pool_pre_ping": True, "connect_args": _connect_args(self._url)},
+        )
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """A session's advisory lock, on a connection that does nothing else.
+
+        Raises:
+            RunError: another process has kept it for `LOCK_TIMEOUT_SECONDS`.
+        """
+        with self._lock_engine.connect() as connection:
+            try:
+                connection.execute(_LOCK)
+            except OperationalError as error:
+                if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
+                    raise
+                raise RunError(
+                    f"{shown(self._url)}: another process has kept the lock for "
+                    f"{LOCK_TIMEOUT_SECONDS:.0f} s; is one paused?"
+                ) from error
+            try:
+                yield
+            finally:
+                try:
+                    connection.execute(_UNLOCK)
+                except DBAPIError:
+                    connection.invalidate()  # the session is gone, and the lock with it
+
+    def explained(self, cause: str) -> UsageError | RunError:
+        address, said = shown(self._url), self._one_line(cause)
+        if "database" in cause and "does not exist" in cause:
+            return UsageError(f"{address}: {said}; create it first, for example with: createdb")
+        if "authentication failed" in cause or "no password supplied" in cause:
+            return RunError(
+                f"{address}: the server at {server_name(self._url)} refused the login ({said}). "
+                "Give the password in a file named by $WARMBOOT_STORAGE_PASSWORD_FILE or $PGPASSFILE."
+            )
+        if "permission denied" in cause:
+            return RunError(f"{address} can't be written by this user ({said}).")
+        return RunError(f"{address} can't be used; is a server running at {server_name(self._url)}? ({said})")
+
+    def close(self) -> None:
+        self._lock_engine.dispose()
+
+    def _require_tables(self) -> None:
+        with self._lock_engine.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):  # the last that Optuna makes
+                raise UsageError(
+                    f"{shown(self._url)} holds no studies yet; make its tables with: warmboot migrate, "
+                    "or start a study with: warmboot launch char_lm"
+                )
+
+    def _one_line(self, said: str) -> str:
+        """One line of what the driver said; it is not known to quote passwords, and shall never."""
+        line = " ".join(said.split())
+        password = self._url.password
+        return line.replace(str(password), "***") if password else line
+
+
+def _connect_args(url: URL, *, lock_timeout_ms: int = 0) -> dict[str, Any]:
+    """What libpq is told besides the address; options of the address itself are kept."""
+    given = url.query.get("options", "")
+    options = [given] if isinstance(given, str) else [*given]
+    options += ["-c timezone=utc"]  # Optuna compares and stores the session's local time, without its zone
+    if lock_timeout_ms:
+        options += [f"-c lock_timeout={lock_timeout_ms}"]
+    arguments: dict[str, Any] = {
+        "options": " ".join(option for option in options if option),
+        "application_name": "warmboot",
+        "client_encoding": "utf8",  # or a database without an encoding answers in bytes
+    }
+    if "connect_timeout" not in url.query:
+        arguments["connect_timeout"] = CONNECT_TIMEOUT_SECONDS
+    if url.password is not None:
+        arguments["password"] = str(url.password)
+    return arguments
+
+
+def _require_driver() -> None:
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:  # of psycopg, or of the C library under it
+        raise UsageError(
+            "--storage: a postgresql address needs the PostgreSQL driver; install it with: "
+            "pip install 'warmboot[postgres]'"
+        ) from error

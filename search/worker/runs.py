@@ -1,0 +1,51 @@
+"""From a schedule and a seed to the run that trains it, for either kind of trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from search.population.run import Run
+from search.scripts.script_run import ScriptRun
+from search.seeds import Seed
+from search.study_spec import StudySpec
+from warmboot.schedule import WarmbootSchedule
+
+AnyRun = Run | ScriptRun
+"""A run of a population, or one that a script or a free proxy trains by itself."""
+
+
+def make_run(
+    spec: StudySpec,
+    *,
+    key: Hashable,
+    schedule: WarmbootSchedule,
+    params: Mapping[str, Any],
+    seed: Seed,
+    report_steps: tuple[int, ...],
+    trial: int,
+) -> AnyRun:
+    """The run of one schedule with one seed to the study's horizon.
+
+    Args:
+        spec: the study.
+        key: comes back with every measurement.
+        schedule: with its lr.
+        params: the trial's other hyperparameters.
+        seed: fixes weights and data order.
+        report_steps: when a population measures it; a script decides by itself.
+        trial: the number of the trial it belongs to, or confirms.
+    """
+    if spec.proxy_kind == "declared":
+        table = schedule.lr_table(spec.horizon_steps)
+        return Run(key=key, lr_table=table, seed=seed, report_steps=report_steps, params=params)
+    return ScriptRun(
+        key=key,
+        study=spec.name,
+        trial=trial,
+        schedule=schedule,
+        total_steps=spec.horizon_steps,
+        seed=seed,
+        params=params,
+        report_steps=report_steps,
+    )

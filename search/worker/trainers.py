@@ -1,0 +1,92 @@
+"""Which trainer a study's proxy needs: a population, or one process at a time."""
+
+from __future__ import annotations
+
+import functools
+import queue
+import threading
+from pathlib import Path
+from typing import Any, Protocol
+
+from search.proxy_spec import CommandProxy, DeclaredProxy, FreeProxy
+from search.scripts.script_run import Limits
+from search.study_spec import StudySpec
+
+
+class TrainsRuns(Protocol):
+    """The main thread's work: take runs from a queue, send events, until told to stop."""
+
+    def train(self) -> None: ...
+
+
+def slots_for(spec: StudySpec, device: str) -> int:
+    """How many runs train at once in one process.
+
+    On a CPU 8 are within a tenth of the fastest (`benchmarks/engine_speed.py`), and the fewer trials are in
+    flight, the more the sampler knows when it proposes the next. What is not declared trains one by one.
+    """
+    if spec.proxy_kind != "declared":
+        return 1
+    if spec.population.slots != "auto":
+        return spec.population.slots
+    return 8 if device == "cpu" else 64
+
+
+def make_trainer(
+    spec: StudySpec,
+    *,
+    device: str,
+    ready: queue.SimpleQueue[Any],
+    events: queue.SimpleQueue[Any],
+    stop: threading.Event,
+) -> tuple[TrainsRuns, str]:
+    """The trainer of a study, and the fingerprint of its proxy as it is here."""
+    if isinstance(spec.proxy, DeclaredProxy):
+        return _population_trainer(spec, spec.proxy, device, ready, events, stop)
+    return _script_trainer(spec, spec.proxy, device, ready, events, stop)
+
+
+def _population_trainer(
+    spec: StudySpec,
+    declared: DeclaredProxy,
+    device: str,
+    ready: queue.SimpleQueue[Any],
+    events: queue.SimpleQueue[Any],
+    stop: threading.Event,
+) -> tuple[TrainsRuns, str]:
+    import torch  # a worker that only watches a script does without
+
+    from search.population.population import Population
+    from search.proxies.registry import build_proxy
+    from search.worker.training import Trainer
+
+    torch.set_num_threads(1)
+    proxy = build_proxy(declared.name, declared.arguments, device=device)
+    make = functools.partial(Population, proxy, slots=slots_for(spec, device), device=device)
+    return Trainer(make, ready, events, stop), proxy.fingerprint
+
+
+def _script_trainer(
+    spec: StudySpec,
+    proxy: CommandProxy | FreeProxy,
+    device: str,
+    ready: Any,
+    events: Any,
+    stop: threading.Event,
+) -> tuple[TrainsRuns, str]:
+    from search.proxy_fingerprints import command_fingerprint, free_fingerprint
+    from search.scripts.free_process import FreeLauncher
+    from search.scripts.launcher import CommandLauncher, Launcher
+    from search.scripts.script_trainer import ScriptTrainer
+
+    launcher: Launcher
+    if isinstance(proxy, CommandProxy):
+        folder = None if proxy.working_directory is None else Path(proxy.working_directory)
+        launcher = CommandLauncher(proxy.command, working_directory=folder)
+        fingerprint = command_fingerprint(proxy)
+    else:
+        launcher = FreeLauncher(proxy.train, device=device)
+        fingerprint = free_fingerprint(proxy)
+    limits = Limits(time_limit_seconds=proxy.time_limit, silence_limit_seconds=proxy.silence_limit)
+    trainer = ScriptTrainer(launcher, ready, events, stop, objective=spec.objective, limits=limits)
+    return trainer, fingerprint

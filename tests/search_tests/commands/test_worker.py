@@ -1,0 +1,124 @@
+"""`warmboot worker`: serves every open study of a storage, SQLite's or PostgreSQL's, until it is stopped."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from optuna.trial import TrialState
+
+from search.launch.launch import LaunchOptions, register
+from search.storage.address import parse_address
+from search.storage.database import open_for_reading
+from search.storage.study_record import find_study
+from tests.search_tests.commands.workplace import STUDY, Workplace
+from tests.search_tests.postgres_server import PostgresServer
+
+PATIENCE_SECONDS = 100
+
+
+@dataclass(frozen=True)
+class SharedWorkplace(Workplace):
+    """A workplace whose database is on a server."""
+
+    address: str
+
+    @property
+    def storage(self) -> str:
+        return self.address
+
+
+def states(workplace: Workplace, name: str = "small") -> Counter[TrialState]:
+    database = open_for_reading(parse_address(workplace.storage))
+    try:
+        return Counter(trial.state for trial in find_study(database, name).load().get_trials())
+    finally:
+        database.close()
+
+
+def write_study(workplace: Workplace, name: str, proxy: str = "char_lm_mlp", n_trials: int = 4) -> str:
+    text = STUDY.format(proxy=proxy, n_trials=n_trials, total_steps=40).replace('"small"', f'"{name}"')
+    (workplace.folder / f"{name}.toml").write_text(text)
+    return f"{name}.toml"
+
+
+def register_here(workplace: Workplace, study: str) -> None:
+    """What `launch --detach` does, in this process, which has torch at hand."""
+    options = LaunchOptions(storage=parse_address(workplace.storage))
+    register(str(workplace.folder / study), options).database.close()
+
+
+def finish(process: subprocess.Popen[str], expect: int = 0) -> str:
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == expect, f"exit {process.returncode}\n{out}\n{err}"
+    assert "Traceback" not in err
+    return err
+
+
+def test_two_workers_on_a_server_share_a_study_that_was_only_registered(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    url = postgres.new_database(tables=False)
+    workplace = SharedWorkplace(tmp_path, url.render_as_string())
+    workplace.write_study(n_trials=16)
+    registered = workplace.run("launch", "small.toml", "--detach")
+    assert registered.stderr == "small: registered; work on it with: warmboot worker\n"
+    assert states(workplace) == {}
+    workers = [workplace.start("worker", "--until-done", "--workers", "1") for _ in range(2)]
+    for worker in workers:
+        assert "small: begun" in finish(worker)
+    assert states(workplace) == {TrialState.COMPLETE: 16}
+    assert "done" in workplace.run("status", "small").stdout
+
+
+def test_a_worker_waits_for_studies_and_hands_back_when_it_is_told_to_end(workplace: Workplace) -> None:
+    worker = workplace.start("worker", "--workers", "1")
+    assert worker.stderr is not None
+    try:
+        for line in worker.stderr:
+            if "waiting for a study" in line:
+                break
+        workplace.write_study(n_trials=500, total_steps=2000)
+        register_here(workplace, "small.toml")
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not states(workplace)[TrialState.RUNNING]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        children = psutil.Process(worker.pid).children(recursive=True)
+        worker.send_signal(signal.SIGTERM)
+        finish(worker, expect=143)
+    finally:
+        worker.kill()
+    assert states(workplace)[TrialState.RUNNING] == 0
+    assert states(workplace)[TrialState.WAITING] > 0
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+
+
+def test_studies_that_may_not_or_can_not_be_trained_do_not_hold_up_the_rest(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = workplace.folder / "mylab.py"
+    module.write_text(
+        "from search.proxies.char_lm import char_lm_mlp\ndef small(device): return char_lm_mlp()\n"
+    )
+    monkeypatch.syspath_prepend(str(workplace.folder))
+    for name, proxy in (("code", "mylab:small"), ("plain", "char_lm_mlp")):
+        register_here(workplace, write_study(workplace, name, proxy))
+    err = finish(workplace.start("worker", "--until-done", "--workers", "1"))
+    assert err.count("code: skipped: its proxy is code, mylab:small; allow it with --allow-import mylab") == 1
+    assert states(workplace, "plain") == {TrialState.COMPLETE: 4}
+    assert states(workplace, "code") == {}
+
+    module.write_text("def small(device): raise OSError('the data is not here')\n")
+    err = finish(
+        workplace.start("worker", "--until-done", "--workers", "1", "--allow-import", "mylab"), expect=1
+    )
+    assert "code: a worker failed with OSError: the data is not here\ncode is set aside for 30 s." in err
+    assert err.endswith("warmboot: failed: code; see above.\n")

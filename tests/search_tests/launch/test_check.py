@@ -1,0 +1,84 @@
+"""A study file against its proxy: what a launch and a plan refuse, and what is noted of the proxy."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search.errors import UsageError
+from search.launch.preparation import check
+from search.proxy_fingerprints import command_fingerprint, command_scripts, free_fingerprint
+from search.proxy_spec import CommandProxy, FreeProxy
+from tests.search_tests.studies import study_spec
+
+
+def test_a_declared_proxy_is_made_and_its_epochs_become_steps() -> None:
+    checked = check(study_spec(total_steps=None, epochs=2, params={"batch_size": [16, 32]}), "mine.toml")
+    assert checked.proxy is not None
+    assert checked.spec.horizon_steps == 2 * checked.proxy.steps_per_epoch
+    assert checked.facts["fingerprint"] == checked.proxy.fingerprint
+    assert checked.facts["note"].startswith("a built-in task")
+
+
+def test_a_command_is_not_run(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text("raise SystemExit('it ran')")
+    proxy = {"command": "python train.py {total_steps} {wd}", "working_directory": str(tmp_path)}
+    checked = check(study_spec(proxy=proxy, params={"wd": [0.1]}), "mine.toml")
+    assert checked.proxy is None
+    assert checked.facts["kind"] == "command"
+    assert checked.facts["name"] == "python train.py {total_steps} {wd}"
+    assert checked.facts["note"] == "searched on your own training"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"objective": "val_los"}, "objective: got 'val_los', which char_lm_mlp does not measure"),
+        ({"direction": "maximize"}, "direction: got 'maximize'"),
+        ({"total_steps": 20}, "total_steps: got 20; the shortest cycle"),
+        ({"params": {"dropout": [0.1]}}, "params.dropout: char_lm_mlp takes weight_decay"),
+        ({"params": {"momentum": [1.0]}}, "params.momentum: got 1.0"),
+        ({"proxy": {"command": "python train.py {wd}"}}, "proxy.command: {wd} is unknown"),
+        ({"proxy": {"command": "a | b"}}, "proxy.command: '|' needs a shell"),
+        (
+            {"proxy": {"train": "no_such_lab.training:train"}},
+            "proxy.train: module 'no_such_lab.training' can't",
+        ),
+        ({"proxy": {"command": "a"}, "total_steps": 20}, "total_steps: got 20; the shortest cycle"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=rf"mine\.toml has 1 problem:\n  {re.escape(message)}"):
+        check(study_spec(**changes), "mine.toml")
+
+
+def test_a_commands_fingerprint_is_its_words_and_its_script(tmp_path: Path) -> None:
+    def proxy(command: str = "python train.py --data 'a b.py'") -> CommandProxy:
+        return CommandProxy(command=command, working_directory=str(tmp_path))
+
+    before = command_fingerprint(proxy())
+    assert command_scripts(proxy()) == []
+    (tmp_path / "train.py").write_text("one")
+    with_script = command_fingerprint(proxy())
+    (tmp_path / "train.py").write_text("two")
+    changed = command_fingerprint(proxy())
+    assert len({before, with_script, changed, command_fingerprint(proxy("python train.py"))}) == 4
+    assert command_scripts(proxy()) == [tmp_path / "train.py"]
+    elsewhere = CommandProxy(command=proxy().command, time_limit="1m", working_directory=str(tmp_path))  # type: ignore[arg-type]
+    assert command_fingerprint(elsewhere) == changed
+
+
+def test_a_free_proxys_fingerprint_is_its_source_which_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "my_lab_training.py"
+    module.write_text("raise RuntimeError('it ran')")
+    monkeypatch.syspath_prepend(tmp_path)
+    first = free_fingerprint(FreeProxy(train="my_lab_training:train"))
+    assert free_fingerprint(FreeProxy(train="my_lab_training:other")) != first
+    module.write_text("raise RuntimeError('it ran again')")
+    assert free_fingerprint(FreeProxy(train="my_lab_training:train")) != first

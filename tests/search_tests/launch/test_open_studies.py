@@ -1,0 +1,103 @@
+"""Which study a worker takes up: open, allowed, and with the fewest at work on it."""
+
+from __future__ import annotations
+
+import optuna
+import pytest
+
+from search.launch.open_studies import OpenStudies
+from search.storage.database import Database
+from search.worker.permission import Permission
+from tests.search_tests.studies import make_study, trial_queue
+
+
+class Serving:
+    """One worker's view of a database, and what it said."""
+
+    def __init__(self, database: Database, permission: Permission | None = None) -> None:
+        self.said: list[str] = []
+        self.studies = OpenStudies(database, permission or Permission(), self.said.append)
+
+    def choose(self) -> str | None:
+        chosen = self.studies.choose()
+        return None if chosen is None else chosen.spec.name
+
+
+def test_an_empty_storage_has_nothing_to_do(database: Database) -> None:
+    assert Serving(database).choose() is None
+
+
+def test_of_several_open_studies_the_one_with_the_fewest_at_work_is_taken(database: Database) -> None:
+    serving = Serving(database)
+    first = make_study(database, name="first")
+    assert serving.choose() == "first"
+    make_study(database, name="second")
+    assert serving.choose() == "first", "nobody works on either: the older one"
+    assert trial_queue(first).next() is not None
+    assert serving.choose() == "second"
+
+
+def test_what_is_stopped_done_or_deleted_is_not_open(database: Database) -> None:
+    serving = Serving(database)
+    record = make_study(database, n_trials=1)
+    record.set_control(stop=True)
+    assert serving.choose() is None
+    record.set_control(stop=False)
+    assert serving.choose() == "small"
+    queue = trial_queue(record)
+    trial = queue.next()
+    assert trial is not None
+    assert queue.fail(trial.number, "on purpose")
+    assert serving.choose() is None, "all its trials are finished, and none is there to confirm"
+    make_study(database, n_trials=2)
+    assert serving.choose() == "small", "more is wanted of it"
+    optuna.delete_study(study_name="small", storage=database.storage)
+    assert serving.choose() is None
+
+
+def test_foreign_studies_are_left_alone(database: Database) -> None:
+    optuna.create_study(study_name="foreign", storage=database.storage)
+    assert Serving(database).choose() is None
+
+
+def test_code_is_skipped_with_one_line_until_it_is_allowed(database: Database) -> None:
+    make_study(database, proxy="mylab.proxies:small")
+    strict = Serving(database, Permission(imports=("mylab2",), commands=True))
+    assert [strict.choose(), strict.choose()] == [None, None]
+    assert strict.said == [
+        "small: skipped: its proxy is code, mylab.proxies:small; allow it with --allow-import mylab"
+    ]
+    assert Serving(database, Permission(imports=("mylab",))).choose() == "small"
+
+
+def test_a_study_of_another_version_does_not_stop_the_others(database: Database) -> None:
+    future = make_study(database, name="future")
+    future.set_attribute("spec", {**future.attributes["spec"], "invented_later": 1})
+    make_study(database, name="present")
+    serving = Serving(database)
+    assert serving.choose() == "present"
+    assert serving.said == ["future: was made by another version of Warmboot; skipped."]
+
+
+def test_a_study_that_failed_is_set_aside_for_longer_and_longer(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("search.launch.open_studies.time.monotonic", lambda: now)
+    make_study(database, name="bad")
+    make_study(database, name="good")
+    serving = Serving(database)
+    pauses = []
+    for _ in range(6):
+        assert serving.choose() == "bad"
+        serving.studies.set_aside("bad", "it broke")
+        assert serving.choose() == "good"
+        began = now
+        while serving.choose() == "good":
+            now += 10
+        pauses.append(now - began)
+    assert pauses == [30, 60, 120, 240, 480, 600]
+    assert serving.said[0] == "bad: it broke\nbad is set aside for 30 s."
+    assert serving.studies.failed == ["bad"]
+    serving.studies.succeeded("bad")
+    assert serving.studies.failed == []

@@ -1,0 +1,108 @@
+"""Plans of small studies, measured for real."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from sqlalchemy.engine import make_url
+
+from search.errors import RunError, UsageError
+from search.plan.planning import Plan, PlanOptions, make_plan
+
+STUDY = """
+name = "mine"
+proxy = {proxy}
+total_steps = 400
+{limit}
+
+[space]
+lr = {{ low = 0.01, high = 1.0, log = true }}
+curve = ["linear", "cosine"]
+
+[params]
+weight_decay = {{ low = 0.0, high = 0.1 }}
+batch_size = [16, 32]
+"""
+SCRIPT = """
+import sys, time
+import warmboot
+total_steps = int(sys.argv[1])
+warmboot.report(0, val=1.0)
+time.sleep(0.2 + 0.005 * total_steps)
+warmboot.report(total_steps, val=0.5)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before() -> Any:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def plan(folder: Path, *, proxy: str = '"char_lm_mlp"', limit: str = "n_trials = 16", **options: Any) -> Plan:
+    path = folder / "mine.toml"
+    path.write_text(STUDY.format(proxy=proxy, limit=limit))
+    storage = make_url(f"postgresql://me:secret@host/{folder.name}")
+    return make_plan(str(path), PlanOptions(storage=storage, workers=2, device="cpu", **options))
+
+
+def command(folder: Path, script: str = SCRIPT) -> str:
+    (folder / "train.py").write_text(script)
+    return (
+        json.dumps({"command": f"{sys.executable} {folder}/train.py {{total_steps}}"})
+        .replace(": ", " = ", 1)
+        .replace('"command"', "command")
+    )
+
+
+def test_a_declared_proxy_is_measured_and_nothing_is_stored(tmp_path: Path) -> None:
+    """There is no such database, so that anything else than a look would fail."""
+    made = plan(tmp_path)
+    assert made.pace is not None
+    assert made.estimate is not None
+    assert 0.001 < made.pace.seconds_per_run < 60
+    assert made.estimate.search_seconds == pytest.approx(16 / 2 / made.pace.runs_per_second)
+    assert (made.workers, made.slots, made.n_standards) == (2, 8, 4)
+    data = json.loads(json.dumps(made.to_json()))
+    assert (data["n_trials"], data["total_steps"]) == (16, 400)
+    assert "secret" not in data["storage"]
+
+
+def test_a_budget_is_told_in_trials(tmp_path: Path) -> None:
+    made = plan(tmp_path, proxy=command(tmp_path), limit='budget = "2h"', seconds_per_run=600.0)
+    assert made.estimate is not None
+    assert (made.estimate.n_trials, made.slots) == (24, 1)
+    assert made.n_standards == 6, "every fourth"
+
+
+def test_only_a_trial_tells_what_an_own_training_takes(tmp_path: Path) -> None:
+    made = plan(tmp_path, proxy=command(tmp_path))
+    assert (made.pace, made.estimate) == (None, None)
+    assert made.to_json()["n_trials"] == 16
+
+
+def test_two_short_trainings_tell_start_and_step_apart(tmp_path: Path) -> None:
+    made = plan(tmp_path, proxy=command(tmp_path), time_scripts=True)
+    assert made.pace is not None
+    assert made.pace.slots == 1
+    assert 2.0 < made.pace.seconds_per_run < 6.0, (
+        "0.2 s and 400 steps of 5 ms, and what starting Python takes"
+    )
+
+
+def test_a_training_that_fails_while_it_is_timed_says_why(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"(?s)the training failed while it was timed\..*no data here"):
+        plan(tmp_path, proxy=command(tmp_path, "raise SystemExit('no data here')"), time_scripts=True)
+
+
+def test_what_a_launch_would_refuse_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"proxy: 'char_lm_mpl' is unknown"):
+        plan(tmp_path, proxy='"char_lm_mpl"')
+    with pytest.raises(UsageError, match="--time and --run-takes are for commands and functions"):
+        plan(tmp_path, time_scripts=True)

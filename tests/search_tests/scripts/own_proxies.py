@@ -1,0 +1,53 @@
+"""Free proxies as a user may write them, good and bad; the host process imports them from here."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import warmboot
+from search.scripts.free import Context, free_proxy
+from warmboot.schedule import WarmbootSchedule
+
+KEPT: list[int] = []
+
+
+@free_proxy
+def good(schedule: WarmbootSchedule, context: Context) -> None:
+    """Reports where it runs, for how many runs it has lived, and the last lr."""
+    KEPT.append(context.seed)
+    context.report(0, val=9.0)
+    lr = schedule.lr_table(context.total_steps)[-1]
+    context.report(context.total_steps, val=1.0, process=os.getpid(), runs=len(KEPT), lr=lr)
+
+
+@free_proxy
+def obedient(schedule: WarmbootSchedule, context: Context) -> None:
+    """Does what `params` says."""
+    what = context.params["do"]
+    print("doing", what)
+    if what == "raise":
+        raise ValueError("no data")
+    if what == "exit":
+        sys.exit("enough")
+    if what == "crash":
+        os.kill(os.getpid(), 11)
+    if what == "hang":
+        time.sleep(120)
+    if what == "memory":
+        raise MemoryError
+    if what == "input":
+        sys.stdin.read()
+    if what == "diverge":
+        context.report(0, val=1.0)
+        for step in range(1, 100):
+            context.report(step, val=float("nan"))
+            time.sleep(0.05)
+    assert warmboot.params() == {"do": what}
+    if what != "nothing":
+        warmboot.report(context.total_steps, val=1.0, process=os.getpid())
+
+
+def unmarked(schedule: WarmbootSchedule, context: Context) -> None:
+    """Lacks its decorator."""

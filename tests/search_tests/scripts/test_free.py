@@ -1,0 +1,114 @@
+"""Free proxies: one process for many runs, and another after each that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from search.population.run import Measurement
+from search.scripts.free import free_proxy, load_free_proxy
+from search.scripts.free_process import FreeLauncher
+from search.scripts.script_run import Limits
+from search.training_events import Admitted, Event, TrainingFailed
+from tests.search_tests.scripts.workshop import Working, Workshop, reason, script_run
+
+MODULE = "tests.search_tests.scripts.own_proxies"
+
+
+def working_on(workshop: Workshop, function: str, limits: Limits | None = None) -> Working:
+    launcher = FreeLauncher(f"{MODULE}:{function}", device="cpu", environment=workshop.environment)
+    return Working(launcher, workshop.runs, limits)
+
+
+@pytest.fixture
+def obedient(workshop: Workshop) -> Iterator[Working]:
+    with working_on(workshop, "obedient", Limits(silence_limit_seconds=1.5)) as working:
+        working.events_of(script_run("first", params={"do": "work"}))  # it has imported everything
+        yield working
+
+
+def do(working: Working, what: str) -> list[Event]:
+    return working.events_of(script_run(params={"do": what}))
+
+
+def process_of(event: Event) -> float:
+    assert isinstance(event, Measurement), event
+    return event.metrics["process"]
+
+
+def test_runs_share_a_process_and_what_it_keeps(workshop: Workshop) -> None:
+    with working_on(workshop, "good") as working:
+        first = working.events_of(script_run("a"))
+        second = working.events_of(script_run("b"))
+    assert first[0] == Admitted("a", {"val": 9.0})
+    ends = [first[-1], second[-1]]
+    assert process_of(ends[0]) == process_of(ends[1])
+    assert [end.metrics["runs"] for end in ends if isinstance(end, Measurement)] == [1, 2]
+    assert [end.metrics["lr"] for end in ends if isinstance(end, Measurement)] == [0, 0]
+
+
+FAILURES = [
+    # what the function does, why the run fails, what is kept of its output
+    ("raise", "raised: ValueError: no data.", 'raise ValueError("no data")'),
+    ("exit", "raised: it called sys.exit('enough').", 'sys.exit("enough")'),
+    ("crash", "killed: it was ended by SIGSEGV, which the search did not send.", "doing crash"),
+    ("hang", "silence limit: it neither printed nor reported anything for 1.5 s", "doing hang"),
+    ("memory", "out of memory: MemoryError.", "raise MemoryError"),
+    ("nothing", "never reported: it ended without an error, but made no report", "doing nothing"),
+]
+
+
+@pytest.mark.parametrize(("what", "why", "kept"), FAILURES)
+def test_a_failure_ends_the_run_and_a_fresh_process_takes_the_next(
+    obedient: Working, what: str, why: str, kept: str
+) -> None:
+    before = process_of(do(obedient, "work")[-1])
+    failed = do(obedient, what)[-1]
+    assert isinstance(failed, TrainingFailed)
+    assert reason(failed.traceback_text).startswith(why), failed.traceback_text
+    assert kept in failed.traceback_text
+    assert "doing work" not in failed.traceback_text, "the output of another run"
+    after = process_of(do(obedient, "work")[-1])
+    assert (after == before) == (what == "nothing")
+
+
+def test_a_diverged_run_leaves_the_process_as_it_is(obedient: Working) -> None:
+    before = process_of(do(obedient, "work")[-1])
+    diverged = do(obedient, "diverge")[-1]
+    assert isinstance(diverged, Measurement)
+    assert diverged.diverged_at_step == 1
+    assert process_of(do(obedient, "work")[-1]) == before
+
+
+def test_a_function_that_reads_its_input_finds_none(obedient: Working) -> None:
+    assert isinstance(do(obedient, "input")[-1], Measurement)
+
+
+@pytest.mark.parametrize(
+    ("reference", "pattern"),
+    [
+        ("no_such_package.module:train", r"'no_such_package.module' can't be imported"),
+        (f"{MODULE}:absent", r"has no function 'absent'"),
+        (f"{MODULE}:unmarked", r"put @free_proxy above it"),
+        ("train", r"write it as 'package.module:function'"),
+    ],
+)
+def test_a_reference_that_is_none_says_so(reference: str, pattern: str) -> None:
+    with pytest.raises(ValueError, match=pattern):
+        load_free_proxy(reference)
+
+
+def test_a_module_that_can_not_be_imported_fails_the_run(workshop: Workshop) -> None:
+    with working_on(workshop, "absent") as working:
+        event = working.events_of(script_run())[-1]
+    assert isinstance(event, TrainingFailed)
+    assert reason(event.traceback_text).endswith("has no function 'absent'.")
+
+
+def test_a_function_of_other_arguments_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"called as train\(schedule, context\), but: too many"):
+
+        @free_proxy
+        def train(schedule: object) -> None:
+            """Takes one argument."""
