@@ -1,13 +1,12 @@
 """A study as data: what is searched, on which proxy, to which horizon, and how much of it.
 
 `StudySpec` is the parsed study file. It is stored with the study, so that every later command works from
-the database alone. `fingerprint` covers what makes trials comparable; two launches under one name must agree
-on it, while `n_trials`, the sampler and the population may change from one launch to the next.
+the database alone. `comparable_part` is what makes trials comparable; two launches under one name must agree
+on it, while the limit, the sampler and the population may change from one launch to the next.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -183,11 +182,6 @@ def _choice_problems(table: Mapping[str, Any], names: Sequence[str]) -> list[str
     if len(given) == 1:
         return []
     return [f"give one of {', '.join(names[:-1])} and {names[-1]}; got {' and '.join(given) or 'none'}"]
-
-
-def fingerprint(comparable: Mapping[str, Any]) -> str:
-    """SHA-256 of the comparable part of a study, key order aside."""
-    return hashlib.sha256(json.dumps(comparable, sort_keys=True).encode()).hexdigest()
 
 
 def differences(stored: Mapping[str, Any], given: Mapping[str, Any], place: str = "") -> list[str]:

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from search.cli.options import (
+    DeviceOption,
     GpusOption,
     JsonOption,
     StorageOption,
+    WorkersOption,
     address,
     gpu_list,
     storage_words,
@@ -27,18 +29,8 @@ def command(
         typer.Option("--n-trials", min=1, help="Trials in total, instead of the file's number."),
     ] = None,
     storage: StorageOption = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers",
-            min=1,
-            max=512,
-            help="Processes. Default: one a core or GPU; one for your own script.",
-        ),
-    ] = None,
-    device: Annotated[
-        str, typer.Option("--device", help="cpu, cuda, cuda:1, mps. Default: the best there is.")
-    ] = "auto",
+    workers: WorkersOption = None,
+    device: DeviceOption = "auto",
     gpus: GpusOption = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Only register the study; `warmboot worker` trains it.")

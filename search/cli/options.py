@@ -20,6 +20,19 @@ StorageOption = Annotated[
         show_default=False,
     ),
 ]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=512,
+        help="Processes. Default: one a core, GPU, or script of your own.",
+        show_default=False,
+    ),
+]
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="cpu, cuda, cuda:1, mps. Default: the best there is.")
+]
 GpusOption = Annotated[
     str | None,
     typer.Option("--gpus", help="GPUs to train on, as in 0,1: one worker each.", show_default=False),

@@ -6,25 +6,23 @@ from typing import Annotated
 
 import typer
 
-from search.cli.options import GpusOption, StorageOption, address, gpu_list, talk
+from search.cli.options import (
+    DeviceOption,
+    GpusOption,
+    StorageOption,
+    WorkersOption,
+    address,
+    gpu_list,
+    talk,
+)
 
 NAME = "worker"
 
 
 def command(
     storage: StorageOption = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers",
-            min=1,
-            max=512,
-            help="Processes. Default: one a core or GPU; one for your own script.",
-        ),
-    ] = None,
-    device: Annotated[
-        str, typer.Option("--device", help="cpu, cuda, cuda:1, mps. Default: the best there is.")
-    ] = "auto",
+    workers: WorkersOption = None,
+    device: DeviceOption = "auto",
     gpus: GpusOption = None,
     allow_import: Annotated[
         list[str] | None,

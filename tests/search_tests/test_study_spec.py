@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.proxy_spec import CommandProxy, DeclaredProxy, FreeProxy
-from search.study_spec import StudySpec, differences, fingerprint
+from search.study_spec import StudySpec, differences
 from search.trial_limit import TrialLimit
 from tests.search_tests.studies import FINGERPRINT, SPACE, study_spec
 
@@ -75,8 +75,8 @@ def test_epochs_and_as_many_steps_are_the_same_search() -> None:
     ],
 )
 def test_a_fingerprint_covers_what_makes_trials_comparable(changes: dict[str, Any], same: bool) -> None:
-    first = fingerprint(study_spec().comparable_part(FINGERPRINT))
-    second = fingerprint(study_spec(**changes).comparable_part(FINGERPRINT))
+    first = study_spec().comparable_part(FINGERPRINT)
+    second = study_spec(**changes).comparable_part(FINGERPRINT)
     assert (first == second) is same
 
 
