@@ -74,7 +74,9 @@ def test_epochs_and_as_many_steps_are_the_same_search() -> None:
         ({"proxy": "digits_mlp"}, False),
     ],
 )
-def test_two_studies_are_compared_by_what_makes_trials_comparable(changes: dict[str, Any], same: bool) -> None:
+def test_two_studies_are_compared_by_what_makes_trials_comparable(
+    changes: dict[str, Any], same: bool
+) -> None:
     first = study_spec().comparable_part(FINGERPRINT)
     second = study_spec(**changes).comparable_part(FINGERPRINT)
     assert (first == second) is same
