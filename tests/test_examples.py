@@ -22,3 +22,11 @@ def test_a_plain_training_script_follows_the_exported_schedule(tmp_path: Path) -
     assert [step for step, _ in printed] == [0, 20, 40, 60, 80, 99]
     for step, lr in printed:  # printed after scheduler.step(): the lr of the next step
         assert lr == round(0.1 * schedule.factor(step + 1, 100), 5)
+
+
+def test_a_study_of_ones_own_draws_schedules_in_its_objective() -> None:
+    script = [sys.executable, "-W", "error", str(EXAMPLES / "own_objective.py")]
+    out = subprocess.run(script, check=True, capture_output=True, text=True).stdout
+    found = re.fullmatch(r"best (\d+\.\d+) with \{'lr': .*, 'warmup': .*\}\n", out)
+    assert found is not None, out
+    assert float(found[1]) < 2, "thirty trials come near the lr sum that the objective asks for"
