@@ -7,6 +7,9 @@ from typing import Any
 
 from search.results import Contender
 from search.study_spec import StudySpec
+from warmboot.space import FloatRange
+
+FAIR_PEAK_LRS = 6  # fewer, and a standard cannot be said to have been tuned
 
 
 def evidence(spec: StudySpec, best: Contender, standard: Contender | None) -> dict[str, Any]:
@@ -55,7 +58,7 @@ def comparison(spec: StudySpec, best: Contender, standard: Contender) -> str:
     return (
         f"On the same {len(gains)} fresh seeds the best is ahead by {fmean(gains):.4g} on average "
         f"(ahead on {ahead} of {len(gains)}). That few seeds suggest; they do not prove."
-        f"{_other_differences(best, standard)}"
+        f"{_other_differences(best, standard)}{_unequal_tuning(spec, standard)}"
     )
 
 
@@ -63,6 +66,15 @@ def _other_differences(best: Contender, standard: Contender) -> str:
     """What besides the schedule may be why one is ahead."""
     names = [name for name, value in best.params.items() if standard.params.get(name) != value]
     return f" They differ in {', '.join(names)} as well, not in the schedule alone." if names else ""
+
+
+def _unequal_tuning(spec: StudySpec, standard: Contender) -> str:
+    """A standard that met few peak lrs may have lost by its lr alone (Wen et al., arXiv 2509.02046)."""
+    searched = isinstance(spec.parsed_space.lr, FloatRange)
+    if not searched or standard.siblings == 0 or standard.siblings >= FAIR_PEAK_LRS:
+        return ""
+    lrs = "1 peak lr" if standard.siblings == 1 else f"{standard.siblings} peak lrs"
+    return f" The standard was tried at {lrs} only: the lead may be the lr's alone; run more trials."
 
 
 def _values(spec: StudySpec, contender: Contender) -> str:

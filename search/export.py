@@ -68,7 +68,7 @@ def export(
     format: Format,
     horizon: Horizon | None,
     trial: int | None = None,
-    with_lr: bool = False,
+    with_lr: bool | None = None,
 ) -> Export:
     """Make the file of a study's best schedule, or of one trial's.
 
@@ -77,8 +77,8 @@ def export(
         format: for which program, one of `warmboot.exporters.EXPORTERS`.
         horizon: the user's own training; the shape is rescaled to it.
         trial: a trial number instead of the best.
-        with_lr: keep the peak lr of a built-in proxy too, which seldom suits another model; that of the
-            user's own training is kept anyway.
+        with_lr: keep the peak lr; None: that of the user's own training, not that of a built-in proxy, which
+            seldom suits another model.
 
     Raises:
         RunError: no trial is complete yet; says how many run or failed.
@@ -86,7 +86,7 @@ def export(
     """
     found = all_contenders(record)
     contender = _chosen(record, found, trial)
-    with_lr = with_lr or record.spec.trains_own_model
+    with_lr = record.spec.trains_own_model if with_lr is None else with_lr
     schedule = contender.schedule if with_lr else contender.schedule.replace(lr=None)
     try:
         file = ScheduleFile(schedule, horizon, _origin(record, contender, found, with_lr))

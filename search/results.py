@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
@@ -35,6 +35,7 @@ class Contender:
         searched: their values, seed by seed.
         confirmed: its values on the study's confirmation seeds; empty where it was not confirmed.
         standard: the name of the standard it is, or None.
+        siblings: of the best standard: at how many peak lrs it was tried, this one among them.
         params: its other hyperparameters by name; empty where the study searches none.
     """
 
@@ -44,6 +45,7 @@ class Contender:
     searched: tuple[float, ...]
     confirmed: tuple[float, ...] = field(default=())
     standard: str | None = None
+    siblings: int = 0
     params: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -100,7 +102,10 @@ def leaders(found: Sequence[Contender], direction: str, count: int) -> list[Cont
 def best_standard(found: Sequence[Contender], direction: str) -> Contender | None:
     """The standard the search liked best, or None where the space holds none."""
     known = [c for c in found if c.standard is not None]
-    return leaders(known, direction, 1)[0] if known else None
+    if not known:
+        return None
+    best = leaders(known, direction, 1)[0]
+    return replace(best, siblings=sum(c.standard == best.standard for c in known))
 
 
 def _contender(key: str, trials: list[FrozenTrial], space: Space, confirmed: Sequence[float]) -> Contender:

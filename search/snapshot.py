@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
@@ -36,6 +36,7 @@ class Snapshot:
         trials_per_second: over the last completions; None where too few or too long ago.
         confirmed: whether the leaders were trained again on fresh seeds.
         stopped: whether somebody asked the study to end.
+        failures: how many trials failed for which reason.
         budget_seconds: how long it may train, where that is its limit; see `search.trial_limit`.
         trained_seconds: how long it has trained.
     """
@@ -49,6 +50,7 @@ class Snapshot:
     trials_per_second: float | None
     confirmed: bool
     stopped: bool
+    failures: Mapping[str, int] = field(default_factory=dict)
     budget_seconds: float | None = None
     trained_seconds: float = 0.0
 
@@ -103,6 +105,7 @@ def take_snapshot(record: StudyRecord, study: optuna.Study) -> Snapshot:
         trials_per_second=_rate(trials),
         confirmed=bool(found) and is_confirmed(found, spec.direction, confirmation, confirmation_size(spec)),
         stopped=bool(attributes["control"]["stop"]),
+        failures=_failures(trials),
         budget_seconds=limit.budget_seconds,
         trained_seconds=trained_seconds(trials, datetime.datetime.now()),
     )
@@ -129,6 +132,12 @@ def _candidates(
     keys |= {t.user_attrs["schedule_key"] for t in complete if "standard" in t.user_attrs}
     keys |= set((confirmation or {}).get("values", {}))
     return [t for t in complete if t.user_attrs["schedule_key"] in keys]
+
+
+def _failures(trials: Sequence[FrozenTrial]) -> dict[str, int]:
+    """The reasons of failed trials, the most frequent first; a reason is the last line of what was kept."""
+    texts = [str(trial.user_attrs.get("failed", "")).strip() for trial in trials]
+    return dict(Counter(text.splitlines()[-1] for text in texts if text).most_common())
 
 
 def _rate(trials: Sequence[FrozenTrial]) -> float | None:

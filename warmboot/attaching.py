@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from warmboot.errors import ScheduleError
+from warmboot.reporting import watch
 from warmboot.schedule import WarmbootSchedule
-from warmboot.schedule_file import Horizon, read
+from warmboot.schedule_file import Horizon, ScheduleFile, read
 from warmboot.trial_files import TrialFile, current_trial
 
 if TYPE_CHECKING:
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
 SCHEDULE_VARIABLE = "WARMBOOT_SCHEDULE"
 
 
-def attach(
-    optimizer: "Optimizer", total_steps: int, *, otherwise: Callable[[], Any] | object | None = None
-) -> Any:
+def attach(optimizer: "Optimizer", total_steps: int, *, otherwise: Callable[[], Any] | None = None) -> Any:
     """The lr scheduler for this training; call its `step()` once after each `optimizer.step()`.
 
     - In a search: the trial's schedule. If it has an lr, the lrs of all groups are multiplied by one number
@@ -30,34 +29,57 @@ def attach(
     Args:
         optimizer: any torch optimizer, with its groups as you train them.
         total_steps: the horizon, in optimizer steps (calls of the scheduler's `step()`).
-        otherwise: your own scheduler, used outside a search and without a file: a function without arguments
-            that makes it, which is called only then, or the scheduler. A ready-made one has already touched
-            the optimizer (`OneCycleLR` sets its momentum), so a function is the safer choice.
+        otherwise: a function without arguments that makes your own scheduler, called only outside a search
+            and without a file. A ready-made one is refused: making it has already changed the optimizer
+            (`OneCycleLR` sets its lr and its momentum), and a search would go on from there.
 
     Returns:
         A `WarmbootLR`, or what `otherwise` gives.
 
     Raises:
-        ScheduleError: in a search, if `total_steps` is not the trial's; where the schedule has no room on the
-            horizon; where its lr can't be applied because the first group's is 0.
+        ScheduleError: where `otherwise` is no function; in a search, if `total_steps` is not the trial's;
+            where the schedule has no room on the horizon; where its lr can't be applied because the first
+            group's is 0.
         ScheduleFileError, OSError: if `WARMBOOT_SCHEDULE` can't be read.
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
     >>> scheduler = attach(optimizer, 100, otherwise=lambda: torch.optim.lr_scheduler.LinearLR(optimizer))
     """
+    _check_otherwise(otherwise)
     trial = current_trial()
     if trial is not None:
         _check_horizon(trial, total_steps)
-        return _scheduler(optimizer, trial.schedule, total_steps)
+        scheduler = _scheduler(optimizer, trial.schedule, total_steps)
+        watch(scheduler)
+        return scheduler
     path = os.environ.get(SCHEDULE_VARIABLE)
     if path:
-        file = read(path)
+        file = _read_named(path)
         _warn_of_another_horizon(path, file.horizon, total_steps)
         return _scheduler(optimizer, file.schedule, total_steps)
     if otherwise is None:
         return _scheduler(optimizer, WarmbootSchedule(curve="constant"), total_steps)
-    return otherwise() if callable(otherwise) else otherwise
+    return otherwise()
+
+
+def _check_otherwise(otherwise: object) -> None:
+    if otherwise is not None and not callable(otherwise):
+        kind = type(otherwise).__name__
+        raise ScheduleError(
+            "attach",
+            [
+                f"otherwise must be a function that makes your scheduler but is a {kind}, whose making has "
+                f"already changed the optimizer; write otherwise=lambda: {kind}(...)"
+            ],
+        )
+
+
+def _read_named(path: str) -> ScheduleFile:
+    try:
+        return read(path)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(2, f"no such file; ${SCHEDULE_VARIABLE} names it", path) from error
 
 
 def _check_horizon(trial: TrialFile, total_steps: int) -> None:

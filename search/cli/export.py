@@ -46,8 +46,14 @@ def command(
     ] = FormatChoice.json,
     trial: Annotated[int | None, typer.Option("--trial", help="This trial instead of the best.")] = None,
     with_lr: Annotated[
-        bool, typer.Option("--with-lr", help="Keep the proxy's peak lr; it seldom suits your model.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--with-lr/--without-lr",
+            help="Keep the peak lr? Default: yes where your own training was searched, no for a built-in "
+            "proxy, whose lr seldom suits another model.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file; stdout if left out.")] = None,
     storage: StorageOption = None,
 ) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from search.cli.options import (
     DeviceOption,
@@ -18,6 +20,10 @@ from search.cli.options import (
     storage_words,
     talk,
 )
+from search.errors import RunError
+
+if TYPE_CHECKING:
+    from search.snapshot import Snapshot
 
 NAME = "launch"
 
@@ -56,7 +62,7 @@ def command(
         record = register(study, options).record
         snapshot = take_snapshot(record, record.load())
     else:
-        _, snapshot = launch(study, options, view_for(console))
+        snapshot = _watched(lambda: launch(study, options, view_for(console))[1], console)
     if as_json:
         print(json.dumps(snapshot_json(snapshot)))
     if detach:
@@ -67,3 +73,18 @@ def command(
         return
     for line in summary_lines(snapshot, storage_words(storage)):
         console.print(line, markup=False)
+    if snapshot.best is None and snapshot.failures:
+        raise RunError(f"no trial of {snapshot.spec.name} was completed.")
+
+
+def _watched(launch: Callable[[], Snapshot], console: Console) -> Snapshot:
+    """Launch, and where Ctrl-C or SIGTERM ends it, say what becomes of the study."""
+    try:
+        return launch()
+    except Exception:
+        raise
+    except BaseException:
+        console.print(
+            "interrupted: trials in training were handed back; the same launch goes on", markup=False
+        )
+        raise

@@ -10,6 +10,7 @@ from search.snapshot import Snapshot
 from warmboot.preview import sparkline
 
 _SPARKLINE_WIDTH = 40
+MOST_REASONS = 3
 
 
 def counts_text(snapshot: Snapshot) -> str:
@@ -68,19 +69,28 @@ def status_lines(snapshot: Snapshot) -> list[str]:
     if snapshot.best is not None:
         lines += evidence_lines(snapshot.spec, snapshot.best, snapshot.standard)
         lines.append(f"          {best_curve(snapshot)}")
-    return lines
+    return [*lines, *_failure_lines(snapshot)]
+
+
+def _failure_lines(snapshot: Snapshot) -> list[str]:
+    """Why trials failed; the whole of what each left behind is on the trial, as `failed`."""
+    if not snapshot.failures:
+        return []
+    shown = list(snapshot.failures.items())[:MOST_REASONS]
+    lines = [f"failed    {count} x {reason}" for reason, count in shown]
+    return [*lines, "          The dashboard shows the whole output of each as its attribute `failed`."]
 
 
 def summary_lines(snapshot: Snapshot, storage_option: str) -> list[str]:
     """What a launch leaves on the screen: the result, and what to do with it."""
-    name = snapshot.spec.name
-    return [
-        "",
-        *status_lines(snapshot),
-        "",
-        f"export    warmboot export {name}{storage_option} --total-steps 50000 -o schedule.json",
-        f"look      warmboot dashboard{storage_option}",
-    ]
+    spec = snapshot.spec
+    # The horizon of one's own training is known; that of the model a built-in proxy stands in for is not.
+    steps = spec.horizon_steps if spec.trains_own_model else 50_000
+    export = f"warmboot export {spec.name}{storage_option} --total-steps {steps} -o schedule.json"
+    lines = ["", *status_lines(snapshot), ""]
+    if snapshot.best is not None:
+        lines.append(f"export    {export}")
+    return [*lines, f"look      warmboot dashboard{storage_option}"]
 
 
 def snapshot_json(snapshot: Snapshot) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from search.worker.process import WorkerTask
 from search.worker.trainers import slots_for
 
 LOOK_EVERY_SECONDS = 1.0
+LOOK_AT_SCRIPTS_EVERY_SECONDS = 5.0
+"""The user's own training takes its time, and every look takes a little of the machine from it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,7 @@ class LaunchView(Protocol):
     def begin(self, setting: Setting, snapshot: Snapshot) -> None: ...
 
     def update(self, snapshot: Snapshot, confirming: tuple[int, int] | None) -> None:
-        """Called about once a second; `confirming` is (runs done, runs in all) in that phase."""
+        """Called every second or few; `confirming` is (runs done, runs in all) in that phase."""
 
     def note(self, text: str) -> None:
         """Something a person should know, once."""
@@ -96,7 +98,9 @@ def _watch(record: StudyRecord, tasks: Sequence[WorkerTask], setting: Setting, v
     if snapshot.done:
         return
     confirming: tuple[int, int] | None = None
-    look_at = time.monotonic() + LOOK_EVERY_SECONDS
+    declared = snapshot.spec.proxy_kind == "declared"
+    every = LOOK_EVERY_SECONDS if declared else LOOK_AT_SCRIPTS_EVERY_SECONDS
+    look_at = time.monotonic() + every
     with WorkerPool(tasks) as pool:
         while pool.running:
             for message in pool.messages(timeout_seconds=LOOK_EVERY_SECONDS / 4):
@@ -109,5 +113,5 @@ def _watch(record: StudyRecord, tasks: Sequence[WorkerTask], setting: Setting, v
                     )
             if time.monotonic() >= look_at:
                 view.update(take_snapshot(record, reader), confirming)
-                look_at = time.monotonic() + LOOK_EVERY_SECONDS
+                look_at = time.monotonic() + every
     view.update(take_snapshot(record, reader), confirming)

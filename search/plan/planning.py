@@ -117,6 +117,16 @@ def _n_standards(spec: StudySpec, n_trials: int | None) -> int:
     return sum(first(number) is not None for number in range(min(n_trials, len(first.trials) * first.every)))
 
 
+def _check_timeable(spec: StudySpec) -> None:
+    """A script that can't be told a short horizon can't be timed on one."""
+    command = getattr(spec.proxy, "command", "{total_steps}")
+    if "{total_steps}" not in command:
+        raise UsageError(
+            "--time runs the command on a short horizon, and this one takes no {total_steps}; say what one "
+            "training takes with --run-takes 10m, or add {total_steps} to the command."
+        )
+
+
 def _pace(checked: Checked, options: PlanOptions, slots: int, device: str) -> Pace | None:
     if checked.proxy is not None:
         if options.time_scripts or options.seconds_per_run is not None:
@@ -133,6 +143,7 @@ def _pace(checked: Checked, options: PlanOptions, slots: int, device: str) -> Pa
     if options.seconds_per_run is not None:
         return Pace(slots=1, seconds_per_run=options.seconds_per_run)
     if options.time_scripts:
+        _check_timeable(checked.spec)
         from search.plan.script_timing import time_script
 
         return time_script(checked.spec, device)

@@ -126,8 +126,8 @@ class Bookkeeper:
         self._last_failure = last_line
         if self._same_failures >= SAME_FAILURES_TO_STOP:
             raise RunError(
-                f"the proxy failed {self._same_failures} times in a row with: {last_line}. "
-                "The failed trials keep the whole traceback."
+                f"the proxy failed {self._same_failures} times in a row with: {last_line.rstrip('.')}. "
+                "The dashboard shows all that each left behind as its attribute `failed`."
             )
 
     def _renew_leases(self) -> None:

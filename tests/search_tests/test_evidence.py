@@ -86,3 +86,10 @@ def test_settings_that_differ_besides_the_schedule_are_named() -> None:
     assert lines[0].endswith("; weight_decay 0.05")
     assert lines[-1].endswith("They differ in weight_decay as well, not in the schedule alone.")
     assert "They differ" not in evidence_lines(study_spec(), best, replace(standard, params=best.params))[-1]
+
+
+@pytest.mark.parametrize(("siblings", "said"), [(1, "at 1 peak lr only"), (3, "at 3 peak lrs only"), (6, "")])
+def test_a_standard_that_met_few_peak_lrs_is_no_fair_rival(siblings: int, said: str) -> None:
+    text = comparison(study_spec(), BEST, replace(STANDARD, siblings=siblings))
+    assert (said or "they do not prove.") in text
+    assert ("peak lr" in text) is bool(said)

@@ -75,9 +75,8 @@ def test_a_scheduler_that_was_there_before_does_not_count(
 ) -> None:
     enter_trial(monkeypatch, tmp_path, schedule=SHAPE.replace(lr=0.3))
     optimizer = optimizer_of(0.1, 0.2)
-    own = LinearLR(optimizer, start_factor=0.01)
-    scheduler = warmboot.attach(optimizer, 100, otherwise=own)
-    assert scheduler is not own
+    LinearLR(optimizer, start_factor=0.01)
+    scheduler = warmboot.attach(optimizer, 100)
     assert train(optimizer, scheduler, 100) == [[0.3 * f, 0.6 * f] for f in SHAPE.factors(100)]
 
 
@@ -159,8 +158,39 @@ def test_a_trial_counts_more_than_a_file(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_otherwise_the_users_own_scheduler_is_used() -> None:
     optimizer = optimizer_of(0.1)
     own = OneCycleLR(optimizer, max_lr=1.0, total_steps=50)
-    assert warmboot.attach(optimizer, 50, otherwise=own) is own
     assert warmboot.attach(optimizer, 50, otherwise=lambda: own) is own
+
+
+def test_a_scheduler_that_is_made_already_is_refused() -> None:
+    optimizer = optimizer_of(0.1)
+    own = OneCycleLR(optimizer, max_lr=1.0, total_steps=50)
+    with pytest.raises(ScheduleError, match=r"write otherwise=lambda: OneCycleLR\(\.\.\.\)"):
+        warmboot.attach(optimizer, 50, otherwise=own)  # type: ignore[arg-type]
+
+
+def test_a_file_that_is_not_there_is_told_with_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARMBOOT_SCHEDULE", "absent.json")
+    with pytest.raises(FileNotFoundError, match=r"\$WARMBOOT_SCHEDULE names it: 'absent.json'"):
+        warmboot.attach(optimizer_of(0.1), 50)
+
+
+@pytest.mark.parametrize("steps", [0, 5], ids=["never stepped", "stepped once an epoch"])
+def test_a_report_of_a_schedule_that_was_not_followed_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, steps: int
+) -> None:
+    enter_trial(monkeypatch, tmp_path, schedule=SHAPE.replace(lr=0.3))
+    optimizer = optimizer_of(0.1)
+    scheduler = warmboot.attach(optimizer, 100)
+    train(optimizer, scheduler, steps)
+    with pytest.raises(ValueError, match=f"report: step 100, but .* was stepped {steps} times"):
+        warmboot.report(100, val=1.0)
+
+
+def test_a_few_skipped_steps_are_no_matter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    enter_trial(monkeypatch, tmp_path, schedule=SHAPE.replace(lr=0.3))
+    optimizer = optimizer_of(0.1)
+    train(optimizer, warmboot.attach(optimizer, 100), 90)
+    warmboot.report(100, val=1.0)
 
 
 def test_with_nothing_at_all_the_lr_stays_what_it_is() -> None:

@@ -67,7 +67,7 @@ def main():
     text = torch.tensor([letters.index(letter) for letter in raw[:100_000]])
     model = DistributedDataParallel(GPT(len(letters)))
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    own = LambdaLR(optimizer, lambda step: 1 - step / args.steps)
+    own = lambda: LambdaLR(optimizer, lambda step: 1 - step / args.steps)
     scheduler = warmboot.attach(optimizer, args.steps, otherwise=own)
     generator = torch.Generator().manual_seed(args.seed * 1000 + dist.get_rank())
     held_out = windows(text, range(90_000, 98_000, 64))

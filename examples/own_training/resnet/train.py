@@ -58,7 +58,7 @@ def main():
         Block(3, 8), Block(8, 16), Block(16, 32), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10)
     ).to(device)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=args.wd)
-    own = CosineAnnealingLR(optimizer, args.steps)
+    own = lambda: CosineAnnealingLR(optimizer, args.steps)
     scheduler = warmboot.attach(optimizer, args.steps, otherwise=own)
     warmboot.report(0, val=evaluate(model, test_images, test_labels))
 

@@ -130,6 +130,7 @@ def test_an_interrupted_launch_hands_its_trials_back(
     _, err = process.communicate(timeout=30)
     assert process.returncode == exit_code, err
     assert "Traceback" not in err
+    assert "interrupted: trials in training were handed back" in err
     assert TrialState.RUNNING not in states(workplace)
     assert TrialState.WAITING in states(workplace)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,21 @@ def test_exporting_runs_no_code_that_the_database_names(
     own_proxies.run("launch", "small.toml", "--workers", "1")
     (own_proxies.folder / "own_proxies.py").write_text("raise SystemExit('imported')")
     assert '"name": "sound"' in own_proxies.run("export", "small").stdout
+
+
+def test_a_study_in_which_every_trial_fails_says_why_and_fails(workplace: Workplace) -> None:
+    (workplace.folder / "train.py").write_text("print('half a result')\n")
+    (workplace.folder / "own.toml").write_text(
+        f'''name = "own"
+proxy = {{ command = "{sys.executable} train.py" }}
+total_steps = 100
+n_trials = 2
+[space]
+lr = 0.1
+'''
+    )
+    err = workplace.run("launch", "own.toml", expect=1).stderr
+    assert "failed    2 x never reported" in err
+    assert "no trial of own was completed" in err
+    assert "warmboot export" not in err
+    assert "failed    2 x never reported" in workplace.run("status", "own").stdout
