@@ -137,8 +137,9 @@ def _as_table(value: object) -> object:
         return {"name": value}
     if isinstance(value, Mapping):
         given = [key for key in _KEY_OF_KIND.values() if key in value]
-        if len(given) > 1:
-            raise ValueError(f"give one of name, command and train; got {' and '.join(given)}")
+        if len(given) != 1:
+            got = " and ".join(given or map(str, value)) or "nothing"
+            raise ValueError(f"give one of name, command and train; got {got}")
     return value
 
 

@@ -81,7 +81,7 @@ CHANGED = {
     ('name = "mine"', 'name = "mine\\n"'): "name: got 'mine\\n'",
     ('"char_lm_mlp"', "7"): "proxy",
     ('"char_lm_mlp"', '""'): "proxy.name: got ''",
-    ('"char_lm_mlp"', "{ arguments = 3 }"): "proxy.name: missing",
+    ('"char_lm_mlp"', "{ arguments = 3 }"): "proxy: give one of name, command and train; got arguments",
     ("[space]", "[sampler]\nname = 'cmaes'\n[space]"): "sampler.name: got 'cmaes'",
     ("[space]", "[population]\nslots = 0\n[space]"): "population.slots: got 0",
     ("[space]", "[population]\nslots = 'many'\n[space]"): "population.slots: got 'many'",
