@@ -29,6 +29,8 @@ class Export:
 
     text: str
     contender: Contender
+    standard: Contender | None
+    """The best standard of the study, to compare it with."""
     optunas_best: int | None
     """The number of Optuna's best trial where that is another schedule."""
 
@@ -93,7 +95,8 @@ def export(
         text = _rendered(file, format)
     except ScheduleError as error:
         raise UsageError(f"export: {error}") from error
-    return Export(text, contender, _optunas_best(record, contender))
+    standard = best_standard(found, record.spec.direction)
+    return Export(text, contender, standard, _optunas_best(record, contender))
 
 
 def _rendered(file: ScheduleFile, format: Format) -> str:

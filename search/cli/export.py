@@ -64,8 +64,6 @@ def command(
     from search.evidence import evidence_lines
     from search.export import export, horizon_from
     from search.output_file import write_whole
-    from search.results import best_standard
-    from search.snapshot import all_contenders
     from search.storage.database import open_for_reading
     from search.storage.study_record import find_study
 
@@ -78,8 +76,7 @@ def command(
     else:
         write_whole(output, made.text)
     console = talk()
-    standard = best_standard(all_contenders(record), record.spec.direction)
-    for line in evidence_lines(record.spec, made.contender, standard):
+    for line in evidence_lines(record.spec, made.contender, made.standard):
         console.print(line, markup=False)
     if made.optunas_best is not None and trial is None:
         console.print(
