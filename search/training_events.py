@@ -1,4 +1,8 @@
-"""What a training thread sends while it trains: a run has begun, was measured, or failed."""
+"""What a training thread sends while it trains, and how one of its runs is ended early.
+
+Each run that a training thread was given sends exactly one event that ends it, and nothing after it: a
+`Measurement` that is `last`, a `TrainingFailed` with its key, or `Withdrawn`.
+"""
 
 from __future__ import annotations
 
@@ -27,5 +31,23 @@ class TrainingFailed:
     traceback_text: str
 
 
-Event = Measurement | Admitted | TrainingFailed
+@dataclass(frozen=True)
+class Withdraw:
+    """Asks a training thread to end a run early; it goes into the queue that brings the runs.
+
+    A run that is over by then stays as it ended, and so does one that has its last measurement while it is
+    being ended: then that comes instead of `Withdrawn`. A key that is not known is ignored.
+    """
+
+    key: Hashable
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """A run was ended early, as asked, and its slot is free; it sends nothing more."""
+
+    key: Hashable
+
+
+Event = Measurement | Admitted | TrainingFailed | Withdrawn
 """What a training thread sends."""

@@ -8,10 +8,8 @@ from typing import Any
 from sqlalchemy.engine import URL
 
 from search.errors import UsageError, nearest, problems_text
-from search.population.population import Population
-from search.population.settings import param_problems
-from search.proxies.proxy import Proxy
-from search.proxies.registry import build_proxy
+from search.population.make import make_population, params_problems
+from search.proxies.registry import AnyProxy, declared_proxy
 from search.proxy_fingerprints import command_fingerprint, free_fingerprint
 from search.proxy_spec import CommandProxy, DeclaredProxy, FreeProxy
 from search.samplers import sampler_problems
@@ -40,7 +38,7 @@ class Checked:
 
     spec: StudySpec
     facts: dict[str, Any]
-    proxy: Proxy | None
+    proxy: AnyProxy | None
 
 
 def prepare(study: str, storage: URL, n_trials: int | None) -> Prepared:
@@ -75,13 +73,13 @@ def check(spec: StudySpec, place: str) -> Checked:
         UsageError: the proxy can't be made here, or does not fit the file; all problems are listed.
     """
     problems = sampler_problems(spec.sampler)
-    proxy: Proxy | None = None
+    proxy: AnyProxy | None = None
     facts: dict[str, Any] = {}
     if isinstance(spec.proxy, DeclaredProxy):
         proxy = _proxy(spec.proxy, place)
         spec = spec.resolve_epochs(proxy.steps_per_epoch)
         facts = proxy_facts(proxy, own=spec.trains_own_model)
-        problems += [*_objective_problems(spec, proxy), *param_problems(spec.parsed_params, proxy)]
+        problems += [*_objective_problems(spec, proxy), *params_problems(spec.parsed_params, proxy)]
     else:
         if isinstance(spec.proxy, CommandProxy):
             found = command_problems(spec.proxy.command, spec.params)
@@ -116,7 +114,7 @@ def resolve_device(device: str) -> str:
     return device
 
 
-def proxy_facts(proxy: Proxy, *, own: bool = False) -> dict[str, Any]:
+def proxy_facts(proxy: AnyProxy, *, own: bool = False) -> dict[str, Any]:
     """What a study keeps of a declared proxy, and an exported schedule tells; `own`: it is the user's."""
     return {
         "name": proxy.name,
@@ -141,20 +139,20 @@ def one_by_one_facts(proxy: CommandProxy | FreeProxy) -> dict[str, Any]:
     return {"name": proxy.name, "kind": proxy.kind, "fingerprint": made_of, "note": OWN_NOTE}
 
 
-def _proxy(declared: DeclaredProxy, place: str) -> Proxy:
+def _proxy(declared: DeclaredProxy, place: str) -> AnyProxy:
     try:
-        proxy = build_proxy(declared.name, declared.arguments)
+        proxy = declared_proxy(declared.name, declared.arguments)
     except (ValueError, ModuleNotFoundError) as error:
         raise UsageError(problems_text(place, [str(error)])) from error
     try:
-        Population(proxy, slots=1)
+        make_population(proxy, slots=1)
     except Exception as error:  # whatever the user's own model raises
         reason = f"its model can't be trained here: {type(error).__name__}: {error}"
         raise UsageError(problems_text(place, [f"proxy {proxy.name}: {reason}"])) from error
     return proxy
 
 
-def _objective_problems(spec: StudySpec, proxy: Proxy) -> list[str]:
+def _objective_problems(spec: StudySpec, proxy: AnyProxy) -> list[str]:
     if spec.objective not in proxy.metrics:
         hint = nearest(spec.objective, proxy.metrics)
         return [f"objective: got {spec.objective!r}, which {proxy.name} does not measure; {hint}"]

@@ -9,9 +9,9 @@ import numpy as np
 
 from search.plan.estimate import Pace
 from search.plan.random_draws import RandomDraws
-from search.population.population import Population
+from search.population.make import make_population
 from search.population.run import Run
-from search.proxies.proxy import Proxy
+from search.proxies.registry import AnyProxy
 from search.seeds import run_seed
 from search.study_spec import StudySpec
 
@@ -26,7 +26,7 @@ _SAFE_LR = 1e-4  # nothing diverges, so that every step is trained
 
 def measure_pace(
     spec: StudySpec,
-    proxy: Proxy,
+    proxy: AnyProxy,
     *,
     slots: int,
     n_reports: int,
@@ -43,7 +43,7 @@ def measure_pace(
         device: of torch.
         seconds: spent on measuring, besides the first steps, which are slower than any other.
     """
-    population = Population(proxy, slots=slots, device=device)
+    population = make_population(proxy, slots=slots, device=device)
     judging = _timed(lambda: population.untrained(run_seed(spec.seed, 0)))
     draws, table = RandomDraws(spec.seed), np.full(_LONG, _SAFE_LR)
     for key in range(slots):

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from search.population.averages import StackedAverages
 from search.population.layers import padded
 from search.population.settings import StackKind
 from search.population.stacked import StackedModel
@@ -47,8 +48,15 @@ class Engine(Protocol):
         """
         ...
 
-    def evaluate(self, slot: int, split: SplitName) -> tuple[float, float]:
-        """Mean loss and error (a fraction) of a slot's model on a split."""
+    def evaluate(self, slot: int, split: SplitName, averaged: bool = False) -> tuple[float, float]:
+        """Mean loss and error (a fraction) of a slot's model on a split.
+
+        Args:
+            slot: of any number.
+            split: the samples.
+            averaged: judge the running average of the slot's weights since `load`, see
+                `search.population.averages`; only in an engine of a kind that is `averaged`.
+        """
         ...
 
 
@@ -74,26 +82,24 @@ class StackedEngine:
         """Raises `UnsupportedLayerError` where the proxy's model can't be stacked."""
         self._proxy, self._device, self._train = proxy, data.device, data.train
         self._judged: dict[SplitName, Split] = {"validation": data.validation, "test": data.test}
-        self._model = StackedModel.lowered(
-            proxy.build_model(0),
-            proxy.train.inputs,
-            optimizer=StackedSGD.of(
-                proxy.optimizer,
-                n_slots,
-                self._device,
-                own_momentum=kind.own_momentum,
-                own_weight_decay=kind.own_weight_decay,
-            ),
-            device=self._device,
-        )
+        self._model = _stack(proxy, self._device, n_slots, kind)
         self._single = [self._model.slots(slice(slot, slot + 1)) for slot in range(n_slots)]
         self._first = [self._model.slots(slice(0, k)) for k in range(n_slots + 1)]
+        self._averages: StackedAverages | None = None
+        if kind.averaged:
+            self._averages = StackedAverages(self._model.weights)
+            # Averages are judged here, so that nothing of a slot is touched.
+            self._one_averaged = _stack(proxy, self._device, 1, kind)
 
     def load(self, slot: int, weights_seed: int, settings: SGD) -> None:
         self._single[slot].load(self._proxy.build_model(weights_seed), settings)
+        if self._averages is not None:
+            self._averages.load(slot)
 
     def move(self, source: int, target: int) -> None:
         self._model.copy_slot(source, target)
+        if self._averages is not None:
+            self._averages.move(source, target)
 
     @torch.no_grad()
     def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -102,21 +108,44 @@ class StackedEngine:
         samples = samples.to(self._device)
         inputs, targets = self._train.inputs[samples], self._train.targets[samples]
         minus_lr = torch.tensor(-lrs, dtype=torch.float32, device=self._device)[..., None, None]
+        averages = self._averages
+        averaging = None if averages is None else averages.next_weights(n_slots, n_steps)
         log_likelihood = torch.empty(samples.shape, device=self._device)
         for step in range(n_steps):
             log_likelihood[step] = model.train_step(inputs[step], targets[step], minus_lr[step])
+            if averages is not None and averaging is not None:
+                averages.update(averaging[step])
         return -_mean(log_likelihood)
 
     @torch.no_grad()
-    def evaluate(self, slot: int, split: SplitName) -> tuple[float, float]:
+    def evaluate(self, slot: int, split: SplitName, averaged: bool = False) -> tuple[float, float]:
         # One slot at a time: on a CPU nothing is gained by more, and one model stays in the cache.
-        model, data = self._single[slot], self._judged[split]
+        model = self._averaged(slot) if averaged else self._single[slot]
+        data = self._judged[split]
         n_rows = EVALUATION_ROWS if self._device.type == "cpu" else len(data)
         blocks = zip(torch.split(data.inputs, n_rows), torch.split(data.targets, n_rows), strict=True)
         judged = [model.judge(inputs[None], targets[None]) for inputs, targets in blocks]
         log_likelihood = torch.cat([values for values, _ in judged], dim=1)
         n_wrong = torch.cat([wrong for _, wrong in judged], dim=1).sum()
         return -float(_mean(log_likelihood)[0]), int(n_wrong) / len(data)
+
+    def _averaged(self, slot: int) -> StackedModel:
+        """A slot's model with the average of its weights; valid until the next call."""
+        assert self._averages is not None, "this engine's kind keeps no averages"
+        self._one_averaged.copy_weights(self._averages.of_slot(slot))
+        return self._one_averaged
+
+
+def _stack(proxy: Proxy, device: torch.device, n_slots: int, kind: StackKind) -> StackedModel:
+    optimizer = StackedSGD.of(
+        proxy.optimizer,
+        n_slots,
+        device,
+        own_momentum=kind.own_momentum,
+        own_weight_decay=kind.own_weight_decay,
+    )
+    inputs = proxy.train.inputs
+    return StackedModel.lowered(proxy.build_model(0), inputs, optimizer=optimizer, device=device)
 
 
 def _mean(log_likelihood: Tensor) -> NDArray[np.float64]:

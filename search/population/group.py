@@ -128,11 +128,18 @@ class Group:
             metrics |= self._judge(slot, "test", "test")
         if not all(math.isfinite(value) for value in metrics.values()):
             return _divergence(run, step)
+        if step in run.averaged_steps:
+            metrics |= self._judge_average(slot)
         return Measurement(key=run.key, step=step, metrics=metrics, last=training.is_over)
 
     def _judge(self, slot: int, split: SplitName, prefix: str) -> dict[str, float]:
         loss, error = self._engine.evaluate(slot, split)
         return {f"{prefix}_loss": loss, f"{prefix}_error": error}
+
+    def _judge_average(self, slot: int) -> dict[str, float]:
+        """An average that overflowed says nothing of the run, which goes on as it would without one."""
+        loss, error = self._engine.evaluate(slot, "validation", averaged=True)
+        return {"averaged_val_loss": loss, "averaged_val_error": error} if math.isfinite(loss) else {}
 
 
 def _divergence(run: Run, step: int) -> Measurement:

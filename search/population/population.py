@@ -80,7 +80,8 @@ class Population:
             )
         if run.key in self.active:
             raise ValueError(f"a run with the key {run.key!r} is in training already.")
-        self._group(stack_kind(run.params, self.proxy)).admit(run, self._n_admitted)
+        kind = stack_kind(run.params, self.proxy, averaged=bool(run.averaged_steps))
+        self._group(kind).admit(run, self._n_admitted)
         self._n_admitted += 1
 
     def withdraw(self, key: Hashable) -> None:

@@ -29,6 +29,9 @@ class Run:
     """Fixes first weights and data order; see `search.seeds`."""
     report_steps: tuple[int, ...]
     """After how many steps the run is validated: strictly rising, in [1, N], at least one."""
+    averaged_steps: tuple[int, ...] = ()
+    """At which of the `report_steps` the average of its recent weights is validated as well, see
+    `search.population.averages`; where there is any, the average is kept all along."""
     test_at_end: bool = False
     """Whether step `N` is measured on the test split too."""
     params: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -38,6 +41,7 @@ class Run:
     def __post_init__(self) -> None:
         _check_lr_table(self.lr_table)
         _check_report_steps(self.report_steps, self.total_steps)
+        _check_averaged_steps(self.averaged_steps, self.report_steps)
         if not self.seed or min(self.seed) < 0:
             raise ValueError(f"seed must be one or more ints >= 0 but got {self.seed!r}.")
         if self.test_at_end and self.report_steps[-1] != self.total_steps:
@@ -60,8 +64,9 @@ class Measurement:
     step: int
     """Steps trained so far."""
     metrics: Mapping[str, float]
-    """`val_loss`, `val_error` and `train_loss` (mean over the steps since the last measurement); at
-    step `N` also `test_loss`, `test_error` where asked for. Finite; empty where the run diverged."""
+    """`val_loss`, `val_error` and `train_loss` (mean over the steps since the last measurement); at the
+    averaged steps also `averaged_val_loss`, `averaged_val_error` (left out where they overflow); at step `N`
+    also `test_loss`, `test_error` where asked for. Finite; empty where the run diverged."""
     last: bool
     """The run is over and its slot is free."""
     diverged_at_step: int | None = None
@@ -86,3 +91,8 @@ def _check_report_steps(steps: tuple[int, ...], total_steps: int) -> None:
         raise ValueError(
             f"report_steps must be strictly rising and lie in [1, {total_steps}] but got {steps}."
         )
+
+
+def _check_averaged_steps(steps: tuple[int, ...], report_steps: tuple[int, ...]) -> None:
+    if not set(steps) <= set(report_steps):
+        raise ValueError(f"averaged_steps must be some of report_steps, {report_steps}, but got {steps}.")

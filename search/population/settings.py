@@ -26,10 +26,12 @@ class StackKind(NamedTuple):
     batch_size: int
     own_momentum: bool
     own_weight_decay: bool
+    averaged: bool = False
+    """Whether the averages of the weights are kept."""
 
 
-def stack_kind(params: Mapping[str, Any], proxy: Proxy) -> StackKind:
-    """The stack in which a run with these parameters is trained.
+def stack_kind(params: Mapping[str, Any], proxy: Proxy, *, averaged: bool = False) -> StackKind:
+    """The stack in which a run with these parameters is trained; `averaged`: one that has averaged steps.
 
     Raises:
         ValueError: a parameter that no run can have, or a value out of its range; all are named.
@@ -38,7 +40,7 @@ def stack_kind(params: Mapping[str, Any], proxy: Proxy) -> StackKind:
     if problems:
         raise ValueError(" ".join(problems))
     batch_size = int(params.get("batch_size", proxy.batch_size))
-    return StackKind(batch_size, "momentum" in params, "weight_decay" in params)
+    return StackKind(batch_size, "momentum" in params, "weight_decay" in params, averaged)
 
 
 def optimizer_of(params: Mapping[str, Any], proxy: Proxy) -> SGD:

@@ -8,6 +8,8 @@ Letters: `K` models, `B` samples of each, `V` classes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -60,6 +62,11 @@ class StackedModel:
             workspace=Workspace(device),
         )
 
+    @property
+    def weights(self) -> list[Tensor]:
+        """All that is trained, each `K x rows x lanes`; not copies."""
+        return [parameter.value for parameter in self._parameters]
+
     def slots(self, chosen: slice) -> StackedModel:
         """The models of some slots; they share their memory with this stack."""
         return StackedModel(
@@ -75,6 +82,11 @@ class StackedModel:
         self._optimizer.load(settings)
         for number, layer in self._layers:
             layer.load(model[number])
+
+    def copy_weights(self, weights: Sequence[Tensor]) -> None:
+        """Take over weights like `self.weights`."""
+        for parameter, weight in zip(self._parameters, weights, strict=True):
+            parameter.value.copy_(weight)
 
     def copy_slot(self, source: int, target: int) -> None:
         """Make `target` what `source` is, optimizer and its state included."""

@@ -1,4 +1,4 @@
-"""From the name in a study file to a `Proxy`.
+"""From the name in a study file to a proxy.
 
 A name without a colon is a built-in proxy; its module is imported when it is asked for, so that
 nobody needs what only another proxy needs. A name with a colon, `package.module:factory`, is the
@@ -13,11 +13,17 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from search.proxies.noisy_quadratic import NoisyQuadratic
 from search.proxies.proxy import Proxy
+
+AnyProxy = Proxy | NoisyQuadratic
+"""A model that is trained, or a task whose loss is computed: a study of either reads the same."""
 
 _BUILT_IN = {
     "char_lm_mlp": "search.proxies.char_lm",
     "digits_mlp": "search.proxies.digits",
+    "mnist1d_mlp": "search.proxies.mnist1d",
+    "noisy_quadratic": "search.proxies.noisy_quadratic",
 }
 
 
@@ -25,12 +31,24 @@ def builtin_proxies() -> tuple[str, ...]:
     """Names of all built-in proxies.
 
     >>> builtin_proxies()
-    ('char_lm_mlp', 'digits_mlp')
+    ('char_lm_mlp', 'digits_mlp', 'mnist1d_mlp', 'noisy_quadratic')
     """
     return tuple(_BUILT_IN)
 
 
 def build_proxy(name: str, arguments: Mapping[str, Any], *, device: str = "cpu") -> Proxy:
+    """As `declared_proxy`, for whoever needs a model with weights and data.
+
+    Raises:
+        ValueError: as there; or the proxy's loss is computed.
+    """
+    proxy = declared_proxy(name, arguments, device=device)
+    if not isinstance(proxy, Proxy):
+        raise ValueError(f"proxy {name}: its loss is computed, it has no model; declared_proxy makes it.")
+    return proxy
+
+
+def declared_proxy(name: str, arguments: Mapping[str, Any], *, device: str = "cpu") -> AnyProxy:
     """The proxy of a study.
 
     Args:
@@ -50,7 +68,7 @@ def build_proxy(name: str, arguments: Mapping[str, Any], *, device: str = "cpu")
     factory = getattr(importlib.import_module(_BUILT_IN[name]), name)
     _check_arguments(name, factory, arguments)
     proxy = factory(**arguments)
-    assert isinstance(proxy, Proxy)
+    assert isinstance(proxy, AnyProxy)
     return proxy
 
 
@@ -63,7 +81,7 @@ def _unknown_proxy(name: str) -> str:
     )
 
 
-def _check_arguments(name: str, factory: Callable[..., Proxy], arguments: Mapping[str, Any]) -> None:
+def _check_arguments(name: str, factory: Callable[..., AnyProxy], arguments: Mapping[str, Any]) -> None:
     accepted = inspect.signature(factory).parameters
     problems = [
         f"{key} is unknown; accepted are {', '.join(accepted)}"
@@ -86,13 +104,13 @@ def _kind(default: object) -> str:
     return "a number" if isinstance(default, float) else "a whole number"
 
 
-def _from_reference(reference: str, arguments: Mapping[str, Any], device: str) -> Proxy:
+def _from_reference(reference: str, arguments: Mapping[str, Any], device: str) -> AnyProxy:
     if arguments:
         given = ", ".join(arguments)
         raise ValueError(f"proxy {reference}: a factory takes no arguments but got {given}.")
     factory = _import_factory(reference)
     proxy = factory(device)
-    if not isinstance(proxy, Proxy):
+    if not isinstance(proxy, AnyProxy):
         raise ValueError(
             f"proxy {reference}: the factory must return a search.proxies.Proxy but returned "
             f"{type(proxy).__name__}."

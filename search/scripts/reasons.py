@@ -10,7 +10,6 @@ NEVER_REPORTED = (
     "never reported: it ended without an error, but made no report past step 0; "
     "call warmboot.report(step, val=...)"
 )
-WITHDRAWN = "withdrawn: it was ended before its first report"
 _LONGEST_LINE = 300
 
 

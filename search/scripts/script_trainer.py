@@ -6,6 +6,7 @@ import queue
 import tempfile
 import threading
 import traceback
+from collections import deque
 from collections.abc import Hashable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from search.scripts.launcher import CannotStartError, Launcher
 from search.scripts.process_group import end_orphans
 from search.scripts.script_run import Limits, ScriptRun
 from search.scripts.supervision import Supervision
-from search.training_events import Event, TrainingFailed
+from search.training_events import Event, TrainingFailed, Withdraw, Withdrawn
 from warmboot.trial_files import write_trial
 
 LOOK_SECONDS = 0.05
@@ -29,13 +30,15 @@ class ScriptTrainer:
     when the script has ended well. Where the last report was not at `total_steps`, that one repeats it. A
     run whose objective is not finite has diverged and is ended; other metrics that are not finite are left
     out. A run that fails sends `TrainingFailed`, perhaps as its only event: the last line of its text is
-    the reason, what the script printed last stands before it.
+    the reason, what the script printed last stands before it. A run to withdraw is asked to end by its next
+    report, and ended where it does not; then it sends `Withdrawn`, as its only event if it had not begun.
 
-    Events are sent before the processes of the run are gone; the next run starts when they are.
+    Events are sent before the processes of the run are gone, but for `Withdrawn`; the next run starts when
+    they are.
 
     Args:
         launcher: starts the runs.
-        ready: runs to train, in order; None only wakes a trainer that waits.
+        ready: runs to train, in order, and those to `Withdraw`; None only wakes a trainer that waits.
         events: receives every `Event`.
         stop: ends the training; the present run is dropped at once, with all its processes.
         objective: the metric of the study.
@@ -46,7 +49,7 @@ class ScriptTrainer:
     def __init__(
         self,
         launcher: Launcher,
-        ready: queue.SimpleQueue[ScriptRun | None],
+        ready: queue.SimpleQueue[ScriptRun | Withdraw | None],
         events: queue.SimpleQueue[Event],
         stop: threading.Event,
         *,
@@ -57,25 +60,45 @@ class ScriptTrainer:
         self._launcher = launcher
         self._ready, self._events, self._stop = ready, events, stop
         self._objective, self._limits, self._folder = objective, limits or Limits(), folder
-        self._withdrawn: set[Hashable] = set()
+        self._waiting: deque[ScriptRun] = deque()
 
     def train(self) -> None:
         """Work until `stop` is set. First it ends what a worker that was killed has left running."""
         end_orphans()
         try:
             while not self._stop.is_set():
-                run = self._ready.get()
-                if run is not None and not self._stop.is_set():
-                    self._train_one(run)
+                if not self._waiting:
+                    self._take_in(self._ready.get())
+                self._take_in_all()
+                if self._waiting and not self._stop.is_set():
+                    self._train_one(self._waiting.popleft())
         finally:
             self._launcher.close()
 
-    def withdraw(self, key: Hashable) -> None:
-        """End a run early, or as soon as it begins; its last report becomes its final one.
+    def _take_in_all(self, training: Hashable = None) -> bool:
+        """Note the messages that are there; whether one asks to end the run that trains."""
+        asked = False
+        while not self._ready.empty():  # nobody else takes from it
+            asked = self._take_in(self._ready.get(), training) or asked
+        return asked
 
-        The script is asked to end, and ended where it does not. May be called from another thread.
-        """
-        self._withdrawn.add(key)
+    def _take_in(self, message: ScriptRun | Withdraw | None, training: Hashable = None) -> bool:
+        """Note a message; whether it asks to end the run that trains."""
+        if isinstance(message, ScriptRun):
+            self._waiting.append(message)
+        elif message is not None and message.key == training:
+            return True
+        elif message is not None:
+            self._withdraw_waiting(message.key)
+        return False
+
+    def _withdraw_waiting(self, key: Hashable) -> None:
+        """Drop a run that has not begun; one that is not here is over and has sent its last event."""
+        for run in self._waiting:
+            if run.key == key:
+                self._waiting.remove(run)
+                self._events.put(Withdrawn(key))
+                return
 
     def _train_one(self, run: ScriptRun) -> None:
         try:
@@ -85,7 +108,6 @@ class ScriptTrainer:
                 self._train_in(Path(folder), run)
         except Exception:  # a full disk, for example: the run is lost, the worker is not
             self._events.put(TrainingFailed((run.key,), traceback.format_exc()))
-        self._withdrawn.discard(run.key)
 
     def _train_in(self, folder: Path, run: ScriptRun) -> None:
         path = folder / "trial.json"
@@ -102,11 +124,13 @@ class ScriptTrainer:
             self._watch(run, supervision)
         finally:
             execution.end()
+        if supervision.withdrawn and not self._stop.is_set():
+            self._events.put(Withdrawn(run.key))
 
     def _watch(self, run: ScriptRun, supervision: Supervision) -> None:
         while not self._stop.is_set():
-            if run.key in self._withdrawn:
-                supervision.ask_to_end()
+            if self._take_in_all(run.key):
+                supervision.withdraw()
             if supervision.look():
                 return
             self._stop.wait(LOOK_SECONDS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import queue
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from search.population.run import Measurement
@@ -48,43 +50,67 @@ class Supervision:
         self._objective, self._limits = objective, limits
         self._started_at = self._last_report_at = time.monotonic()
         self._asked_to_end_at: float | None = None
-        self._untrained: dict[str, float] | None = None  # None until the run was admitted
+        self._untrained: Mapping[str, float] | None = None  # None until the run was admitted
         self._latest: Measurement | None = None
-        self._final: Measurement | None = None  # what a diverged run sends once its processes are gone
+        self._final: Measurement | None = None  # what a run that was asked to end sends when it has
+        self._withdrawing = False
 
-    def ask_to_end(self) -> None:
+    @property
+    def withdrawn(self) -> bool:
+        """Whether the run was withdrawn before it had its last measurement; it has sent no last event."""
+        return self._withdrawing and self._final is None
+
+    def withdraw(self) -> None:
+        """Ask the script to end; it is over soon, and only a report at the horizon is still passed on.
+
+        A run that has made that report, or has diverged, goes on to its end as if not asked.
+        """
+        done = self._latest is not None and self._latest.step == self._run.total_steps
+        if self._final is None and not done:
+            self._withdrawing = True
+            self._ask_to_end()
+
+    def _ask_to_end(self) -> None:
         """Let the script's next report raise `StopTraining`."""
         if self._asked_to_end_at is None:
             self._stop_file.touch()
             self._asked_to_end_at = time.monotonic()
 
     def look(self) -> bool:
-        """Take in what is new; whether the run is over and its last event sent."""
+        """Take in what is new; whether the run is over and its last event sent, unless it is `withdrawn`."""
         ended = self._execution.poll()  # before the reports, so that after the end all of them are read
         reports, problem = self._reader.new()
         for report in reports:
             failure = self._take_in(report)
             if failure is not None:
                 return self._fail(failure)
-        if problem is not None and self._final is None:
+        if problem is not None and self._asked_to_end_at is None:
             return self._fail(reasons.bad_report(problem))
         return self._judge_end(ended) if ended is not None else self._judge_time()
 
     def _take_in(self, report: Report) -> str | None:
         """Pass a report on; returns why the run fails with it, if it does."""
         self._last_report_at = time.monotonic()
-        if self._final is not None:  # diverged; what comes after that says nothing
+        if self._final is not None:  # what comes after that says nothing
             return None
         value = report.metrics[self._objective]
+        if self._withdrawing:
+            if math.isfinite(value) and report.step == self._run.total_steps:
+                self._final = self._measurement(report, last=True)
+            return None
         if not math.isfinite(value):
             return self._diverged(report.step, value)
-        metrics = {name: number for name, number in report.metrics.items() if math.isfinite(number)}
-        self._admit(metrics if report.step == 0 else {})
+        measurement = self._measurement(report)
+        self._admit(measurement.metrics if report.step == 0 else {})
         if report.step > 0:
-            self._measured(Measurement(key=self._run.key, step=report.step, metrics=metrics, last=False))
+            self._measured(measurement)
         return None
 
-    def _admit(self, untrained: dict[str, float]) -> None:
+    def _measurement(self, report: Report, *, last: bool = False) -> Measurement:
+        metrics = {name: number for name, number in report.metrics.items() if math.isfinite(number)}
+        return Measurement(key=self._run.key, step=report.step, metrics=metrics, last=last)
+
+    def _admit(self, untrained: Mapping[str, float]) -> None:
         if self._untrained is None:
             self._untrained = untrained
             self._events.put(Admitted(self._run.key, untrained))
@@ -101,11 +127,11 @@ class Supervision:
         if not self._untrained:
             return reasons.diverged_without_step_0(self._objective, step, value)
         self._final = Measurement(key=self._run.key, step=step, metrics={}, last=True, diverged_at_step=step)
-        self.ask_to_end()
+        self._ask_to_end()
         return None
 
     def _judge_end(self, ended: Ended) -> bool:
-        if self._final is not None or self._asked_to_end_at is not None:
+        if self._asked_to_end_at is not None:
             return self._finish()
         if ended.failure is not None:
             return self._fail(ended.failure, ended.output)
@@ -126,14 +152,12 @@ class Supervision:
         return False
 
     def _finish(self) -> bool:
-        """Send the last measurement: of the divergence, or the latest."""
+        """Send the last measurement: the one it ends with, or the latest; none of one that is withdrawn."""
         if self._final is not None:
             self._events.put(self._final)
-        elif self._latest is not None:
-            latest = self._latest
-            self._events.put(Measurement(key=latest.key, step=latest.step, metrics=latest.metrics, last=True))
-        else:
-            return self._fail(reasons.WITHDRAWN)
+        elif not self._withdrawing:
+            assert self._latest is not None
+            self._events.put(replace(self._latest, last=True))
         return True
 
     def _fail(self, reason: str, output: str | None = None) -> bool:

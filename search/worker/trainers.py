@@ -56,13 +56,13 @@ def _population_trainer(
 ) -> tuple[TrainsRuns, str]:
     import torch  # a worker that only watches a script does without
 
-    from search.population.population import Population
-    from search.proxies.registry import build_proxy
+    from search.population.make import make_population
+    from search.proxies.registry import declared_proxy
     from search.worker.training import Trainer
 
     torch.set_num_threads(1)
-    proxy = build_proxy(declared.name, declared.arguments, device=device)
-    make = functools.partial(Population, proxy, slots=slots_for(spec, device), device=device)
+    proxy = declared_proxy(declared.name, declared.arguments, device=device)
+    make = functools.partial(make_population, proxy, slots=slots_for(spec, device), device=device)
     return Trainer(make, ready, events, stop), proxy.fingerprint
 
 

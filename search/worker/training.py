@@ -5,15 +5,16 @@ from __future__ import annotations
 import queue
 import threading
 import traceback
+from collections import deque
 from collections.abc import Callable, Hashable
 
-from search.population.population import Population
+from search.population.make import AnyPopulation
 from search.population.run import Run
-from search.training_events import Admitted, Event, TrainingFailed
+from search.training_events import Admitted, Event, TrainingFailed, Withdraw, Withdrawn
 
-__all__ = ["Admitted", "Event", "Trainer", "TrainingFailed"]
+__all__ = ["Admitted", "Event", "Trainer", "TrainingFailed", "Withdrawn"]
 
-# Free slots are looked after this often; a run may begin while its neighbours are half-way.
+# Messages are looked at this often; a run may begin or be withdrawn while its neighbours are half-way.
 STEPS_BETWEEN_LOOKS = 20
 
 
@@ -22,15 +23,15 @@ class Trainer:
 
     Args:
         make_population: makes an empty population; called again after a failure.
-        ready: runs to train, in order; None only wakes a trainer that waits.
+        ready: runs to train, in order, and those to `Withdraw`; None only wakes a trainer that waits.
         events: receives every `Event`.
         stop: ends the training, dropping runs that are not finished.
     """
 
     def __init__(
         self,
-        make_population: Callable[[], Population],
-        ready: queue.SimpleQueue[Run | None],
+        make_population: Callable[[], AnyPopulation],
+        ready: queue.SimpleQueue[Run | Withdraw | None],
         events: queue.SimpleQueue[Event],
         stop: threading.Event,
     ) -> None:
@@ -39,6 +40,7 @@ class Trainer:
         self._ready = ready
         self._events = events
         self._stop = stop
+        self._waiting: deque[Run] = deque()
         self._arriving: tuple[Hashable, ...] = ()
 
     def train(self) -> None:
@@ -49,6 +51,7 @@ class Trainer:
         """
         while not self._stop.is_set():
             try:
+                self._take_in_messages()
                 self._fill()
                 for measurement in self._population.advance(max_steps=STEPS_BETWEEN_LOOKS):
                     self._events.put(measurement)
@@ -58,15 +61,35 @@ class Trainer:
                 self._arriving = ()
                 self._population = self._make_population()
 
+    def _take_in_messages(self) -> None:
+        """Take all that are there; wait for one only where there is nothing to train."""
+        idle = not self._population.active and not self._waiting
+        try:
+            message = self._ready.get(block=idle)
+            while True:
+                if isinstance(message, Withdraw):
+                    self._withdraw(message.key)
+                elif message is not None:
+                    self._waiting.append(message)
+                message = self._ready.get_nowait()
+        except queue.Empty:
+            return
+
+    def _withdraw(self, key: Hashable) -> None:
+        """End a run that trains or waits; one that is over has sent its last event."""
+        waiting = [run for run in self._waiting if run.key == key]
+        if key in self._population.active:
+            self._population.withdraw(key)
+        elif waiting:
+            self._waiting.remove(waiting[0])
+        else:
+            return
+        self._events.put(Withdrawn(key))
+
     def _fill(self) -> None:
-        """Admit what is ready; wait only where nothing trains."""
-        while self._population.free_slots:
-            try:
-                run = self._ready.get(block=not self._population.active)
-            except queue.Empty:
-                return
-            if run is None:
-                return
+        """Admit what waits while there is room."""
+        while self._waiting and self._population.free_slots:
+            run = self._waiting.popleft()
             self._arriving = (run.key,)
             untrained = self._population.untrained(run.seed)
             self._population.admit(run)

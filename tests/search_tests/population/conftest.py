@@ -106,6 +106,7 @@ def make_run() -> MakeRun:
         total_steps: int = 23,
         lr: float = 0.1,
         report_steps: tuple[int, ...] | None = None,
+        averaged_steps: tuple[int, ...] = (),
         test_at_end: bool = False,
         **params: float,
     ) -> Run:
@@ -114,6 +115,7 @@ def make_run() -> MakeRun:
             lr_table=lr * (1.0 - np.arange(total_steps) / total_steps),
             seed=(0, 1, key),
             report_steps=(total_steps,) if report_steps is None else report_steps,
+            averaged_steps=averaged_steps,
             test_at_end=test_at_end,
             params=params,
         )

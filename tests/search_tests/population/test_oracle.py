@@ -20,7 +20,9 @@ MakeRun = Callable[..., Run]
 TOLERANCE = 1e-5
 
 
-def plain_training(proxy: Proxy, run: Run) -> tuple[nn.Sequential, list[float]]:
+def plain_training(
+    proxy: Proxy, run: Run, after_step: Callable[[nn.Sequential], object] = lambda model: None
+) -> tuple[nn.Sequential, list[float]]:
     """The run, trained the ordinary way: its model at the end and the loss of each batch."""
     generators = run_generators(run.seed)
     model = proxy.build_model(generators.weights_seed)
@@ -42,6 +44,7 @@ def plain_training(proxy: Proxy, run: Run) -> tuple[nn.Sequential, list[float]]:
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        after_step(model)
         losses.append(loss.item())
     return model, losses
 

@@ -21,8 +21,10 @@ from search.proxies import (
 )
 from search.proxies.char_lm import reference_text, split_text, tokenize, windows
 
+WITH_A_MODEL = [name for name in builtin_proxies() if name != "noisy_quadratic"]
 
-@pytest.mark.parametrize("name", builtin_proxies())
+
+@pytest.mark.parametrize("name", WITH_A_MODEL)
 def test_a_proxy_is_the_same_every_time_it_is_built(name: str) -> None:
     one, other = build_proxy(name, {}), build_proxy(name, {})
     assert one.fingerprint == other.fingerprint
@@ -31,7 +33,7 @@ def test_a_proxy_is_the_same_every_time_it_is_built(name: str) -> None:
         assert torch.equal(getattr(one, split).targets, getattr(other, split).targets)
 
 
-@pytest.mark.parametrize("name", builtin_proxies())
+@pytest.mark.parametrize("name", WITH_A_MODEL)
 def test_its_model_fits_its_data(name: str) -> None:
     proxy = build_proxy(name, {})
     logits = proxy.build_model(0)(proxy.train.inputs[:3])
@@ -95,7 +97,7 @@ def test_a_model_is_fixed_by_its_seed_alone() -> None:
     ("name", "arguments", "message"),
     [
         ("char_lm", {}, r"'char_lm' is unknown; known are char_lm_mlp.*mean char_lm_mlp\?"),
-        ("zzz", {}, "known are char_lm_mlp, digits_mlp, or your own as 'package.module:factory'.$"),
+        ("zzz", {}, "known are char_lm_mlp, digits_mlp, .*or your own as 'package.module:factory'.$"),
         ("digits_mlp", {"hiden": 3, "batch_size": 1.5}, "hiden is unknown; .*; batch_size must be"),
         ("digits_mlp", {"momentum": "0.9"}, "momentum must be a number but got '0.9'"),
         ("digits_mlp", {"hidden": True}, "hidden must be a whole number but got True"),

@@ -206,24 +206,6 @@ def test_a_failure_is_followed_by_the_next_run(workshop: Workshop) -> None:
     assert isinstance(second, Measurement)
 
 
-def test_a_withdrawn_run_ends_with_what_it_had(workshop: Workshop) -> None:
-    body = """
-        import time, warmboot
-        for step in range(1, 100):
-            warmboot.report(step, val=1 / step)
-            time.sleep(0.05)
-    """
-    with Working(workshop.launcher(body), workshop.runs) as working:
-        working.ready.put(script_run())
-        working.next_event()
-        working.next_event()
-        working.trainer.withdraw("a")
-        events = [working.next_event()]
-        while not (isinstance(events[-1], Measurement) and events[-1].last):
-            events.append(working.next_event())
-    assert events[-1].step < 90
-
-
 def test_stopping_ends_the_present_run_at_once(workshop: Workshop) -> None:
     body = "import time, warmboot\nwarmboot.report(1, val=1.0)\ntime.sleep(60)"
     with Working(workshop.launcher(body), workshop.runs) as working:

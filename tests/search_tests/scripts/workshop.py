@@ -16,7 +16,7 @@ from search.population.run import Measurement
 from search.scripts.launcher import CommandLauncher, Launcher
 from search.scripts.script_run import Limits, ScriptRun
 from search.scripts.script_trainer import ScriptTrainer
-from search.training_events import Event, TrainingFailed
+from search.training_events import Event, TrainingFailed, Withdraw, Withdrawn
 from warmboot.schedule import WarmbootSchedule
 
 PATIENCE_SECONDS = 60
@@ -40,7 +40,7 @@ class Working:
     """A trainer in a thread; `with` ends it."""
 
     def __init__(self, launcher: Launcher, folder: Path, limits: Limits | None = None) -> None:
-        self.ready: queue.SimpleQueue[ScriptRun | None] = queue.SimpleQueue()
+        self.ready: queue.SimpleQueue[ScriptRun | Withdraw | None] = queue.SimpleQueue()
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.stop = threading.Event()
         self.trainer = ScriptTrainer(
@@ -64,6 +64,10 @@ class Working:
     def events_of(self, run: ScriptRun) -> list[Event]:
         """Train a run; its events up to the last."""
         self.ready.put(run)
+        return self.events_to_the_end()
+
+    def events_to_the_end(self) -> list[Event]:
+        """The events up to the next that ends a run."""
         found = [self.next_event()]
         while not is_last(found[-1]):
             found.append(self.next_event())
@@ -71,7 +75,7 @@ class Working:
 
 
 def is_last(event: Event) -> bool:
-    return isinstance(event, TrainingFailed) or (isinstance(event, Measurement) and event.last)
+    return isinstance(event, TrainingFailed | Withdrawn) or (isinstance(event, Measurement) and event.last)
 
 
 class Workshop:

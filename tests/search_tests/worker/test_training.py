@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import queue
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,7 +16,8 @@ from torch import nn
 from search.population.population import Population
 from search.population.run import Measurement, Run
 from search.proxies.proxy import SGD, Proxy, RandomBatches, Split
-from search.worker.training import Admitted, Event, Trainer, TrainingFailed
+from search.training_events import Admitted, Event, TrainingFailed, Withdraw, Withdrawn
+from search.worker.training import Trainer
 
 PATIENCE_SECONDS = 60
 
@@ -46,7 +48,7 @@ class Working:
     """A trainer at work in a thread of its own."""
 
     def __init__(self, proxy: Proxy, slots: int) -> None:
-        self.ready: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
+        self.ready: queue.SimpleQueue[Run | Withdraw | None] = queue.SimpleQueue()
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.stop = threading.Event()
         make = functools.partial(Population, proxy, slots=slots)
@@ -125,3 +127,70 @@ def test_a_run_that_can_not_be_admitted_is_reported_and_the_next_trains() -> Non
     assert "in training already" in events[1].traceback_text
     assert isinstance(events[3], Measurement)
     assert events[3].key == "b"
+
+
+def test_a_withdrawn_run_makes_room_for_the_next_and_its_neighbour_trains_on(working: Working) -> None:
+    for key in ("long", "neighbour", "next"):
+        working.ready.put(run(key, total_steps=50 if key == "next" else 1_000_000))
+    assert [event_key(working.next_event()) for _ in range(2)] == ["long", "neighbour"]
+    working.ready.put(Withdraw("long"))
+    assert working.next_event() == Withdrawn("long")
+    assert event_key(working.next_event()) == "next"
+    measured = working.next_event()
+    assert isinstance(measured, Measurement)
+    assert (measured.key, measured.last) == ("next", True)
+    working.ready.put(Withdraw("neighbour"))
+    assert working.next_event() == Withdrawn("neighbour")
+
+
+def test_a_run_that_waits_for_a_slot_is_dropped(working: Working) -> None:
+    for key in ("a", "b", "waits"):
+        working.ready.put(run(key, total_steps=1_000_000))
+    working.ready.put(Withdraw("waits"))
+    events = [working.next_event() for _ in range(3)]
+    assert Withdrawn("waits") in events
+    assert sorted(event_key(event) for event in events) == ["a", "b", "waits"]
+
+
+def test_a_run_that_is_over_stays_as_it_ended(working: Working) -> None:
+    """Its last measurement may still lie in the queue of events when it is withdrawn."""
+    working.ready.put(run("a"))
+    working.ready.put(run("b", total_steps=1_000_000))
+    while working.events.qsize() < 3:  # both have begun, a has ended
+        time.sleep(0.001)
+    for key in ("a", "never heard of", "b"):
+        working.ready.put(Withdraw(key))
+    events = [working.next_event() for _ in range(4)]
+    assert [event for event in events if isinstance(event, Withdrawn)] == [Withdrawn("b")]
+    assert [event.key for event in events if isinstance(event, Measurement)] == ["a"]
+
+
+def test_a_key_that_comes_again_is_another_run(working: Working) -> None:
+    for message in (run("a", 1_000_000), Withdraw("a"), run("a")):
+        working.ready.put(message)
+    events = [working.next_event()]
+    while not isinstance(events[-1], Measurement):
+        events.append(working.next_event())
+    assert sum(isinstance(event, Withdrawn) for event in events) == 1
+    assert events[-1].last
+
+
+def test_every_run_ends_once_whenever_it_is_withdrawn(working: Working) -> None:
+    """Short runs, withdrawn at any moment: each ends with a last measurement or as withdrawn, never both."""
+    ended: list[object] = []
+    for number in range(100):
+        working.ready.put(run(str(number), total_steps=30))
+        time.sleep(0.0005 * (number % 5))
+        working.ready.put(Withdraw(str(number)))
+    while len(ended) < 100:
+        event = working.next_event()
+        if isinstance(event, Withdrawn) or (isinstance(event, Measurement) and event.last):
+            ended.append(event.key)
+    assert sorted(ended, key=str) == sorted(map(str, range(100)))
+    working.end()
+    assert working.events.empty()
+
+
+def event_key(event: Event) -> str:
+    assert not isinstance(event, TrainingFailed), event.traceback_text
+    return str(event.key)

@@ -1,0 +1,36 @@
+"""`make_population`: the population that trains the runs of a proxy, whatever its kind."""
+
+from __future__ import annotations
+
+from search.params import ParamSpace
+from search.population.closed_form import ClosedFormPopulation, closed_form_problem
+from search.population.population import Population
+from search.population.settings import param_problems
+from search.proxies.noisy_quadratic import NoisyQuadratic
+from search.proxies.registry import AnyProxy
+
+AnyPopulation = Population | ClosedFormPopulation
+"""Both have the same methods, and keep the same promises."""
+
+
+def make_population(proxy: AnyProxy, *, slots: int, device: str = "cpu") -> AnyPopulation:
+    """An empty population for a proxy.
+
+    Args:
+        proxy: a model that is trained, or a task whose loss is computed.
+        slots: most runs at once, >= 1.
+        device: of torch, for a model; what is computed is computed on the CPU.
+
+    Raises:
+        UnsupportedLayerError: the proxy's model has a layer that can't be stacked.
+    """
+    if isinstance(proxy, NoisyQuadratic):
+        return ClosedFormPopulation(proxy, slots=slots)
+    return Population(proxy, slots=slots, device=device)
+
+
+def params_problems(space: ParamSpace, proxy: AnyProxy) -> list[str]:
+    """One line for each thing in a study's [params] that no run of this proxy can have."""
+    if isinstance(proxy, NoisyQuadratic):
+        return [f"params.{closed_form_problem(proxy, name)}" for name in space.params]
+    return param_problems(space, proxy)

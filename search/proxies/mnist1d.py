@@ -1,0 +1,112 @@
+"""`mnist1d_mlp`: ten classes of short noisy curves, made in code by the package `mnist1d`; it overfits.
+
+Greydanus, Kobak: Scaling down deep learning with MNIST-1D, arXiv 2011.14439. With 4,000 samples to train on,
+the validation loss begins to rise long before the training loss is low: the regime in which a schedule also
+decides how soon a training stops learning by heart.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import numpy as np
+import torch
+from torch import nn
+
+from search.proxies.proxy import SGD, Proxy, ShuffledEpochs, Split, fingerprint
+
+TRAIN, VALIDATION, TEST = 4000, 2000, 4000
+DATA_SEED = 42
+_MISSING = "proxy {} needs the package mnist1d, which is not installed: pip install 'warmboot[mnist1d]'"
+
+
+def mnist1d_mlp(
+    *,
+    hidden: int = 100,
+    batch_size: int = 64,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+) -> Proxy:
+    """40 values, one hidden layer, 10 classes.
+
+    Args:
+        hidden: width of the hidden layer, >= 1.
+        batch_size: curves in a batch, 1 to 4000.
+        momentum: of SGD, in [0, 1).
+        weight_decay: of SGD, >= 0.
+
+    Raises:
+        ModuleNotFoundError: the package mnist1d is not installed.
+    """
+    arguments = dict(locals())
+    if hidden < 1:
+        raise ValueError(f"hidden must be at least 1 but got {hidden!r}.")
+    if not 1 <= batch_size <= TRAIN:
+        raise ValueError(f"batch_size must lie in [1, {TRAIN}] but got {batch_size!r}.")
+    train, validation, test = curves("mnist1d_mlp")
+
+    def model() -> nn.Sequential:
+        return nn.Sequential(nn.Linear(40, hidden), nn.ReLU(), nn.Linear(hidden, 10))
+
+    return Proxy(
+        name="mnist1d_mlp",
+        model=model,
+        train=train,
+        validation=validation,
+        test=test,
+        batch_size=batch_size,
+        steps_per_epoch=TRAIN // batch_size,
+        optimizer=SGD(momentum=momentum, weight_decay=weight_decay),
+        batches=ShuffledEpochs(),
+        fingerprint=fingerprint(
+            data=b"".join(split.inputs.numpy().tobytes() for split in (train, validation, test)),
+            source=sys.modules[__name__],
+            arguments=arguments,
+        ),
+    )
+
+
+def curves(proxy: str) -> tuple[Split, Split, Split]:
+    """Training, validation and test split: curves of 40 values, centred, of standard deviation 1.
+
+    Raises:
+        ModuleNotFoundError: the package is not installed; `proxy` is named.
+    """
+    try:
+        return _curves()
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(_MISSING.format(proxy)) from error
+
+
+@cache
+def _curves() -> tuple[Split, Split, Split]:
+    from mnist1d.data import get_dataset_args, make_dataset
+
+    arguments = get_dataset_args()
+    arguments.num_samples, arguments.train_split = TRAIN + VALIDATION + TEST, 1.0
+    arguments.seed = DATA_SEED
+    with _own_random_state():
+        data = make_dataset(arguments)
+    inputs = torch.tensor(data["x"], dtype=torch.float32)
+    targets = torch.tensor(data["y"], dtype=torch.int64)
+    first, second = TRAIN, TRAIN + VALIDATION
+    return (
+        Split(inputs=inputs[:first], targets=targets[:first]),
+        Split(inputs=inputs[first:second], targets=targets[first:second]),
+        Split(inputs=inputs[second:], targets=targets[second:]),
+    )
+
+
+@contextmanager
+def _own_random_state() -> Iterator[None]:
+    """The package seeds the global generators of Python and numpy; they are put back as they were."""
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
