@@ -11,23 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from search.confirmation_size import SEEDS, USUAL, ConfirmationSize
 from search.results import Contender, best_standard, leaders
-
-LEADERS = 4
-SEEDS = 3
-
-
-@dataclass(frozen=True)
-class ConfirmationSize:
-    """How many leaders are confirmed, on how many seeds; no leaders: nothing is."""
-
-    leaders: int = LEADERS
-    seeds: int = SEEDS
-
-    @property
-    def most_runs(self) -> int:
-        """The runs it takes, the best standard among them."""
-        return (self.leaders + 1) * self.seeds if self.leaders else 0
 
 
 @dataclass
@@ -71,7 +56,7 @@ def plan_confirmation(
     found: Sequence[Contender],
     direction: str,
     stored: Mapping[str, Any] | None,
-    size: ConfirmationSize = ConfirmationSize(),
+    size: ConfirmationSize = USUAL,
 ) -> Confirmation:
     """Whom to confirm now. Runs that an earlier confirmation has made are kept."""
     chosen = leaders(found, direction, size.leaders)
@@ -86,7 +71,7 @@ def is_confirmed(
     found: Sequence[Contender],
     direction: str,
     stored: Mapping[str, Any] | None,
-    size: ConfirmationSize = ConfirmationSize(),
+    size: ConfirmationSize = USUAL,
 ) -> bool:
     """Whether nothing is left to confirm."""
     return not plan_confirmation(found, direction, stored, size).missing

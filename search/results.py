@@ -3,7 +3,8 @@
 Two trials of the same schedule with the same other hyperparameters (same `schedule_key`) are two seeds of
 one contender. Contenders that were
 trained again on the study's confirmation seeds rank before the others, so that a lucky single run does not
-lead. Within each group the mean over all runs decides.
+lead. Within each group decides what is expected of a schedule over all seeds where that was worked out
+(`search.expectations`), and the mean over all its runs where it was not.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class Contender:
         standard: the name of the standard it is, or None.
         siblings: of the best standard: at how many peak lrs it was tried, this one among them.
         params: its other hyperparameters by name; empty where the study searches none.
+        expected: what the search alone lets expect of it over all seeds; None where that is not known.
+        expected_at_last: the same with the confirmation.
     """
 
     key: str
@@ -47,6 +50,8 @@ class Contender:
     standard: str | None = None
     siblings: int = 0
     params: Mapping[str, Any] = field(default_factory=dict)
+    expected: float | None = None
+    expected_at_last: float | None = None
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -90,13 +95,22 @@ def contenders(
 def ranked(found: Sequence[Contender], direction: str) -> list[Contender]:
     """Best first; every confirmed contender comes before those that were not."""
     sign = 1.0 if direction == "minimize" else -1.0
-    return sorted(found, key=lambda c: (not c.confirmed, sign * c.mean))
+
+    def worth(contender: Contender) -> float:
+        expected = contender.expected_at_last
+        return sign * (contender.mean if expected is None else expected)
+
+    return sorted(found, key=lambda c: (not c.confirmed, c.expected_at_last is None, worth(c)))
 
 
 def leaders(found: Sequence[Contender], direction: str, count: int) -> list[Contender]:
     """The `count` best by what the search measured, whatever has been confirmed since."""
     sign = 1.0 if direction == "minimize" else -1.0
-    return sorted(found, key=lambda c: sign * fmean(c.searched))[:count]
+
+    def worth(contender: Contender) -> float:
+        return sign * (fmean(contender.searched) if contender.expected is None else contender.expected)
+
+    return sorted(found, key=lambda c: (c.expected is None, worth(c)))[:count]
 
 
 def best_standard(found: Sequence[Contender], direction: str) -> Contender | None:

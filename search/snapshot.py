@@ -13,7 +13,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from search.confirmation import is_confirmed
-from search.confirmation_size import confirmation_size
+from search.expectations import with_expectations
 from search.results import Contender, best_standard, contenders, ranked
 from search.storage.study_record import StudyRecord
 from search.study_spec import StudySpec
@@ -39,6 +39,8 @@ class Snapshot:
         failures: how many trials failed for which reason.
         budget_seconds: how long it may train, where that is its limit; see `search.trial_limit`.
         trained_seconds: how long it has trained.
+        n_runs: how many full runs its search may take, where that is its limit.
+        runs_used: how many its trials have taken, those in training counted whole.
     """
 
     spec: StudySpec
@@ -53,6 +55,8 @@ class Snapshot:
     failures: Mapping[str, int] = field(default_factory=dict)
     budget_seconds: float | None = None
     trained_seconds: float = 0.0
+    n_runs: int | None = None
+    runs_used: float = 0.0
 
     @property
     def finished(self) -> int:
@@ -61,7 +65,7 @@ class Snapshot:
     @property
     def done(self) -> bool:
         """Whether nothing is left to train."""
-        used_up = self.share_done >= 1.0 and self.finished == sum(self.counts.values())
+        used_up = self._used_up and self.finished == sum(self.counts.values())
         return used_up and (self.confirmed or self.best is None)
 
     @property
@@ -69,8 +73,17 @@ class Snapshot:
         """How much of the limit is used up, in [0, 1]."""
         if self.n_trials is not None:
             return min(1.0, self.finished / self.n_trials)
+        if self.n_runs is not None:
+            return min(1.0, self.runs_used / self.n_runs) if not self._used_up else 1.0
         assert self.budget_seconds is not None, "a study has one limit"
         return min(1.0, self.trained_seconds / self.budget_seconds)
+
+    @property
+    def _used_up(self) -> bool:
+        """Whether no further trial may start."""
+        if self.n_runs is not None:
+            return self.runs_used + 1 > self.n_runs
+        return self.share_done >= 1.0
 
     @property
     def running(self) -> int:
@@ -81,6 +94,9 @@ class Snapshot:
         """Until the last trial ends, at the present rate; None where that is not known."""
         if self.budget_seconds is not None:
             return max(0.0, self.budget_seconds - self.trained_seconds)
+        if self.trials_per_second and self.n_runs is not None and self.finished:
+            trials = self.finished * self.n_runs / max(self.runs_used, 1.0)
+            return max(0.0, trials - self.finished) / self.trials_per_second
         if not self.trials_per_second or self.n_trials is None:
             return None
         return max(0, self.n_trials - self.finished) / self.trials_per_second
@@ -93,7 +109,8 @@ def take_snapshot(record: StudyRecord, study: optuna.Study) -> Snapshot:
     limit = TrialLimit.from_control(attributes["control"])
     trials = study.get_trials(deepcopy=False)
     confirmation = attributes.get("confirmation")
-    found = contenders(_candidates(trials, spec, confirmation), spec.parsed_space, confirmation)
+    found = contenders(_candidates(trials, spec, attributes), spec.parsed_space, confirmation)
+    found = with_expectations(found, attributes.get("expected"), trials)
     order = ranked(found, spec.direction)
     return Snapshot(
         spec=spec,
@@ -103,24 +120,27 @@ def take_snapshot(record: StudyRecord, study: optuna.Study) -> Snapshot:
         best=order[0] if order else None,
         standard=best_standard(found, spec.direction),
         trials_per_second=_rate(trials),
-        confirmed=bool(found) and is_confirmed(found, spec.direction, confirmation, confirmation_size(spec)),
+        confirmed=bool(found) and is_confirmed(found, spec.direction, confirmation, spec.confirmation_size),
         stopped=bool(attributes["control"]["stop"]),
         failures=_failures(trials),
         budget_seconds=limit.budget_seconds,
         trained_seconds=trained_seconds(trials, datetime.datetime.now()),
+        n_runs=limit.n_runs,
+        runs_used=0.0 if limit.n_runs is None else limit.runs_used(trials),
     )
 
 
 def all_contenders(record: StudyRecord) -> list[Contender]:
     """Every schedule of the study, best first."""
     spec = record.spec
+    attributes = record.attributes
     trials = record.load().get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    found = contenders(trials, spec.parsed_space, record.attributes.get("confirmation"))
-    return ranked(found, spec.direction)
+    found = contenders(trials, spec.parsed_space, attributes.get("confirmation"))
+    return ranked(with_expectations(found, attributes.get("expected"), trials), spec.direction)
 
 
 def _candidates(
-    trials: Sequence[FrozenTrial], spec: StudySpec, confirmation: dict[str, Any] | None
+    trials: Sequence[FrozenTrial], spec: StudySpec, attributes: Mapping[str, Any]
 ) -> list[FrozenTrial]:
     """The trials that can matter for best and standard; to rebuild every schedule each second is too slow."""
     complete = [t for t in trials if t.state == TrialState.COMPLETE and "schedule_key" in t.user_attrs]
@@ -130,7 +150,8 @@ def _candidates(
     sign = 1.0 if spec.direction == "minimize" else -1.0
     keys = set(sorted(values, key=lambda key: sign * fmean(values[key]))[:_LEADING])
     keys |= {t.user_attrs["schedule_key"] for t in complete if "standard" in t.user_attrs}
-    keys |= set((confirmation or {}).get("values", {}))
+    keys |= set(attributes.get("confirmation", {}).get("values", {}))
+    keys |= set(attributes.get("expected", {}).get("searched", {}))
     return [t for t in complete if t.user_attrs["schedule_key"] in keys]
 
 

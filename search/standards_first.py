@@ -1,4 +1,4 @@
-"""Every study begins with the schedules everybody knows, each at a few peak lrs.
+"""A study with one of Optuna's samplers begins with the schedules everybody knows, each at a few peak lrs.
 
 They cost a quarter of the study at most. They give the sampler a start, and the study something to be
 compared with: an answer that has not met a tuned straight line is worth nothing. Where time limits the

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from search.confirmation_size import ConfirmationSize, confirmation_size
 from search.params import ParamSpace
 from search.proxy_spec import Duration, ProxyKind, ProxySpec, Strict, kind_of
 from search.trial_limit import TrialLimit
@@ -25,11 +26,12 @@ LIMITS = ("n_trials", "n_runs", "budget")
 
 
 class SamplerSpec(Strict):
-    """Which Optuna sampler proposes schedules, and the arguments passed on to it."""
+    """What proposes schedules: `warmboot` (see `search.strategy`), or one of Optuna's samplers with the
+    arguments passed on to it."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
 
-    name: Literal["tpe", "gp", "random", "qmc"] = "tpe"
+    name: Literal["warmboot", "tpe", "gp", "random", "qmc"] = "warmboot"
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -54,8 +56,9 @@ class StudySpec(Strict):
 
     `total_steps` is the horizon in optimizer steps; a file may give `epochs` instead, which
     `resolve_epochs` turns into steps once the proxy is known. `objective` is by default `val_loss` of a
-    declared proxy and `val` of a command or a free one. One of `n_trials`, `n_runs` (trainings to the full
-    horizon; at present every trial is one) and `budget` (seconds) limits the study: see `limit`.
+    declared proxy and `val` of a command or a free one. One of `n_trials`, `n_runs` (what so many trainings
+    to the full horizon cost, in steps, the confirmation included) and `budget` (seconds) limits the study:
+    see `limit`.
     """
 
     name: Name
@@ -108,8 +111,21 @@ class StudySpec(Strict):
 
     @property
     def limit(self) -> TrialLimit:
-        """How many trials the study may start."""
-        return TrialLimit(n_trials=self.n_trials or self.n_runs, budget_seconds=self.budget)
+        """How many trials the study may start, its confirmation left aside."""
+        if self.n_runs is None:
+            return TrialLimit(n_trials=self.n_trials, budget_seconds=self.budget)
+        search_runs = self.n_runs - self.confirmation_size.most_runs
+        return TrialLimit(n_runs=search_runs, total_steps=self.total_steps)
+
+    @property
+    def confirmation_size(self) -> ConfirmationSize:
+        """How much of it is trained again on fresh seeds."""
+        return confirmation_size(
+            declared=self.proxy_kind == "declared",
+            leaders=self.confirmation.leaders,
+            seeds=self.confirmation.seeds,
+            n_runs=self.n_runs,
+        )
 
     def with_n_trials(self, n_trials: int) -> StudySpec:
         """The same study limited to a number of trials, whatever limited it before."""
@@ -167,6 +183,7 @@ def rule_problems(table: Mapping[str, Any]) -> list[str]:
     ['give one of n_trials, n_runs and budget; got n_trials and budget']
     """
     problems = [*_choice_problems(table, HORIZONS), *_choice_problems(table, LIMITS)]
+    problems += _confirmation_problems(table)
     if kind_of(table.get("proxy")) == "declared":
         return problems
     if table.get("epochs") is not None:
@@ -175,6 +192,24 @@ def rule_problems(table: Mapping[str, Any]) -> list[str]:
     if isinstance(population, Mapping) and population.get("slots", "auto") not in ("auto", 1):
         problems.append("population.slots: a process trains one run of this proxy at a time; use --workers")
     return problems
+
+
+def _confirmation_problems(table: Mapping[str, Any]) -> list[str]:
+    """An explicit confirmation has to leave most of a study's runs to its search."""
+    wanted, n_runs = table.get("confirmation"), table.get("n_runs")
+    if not isinstance(wanted, Mapping) or not isinstance(n_runs, int):
+        return []
+    leaders, seeds = wanted.get("leaders"), wanted.get("seeds")
+    if not all(value is None or isinstance(value, int) for value in (leaders, seeds)):
+        return []
+    declared = kind_of(table.get("proxy")) == "declared"
+    size = confirmation_size(declared=declared, leaders=leaders, seeds=seeds, n_runs=n_runs)
+    if 2 * size.most_runs <= n_runs:
+        return []
+    return [
+        f"confirmation: takes {size.most_runs} of the {n_runs} runs, more than half; lower its leaders or "
+        "seeds, or raise n_runs"
+    ]
 
 
 def _choice_problems(table: Mapping[str, Any], names: Sequence[str]) -> list[str]:

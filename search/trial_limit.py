@@ -1,4 +1,8 @@
-"""How many trials a study may start: a number of them, or as long as its time lasts.
+"""How much a study may train: a number of trials, of full runs, or as long as its time lasts.
+
+**What a number of runs counts.** Steps: `n_runs` runs to the study's horizon have `n_runs * total_steps` of
+them, and a trial that is stopped early, or trains a shorter horizon, takes only those it trained. A trial
+may start while a whole one still fits.
 
 **What a budget of time counts.** The wall time in which the study trained: the union of the spans from start
 to end of its trials, whoever trained them. So several workers share one budget, a minute in which ten of
@@ -13,7 +17,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from search.durations import duration_text
@@ -21,27 +25,33 @@ from search.durations import duration_text
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
+HORIZON = "horizon_steps"
+"""Attribute of a trial: to which horizon it trains; the study's where it is missing."""
 _NO_TIME = datetime.timedelta()
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialLimit:
-    """Exactly one of the two is given."""
+    """Exactly one of the three is given."""
 
     n_trials: int | None = None
     budget_seconds: float | None = None
+    n_runs: int | None = None
+    """With `total_steps`, the horizon of a full run."""
+    total_steps: int | None = None
 
     def __post_init__(self) -> None:
-        assert (self.n_trials is None) != (self.budget_seconds is None), "a study has one limit"
+        given = [self.n_trials, self.budget_seconds, self.n_runs]
+        assert sum(limit is not None for limit in given) == 1, "a study has one limit"
 
     @classmethod
     def from_control(cls, control: Mapping[str, Any]) -> TrialLimit:
         """Read back what `to_control` gave; other entries of the mapping are left aside."""
-        return cls(n_trials=control.get("n_trials"), budget_seconds=control.get("budget_seconds"))
+        return cls(**{field.name: control.get(field.name) for field in fields(cls)})
 
     def to_control(self) -> dict[str, Any]:
         """Plain data for the database."""
-        return {"n_trials": self.n_trials, "budget_seconds": self.budget_seconds}
+        return asdict(self)
 
     def may_start(self, trials: Sequence[FrozenTrial], now: datetime.datetime) -> bool:
         """Whether one more trial may begin.
@@ -52,7 +62,14 @@ class TrialLimit:
         """
         if self.n_trials is not None:
             return len(trials) < self.n_trials
+        if self.n_runs is not None:
+            return self.runs_used(trials) + 1 <= self.n_runs
         return self.seconds_left(trials, now) > 0
+
+    def runs_used(self, trials: Sequence[FrozenTrial]) -> float:
+        """What the trials have taken, or will take, in full runs."""
+        assert self.total_steps is not None, "the study counts runs"
+        return sum(steps_of(trial, self.total_steps) for trial in trials) / self.total_steps
 
     def seconds_left(self, trials: Sequence[FrozenTrial], now: datetime.datetime) -> float:
         """Of a budget of time: what is left of it, 0 at least; infinite where trials are counted."""
@@ -60,21 +77,25 @@ class TrialLimit:
             return float("inf")
         return max(0.0, self.budget_seconds - trained_seconds(trials, now))
 
-    def share_done(self, trials: Sequence[FrozenTrial], now: datetime.datetime) -> float:
-        """How much of the limit is used up, in [0, 1]."""
-        if self.budget_seconds is not None:
-            return min(1.0, trained_seconds(trials, now) / self.budget_seconds)
-        assert self.n_trials is not None
-        return min(1.0, sum(trial.state.is_finished() for trial in trials) / self.n_trials)
-
     def describe(self) -> str:
         """
         >>> TrialLimit(n_trials=200).describe(), TrialLimit(budget_seconds=5400).describe()
         ('200 trials', '1 h 30 min of training')
+        >>> TrialLimit(n_runs=18, total_steps=600).describe()
+        '18 full runs'
         """
         if self.budget_seconds is not None:
             return f"{duration_text(self.budget_seconds)} of training"
-        return f"{self.n_trials} trial{'s' if self.n_trials != 1 else ''}"
+        count, what = (self.n_trials, "trial") if self.n_runs is None else (self.n_runs, "full run")
+        return f"{count} {what}{'s' if count != 1 else ''}"
+
+
+def steps_of(trial: FrozenTrial, total_steps: int) -> int:
+    """Steps a trial has trained, or where it is not finished yet, will train if nobody stops it."""
+    horizon = int(trial.user_attrs.get(HORIZON, total_steps))
+    if trial.state.name == "COMPLETE" or not trial.state.is_finished():
+        return horizon
+    return min(horizon, max(trial.intermediate_values, default=0))
 
 
 def trained_seconds(trials: Iterable[FrozenTrial], now: datetime.datetime) -> float:

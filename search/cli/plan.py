@@ -96,8 +96,8 @@ def _cost_lines(plan: Plan) -> list[str]:
         ]
     rate = pace.runs_per_second * plan.workers
     speed = f"{rate:.3g} runs a second" if rate >= 1 else f"{rate * 3600:.3g} runs an hour"
-    counted = plan.spec.limit.n_trials is not None
-    trials = f"{cost.n_trials} trials" if counted else f"the {cost.n_trials} trials that fit in"
+    counted = plan.spec.limit.budget_seconds is None
+    trials = plan.spec.limit.describe() if counted else f"the {cost.n_trials} trials that fit in"
     return [
         f"time      about {duration_text(cost.search_seconds)} for {trials} ({speed}), then up to "
         f"{duration_text(cost.confirmation_seconds)} to confirm the best",

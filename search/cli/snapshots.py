@@ -37,6 +37,10 @@ def counts_text(snapshot: Snapshot) -> str:
 def _limit_text(snapshot: Snapshot) -> str:
     if snapshot.n_trials is not None:
         return f"{snapshot.finished} of {snapshot.n_trials} trials done"
+    if snapshot.n_runs is not None:
+        return (
+            f"{snapshot.finished} trials done, {snapshot.runs_used:.3g} of {snapshot.n_runs} full runs used"
+        )
     assert snapshot.budget_seconds is not None, "a study has one limit"
     used, budget = duration_text(snapshot.trained_seconds), duration_text(snapshot.budget_seconds)
     return f"{snapshot.finished} trials done in {used} of {budget}"
@@ -100,6 +104,8 @@ def snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
         "study": snapshot.spec.name,
         "n_trials": snapshot.n_trials,
         "budget_seconds": snapshot.budget_seconds,
+        "n_runs": snapshot.n_runs,
+        "runs_used": snapshot.runs_used,
         "trials": snapshot.counts,
         "diverged": snapshot.diverged,
         "trials_per_second": snapshot.trials_per_second,

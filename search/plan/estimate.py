@@ -27,7 +27,7 @@ class Estimate:
     """What a study will take. Seconds are wall time."""
 
     n_trials: int
-    """How many trials it has, or how many its time affords."""
+    """How many trials to the full horizon it has, or how many its time affords."""
     search_seconds: float
     confirmation_seconds: float
     """At most: fewer leaders take less."""
@@ -54,8 +54,8 @@ def estimate(limit: TrialLimit, pace: Pace, *, workers: int, confirmation_runs: 
     >>> estimate(TrialLimit(budget_seconds=8 * 3600), one_by_one, workers=2, confirmation_runs=15).n_trials
     96
     """
-    if limit.n_trials is not None:
-        n_trials = limit.n_trials
+    n_trials = limit.n_trials if limit.n_runs is None else limit.n_runs
+    if n_trials is not None:
         search_seconds = _seconds(n_trials, pace, workers)
     else:
         assert limit.budget_seconds is not None

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy.engine import URL
 
-from search.confirmation_size import confirmation_size
 from search.errors import UsageError
 from search.launch.placement import placements_for
 from search.launch.preparation import Checked, check, resolve_device
@@ -93,7 +92,7 @@ def make_plan(study: str, options: PlanOptions) -> Plan:
     slots = slots_for(spec, device)
     workers = len(placements_for(spec, device=device, gpus=options.gpus, workers=options.workers))
     pace = _pace(checked, options, slots, device)
-    size = confirmation_size(spec)
+    size = spec.confirmation_size
     runs = size.most_runs
     cost = None if pace is None else estimate(spec.limit, pace, workers=workers, confirmation_runs=runs)
     return Plan(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -25,8 +26,22 @@ from search.trial_limit import TrialLimit
 MAX_ATTEMPTS = 3
 _FAILURE = "failed"
 
-FirstTrials = Callable[[int], Mapping[str, Any] | None]
-"""Trial number -> the parameters of the standard that is tried there, or None past the last."""
+
+@dataclass(frozen=True)
+class Planned:
+    """A trial that is not left to Optuna's sampler: its parameters, and attributes it has from the start."""
+
+    params: Mapping[str, Any]
+    user_attrs: Mapping[str, Any]
+
+
+class Wait:
+    """No trial should begin before one that trains has ended."""
+
+
+WAIT = Wait()
+Plan = Callable[[Sequence[FrozenTrial]], Planned | Wait | None]
+"""All trials of the study -> the next one; None leaves it to Optuna's sampler."""
 
 
 class TrialQueue:
@@ -35,18 +50,18 @@ class TrialQueue:
     Args:
         record: the study.
         sampler: proposes parameters.
-        first_trials: the trials that every study begins with; see `search.standards_first`.
+        plan: what to train next; called under the study's lock.
     """
 
     def __init__(
         self,
         record: StudyRecord,
         sampler: optuna.samplers.BaseSampler,
-        first_trials: FirstTrials,
+        plan: Plan,
     ) -> None:
         self._record = record
         self._study = record.load(sampler)
-        self._first_trials = first_trials
+        self._plan = plan
         self._leases = Leases(record.database.engine, record.study_id, this_owner())
         self._claims = SeedClaims(record.database.engine, record.study_id)
 
@@ -68,9 +83,11 @@ class TrialQueue:
             if not handed_back and not any(t.state == TrialState.WAITING for t in trials):
                 if not TrialLimit.from_control(control).may_start(trials, datetime.datetime.now()):
                     return None
-                first = self._first_trials(len(trials))
-                if first is not None:
-                    self._study.enqueue_trial(first["params"], user_attrs=first["user_attrs"])
+                planned = self._plan(trials)
+                if isinstance(planned, Wait):
+                    return None
+                if planned is not None:
+                    self._study.enqueue_trial(dict(planned.params), user_attrs=dict(planned.user_attrs))
             trial = self._study.ask()
             before = leases.get(trial.number)
             self._leases.take(trial.number, attempts=1 + (before.attempts if before else 0))
@@ -95,6 +112,11 @@ class TrialQueue:
     def complete(self, trial: optuna.Trial, value: float, attributes: Mapping[str, Any]) -> bool:
         """Tell a result. Returns False where another worker told this trial first."""
         return self._finish(trial.number, TrialState.COMPLETE, value, attributes)
+
+    def prune(self, number: int, attributes: Mapping[str, Any]) -> bool:
+        """End a trial before its full horizon; what it reported last stays. Returns False where another
+        worker told this trial first."""
+        return self._finish(number, TrialState.PRUNED, None, attributes)
 
     def fail(self, number: int, reason: str) -> bool:
         """Fail a trial and keep the reason with it."""

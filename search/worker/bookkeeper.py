@@ -17,18 +17,18 @@ from typing import Any, Literal
 from optuna.trial import TrialState
 
 from search.confirmation import Confirmation, plan_confirmation
-from search.confirmation_size import confirmation_size
 from search.errors import RunError
 from search.evidence import evidence_lines
+from search.expectations import expectations, to_json, with_expectations
 from search.population.run import Measurement
-from search.results import best_standard, contenders
+from search.results import Contender, best_standard, contenders
 from search.snapshot import all_contenders
 from search.storage.leases import LEASE_SECONDS
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
 from search.trial_limit import TrialLimit
 from search.worker.jobs import ConfirmationJob, Job, TrialJob, confirmation_jobs, trial_job
-from search.worker.training import Admitted, Event, TrainingFailed
+from search.worker.training import Admitted, Event, TrainingFailed, Withdrawn
 
 Outcome = Literal["done", "stopped", "handed back"]
 Notify = Callable[[dict[str, Any]], None]
@@ -106,6 +106,9 @@ class Bookkeeper:
             self._take_in_failure(event)
         elif isinstance(event, Admitted):
             self._jobs[event.key].began(event.untrained)
+        elif isinstance(event, Withdrawn):
+            self._jobs.pop(event.key).withdrawn()
+            self._ask_again_at = 0.0
         else:
             self._take_in_measurement(event)
 
@@ -115,6 +118,7 @@ class Bookkeeper:
         if measurement.last:
             del self._jobs[measurement.key]
             self._same_failures = 0
+            self._ask_again_at = 0.0  # what waited for this result need not wait longer
             if isinstance(job, TrialJob):
                 self._notify({"kind": "told", "number": job.trial.number, "value": job.value})
 
@@ -163,21 +167,33 @@ class Bookkeeper:
         return self._confirm_or_wait()
 
     def _confirm_or_wait(self) -> Outcome | None:
-        plan = self._confirmation_plan()
-        if not plan.missing:
+        if not self._confirmation_plan(self._contenders()).missing:
             return "done"
         if not self._trials.claim_confirmation():
             time.sleep(POLL_SECONDS)
             return None
         # Another worker may have confirmed between the look and the claim.
-        self._confirm(self._confirmation_plan())
+        self._expect(final=False)
+        self._confirm(self._confirmation_plan(self._contenders()))
         return "handed back" if self._stop.is_set() else None
 
-    def _confirmation_plan(self) -> Confirmation:
+    def _contenders(self) -> list[Contender]:
         trials = self._trials.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        attributes = self._record.attributes
+        found = contenders(trials, self._spec.parsed_space, attributes.get("confirmation"))
+        return with_expectations(found, attributes.get("expected"), trials)
+
+    def _confirmation_plan(self, found: list[Contender]) -> Confirmation:
         stored = self._record.attributes.get("confirmation")
-        found = contenders(trials, self._spec.parsed_space, stored)
-        return plan_confirmation(found, self._spec.direction, stored, confirmation_size(self._spec))
+        return plan_confirmation(found, self._spec.direction, stored, self._spec.confirmation_size)
+
+    def _expect(self, *, final: bool) -> None:
+        """Work out what is expected of every schedule; `final`: with what the confirmation has measured."""
+        trials = self._trials.study.get_trials(deepcopy=False)
+        found = self._contenders()
+        searched = expectations(self._spec, trials, found, confirmed=False)
+        at_last = expectations(self._spec, trials, found, confirmed=True) if final else searched
+        self._record.set_attribute("expected", to_json(trials, searched, at_last))
 
     def _confirm(self, plan: Confirmation) -> None:
         waiting: list[ConfirmationJob] = confirmation_jobs(plan, self._spec)
@@ -191,6 +207,7 @@ class Bookkeeper:
             self._notify({"kind": "confirming", "done": done, "of": count})
         if not self._stop.is_set():
             self._record.set_attribute("confirmation", plan.to_json())
+            self._expect(final=True)
             self._record.set_answer(self._answer())
         self._trials.release_confirmation()
 

@@ -20,6 +20,7 @@ from search.population.run import Measurement
 from search.results import Contender, schedule_key
 from search.storage.trial_queue import TrialQueue
 from search.study_spec import StudySpec
+from search.trial_limit import HORIZON
 from search.worker.runs import AnyRun, make_run
 
 REPORTS_PER_RUN = 5
@@ -40,6 +41,9 @@ class Job(Protocol):
     def failed(self, reason: str) -> None:
         """The run raised; there will be no measurement."""
 
+    def withdrawn(self) -> None:
+        """The run was ended early, as asked; there will be no more measurements."""
+
     def hand_back(self) -> None:
         """The worker ends before the run does."""
 
@@ -56,7 +60,11 @@ def report_steps(total_steps: int) -> tuple[int, ...]:
 
 @dataclass
 class TrialJob:
-    """A trial: one schedule trained with one seed."""
+    """A trial: one schedule trained with one seed.
+
+    A trial of the sweep of the peak lr trains a shorter horizon than the study's; what it reached is no
+    result of the study, so it ends as PRUNED with its last report.
+    """
 
     queue: TrialQueue
     spec: StudySpec
@@ -85,13 +93,22 @@ class TrialJob:
             self.queue.report(self.trial, measurement.step, judgement.value)
         if measurement.last:
             self.value = judgement.value
-            self.queue.complete(self.trial, judgement.value, self._attributes(judgement))
+            self._tell(judgement)
 
     def failed(self, reason: str) -> None:
         self.queue.fail(self.trial.number, reason)
 
+    def withdrawn(self) -> None:
+        self.queue.prune(self.trial.number, {"runs": [{"seed": self.seed_index, **self._curve}]})
+
     def hand_back(self) -> None:
         self.queue.hand_back(self.trial.number)
+
+    def _tell(self, judgement: Judgement) -> None:
+        if self.run.total_steps < self.spec.horizon_steps:
+            self.queue.prune(self.trial.number, self._attributes(judgement))
+        else:
+            self.queue.complete(self.trial, judgement.value, self._attributes(judgement))
 
     def _attributes(self, judgement: Judgement) -> dict[str, Any]:
         attributes: dict[str, Any] = {"runs": [{"seed": self.seed_index, **self._curve}]}
@@ -123,6 +140,9 @@ class ConfirmationJob:
     def failed(self, reason: str) -> None:
         raise RuntimeError(f"confirming {self.contender.describe()} failed:\n{reason}")
 
+    def withdrawn(self) -> None:
+        raise AssertionError("a confirmation is always trained to its end")
+
     def hand_back(self) -> None:
         """Nothing is kept of an unfinished confirmation; whoever takes it over trains it again."""
 
@@ -131,7 +151,8 @@ def trial_job(queue: TrialQueue, spec: StudySpec, trial: optuna.Trial) -> TrialJ
     """Sample the trial's schedule and other parameters, note the schedule in words, and make its run."""
     schedule = spec.parsed_space.sample(trial)
     params = spec.parsed_params.sample(trial)
-    table = schedule.lr_table(spec.horizon_steps)
+    total_steps = int(trial.user_attrs.get(HORIZON, spec.horizon_steps))
+    table = schedule.lr_table(total_steps)
     seed_index = queue.claim_seed(trial, schedule_key(table, params))
     if "schedule" not in trial.user_attrs:
         trial.set_user_attr("schedule", schedule.describe())
@@ -141,7 +162,8 @@ def trial_job(queue: TrialQueue, spec: StudySpec, trial: optuna.Trial) -> TrialJ
         schedule=schedule,
         params=params,
         seed=seeds.run_seed(spec.seed, seed_index),
-        report_steps=report_steps(spec.horizon_steps),
+        total_steps=total_steps,
+        report_steps=report_steps(total_steps),
         trial=trial.number,
     )
     return TrialJob(queue, spec, trial, run, seed_index)
@@ -162,6 +184,7 @@ def _confirmation_run(contender: Contender, spec: StudySpec, j: int) -> AnyRun:
         schedule=contender.schedule,
         params=contender.params,
         seed=seeds.confirmation_seed(spec.seed, j),
+        total_steps=spec.horizon_steps,
         report_steps=(spec.horizon_steps,),
         trial=contender.trial_numbers[0],
     )

@@ -19,7 +19,6 @@ from sqlalchemy.engine import make_url
 from search import seeds
 from search.errors import RunError, UsageError
 from search.samplers import build_sampler
-from search.standards_first import standards_first
 from search.storage.database import open_for_work
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
@@ -27,6 +26,7 @@ from search.study_spec import StudySpec
 from search.training_events import Event
 from search.worker.bookkeeper import Bookkeeper, Outcome
 from search.worker.permission import Permission
+from search.worker.planner import make_plan
 from search.worker.trainers import make_trainer, slots_for
 
 # Python hands the interpreter to a waiting thread this often. With the default of 5 ms the training thread,
@@ -117,7 +117,7 @@ def check_fingerprint(record: StudyRecord, fingerprint: str) -> None:
 def _trial_queue(record: StudyRecord, spec: StudySpec) -> TrialQueue:
     sampler_seed = seeds.sampler_seed(spec.seed, record.count_opening())
     sampler = build_sampler(spec.sampler, sampler_seed)
-    return TrialQueue(record, sampler, standards_first(spec.parsed_space, spec.limit.n_trials))
+    return TrialQueue(record, sampler, make_plan(spec, record.database, sampler_seed))
 
 
 class _BookkeepingThread(threading.Thread):

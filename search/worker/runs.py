@@ -22,10 +22,11 @@ def make_run(
     schedule: WarmbootSchedule,
     params: Mapping[str, Any],
     seed: Seed,
+    total_steps: int,
     report_steps: tuple[int, ...],
     trial: int,
 ) -> AnyRun:
-    """The run of one schedule with one seed to the study's horizon.
+    """The run of one schedule with one seed.
 
     Args:
         spec: the study.
@@ -33,18 +34,19 @@ def make_run(
         schedule: with its lr.
         params: the trial's other hyperparameters.
         seed: fixes weights and data order.
+        total_steps: its horizon, the study's or a shorter one.
         report_steps: when a population measures it; a script decides by itself.
         trial: the number of the trial it belongs to, or confirms.
     """
     if spec.proxy_kind == "declared":
-        table = schedule.lr_table(spec.horizon_steps)
+        table = schedule.lr_table(total_steps)
         return Run(key=key, lr_table=table, seed=seed, report_steps=report_steps, params=params)
     return ScriptRun(
         key=key,
         study=spec.name,
         trial=trial,
         schedule=schedule,
-        total_steps=spec.horizon_steps,
+        total_steps=total_steps,
         seed=seed,
         params=params,
         report_steps=report_steps,

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from optuna.samplers import RandomSampler
+from optuna.trial import FrozenTrial
 
 from search.results import schedule_key
+from search.standards_first import standards_first
 from search.storage.address import parse_address
 from search.storage.database import Database, open_for_work
 from search.storage.study_record import StudyRecord, create_or_resume
-from search.storage.trial_queue import FirstTrials, TrialQueue
+from search.storage.trial_queue import Plan, Planned, TrialQueue
 from search.study_spec import StudySpec
+from search.worker.planner import StandardsPlan
 
 FINGERPRINT = "f" * 64
 PROXY = {
@@ -55,20 +58,23 @@ def open_database(folder: Path) -> Database:
     return open_for_work(parse_address(f"sqlite:///{folder}/studies.db"))
 
 
+def standards_plan(spec: StudySpec, n_trials: int | None) -> Plan:
+    """The standards first, and then the sampler: what a study with one of Optuna's samplers does."""
+    return StandardsPlan(standards_first(spec.parsed_space, n_trials))
+
+
 def make_study(database: Database, **changes: Any) -> StudyRecord:
     record, _ = create_or_resume(database, study_spec(**changes), PROXY)
     return record
 
 
-def no_first_trials(_number: int) -> None:
+def nothing_planned(_trials: Sequence[FrozenTrial]) -> None:
     """A study that begins with the sampler's own proposals."""
     return
 
 
-def trial_queue(
-    record: StudyRecord, first_trials: FirstTrials = no_first_trials, seed: int = 0
-) -> TrialQueue:
-    return TrialQueue(record, RandomSampler(seed=seed), first_trials)
+def trial_queue(record: StudyRecord, plan: Plan = nothing_planned, seed: int = 0) -> TrialQueue:
+    return TrialQueue(record, RandomSampler(seed=seed), plan)
 
 
 def fill(
@@ -77,7 +83,7 @@ def fill(
     """Complete one trial for each `(parameters, value)`; returns their schedule keys."""
     start = len(record.load().get_trials(deepcopy=False))
     params = {start + i: row for i, (row, _) in enumerate(rows)}
-    queue = trial_queue(record, lambda n: {"params": params[n], "user_attrs": attributes})
+    queue = trial_queue(record, lambda trials: Planned(params[len(trials)], attributes))
     keys = []
     for _, value in rows:
         trial = queue.next()

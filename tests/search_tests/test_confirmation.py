@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from search.confirmation import LEADERS, SEEDS, Confirmation, is_confirmed, plan_confirmation
+from search.confirmation import Confirmation, is_confirmed, plan_confirmation
+from search.confirmation_size import LEADERS, SEEDS
 from search.results import Contender
 from warmboot.schedule import WarmbootSchedule
 

@@ -12,7 +12,7 @@ from search.errors import UsageError
 from search.samplers import build_sampler, sampler_problems
 from search.study_spec import SamplerSpec
 
-NAMES = ["tpe", "gp", "random", "qmc"]
+NAMES = ["warmboot", "tpe", "gp", "random", "qmc"]
 
 
 def spec(name: str = "tpe", **arguments: Any) -> SamplerSpec:
@@ -68,3 +68,12 @@ def test_the_seed_is_the_studys_own(argument: str) -> None:
 def test_a_value_that_the_sampler_refuses_is_wrong_usage() -> None:
     with pytest.raises(UsageError, match=r"\[sampler\] qmc: .*nonsense"):
         build_sampler(spec("qmc", qmc_type="nonsense"), seed=0)
+
+
+def test_the_own_sampler_takes_the_names_of_earlier_studies_alone() -> None:
+    assert sampler_problems(spec("warmboot", earlier=["char_lm"])) == []
+    assert sampler_problems(spec("warmboot", earlier="char_lm")) == [
+        "sampler.earlier: got 'char_lm'; accepted is a list of names of studies."
+    ]
+    [problem] = sampler_problems(spec("warmboot", n_startup_trials=3))
+    assert problem.startswith("sampler.n_startup_trials: not an argument of the sampler warmboot")

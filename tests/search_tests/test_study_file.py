@@ -39,7 +39,7 @@ def test_a_short_file_is_enough_and_the_rest_has_defaults(tmp_path: Path) -> Non
     assert (spec.name, spec.proxy.name, spec.horizon_steps, spec.n_trials) == ("mine", "char_lm_mlp", 600, 20)
     assert (spec.params, spec.budget, spec.n_runs) == ({}, None, None)
     assert (spec.objective, spec.direction, spec.seed) == ("val_loss", "minimize", 0)
-    assert (spec.sampler.name, spec.population.slots) == ("tpe", "auto")
+    assert (spec.sampler.name, spec.population.slots) == ("warmboot", "auto")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.toml")), ids=lambda path: path.stem)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.trial_limit import TrialLimit, trained_seconds
+from search.trial_limit import TrialLimit, steps_of, trained_seconds
 
 START = datetime.datetime(2026, 1, 1, 12)
 
@@ -58,7 +58,6 @@ def test_a_number_of_trials_counts_all_states() -> None:
     trials = [trial(0, 9), trial(0, 9, TrialState.FAIL)]
     assert limit.may_start(trials, at(10))
     assert not limit.may_start([*trials, trial(5)], at(10))
-    assert limit.share_done([*trials, trial(5)], at(10)) == pytest.approx(2 / 3)
 
 
 def test_a_budget_ends_when_its_time_is_trained() -> None:
@@ -66,7 +65,6 @@ def test_a_budget_ends_when_its_time_is_trained() -> None:
     assert limit.may_start([], at(0))
     assert limit.may_start([trial(0, 60)], at(5000))
     assert limit.seconds_left([trial(0, 60)], at(5000)) == 40
-    assert limit.share_done([trial(0, 60)], at(5000)) == pytest.approx(0.6)
     assert not limit.may_start([trial(0, 60), trial(5000)], at(5040))
     assert limit.seconds_left([trial(0, 600)], at(5000)) == 0
 
@@ -78,3 +76,34 @@ def test_the_database_gives_a_limit_back(limit: TrialLimit) -> None:
 
 def test_what_an_older_study_stored_is_a_number_of_trials() -> None:
     assert TrialLimit.from_control({"n_trials": 20, "stop": False}) == TrialLimit(n_trials=20)
+
+
+def stepped(state: TrialState, *, reported: int = 0, horizon: int | None = None) -> FrozenTrial:
+    made = trial(0, 9, state) if state.is_finished() else trial(0)
+    made.intermediate_values = {reported: 1.0} if reported else {}
+    made.user_attrs = {} if horizon is None else {"horizon_steps": horizon}
+    return made
+
+
+@pytest.mark.parametrize(
+    ("made", "steps"),
+    [
+        (stepped(TrialState.COMPLETE, reported=600), 600),
+        (stepped(TrialState.COMPLETE), 600),
+        (stepped(TrialState.PRUNED, reported=200), 200),
+        (stepped(TrialState.PRUNED, reported=66, horizon=66), 66),  # of the sweep
+        (stepped(TrialState.FAIL), 0),
+        (stepped(TrialState.RUNNING, reported=120), 600),  # it may go on to its end
+        (stepped(TrialState.RUNNING, horizon=66), 66),
+    ],
+)
+def test_a_trial_costs_the_steps_it_trained(made: FrozenTrial, steps: int) -> None:
+    assert steps_of(made, 600) == steps
+
+
+def test_runs_are_counted_in_steps_and_a_whole_one_has_to_fit() -> None:
+    limit = TrialLimit(n_runs=2, total_steps=600)
+    short = [stepped(TrialState.PRUNED, reported=66, horizon=66)] * 9
+    assert limit.may_start([*short, stepped(TrialState.PRUNED, reported=6)], at(10))
+    assert not limit.may_start([*short, stepped(TrialState.PRUNED, reported=7)], at(10))
+    assert TrialLimit.from_control({**limit.to_control(), "stop": False}) == limit

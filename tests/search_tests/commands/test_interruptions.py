@@ -114,8 +114,8 @@ def test_two_launches_at_once_share_one_exact_total(workplace: Workplace) -> Non
     trials = workplace.trials()
     assert [t.number for t in trials] == list(range(20))
     assert all(t.state == TrialState.COMPLETE for t in trials)
-    searched = [tuple(sorted(t.params.items())) for t in trials if "standard" not in t.user_attrs]
-    assert len(set(searched)) == len(searched), "two workers sampled the same points"
+    trained = [(*sorted(t.params.items()), t.user_attrs["seed"]) for t in trials]
+    assert len(set(trained)) == len(trained), "two workers trained the same"
 
 
 @pytest.mark.parametrize(("sent", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -144,7 +144,7 @@ def test_stop_ends_a_study_gently_and_the_next_launch_goes_on(workplace: Workpla
     assert process.returncode == 0, err
     assert "stopped" in err
     stopped = states(workplace)
-    assert set(stopped) == {TrialState.COMPLETE}, "what was begun is finished"
+    assert all(state.is_finished() for state in stopped), "what was begun is finished"
 
     workplace.run("launch", "small.toml", "--n-trials", str(len(stopped) + 2))
     assert len(states(workplace)) == len(stopped) + 2

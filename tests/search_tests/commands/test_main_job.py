@@ -24,7 +24,8 @@ def test_a_study_is_trained_to_its_exact_number_of_trials(finished: Workplace) -
 def test_every_trial_tells_a_person_what_it_was(finished: Workplace) -> None:
     for trial in finished.trials():
         assert f"peak lr {trial.params['lr']:.4g}" in trial.user_attrs["schedule"]
-        assert trial.user_attrs["seed"] == 0
+        assert trial.user_attrs["seed"] >= 0
+        assert trial.user_attrs["why"]
         assert trial.user_attrs["runs"][0]["step"] == [8, 16, 24, 32, 40]
         assert list(trial.intermediate_values) == [8, 16, 24, 32, 40]
         assert trial.intermediate_values[40] == trial.value
@@ -32,8 +33,8 @@ def test_every_trial_tells_a_person_what_it_was(finished: Workplace) -> None:
 
 def test_the_first_trials_are_standards(finished: Workplace) -> None:
     first = [t.user_attrs.get("standard") for t in finished.trials()]
-    assert first[:3] == ["linear", "cosine", "sgdr"] or set(first[:2]) == {"linear", "cosine"}
-    assert first[3:] == [None] * 9
+    assert first[:3] == ["linear"] * 3, "at three peak lrs"
+    assert "cosine" in first[3:]
 
 
 def test_the_best_and_the_best_standard_are_confirmed_on_fresh_seeds(finished: Workplace) -> None:

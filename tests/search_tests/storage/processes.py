@@ -18,12 +18,11 @@ from typing import Any
 from optuna import Trial
 
 from search.results import schedule_key
-from search.standards_first import standards_first
 from search.storage.address import parse_address
 from search.storage.database import open_for_work
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
-from tests.search_tests.studies import trial_queue
+from tests.search_tests.studies import standards_plan, trial_queue
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])
@@ -41,7 +40,7 @@ def ask_and_tell(address: str, study: str, seed: int, ready: Barrier, answers: C
     """Work until there is no trial left to begin; answer the numbers of those told."""
     record = StudyRecord(open_for_work(parse_address(address)), study)
     spec = record.spec
-    queue = trial_queue(record, standards_first(spec.parsed_space, spec.n_trials), seed)
+    queue = trial_queue(record, standards_plan(spec, spec.n_trials), seed)
     told = []
     ready.wait(PATIENCE_SECONDS)
     while (trial := queue.next()) is not None:
@@ -56,7 +55,7 @@ def ask_once(address: str, studies: list[str], seed: int, ready: Barrier, answer
     """Ask each study once, at the same moment as all others; answer the numbers, None where refused."""
     database = open_for_work(parse_address(address))
     records = [StudyRecord(database, study) for study in studies]
-    queues = [trial_queue(record, standards_first(record.spec.parsed_space, 8), seed) for record in records]
+    queues = [trial_queue(record, standards_plan(record.spec, 8), seed) for record in records]
     numbers = []
     for queue in queues:
         ready.wait(PATIENCE_SECONDS)

@@ -11,6 +11,7 @@ import pytest
 from search.errors import UsageError
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord, create_or_resume, find_study, study_names
+from search.trial_limit import TrialLimit
 from tests.search_tests.studies import FINGERPRINT, PROXY, SPACE, fill, make_study, study_spec
 
 
@@ -19,7 +20,7 @@ def test_a_study_keeps_its_file(database: Database) -> None:
     record, created = create_or_resume(database, spec, PROXY)
     assert created is True
     assert record.spec == spec
-    assert record.attributes["control"] == {"n_trials": 8, "budget_seconds": None, "stop": False}
+    assert record.attributes["control"] == {**TrialLimit(n_trials=8).to_control(), "stop": False}
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,11 @@ def test_every_opening_has_a_number_of_its_own(record: StudyRecord) -> None:
 def test_control_is_changed_entry_by_entry(record: StudyRecord) -> None:
     record.set_control(stop=True)
     record.set_control(n_trials=50)
-    assert record.attributes["control"] == {"n_trials": 50, "budget_seconds": None, "stop": True}
+    assert record.attributes["control"] == {
+        **TrialLimit(n_trials=8).to_control(),
+        "n_trials": 50,
+        "stop": True,
+    }
 
 
 def test_an_unknown_study_is_told_with_the_nearest_names(database: Database) -> None:

@@ -13,6 +13,7 @@ from search.population.run import Measurement, Run
 from search.snapshot import all_contenders
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord
+from search.storage.trial_queue import Planned
 from search.worker.jobs import TrialJob, confirmation_jobs, report_steps, trial_job
 from tests.search_tests.studies import LINEAR, fill, make_study, trial_queue
 
@@ -21,7 +22,7 @@ UNTRAINED = {"val_loss": 4.6, "val_error": 0.99}
 
 @pytest.fixture
 def job(record: StudyRecord) -> TrialJob:
-    queue = trial_queue(record, lambda _: {"params": LINEAR, "user_attrs": {}})
+    queue = trial_queue(record, lambda _: Planned(LINEAR, {}))
     trial = queue.next()
     assert trial is not None
     return trial_job(queue, record.spec, trial)
@@ -52,7 +53,7 @@ def test_a_trial_is_trained_on_its_own_table_and_seed(job: TrialJob, record: Stu
 
 def test_other_hyperparameters_reach_the_run_and_the_key(database: Database) -> None:
     record = make_study(database, params={"weight_decay": {"low": 0.0, "high": 0.1}, "batch_size": [16, 32]})
-    queue = trial_queue(record, lambda _: {"params": LINEAR, "user_attrs": {}})
+    queue = trial_queue(record, lambda _: Planned(LINEAR, {}))
     jobs = []
     for _ in range(2):
         trial = queue.next()
@@ -99,6 +100,16 @@ def test_a_diverged_trial_is_told_the_untrained_value_and_keeps_what_happened(jo
     assert stored.intermediate_values == {20: 4.6, 33: 4.6}, "no plot breaks"
     assert stored.user_attrs["diverged"]["diverged_at_step"] == 33
     assert not any(math.isnan(value) for value in stored.user_attrs["runs"][0]["val_loss"])
+
+
+def test_a_withdrawn_trial_is_pruned_with_its_last_report_and_its_curve(job: TrialJob) -> None:
+    job.began(UNTRAINED)
+    job.measured(measurement(20, 4.0))
+    job.measured(measurement(40, 3.5))
+    job.withdrawn()
+    stored = job.queue.stored(0)
+    assert (stored.state, stored.value) == (TrialState.PRUNED, 3.5)
+    assert stored.user_attrs["runs"][0]["val_loss"] == [4.0, 3.5]
 
 
 def test_a_trial_that_is_resumed_reports_each_step_once(job: TrialJob) -> None:

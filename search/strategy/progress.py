@@ -1,0 +1,145 @@
+"""The trials of a study as the strategy reads them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from optuna.trial import FixedTrial, FrozenTrial, TrialState
+
+from search.strategy.lr_sweep import SweepPoint
+from search.strategy.response import Observation
+from search.strategy.shape import Shape, ShapeMaker
+from search.study_spec import StudySpec
+from warmboot.schedule import WarmbootSchedule
+
+SWEEP = "lr sweep"
+PROPOSAL, PURPOSE, EXPECTED = "proposal", "purpose", "expected_value"
+"""Attributes of a trial: its parameters from the moment it is asked for; what it is for; of a trial that was
+stopped, the value it was expected to reach."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """One trial to the full horizon, finished or in training."""
+
+    params: Mapping[str, Any]
+    shape: Shape
+    lr: float
+    seed: int
+    value: float | None
+    """Lower is better; None while it trains."""
+    number: int = -1
+    """Of the trial; -1 where it has none yet."""
+
+    @property
+    def x(self) -> float:
+        """Relative log peak lr, as the response model takes it."""
+        return math.log(self.lr / self.shape.lr_scale)
+
+    def observed(self, value: float) -> Observation:
+        return Observation(self.shape.features, self.x, value, self.seed)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a study has measured so far."""
+
+    sweep: list[SweepPoint] = field(default_factory=list)
+    n_swept: int = 0
+    """Trainings of the sweep that were asked for, whatever became of them."""
+    sweep_in_training: int = 0
+    done: list[Tried] = field(default_factory=list)
+    in_training: list[Tried] = field(default_factory=list)
+
+    @property
+    def n_full(self) -> int:
+        return len(self.done) + len(self.in_training)
+
+    def done_elsewhere(self, n_first: int) -> bool:
+        """Whether shapes other than the first were finished already: then nobody waits for the first."""
+        return len(self.done) > n_first
+
+
+def value_of(tried: Tried) -> float:
+    """The value of a finished trial."""
+    assert tried.value is not None, "the trial is in training"
+    return tried.value
+
+
+def alike(runs: Sequence[Tried], other: Tried) -> list[Tried]:
+    """The runs of the same shape as `other`."""
+    return [tried for tried in runs if tried.shape.alike(other.shape)]
+
+
+class TrialReader:
+    """Reads trials into `Progress`; remembers the shape of every trial it has seen."""
+
+    def __init__(self, spec: StudySpec) -> None:
+        self._space, self._param_space = spec.parsed_space, spec.parsed_params
+        self._shapes = ShapeMaker(spec.horizon_steps, self._param_space)
+        self._sign = 1.0 if spec.direction == "minimize" else -1.0
+        self._seen: dict[int, Tried] = {}
+
+    def read(self, trials: Sequence[FrozenTrial]) -> Progress:
+        """All of a study's trials, in the order of their numbers; failed ones say nothing."""
+        sweep: list[SweepPoint] = []
+        done: list[Tried] = []
+        in_training: list[Tried] = []
+        n_swept = waiting = 0
+        for trial in trials:
+            value = self._value(trial)
+            if trial.user_attrs.get(PURPOSE) == SWEEP:
+                n_swept += 1
+                waiting += not trial.state.is_finished()
+                if value is not None:
+                    sweep.append(SweepPoint(float(trial.user_attrs[PROPOSAL]["lr"]), value))
+                continue
+            tried = self._tried(trial)
+            if tried is None or trial.state == TrialState.FAIL:
+                continue
+            if not trial.state.is_finished():
+                in_training.append(tried)
+            elif value is not None:
+                done.append(replace(tried, value=value))
+        return Progress(sweep, n_swept, waiting, done, in_training)
+
+    def shape(self, params: Mapping[str, Any]) -> Tried:
+        """A trial that has not been asked for yet."""
+        trial = FixedTrial(dict(params))
+        schedule = self._space.sample(trial)
+        others = self._param_space.sample(trial)
+        assert schedule.lr is not None, "a study's space has an lr"
+        return Tried(dict(params), self._shapes.shape(schedule, others), schedule.lr, seed=0, value=None)
+
+    def drawn(
+        self, params: Mapping[str, Any], schedule: WarmbootSchedule, others: Mapping[str, Any], lr: float
+    ) -> Tried:
+        """The same where `schedule` and the other hyperparameters are known already; `lr` is any."""
+        return Tried(params, self._shapes.shape(schedule, others), lr, seed=0, value=None)
+
+    def _tried(self, trial: FrozenTrial) -> Tried | None:
+        if trial.number not in self._seen:
+            params = trial.user_attrs.get(PROPOSAL) or trial.params
+            try:
+                self._seen[trial.number] = replace(self.shape(params), number=trial.number)
+            except ValueError:  # asked for by another process, its parameters not all drawn yet
+                return None
+        tried = self._seen[trial.number]
+        seed = int(trial.user_attrs.get("seed", 0))
+        if seed != tried.seed:
+            tried = self._seen[trial.number] = replace(tried, seed=seed)
+        return tried
+
+    def _value(self, trial: FrozenTrial) -> float | None:
+        """Lower is better. A stopped trial counts with what it was expected to reach."""
+        if trial.state == TrialState.COMPLETE:
+            return self._sign * float(trial.values[0])
+        if trial.state != TrialState.PRUNED:
+            return None
+        value = trial.user_attrs.get(EXPECTED)
+        if value is None and trial.intermediate_values:
+            value = trial.intermediate_values[max(trial.intermediate_values)]
+        return None if value is None else self._sign * float(value)

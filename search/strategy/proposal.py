@@ -1,0 +1,110 @@
+"""`Proposal`: a trial to train, and the workshop that turns a shape and a relative peak lr into one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from search.strategy.drawing import PlainDraw, WildDraw
+from search.strategy.progress import TrialReader, Tried
+from search.study_spec import StudySpec
+from warmboot.schedule import WarmbootSchedule
+from warmboot.space import FloatRange
+from warmboot.standards import standards
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A trial to train: Optuna's parameters, to which horizon, what for, and why in words."""
+
+    params: Mapping[str, Any]
+    horizon_steps: int
+    why: str
+    purpose: str = "shape"
+    standard: str = ""
+
+
+class Wait:
+    """Nothing should begin before something in training has ended."""
+
+
+WAIT = Wait()
+
+
+class Workshop:
+    """Makes the trials of one study.
+
+    Other hyperparameters of a known shape are drawn once and stay the same for all known shapes, so that
+    the first comparisons are of shapes alone.
+    """
+
+    def __init__(self, spec: StudySpec, rng: np.random.Generator) -> None:
+        self.reader = TrialReader(spec)
+        self.space, self.param_space = spec.parsed_space, spec.parsed_params
+        self.total_steps = spec.horizon_steps
+        self._seed = spec.seed
+        self._standards = standards()
+        assert self.space.lr is not None, "a study's space has an lr"
+        self.lr = self.space.lr
+        self.common_params = self.param_space.sample(PlainDraw(np.random.default_rng(spec.seed)))
+        self.rng = rng
+
+        self._shape_space = replace(self.space, lr=None)
+        self._lowest_lr = self.lr.low if isinstance(self.lr, FloatRange) else self.lr
+        self._any_lr = {"lr": self._lowest_lr} if isinstance(self.lr, FloatRange) else {}
+
+    @property
+    def log_lr_range(self) -> tuple[float, float]:
+        """Both ends alike where the lr is fixed."""
+        if isinstance(self.lr, FloatRange):
+            return math.log(self.lr.low), math.log(self.lr.high)
+        return math.log(self.lr), math.log(self.lr)
+
+    def draw(self, draw: WildDraw) -> Tried:
+        """A shape of the space, and other hyperparameters, as `draw` suggests them, at any lr."""
+        draw.begin()
+        schedule = self._shape_space.sample(draw)
+        others = self.param_space.sample(draw)
+        return self.reader.drawn({**self._any_lr, **draw.taken}, schedule, others, self._lowest_lr)
+
+    def drawn_schedule(self) -> WarmbootSchedule:
+        """Any plain schedule of the space, the same for all processes of a study."""
+        return self.space.sample(PlainDraw(np.random.default_rng(self._seed)))
+
+    def known(self, schedule: WarmbootSchedule) -> Tried:
+        """A shape inside the space as a trial, at any lr."""
+        return self.reader.shape(self._known_params(schedule))
+
+    def with_x(self, tried: Tried, x: float) -> dict[str, Any]:
+        """The parameters of a shape at a relative log peak lr, drawn into the range of the lr."""
+        if not isinstance(self.lr, FloatRange):
+            return dict(tried.params)
+        lr = math.exp(x) * tried.shape.lr_scale
+        return {**tried.params, "lr": min(max(lr, self.lr.low), self.lr.high)}
+
+    def at(self, tried: Tried, x: float, why: str) -> Proposal:
+        """A full run of a shape at a relative log peak lr."""
+        return self.again(replace(tried, params=self.with_x(tried, x)), why)
+
+    def again(self, tried: Tried, why: str) -> Proposal:
+        """A full run of exactly this."""
+        return Proposal(tried.params, self.total_steps, why, standard=self.name_of(tried))
+
+    def name_of(self, tried: Tried) -> str:
+        """The name of the standard that a shape is; "" where it is none."""
+        alike = (name for name, shape in self._standards.items() if shape == tried.shape.schedule)
+        return next(alike, "")
+
+    def x_range(self, tried: Tried) -> tuple[float, float]:
+        """Relative log peak lrs of a shape that the study's range admits."""
+        low, high = self.log_lr_range
+        return low - math.log(tried.shape.lr_scale), high - math.log(tried.shape.lr_scale)
+
+    def _known_params(self, schedule: WarmbootSchedule) -> dict[str, Any]:
+        params = self.space.params_of(schedule.replace(lr=self._lowest_lr))
+        assert params is not None, "the portfolio lies inside the space"
+        return {**params, **self.common_params}

@@ -1,0 +1,76 @@
+"""A schedule as the response model sees it: its scale of peak lr, and where it lies among other shapes.
+
+Two schedules are alike where their lr tables are, each at its own best peak lr. So the features of a shape
+are its factors times its scale at `POSITIONS` places, under a square root, which weighs the low lrs of the
+end like the high ones of the beginning. `linear` and `polynomial(1)` are the same point, whatever parameters
+name them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.params import ChoiceParam, ParamSpace
+from search.strategy.peak_lr import peak_lr_scale
+from warmboot.schedule import WarmbootSchedule
+
+POSITIONS = 48
+_SAME = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A schedule without its peak lr, and the other hyperparameters it is trained with."""
+
+    schedule: WarmbootSchedule
+    params: Mapping[str, Any]
+    features: NDArray[np.float64]
+    lr_scale: float
+    """Its best peak lr relative to that of linear to zero, as far as `peak_lr_scale` knows."""
+
+    def alike(self, other: Shape) -> bool:
+        """Whether both are one shape but for rounding, whatever parameters name it."""
+        return bool(np.abs(self.features - other.features).max() < _SAME)
+
+
+class ShapeMaker:
+    """Renders schedules at a study's horizon.
+
+    Args:
+        total_steps: the horizon.
+        space: of the other hyperparameters.
+    """
+
+    def __init__(self, total_steps: int, space: ParamSpace) -> None:
+        self._total_steps, self._space = total_steps, space
+        self._linear_scale = peak_lr_scale(WarmbootSchedule(curve="linear").factors(total_steps))
+        self._places = np.linspace(0, total_steps - 1, POSITIONS).round().astype(int)
+
+    def shape(self, schedule: WarmbootSchedule, params: Mapping[str, Any]) -> Shape:
+        """The shape of a schedule, whatever its lr, trained with other hyperparameters `params`."""
+        factors = schedule.factors(self._total_steps)
+        scale = peak_lr_scale(factors) / self._linear_scale
+        curve = np.sqrt(scale * factors[self._places] / POSITIONS)
+        features = np.concatenate([curve, param_features(params, self._space)])
+        return Shape(
+            schedule if schedule.lr is None else schedule.replace(lr=None), dict(params), features, scale
+        )
+
+
+def param_features(params: Mapping[str, Any], space: ParamSpace) -> NDArray[np.float64]:
+    """The other hyperparameters as coordinates: a range gives its place in [0, 1], a choice one per value."""
+    coordinates: list[float] = []
+    for name, param in space.params.items():
+        if isinstance(param, ChoiceParam):
+            coordinates += [0.5 * float(params[name] == choice) for choice in param.choices]
+            continue
+        low, high, value = (float(x) for x in (param.low, param.high, params[name]))
+        if param.log:
+            low, high, value = np.log(low), np.log(high), np.log(value)
+        coordinates.append((value - low) / (high - low) if high > low else 0.0)
+    return np.asarray(coordinates, dtype=np.float64)

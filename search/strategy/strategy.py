@@ -1,0 +1,109 @@
+"""`Strategy`: which trial a study should train next.
+
+In this order, each as soon as what it needs has been measured:
+
+1. the peak lr: a sweep on one shape in short trainings, then that shape at full length on both sides of the
+   lr the sweep found, further out while the best one lies at the edge;
+2. the portfolio: known shapes, each once, at the peak lr at which the model expects it to be best;
+3. then two of three trials go to the shape with the highest expected improvement among many drawn from the
+   space (plain ones, wild ones, neighbours of the best), at its own expected peak lr; and one of three to
+   another seed of a schedule that could be the best, so that nobody leads by luck: a challenger earns seeds
+   as long as it may win (compare Lindauer et al., SMAC3, JMLR 2022).
+
+It reads nothing but the study's trials, so any number of processes decide alike and a resumed study goes on
+where it was. Trials in training count as measured at their expected value, which keeps others from
+proposing the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.trial import FrozenTrial
+
+from search.strategy.first_runs import FirstRuns
+from search.strategy.improvement import Improvement, features_of, xs_of
+from search.strategy.lr_sweep import sweep_plan
+from search.strategy.portfolio import portfolio
+from search.strategy.progress import Progress, value_of
+from search.strategy.proposal import WAIT, Proposal, Wait, Workshop
+from search.strategy.response import Response
+from search.study_spec import StudySpec
+from warmboot.schedule import WarmbootSchedule
+
+SHARE_OF_PORTFOLIO = 0.25
+FIT_GROWTH = 1.25
+"""The model's scales are fitted anew when there are this many times more runs than at the last fit."""
+MOST_OBSERVATIONS = 200
+"""The model learns from this many of the best runs; beyond, only time is lost."""
+
+
+class Strategy:
+    """Call it with all trials of the study, under the study's lock."""
+
+    def __init__(
+        self,
+        spec: StudySpec,
+        seed: int,
+        *,
+        n_runs: float | None,
+        may_shorten: bool = True,
+        most_in_training: int | None = None,
+        earlier: Sequence[WarmbootSchedule] = (),
+    ) -> None:
+        """
+        Args:
+            spec: the study.
+            seed: of the draws; another one for each process.
+            n_runs: how many full runs the study can afford; None where only time limits it.
+            may_shorten: whether a training can have another horizon than the study's.
+            most_in_training: how many full runs may train at once; None for any number.
+            earlier: the best shapes of earlier studies, tried among the first.
+        """
+        workshop = Workshop(spec, np.random.default_rng(seed))
+        shapes = portfolio(workshop.space, earlier) or [workshop.drawn_schedule()]
+        sweep = sweep_plan(
+            workshop.lr, workshop.total_steps, n_trials=spec.limit.n_trials, may_shorten=may_shorten
+        )
+        most = len(shapes) if n_runs is None else max(1, int(n_runs * SHARE_OF_PORTFOLIO))
+        self._reader = workshop.reader
+        self._first_runs = FirstRuns(workshop, sweep, shapes[0])
+        self._improvement = Improvement(workshop, shapes[1 : 1 + most])
+        self._most_in_training = most_in_training
+        self._scales: NDArray[np.float64] | None = None
+        self._fitted_to = 0
+
+    def __call__(self, trials: Sequence[FrozenTrial]) -> Proposal | Wait:
+        """What to train next."""
+        progress = self._reader.read(trials)
+        most = self._most_in_training
+        if most is not None and len(progress.in_training) >= most:
+            return WAIT
+        first = self._first_runs.next(progress)
+        if first is not None:
+            return first
+        if not progress.done:
+            return WAIT
+        return self._improvement.next(progress, self.response(progress))
+
+    def read(self, trials: Sequence[FrozenTrial]) -> Progress:
+        """What the study has measured."""
+        return self._reader.read(trials)
+
+    def response(self, progress: Progress) -> Response:
+        """The model of what was measured, with what is in training at its expected value."""
+        prior = self._first_runs.prior(progress)
+        best_first = sorted(progress.done, key=value_of)[:MOST_OBSERVATIONS]
+        seen = [tried.observed(value_of(tried)) for tried in best_first]
+        if len(seen) >= FIT_GROWTH * self._fitted_to:
+            self._scales, self._fitted_to = None, len(seen)
+        response = Response(seen, prior, self._scales)
+        self._scales = response.scales
+        training = progress.in_training
+        if not training:
+            return response
+        means, _ = response.predict(features_of(training), xs_of(training))
+        expected = [tried.observed(float(mean)) for tried, mean in zip(training, means, strict=True)]
+        return Response([*seen, *expected], prior, self._scales)

@@ -1,0 +1,105 @@
+"""What a worker trains next: the study's own strategy, or the standards and then one of Optuna's samplers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from optuna.trial import FrozenTrial
+
+from search.proxy_spec import CommandProxy
+from search.samplers import EARLIER
+from search.standards_first import StandardsFirst, standards_first
+from search.storage.database import Database
+from search.storage.study_record import find_study
+from search.storage.trial_queue import WAIT, Plan, Planned, Wait
+from search.strategy.estimates import estimated
+from search.strategy.progress import PROPOSAL, PURPOSE
+from search.strategy.proposal import Proposal
+from search.strategy.strategy import Strategy
+from search.study_spec import StudySpec
+from search.trial_limit import HORIZON, TrialLimit
+from warmboot.schedule import WarmbootSchedule
+
+SHAPES_OF_AN_EARLIER_STUDY = 3
+ROUNDS = 8
+"""Where runs train together, a study of `n` runs has at most `n / ROUNDS` of them out at once: each round
+of proposals knows the results of the one before."""
+
+
+def make_plan(spec: StudySpec, database: Database, seed: int) -> Plan:
+    """What `TrialQueue` asks for the next trial.
+
+    Args:
+        spec: the study.
+        database: where it is, and where the earlier studies are that it names.
+        seed: of the strategy's draws.
+
+    Raises:
+        UsageError: an earlier study does not exist.
+    """
+    if spec.sampler.name != "warmboot":
+        return StandardsPlan(standards_first(spec.parsed_space, runs_of(spec.limit)))
+    names = spec.sampler.arguments.get(EARLIER, [])
+    earlier = [shape for name in names for shape in _best_shapes(database, name)]
+    return StrategyPlan(make_strategy(spec, seed, earlier))
+
+
+def make_strategy(spec: StudySpec, seed: int, earlier: Sequence[WarmbootSchedule] = ()) -> Strategy:
+    """The strategy of a study as its kind of proxy allows it."""
+    shortens = not isinstance(spec.proxy, CommandProxy) or "{total_steps}" in spec.proxy.command
+    n_runs = runs_of(spec.limit)
+    together = spec.proxy_kind == "declared" and n_runs is not None
+    return Strategy(
+        spec,
+        seed,
+        n_runs=n_runs,
+        may_shorten=shortens,
+        most_in_training=max(2, n_runs // ROUNDS) if together and n_runs is not None else None,
+        earlier=earlier,
+    )
+
+
+def runs_of(limit: TrialLimit) -> int | None:
+    """How many full runs a study can make at most; None where its time limits it."""
+    return limit.n_trials if limit.n_runs is None else limit.n_runs
+
+
+class StandardsPlan:
+    """Standards first; then nothing is planned and the sampler draws."""
+
+    def __init__(self, first: StandardsFirst) -> None:
+        self._first = first
+
+    def __call__(self, trials: Sequence[FrozenTrial]) -> Planned | Wait | None:
+        first = self._first(len(trials))
+        return None if first is None else Planned(first["params"], first["user_attrs"])
+
+
+class StrategyPlan:
+    """Every trial is planned."""
+
+    def __init__(self, strategy: Strategy) -> None:
+        self._strategy = strategy
+
+    def __call__(self, trials: Sequence[FrozenTrial]) -> Planned | Wait | None:
+        proposal = self._strategy(trials)
+        if not isinstance(proposal, Proposal):
+            return WAIT
+        attributes: dict[str, Any] = {
+            PROPOSAL: dict(proposal.params),
+            PURPOSE: proposal.purpose,
+            HORIZON: proposal.horizon_steps,
+            "why": proposal.why,
+        }
+        if proposal.standard:
+            attributes["standard"] = proposal.standard
+        return Planned(proposal.params, attributes)
+
+
+def _best_shapes(database: Database, name: str) -> list[WarmbootSchedule]:
+    """The shapes that lead an earlier study, without their lrs."""
+    record = find_study(database, name)
+    found = estimated(record.spec, record.load().get_trials(deepcopy=False))
+    shapes = dict.fromkeys(estimate.schedule.replace(lr=None) for estimate in found)
+    return list(shapes)[:SHAPES_OF_AN_EARLIER_STUDY]
