@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from search.confirmation_size import ConfirmationSize, confirmation_size
+from search.early_stopping.ladder import squeezed_horizons
+from search.early_stopping.spec import EarlyStoppingSpec
 from search.params import ParamSpace
 from search.proxy_spec import Duration, ProxyKind, ProxySpec, Strict, kind_of
 from search.trial_limit import TrialLimit
@@ -76,6 +78,7 @@ class StudySpec(Strict):
     sampler: SamplerSpec = SamplerSpec()
     population: PopulationSpec = PopulationSpec()
     confirmation: ConfirmationSpec = ConfirmationSpec()
+    early_stopping: EarlyStoppingSpec = EarlyStoppingSpec()
 
     @model_validator(mode="before")
     @classmethod
@@ -115,7 +118,8 @@ class StudySpec(Strict):
         if self.n_runs is None:
             return TrialLimit(n_trials=self.n_trials, budget_seconds=self.budget)
         search_runs = self.n_runs - self.confirmation_size.most_runs
-        return TrialLimit(n_runs=search_runs, total_steps=self.total_steps)
+        steps = None if self.total_steps is None else sum(self.rung_horizons) + self.horizon_steps
+        return TrialLimit(n_runs=search_runs, total_steps=self.total_steps, steps_per_trial=steps)
 
     @property
     def confirmation_size(self) -> ConfirmationSize:
@@ -126,6 +130,13 @@ class StudySpec(Strict):
             seeds=self.confirmation.seeds,
             n_runs=self.n_runs,
         )
+
+    @property
+    def rung_horizons(self) -> tuple[int, ...]:
+        """Horizons of a trial's trainings before the full one, in steps; none unless it is squeezed."""
+        if self.early_stopping.name != "squeezed":
+            return ()
+        return squeezed_horizons(self.horizon_steps, self.parsed_space.min_total_steps)
 
     def with_n_trials(self, n_trials: int) -> StudySpec:
         """The same study limited to a number of trials, whatever limited it before."""

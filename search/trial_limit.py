@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 HORIZON = "horizon_steps"
 """Attribute of a trial: to which horizon it trains; the study's where it is missing."""
+STEPS = "steps"
+"""Attribute of a trial that trains shorter horizons first: its steps in all, if nobody stops it."""
 _NO_TIME = datetime.timedelta()
 
 
@@ -39,6 +41,8 @@ class TrialLimit:
     n_runs: int | None = None
     """With `total_steps`, the horizon of a full run."""
     total_steps: int | None = None
+    steps_per_trial: int | None = None
+    """Steps of a whole trial where it trains more than the horizon."""
 
     def __post_init__(self) -> None:
         given = [self.n_trials, self.budget_seconds, self.n_runs]
@@ -63,7 +67,9 @@ class TrialLimit:
         if self.n_trials is not None:
             return len(trials) < self.n_trials
         if self.n_runs is not None:
-            return self.runs_used(trials) + 1 <= self.n_runs
+            assert self.total_steps is not None, "a limit in runs knows their length"
+            next_one = (self.steps_per_trial or self.total_steps) / self.total_steps
+            return self.runs_used(trials) + next_one <= self.n_runs + 1e-9
         return self.seconds_left(trials, now) > 0
 
     def runs_used(self, trials: Sequence[FrozenTrial]) -> float:
@@ -92,10 +98,10 @@ class TrialLimit:
 
 def steps_of(trial: FrozenTrial, total_steps: int) -> int:
     """Steps a trial has trained, or where it is not finished yet, will train if nobody stops it."""
-    horizon = int(trial.user_attrs.get(HORIZON, total_steps))
+    whole = int(trial.user_attrs.get(STEPS) or trial.user_attrs.get(HORIZON, total_steps))
     if trial.state.name == "COMPLETE" or not trial.state.is_finished():
-        return horizon
-    return min(horizon, max(trial.intermediate_values, default=0))
+        return whole
+    return min(whole, max(trial.intermediate_values, default=0))
 
 
 def trained_seconds(trials: Iterable[FrozenTrial], now: datetime.datetime) -> float:

@@ -31,6 +31,7 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("study_file", "output_file"),
     ("proxy_fingerprints",),
     ("proxies", "study_spec"),
+    ("early_stopping",),
     ("params", "proxy_spec", "trial_limit", "confirmation_size"),
     ("param_checks", "durations", "seeds", "errors"),
 )

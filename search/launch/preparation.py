@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy.engine import URL
 
+from search.early_stopping.pruners import pruner_problems
 from search.errors import UsageError, nearest, problems_text
 from search.population.make import make_population, params_problems
+from search.proxies.noisy_quadratic import NoisyQuadratic
 from search.proxies.registry import AnyProxy, declared_proxy
 from search.proxy_fingerprints import command_fingerprint, free_fingerprint
 from search.proxy_spec import CommandProxy, DeclaredProxy, FreeProxy
@@ -72,7 +74,7 @@ def check(spec: StudySpec, place: str) -> Checked:
     Raises:
         UsageError: the proxy can't be made here, or does not fit the file; all problems are listed.
     """
-    problems = sampler_problems(spec.sampler)
+    problems = [*sampler_problems(spec.sampler), *pruner_problems(spec.early_stopping)]
     proxy: AnyProxy | None = None
     facts: dict[str, Any] = {}
     if isinstance(spec.proxy, DeclaredProxy):
@@ -88,7 +90,7 @@ def check(spec: StudySpec, place: str) -> Checked:
             facts = one_by_one_facts(spec.proxy)
         except ValueError as error:
             problems.append(str(error))
-    problems += _horizon_problems(spec)
+    problems += [*_horizon_problems(spec), *_stopping_problems(spec, proxy)]
     if problems:
         raise UsageError(problems_text(place, problems))
     return Checked(spec, facts, proxy)
@@ -159,6 +161,29 @@ def _objective_problems(spec: StudySpec, proxy: AnyProxy) -> list[str]:
     direction = proxy.metrics[spec.objective]
     if spec.direction != direction:
         return [f"direction: got {spec.direction!r}; {spec.objective} is one to {direction}."]
+    return []
+
+
+def _stopping_problems(spec: StudySpec, proxy: AnyProxy | None) -> list[str]:
+    """Whether trials can be stopped early as the file wants it."""
+    name = spec.early_stopping.name
+    if name == "averaged" and (proxy is None or isinstance(proxy, NoisyQuadratic)):
+        return [
+            f"early_stopping: averaged needs the weights of a built-in population, which {spec.proxy.name} "
+            "does not have; choose another rule."
+        ]
+    if name != "squeezed":
+        return []
+    if isinstance(spec.proxy, CommandProxy) and "{total_steps}" not in spec.proxy.command:
+        return [
+            "early_stopping: squeezed trains shorter horizons, and the command takes none; put "
+            "{total_steps} into it, or choose another rule."
+        ]
+    if not spec.rung_horizons:
+        return [
+            f"early_stopping: squeezed finds no room in a horizon of {spec.horizon_steps} steps, a third of "
+            "it is too short to say anything; choose another rule."
+        ]
     return []
 
 

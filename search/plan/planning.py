@@ -15,8 +15,8 @@ from search.standards_first import standards_first
 from search.storage.address import shown
 from search.study_file import find_study_file, read_study_file
 from search.study_spec import StudySpec
-from search.worker.jobs import report_steps
 from search.worker.trainers import slots_for
+from search.worker.trial_runs import report_steps
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,7 +74,8 @@ class ClosedFormPopulation:
         """Put a run into a free slot; it trains with the next `advance`.
 
         Raises:
-            ValueError: there is no free slot, a run of that key is in training, or it has `params`.
+            ValueError: there is no free slot, a run of that key is in training, or it has `params` or
+                `averaged_steps`.
         """
         if not self.free_slots:
             raise ValueError(
@@ -83,6 +84,8 @@ class ClosedFormPopulation:
             )
         if run.key in self.active:
             raise ValueError(f"a run with the key {run.key!r} is in training already.")
+        if run.averaged_steps:
+            raise ValueError(f"{self.proxy.name} has no weights to average; leave averaged_steps out.")
         if problems := [closed_form_problem(self.proxy, name) for name in run.params]:
             raise ValueError(" ".join(problems))
         self._trainings.append(_Training(run, self.proxy.start, self.proxy.untrained))

@@ -69,13 +69,17 @@ class StudyRecord:
             self.set_attribute("openings", opening + 1)
         return opening
 
-    def load(self, sampler: optuna.samplers.BaseSampler | None = None) -> optuna.Study:
-        """Optuna's study, for asking, telling and reading trials."""
+    def load(
+        self,
+        sampler: optuna.samplers.BaseSampler | None = None,
+        pruner: optuna.pruners.BasePruner | None = None,
+    ) -> optuna.Study:
+        """Optuna's study, for asking, telling and reading trials; without a pruner it prunes none."""
         return optuna.load_study(
             study_name=self.name,
             storage=self.database.storage,
             sampler=sampler,
-            pruner=optuna.pruners.NopPruner(),
+            pruner=pruner or optuna.pruners.NopPruner(),
         )
 
 

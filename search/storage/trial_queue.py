@@ -51,6 +51,7 @@ class TrialQueue:
         record: the study.
         sampler: proposes parameters.
         plan: what to train next; called under the study's lock.
+        pruner: of Optuna's; None prunes nothing.
     """
 
     def __init__(
@@ -58,9 +59,10 @@ class TrialQueue:
         record: StudyRecord,
         sampler: optuna.samplers.BaseSampler,
         plan: Plan,
+        pruner: optuna.pruners.BasePruner | None = None,
     ) -> None:
         self._record = record
-        self._study = record.load(sampler)
+        self._study = record.load(sampler, pruner)
         self._plan = plan
         self._leases = Leases(record.database.engine, record.study_id, this_owner())
         self._claims = SeedClaims(record.database.engine, record.study_id)
@@ -103,6 +105,10 @@ class TrialQueue:
     def stored(self, number: int) -> FrozenTrial:
         """The trial as the database has it."""
         return self._record.database.storage.get_trial(self._trial_id(number))
+
+    def completed(self) -> list[FrozenTrial]:
+        """The complete trials of the study."""
+        return self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
     def report(self, trial: optuna.Trial, step: int, value: float) -> None:
         """Report an intermediate value; nothing happens where the trial is finished elsewhere."""

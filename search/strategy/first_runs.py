@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from search.strategy.lr_sweep import SweepPlan, SweepPoint, cell_centres, swept
-from search.strategy.progress import SWEEP, Progress, Tried, alike, value_of
+from search.strategy.progress import PEAK_LR, SWEEP, Progress, Tried, alike, value_of
 from search.strategy.proposal import WAIT, Proposal, Wait, Workshop
 from search.strategy.response import LrPrior
 from warmboot.schedule import WarmbootSchedule
@@ -46,7 +46,7 @@ class FirstRuns:
         tried = alike(progress.done + progress.in_training, self._first)
         if len(tried) < len(wanted):
             why = "the peak lr at full length"
-            return self._workshop.at(self._first, wanted[len(tried)], why)
+            return self._workshop.at(self._first, wanted[len(tried)], why, purpose=PEAK_LR)
         done = alike(progress.done, self._first)
         if len(done) < len(tried) and len(tried) <= AT_MOST and not progress.done_elsewhere(len(done)):
             return WAIT
@@ -54,7 +54,7 @@ class FirstRuns:
         if beyond is None or len(tried) >= AT_MOST:
             return None
         why = "the peak lr at full length: the best lay at the edge of what was tried"
-        return self._workshop.at(self._first, beyond, why)
+        return self._workshop.at(self._first, beyond, why, purpose=PEAK_LR)
 
     def prior(self, progress: Progress) -> LrPrior:
         """What the model starts from: the sweep, or the first full runs where there was none."""

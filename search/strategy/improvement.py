@@ -100,12 +100,14 @@ class Improvement:
         xs = self._best_xs(drawn, response)
         mean, sd = response.predict(features_of(drawn), xs)
         score = (best - mean) / sd
-        chosen = int(np.argmax(sd * (score * norm.cdf(score) + norm.pdf(score))))
+        gains = sd * (score * norm.cdf(score) + norm.pdf(score))
+        chosen = int(np.argmax(gains))
+        gain = float(gains[chosen])
         why = f"expected {abs(mean[chosen]):.4g} ± {sd[chosen]:.2g}; the best so far {abs(best):.4g}"
         for tried in ranked:  # a run at almost the same lr is one more seed of it
             if tried.shape.alike(drawn[chosen].shape) and abs(tried.x - xs[chosen]) < SAME_LR:
-                return self._workshop.again(tried, why)
-        return self._workshop.at(drawn[chosen], xs[chosen], why)
+                return self._workshop.again(tried, why, left_to_gain=gain)
+        return self._workshop.at(drawn[chosen], xs[chosen], why, left_to_gain=gain)
 
     def _drawn(self, leaders: Sequence[Tried]) -> list[Tried]:
         """Plain shapes, wild ones, neighbours of the leaders, and the leaders themselves."""

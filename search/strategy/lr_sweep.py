@@ -81,6 +81,15 @@ def cell_centres(lr: FloatRange, count: int) -> tuple[float, ...]:
     return tuple(math.exp(low + (high - low) * (i + 0.5) / count) for i in range(count))
 
 
+def lr_at_horizon(lr: float, horizon_steps: int, other_steps: int) -> float:
+    """The peak lr for a training of another length: `lr*(T) = b T^-BETA`.
+
+    >>> lr_at_horizon(0.3, 600, 600)
+    0.3
+    """
+    return lr if horizon_steps == other_steps else lr * (horizon_steps / other_steps) ** BETA
+
+
 def swept(points: Sequence[SweepPoint], *, shortened_by: float) -> LrPrior | None:
     """Where full trainings should start, from the parabola through the best point and its neighbours.
 

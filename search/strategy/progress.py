@@ -15,10 +15,13 @@ from search.strategy.shape import Shape, ShapeMaker
 from search.study_spec import StudySpec
 from warmboot.schedule import WarmbootSchedule
 
-SWEEP = "lr sweep"
-PROPOSAL, PURPOSE, EXPECTED = "proposal", "purpose", "expected_value"
-"""Attributes of a trial: its parameters from the moment it is asked for; what it is for; of a trial that was
-stopped, the value it was expected to reach."""
+SWEEP, PEAK_LR, SHAPE, SEED = "lr sweep", "peak lr", "shape", "another seed"
+"""What a trial is for."""
+PROPOSAL, PURPOSE, LEFT_TO_GAIN = "proposal", "purpose", "left_to_gain"
+"""Attributes of a trial: its parameters from the moment it is asked for; what it is for; by how much it was
+expected to improve on the best."""
+EXPECTED = "expected_value"
+"""Attribute of a trial that was stopped: the value it was expected to reach."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,12 +137,13 @@ class TrialReader:
         return tried
 
     def _value(self, trial: FrozenTrial) -> float | None:
-        """Lower is better. A stopped trial counts with what it was expected to reach."""
+        """Lower is better. A stopped trial counts with what it was expected to reach: what it had reached
+        says as much about when it was stopped as about its schedule."""
         if trial.state == TrialState.COMPLETE:
             return self._sign * float(trial.values[0])
         if trial.state != TrialState.PRUNED:
             return None
         value = trial.user_attrs.get(EXPECTED)
-        if value is None and trial.intermediate_values:
+        if trial.user_attrs.get(PURPOSE) == SWEEP and trial.intermediate_values:
             value = trial.intermediate_values[max(trial.intermediate_values)]
         return None if value is None else self._sign * float(value)

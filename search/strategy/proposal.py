@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from search.strategy.drawing import PlainDraw, WildDraw
-from search.strategy.progress import TrialReader, Tried
+from search.strategy.progress import SEED, SHAPE, TrialReader, Tried
 from search.study_spec import StudySpec
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange
@@ -24,8 +24,10 @@ class Proposal:
     params: Mapping[str, Any]
     horizon_steps: int
     why: str
-    purpose: str = "shape"
+    purpose: str = SHAPE
     standard: str = ""
+    left_to_gain: float | None = None
+    """Of a trial chosen for what it may gain: the expected improvement, in the unit of the objective."""
 
 
 class Wait:
@@ -86,13 +88,16 @@ class Workshop:
         lr = math.exp(x) * tried.shape.lr_scale
         return {**tried.params, "lr": min(max(lr, self.lr.low), self.lr.high)}
 
-    def at(self, tried: Tried, x: float, why: str) -> Proposal:
+    def at(
+        self, tried: Tried, x: float, why: str, *, purpose: str = SHAPE, left_to_gain: float | None = None
+    ) -> Proposal:
         """A full run of a shape at a relative log peak lr."""
-        return self.again(replace(tried, params=self.with_x(tried, x)), why)
+        params, standard = self.with_x(tried, x), self.name_of(tried)
+        return Proposal(params, self.total_steps, why, purpose, standard, left_to_gain)
 
-    def again(self, tried: Tried, why: str) -> Proposal:
-        """A full run of exactly this."""
-        return Proposal(tried.params, self.total_steps, why, standard=self.name_of(tried))
+    def again(self, tried: Tried, why: str, *, left_to_gain: float | None = None) -> Proposal:
+        """A full run of exactly this, which draws another seed."""
+        return Proposal(tried.params, self.total_steps, why, SEED, self.name_of(tried), left_to_gain)
 
     def name_of(self, tried: Tried) -> str:
         """The name of the standard that a shape is; "" where it is none."""

@@ -27,8 +27,9 @@ from search.storage.leases import LEASE_SECONDS
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
 from search.trial_limit import TrialLimit
-from search.worker.jobs import ConfirmationJob, Job, TrialJob, confirmation_jobs, trial_job
+from search.worker.jobs import ConfirmationJob, Job, TrialJob, confirmation_jobs
 from search.worker.training import Admitted, Event, TrainingFailed, Withdrawn
+from search.worker.trial_runs import trial_job
 
 Outcome = Literal["done", "stopped", "handed back"]
 Notify = Callable[[dict[str, Any]], None]
@@ -114,8 +115,10 @@ class Bookkeeper:
 
     def _take_in_measurement(self, measurement: Measurement) -> None:
         job = self._jobs[measurement.key]
-        job.measured(measurement)
-        if measurement.last:
+        follows = job.measured(measurement)
+        if follows is not None:
+            self._ready.put(follows)
+        elif measurement.last:
             del self._jobs[measurement.key]
             self._same_failures = 0
             self._ask_again_at = 0.0  # what waited for this result need not wait longer

@@ -15,15 +15,16 @@ import optuna
 
 from search import seeds
 from search.confirmation import Confirmation
+from search.early_stopping.rung_rule import Decision
+from search.early_stopping.stoppers import AVERAGED, Look, NeverStops, Stopper
 from search.judging import Judgement, judge
 from search.population.run import Measurement
-from search.results import Contender, schedule_key
+from search.results import Contender
 from search.storage.trial_queue import TrialQueue
+from search.strategy.progress import EXPECTED
 from search.study_spec import StudySpec
-from search.trial_limit import HORIZON
+from search.training_events import Withdraw
 from search.worker.runs import AnyRun, make_run
-
-REPORTS_PER_RUN = 5
 
 
 class Job(Protocol):
@@ -35,8 +36,9 @@ class Job(Protocol):
     def began(self, untrained: Mapping[str, float]) -> None:
         """The run was admitted; `untrained` are the metrics of its network before the first step."""
 
-    def measured(self, measurement: Measurement) -> None:
-        """The run was measured; the last measurement ends the job."""
+    def measured(self, measurement: Measurement) -> AnyRun | Withdraw | None:
+        """The run was measured. What the training thread is to be told: the run that takes its place, that
+        it is to end, or nothing; where nothing follows the last measurement, the job is done."""
 
     def failed(self, reason: str) -> None:
         """The run raised; there will be no measurement."""
@@ -48,22 +50,12 @@ class Job(Protocol):
         """The worker ends before the run does."""
 
 
-def report_steps(total_steps: int) -> tuple[int, ...]:
-    """The steps at which a run is measured: the end, and equal parts before it.
-
-    >>> report_steps(600)
-    (120, 240, 360, 480, 600)
-    """
-    parts = range(1, REPORTS_PER_RUN + 1)
-    return tuple(sorted({max(1, total_steps * part // REPORTS_PER_RUN) for part in parts}))
-
-
 @dataclass
 class TrialJob:
     """A trial: one schedule trained with one seed.
 
     A trial of the sweep of the peak lr trains a shorter horizon than the study's; what it reached is no
-    result of the study, so it ends as PRUNED with its last report.
+    result of the study, so it ends as PRUNED with its last report. So does one that was stopped early.
     """
 
     queue: TrialQueue
@@ -71,10 +63,17 @@ class TrialJob:
     trial: optuna.Trial
     run: AnyRun
     seed_index: int
+    stopper: Stopper = field(default_factory=NeverStops)
+    to_follow: list[AnyRun] = field(default_factory=list)
+    """Trainings of this trial after `run`; the last one is to its horizon."""
+    steps_before: int = 0
+    """Steps of its trainings before `run`."""
     value: float | None = None
     _untrained: float = math.nan
     _reported: set[int] = field(default_factory=set)
     _curve: dict[str, list[float]] = field(default_factory=dict)
+    _averaged: float | None = None
+    _stopping: Decision | None = None
 
     def began(self, untrained: Mapping[str, float]) -> None:
         # a script may not have told it
@@ -82,38 +81,83 @@ class TrialJob:
         stored = self.queue.stored(self.trial.number)
         self._reported = set(stored.intermediate_values)
 
-    def measured(self, measurement: Measurement) -> None:
-        if measurement.metrics and measurement.step not in self._curve.get("step", ()):
-            self._curve.setdefault("step", []).append(measurement.step)
-            for name, value in measurement.metrics.items():
-                self._curve.setdefault(name, []).append(value)
+    def measured(self, measurement: Measurement) -> AnyRun | Withdraw | None:
+        self._note(measurement)
         judgement = _judge(measurement, self.spec, self._untrained)
-        if measurement.step not in self._reported:
-            self._reported.add(measurement.step)
-            self.queue.report(self.trial, measurement.step, judgement.value)
-        if measurement.last:
+        step = self.steps_before + measurement.step
+        if step not in self._reported:
+            self._reported.add(step)
+            self.queue.report(self.trial, step, judgement.value)
+        if measurement.last and not self.to_follow:
             self.value = judgement.value
             self._tell(judgement)
+            return None
+        if self._stopping is not None:  # asked to end already
+            return None
+        decision = self.stopper(self._look(measurement, judgement), self.queue.completed)
+        if decision is not None and decision.stop:
+            self._stopping = decision
+            return self._end(measurement)
+        return self._next_training() if measurement.last else None
 
     def failed(self, reason: str) -> None:
         self.queue.fail(self.trial.number, reason)
 
     def withdrawn(self) -> None:
-        self.queue.prune(self.trial.number, {"runs": [{"seed": self.seed_index, **self._curve}]})
+        self._stop()
 
     def hand_back(self) -> None:
         self.queue.hand_back(self.trial.number)
 
-    def _tell(self, judgement: Judgement) -> None:
-        if self.run.total_steps < self.spec.horizon_steps:
-            self.queue.prune(self.trial.number, self._attributes(judgement))
-        else:
-            self.queue.complete(self.trial, judgement.value, self._attributes(judgement))
+    def _note(self, measurement: Measurement) -> None:
+        if measurement.metrics and measurement.step not in self._curve.get("step", ()):
+            self._curve.setdefault("step", []).append(measurement.step)
+            for name, value in measurement.metrics.items():
+                self._curve.setdefault(name, []).append(value)
+        self._averaged = measurement.metrics.get(f"averaged_{self.spec.objective}", self._averaged)
 
-    def _attributes(self, judgement: Judgement) -> dict[str, Any]:
-        attributes: dict[str, Any] = {"runs": [{"seed": self.seed_index, **self._curve}]}
+    def _look(self, measurement: Measurement, judgement: Judgement) -> Look:
+        return Look(
+            step=self.steps_before + measurement.step,
+            value=judgement.value,
+            metrics=measurement.metrics,
+            ends_rung=measurement.last,
+            rung=f"{measurement.step} of {self.run.total_steps} steps",
+            diverged=judgement.divergence is not None,
+        )
+
+    def _next_training(self) -> AnyRun:
+        self.steps_before += self.run.total_steps
+        self.run = self.to_follow.pop(0)
+        self._curve = {}
+        return self.run
+
+    def _end(self, measurement: Measurement) -> Withdraw | None:
+        if not measurement.last:
+            return Withdraw(self.run.key)
+        self._stop()
+        return None
+
+    def _stop(self) -> None:
+        assert self._stopping is not None, "a run is ended early because something was decided"
+        attributes = {"stopped": self._stopping.why, **self._measured()}
+        if self._stopping.expected is not None:
+            attributes[EXPECTED] = self._stopping.expected
+        self.queue.prune(self.trial.number, attributes)
+
+    def _tell(self, judgement: Judgement) -> None:
+        attributes = self._measured()
         if judgement.divergence is not None:
             attributes["diverged"] = judgement.divergence
+        if self.run.total_steps < self.spec.horizon_steps:
+            self.queue.prune(self.trial.number, attributes)
+        else:
+            self.queue.complete(self.trial, judgement.value, attributes)
+
+    def _measured(self) -> dict[str, Any]:
+        attributes: dict[str, Any] = {"runs": [{"seed": self.seed_index, **self._curve}]}
+        if self._averaged is not None:
+            attributes[AVERAGED] = self._averaged
         return attributes
 
 
@@ -145,28 +189,6 @@ class ConfirmationJob:
 
     def hand_back(self) -> None:
         """Nothing is kept of an unfinished confirmation; whoever takes it over trains it again."""
-
-
-def trial_job(queue: TrialQueue, spec: StudySpec, trial: optuna.Trial) -> TrialJob:
-    """Sample the trial's schedule and other parameters, note the schedule in words, and make its run."""
-    schedule = spec.parsed_space.sample(trial)
-    params = spec.parsed_params.sample(trial)
-    total_steps = int(trial.user_attrs.get(HORIZON, spec.horizon_steps))
-    table = schedule.lr_table(total_steps)
-    seed_index = queue.claim_seed(trial, schedule_key(table, params))
-    if "schedule" not in trial.user_attrs:
-        trial.set_user_attr("schedule", schedule.describe())
-    run = make_run(
-        spec,
-        key=("trial", trial.number),
-        schedule=schedule,
-        params=params,
-        seed=seeds.run_seed(spec.seed, seed_index),
-        total_steps=total_steps,
-        report_steps=report_steps(total_steps),
-        trial=trial.number,
-    )
-    return TrialJob(queue, spec, trial, run, seed_index)
 
 
 def confirmation_jobs(confirmation: Confirmation, spec: StudySpec) -> list[ConfirmationJob]:

@@ -14,7 +14,7 @@ from search.storage.database import Database
 from search.storage.study_record import find_study
 from search.storage.trial_queue import WAIT, Plan, Planned, Wait
 from search.strategy.estimates import estimated
-from search.strategy.progress import PROPOSAL, PURPOSE
+from search.strategy.progress import LEFT_TO_GAIN, PROPOSAL, PURPOSE
 from search.strategy.proposal import Proposal
 from search.strategy.strategy import Strategy
 from search.study_spec import StudySpec
@@ -94,6 +94,8 @@ class StrategyPlan:
         }
         if proposal.standard:
             attributes["standard"] = proposal.standard
+        if proposal.left_to_gain is not None:
+            attributes[LEFT_TO_GAIN] = proposal.left_to_gain
         return Planned(proposal.params, attributes)
 
 

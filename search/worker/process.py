@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy.engine import make_url
 
 from search import seeds
+from search.early_stopping.pruners import build_pruner
 from search.errors import RunError, UsageError
 from search.samplers import build_sampler
 from search.storage.database import open_for_work
@@ -116,8 +117,8 @@ def check_fingerprint(record: StudyRecord, fingerprint: str) -> None:
 
 def _trial_queue(record: StudyRecord, spec: StudySpec) -> TrialQueue:
     sampler_seed = seeds.sampler_seed(spec.seed, record.count_opening())
-    sampler = build_sampler(spec.sampler, sampler_seed)
-    return TrialQueue(record, sampler, make_plan(spec, record.database, sampler_seed))
+    sampler, pruner = build_sampler(spec.sampler, sampler_seed), build_pruner(spec.early_stopping)
+    return TrialQueue(record, sampler, make_plan(spec, record.database, sampler_seed), pruner)
 
 
 class _BookkeepingThread(threading.Thread):

@@ -25,6 +25,7 @@ def make_run(
     total_steps: int,
     report_steps: tuple[int, ...],
     trial: int,
+    averaged_steps: tuple[int, ...] = (),
 ) -> AnyRun:
     """The run of one schedule with one seed.
 
@@ -37,10 +38,18 @@ def make_run(
         total_steps: its horizon, the study's or a shorter one.
         report_steps: when a population measures it; a script decides by itself.
         trial: the number of the trial it belongs to, or confirms.
+        averaged_steps: when a population measures the average of its weights as well.
     """
     if spec.proxy_kind == "declared":
         table = schedule.lr_table(total_steps)
-        return Run(key=key, lr_table=table, seed=seed, report_steps=report_steps, params=params)
+        return Run(
+            key=key,
+            lr_table=table,
+            seed=seed,
+            report_steps=report_steps,
+            averaged_steps=averaged_steps,
+            params=params,
+        )
     return ScriptRun(
         key=key,
         study=spec.name,

@@ -9,6 +9,7 @@ from typing import Any
 from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial
 
+from search.early_stopping.pruners import build_pruner
 from search.results import schedule_key
 from search.standards_first import standards_first
 from search.storage.address import parse_address
@@ -74,7 +75,7 @@ def nothing_planned(_trials: Sequence[FrozenTrial]) -> None:
 
 
 def trial_queue(record: StudyRecord, plan: Plan = nothing_planned, seed: int = 0) -> TrialQueue:
-    return TrialQueue(record, RandomSampler(seed=seed), plan)
+    return TrialQueue(record, RandomSampler(seed=seed), plan, build_pruner(record.spec.early_stopping))
 
 
 def fill(

@@ -94,8 +94,9 @@ CHANGED = {
     ("low = 1e-2", "low = 0.0"): "space.lr",  # and a log range with 0
     ("low = 1e-2", "low = nan"): "space.lr.low: got nan",
     ("[space]", "[space]\ncurve = []"): "space.curve: got []",
+    ("[space]", "[early_stopping]\nname = 'hyperbend'\n[space]"): "early_stopping.name: got 'hyperbend'",
+    ("[space]", "[early_stopping]\nplateau = 1\n[space]"): "early_stopping.plateau: got 1",
     # Tables of later versions are refused, not ignored.
-    ("[space]", "[early_stopping]\n[space]"): "early_stopping: not available in this version",
     ("[space]", "[verdict]\nseeds = 3\n[space]"): "verdict: not available in this version",
     # One limit.
     ("n_trials = 20", 'n_trials = 20\nbudget = "8h"'): "n_runs and budget; got n_trials and budget",

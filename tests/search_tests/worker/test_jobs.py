@@ -14,7 +14,8 @@ from search.snapshot import all_contenders
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import Planned
-from search.worker.jobs import TrialJob, confirmation_jobs, report_steps, trial_job
+from search.worker.jobs import TrialJob, confirmation_jobs
+from search.worker.trial_runs import report_steps, trial_job
 from tests.search_tests.studies import LINEAR, fill, make_study, trial_queue
 
 UNTRAINED = {"val_loss": 4.6, "val_error": 0.99}
@@ -100,16 +101,6 @@ def test_a_diverged_trial_is_told_the_untrained_value_and_keeps_what_happened(jo
     assert stored.intermediate_values == {20: 4.6, 33: 4.6}, "no plot breaks"
     assert stored.user_attrs["diverged"]["diverged_at_step"] == 33
     assert not any(math.isnan(value) for value in stored.user_attrs["runs"][0]["val_loss"])
-
-
-def test_a_withdrawn_trial_is_pruned_with_its_last_report_and_its_curve(job: TrialJob) -> None:
-    job.began(UNTRAINED)
-    job.measured(measurement(20, 4.0))
-    job.measured(measurement(40, 3.5))
-    job.withdrawn()
-    stored = job.queue.stored(0)
-    assert (stored.state, stored.value) == (TrialState.PRUNED, 3.5)
-    assert stored.user_attrs["runs"][0]["val_loss"] == [4.0, 3.5]
 
 
 def test_a_trial_that_is_resumed_reports_each_step_once(job: TrialJob) -> None:

@@ -1,0 +1,111 @@
+"""`Stopper`: what looks at every measurement of a trial and may end it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from optuna.trial import FrozenTrial, TrialState
+
+from search.early_stopping.rung_rule import Decision, decide, foreseen
+
+AVERAGED = "averaged_at_halfway"
+"""Attribute of a trial: its value with averaged weights at the rung."""
+Finished = Callable[[], Sequence[FrozenTrial]]
+"""The complete trials of the study."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One measurement of a trial."""
+
+    step: int
+    """Steps the trial has trained, those of its shorter trainings included."""
+    value: float
+    """Its objective."""
+    metrics: Mapping[str, float]
+    """All that was measured; none where the run diverged."""
+    ends_rung: bool
+    """Whether a shorter training ended here and the next would begin."""
+    rung: str
+    """Where in its run this is, as in "66 of 600 steps"."""
+    diverged: bool = False
+
+
+class Stopper(Protocol):
+    """Judges one study's trials."""
+
+    def __call__(self, look: Look, finished: Finished) -> Decision | None:
+        """None where there is nothing to decide here."""
+        ...
+
+
+class NeverStops:
+    """Every trial trains to its end."""
+
+    def __call__(self, look: Look, finished: Finished) -> Decision | None:
+        return None
+
+
+@dataclass(frozen=True)
+class SqueezedStopper:
+    """Judges a trial by the end of each of its shorter trainings."""
+
+    direction: str
+
+    def __call__(self, look: Look, finished: Finished) -> Decision | None:
+        if not look.ends_rung:
+            return None
+        if look.diverged:
+            return Decision(True, look.value, f"it diverged, or was worse than untrained, at {look.rung}")
+        return decide(look.value, values_at(look.step, finished()), direction=self.direction, rung=look.rung)
+
+
+@dataclass(frozen=True)
+class AveragedStopper:
+    """Judges a trial half-way by the average of its recent weights."""
+
+    direction: str
+    objective: str
+
+    def __call__(self, look: Look, finished: Finished) -> Decision | None:
+        value = self.averaged(look)
+        if value is None:
+            return None
+        pairs = [
+            (float(trial.user_attrs[AVERAGED]), float(trial.values[0]))
+            for trial in finished()
+            if AVERAGED in trial.user_attrs
+        ]
+        rung = f"{look.rung}, averaged weights"
+        return decide(value, pairs, direction=self.direction, rung=rung)
+
+    def averaged(self, look: Look) -> float | None:
+        """The objective with averaged weights, where it was measured."""
+        return look.metrics.get(f"averaged_{self.objective}")
+
+
+@dataclass(frozen=True)
+class PrunerStopper:
+    """Leaves it to one of Optuna's pruners."""
+
+    name: str
+    should_prune: Callable[[], bool]
+    """The trial's; what was reported last is in the storage by then."""
+
+    def __call__(self, look: Look, finished: Finished) -> Decision | None:
+        if not self.should_prune():
+            return None
+        outlook = foreseen(look.value, values_at(look.step, finished()))
+        why = f"{look.value:.4g} at {look.rung}: ended by Optuna's pruner {self.name}"
+        return Decision(True, None if outlook is None else outlook[0], why)
+
+
+def values_at(step: int, finished: Sequence[FrozenTrial]) -> list[tuple[float, float]]:
+    """Value at a step and final value of all complete trials that reported there."""
+    return [
+        (trial.intermediate_values[step], float(trial.values[0]))
+        for trial in finished
+        if trial.state == TrialState.COMPLETE and step in trial.intermediate_values
+    ]
