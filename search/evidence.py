@@ -55,8 +55,10 @@ def comparison(spec: StudySpec, best: Contender, standard: Contender) -> str:
     sign = 1.0 if spec.direction == "minimize" else -1.0
     gains = [sign * (b - a) for a, b in zip(best.confirmed, standard.confirmed, strict=False)]
     ahead = sum(gain > 0 for gain in gains)
+    gain = fmean(gains)
+    where = f"{'ahead' if gain >= 0 else 'behind'} by {abs(gain):.4g}"
     return (
-        f"On the same {len(gains)} fresh seeds the best is ahead by {fmean(gains):.4g} on average "
+        f"On the same {len(gains)} fresh seeds the best is {where} on average "
         f"(ahead on {ahead} of {len(gains)}). That few seeds suggest; they do not prove."
         f"{_other_differences(best, standard)}{_unequal_tuning(spec, standard)}"
     )

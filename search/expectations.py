@@ -7,13 +7,14 @@ reads it. Commands that look every second need not fit a model, and all of them 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from search.results import Contender
-from search.strategy.estimates import estimated
+from search.strategy.estimates import estimated, study_model
+from search.strategy.knobs import Knob, KnobReader
 from search.study_spec import StudySpec
 
 MOST_SCHEDULES = 64
@@ -38,6 +39,32 @@ def expectations(
     return {first[estimate.number].key: estimate.cautious for estimate in known[:MOST_SCHEDULES]}
 
 
+def knobs_of(
+    spec: StudySpec, trials: Sequence[FrozenTrial], best: Contender, found: Sequence[Contender]
+) -> dict[str, Any]:
+    """Which parameters matter at the best schedule, as it is kept on the study; see `search.strategy.knobs`.
+
+    Args:
+        spec: the study.
+        trials: all its trials.
+        best: the schedule.
+        found: the study's contenders.
+    """
+    again = {c.trial_numbers[0]: c.confirmed for c in found if c.confirmed}
+    model = study_model(spec, trials, again)
+    assert model is not None, "a study with a best schedule has a complete trial"
+    params = next(trial.params for trial in trials if trial.number == best.trial_numbers[0])
+    knobs = KnobReader(spec, model[0], params).knobs()
+    return {"key": best.key, "knobs": [asdict(knob) for knob in knobs]}
+
+
+def stored_knobs(stored: Mapping[str, Any] | None, best: Contender | None) -> list[Knob]:
+    """What `knobs_of` gave; none where it is about another schedule than the best of now."""
+    if stored is None or best is None or stored["key"] != best.key:
+        return []
+    return [Knob(**{**knob, "as_good": tuple(knob["as_good"])}) for knob in stored["knobs"]]
+
+
 def to_json(
     trials: Sequence[FrozenTrial], searched: Mapping[str, float], final: Mapping[str, float]
 ) -> dict[str, Any]:
@@ -49,13 +76,18 @@ def with_expectations(
     found: Sequence[Contender], stored: Mapping[str, Any] | None, trials: Sequence[FrozenTrial]
 ) -> list[Contender]:
     """The contenders with what is expected of each; unchanged where trials have been completed since."""
-    if stored is None or stored["complete"] != _n_complete(trials):
+    if stored is None or not is_fresh(stored, trials):
         return list(found)
     searched, final = stored["searched"], stored["final"]
     return [
         replace(c, expected=searched.get(c.key), expected_at_last=final.get(c.key, searched.get(c.key)))
         for c in found
     ]
+
+
+def is_fresh(stored: Mapping[str, Any], trials: Sequence[FrozenTrial]) -> bool:
+    """Whether no trial has been completed since."""
+    return bool(stored["complete"] == _n_complete(trials))
 
 
 def _n_complete(trials: Sequence[FrozenTrial]) -> int:

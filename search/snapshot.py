@@ -13,9 +13,10 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from search.confirmation import is_confirmed
-from search.expectations import with_expectations
+from search.expectations import stored_knobs, with_expectations
 from search.results import Contender, best_standard, contenders, ranked
 from search.storage.study_record import StudyRecord
+from search.strategy.knobs import Knob
 from search.study_spec import StudySpec
 from search.trial_limit import TrialLimit, trained_seconds
 
@@ -41,6 +42,8 @@ class Snapshot:
         trained_seconds: how long it has trained.
         n_runs: how many full runs its search may take, where that is its limit.
         runs_used: how many its trials have taken, those in training counted whole.
+        plateau: why its search ended before its limit; None where it did not.
+        knobs: which parameters matter at the best schedule; empty before the study has ended.
     """
 
     spec: StudySpec
@@ -57,6 +60,8 @@ class Snapshot:
     trained_seconds: float = 0.0
     n_runs: int | None = None
     runs_used: float = 0.0
+    plateau: str | None = None
+    knobs: Sequence[Knob] = ()
 
     @property
     def finished(self) -> int:
@@ -71,6 +76,8 @@ class Snapshot:
     @property
     def share_done(self) -> float:
         """How much of the limit is used up, in [0, 1]."""
+        if self.plateau is not None:
+            return 1.0
         if self.n_trials is not None:
             return min(1.0, self.finished / self.n_trials)
         if self.n_runs is not None:
@@ -81,7 +88,7 @@ class Snapshot:
     @property
     def _used_up(self) -> bool:
         """Whether no further trial may start."""
-        if self.n_runs is not None:
+        if self.n_runs is not None and self.plateau is None:
             return self.runs_used + 1 > self.n_runs
         return self.share_done >= 1.0
 
@@ -92,6 +99,8 @@ class Snapshot:
     @property
     def seconds_left(self) -> float | None:
         """Until the last trial ends, at the present rate; None where that is not known."""
+        if self.plateau is not None:
+            return 0.0
         if self.budget_seconds is not None:
             return max(0.0, self.budget_seconds - self.trained_seconds)
         if self.trials_per_second and self.n_runs is not None and self.finished:
@@ -127,6 +136,8 @@ def take_snapshot(record: StudyRecord, study: optuna.Study) -> Snapshot:
         trained_seconds=trained_seconds(trials, datetime.datetime.now()),
         n_runs=limit.n_runs,
         runs_used=0.0 if limit.n_runs is None else limit.runs_used(trials),
+        plateau=limit.plateau,
+        knobs=stored_knobs(attributes.get("knobs"), order[0] if order else None),
     )
 
 

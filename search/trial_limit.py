@@ -43,6 +43,8 @@ class TrialLimit:
     total_steps: int | None = None
     steps_per_trial: int | None = None
     """Steps of a whole trial where it trains more than the horizon."""
+    plateau: str | None = None
+    """Why no more trials are worth it, once that was found; the next launch asks again."""
 
     def __post_init__(self) -> None:
         given = [self.n_trials, self.budget_seconds, self.n_runs]
@@ -64,6 +66,8 @@ class TrialLimit:
             trials: all trials of the study, of whatever state.
             now: local time without a zone, as Optuna notes it.
         """
+        if self.plateau is not None:
+            return False
         if self.n_trials is not None:
             return len(trials) < self.n_trials
         if self.n_runs is not None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from search.durations import duration_text
 from search.evidence import evidence, evidence_lines
 from search.snapshot import Snapshot
+from search.strategy.knobs import knob_lines
 from warmboot.preview import sparkline
 
 _SPARKLINE_WIDTH = 40
@@ -25,7 +27,7 @@ def counts_text(snapshot: Snapshot) -> str:
             ("running", "running"),
             ("waiting", "waiting"),
             ("fail", "failed"),
-            ("pruned", "stopped early"),
+            ("pruned", "ended short of the horizon"),
         )
         if snapshot.counts.get(state)
     ]
@@ -70,9 +72,12 @@ def best_curve(snapshot: Snapshot, width: int = _SPARKLINE_WIDTH) -> str:
 def status_lines(snapshot: Snapshot) -> list[str]:
     """A study on the screen."""
     lines = [f"{snapshot.spec.name}: {counts_text(snapshot)} ({state_text(snapshot)})"]
+    if snapshot.plateau is not None:
+        lines.append(f"ended     early: {snapshot.plateau}")
     if snapshot.best is not None:
         lines += evidence_lines(snapshot.spec, snapshot.best, snapshot.standard)
         lines.append(f"          {best_curve(snapshot)}")
+    lines += [f"{'' if i else 'knobs':10s}{line}" for i, line in enumerate(knob_lines(snapshot.knobs))]
     return [*lines, *_failure_lines(snapshot)]
 
 
@@ -106,6 +111,8 @@ def snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
         "budget_seconds": snapshot.budget_seconds,
         "n_runs": snapshot.n_runs,
         "runs_used": snapshot.runs_used,
+        "plateau": snapshot.plateau,
+        "knobs": [asdict(knob) for knob in snapshot.knobs],
         "trials": snapshot.counts,
         "diverged": snapshot.diverged,
         "trials_per_second": snapshot.trials_per_second,

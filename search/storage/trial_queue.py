@@ -39,8 +39,15 @@ class Wait:
     """No trial should begin before one that trains has ended."""
 
 
+@dataclass(frozen=True)
+class Enough:
+    """No more trials are worth it."""
+
+    why: str
+
+
 WAIT = Wait()
-Plan = Callable[[Sequence[FrozenTrial]], Planned | Wait | None]
+Plan = Callable[[Sequence[FrozenTrial]], Planned | Wait | Enough | None]
 """All trials of the study -> the next one; None leaves it to Optuna's sampler."""
 
 
@@ -86,7 +93,9 @@ class TrialQueue:
                 if not TrialLimit.from_control(control).may_start(trials, datetime.datetime.now()):
                     return None
                 planned = self._plan(trials)
-                if isinstance(planned, Wait):
+                if isinstance(planned, Enough):
+                    self._record.set_attribute("control", {**control, "plateau": planned.why})
+                if isinstance(planned, Wait | Enough):
                     return None
                 if planned is not None:
                     self._study.enqueue_trial(dict(planned.params), user_attrs=dict(planned.user_attrs))

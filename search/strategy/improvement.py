@@ -14,7 +14,7 @@ from scipy.stats import norm
 from search.strategy.drawing import NeighbourDraw, PlainDraw, WildDraw
 from search.strategy.first_runs import SAME_LR
 from search.strategy.progress import Progress, Tried, alike
-from search.strategy.proposal import Proposal, Workshop
+from search.strategy.proposal import Outlook, Proposal, Workshop
 from search.strategy.response import Response
 from warmboot.schedule import WarmbootSchedule
 
@@ -55,7 +55,7 @@ class Improvement:
             again = self._another_seed(ranked, mean[order], sd[order], progress)
             if again is not None:
                 return again
-        return self._new_shape(ranked, response, float(mean[order[0]]))
+        return self._new_shape(ranked, response, float(mean[order[0]]), progress)
 
     def _known_shape(self, progress: Progress, response: Response) -> Proposal | None:
         """The next shape of the portfolio that was not tried, at its expected best peak lr."""
@@ -94,20 +94,27 @@ class Improvement:
         why = f"another seed: {role}, expected {abs(mean[chosen]):.4g} ± {sd[chosen]:.2g}"
         return self._workshop.again(ranked[chosen], why)
 
-    def _new_shape(self, ranked: Sequence[Tried], response: Response, best: float) -> Proposal:
+    def _new_shape(
+        self, ranked: Sequence[Tried], response: Response, best: float, progress: Progress
+    ) -> Proposal:
         """Of many shapes the one with the highest expected improvement (Jones et al., 1998)."""
         drawn = self._drawn(ranked[:LEADERS_WITH_NEIGHBOURS])
         xs = self._best_xs(drawn, response)
         mean, sd = response.predict(features_of(drawn), xs)
-        score = (best - mean) / sd
-        gains = sd * (score * norm.cdf(score) + norm.pdf(score))
-        chosen = int(np.argmax(gains))
-        gain = float(gains[chosen])
+        chosen = int(np.argmax(expected_improvement(mean - best, sd)))
+        leader = ranked[0]
+        behind, apart_sd = response.differences(features_of(drawn), xs, leader.shape.features, leader.x)
+        outlook = Outlook(
+            left_to_gain=float(expected_improvement(behind, apart_sd).max()),
+            noise_sd=response.noise_sd,
+            n_full=progress.n_full,
+            leader_seeds=sum(_identity(t.params) == _identity(leader.params) for t in progress.done),
+        )
         why = f"expected {abs(mean[chosen]):.4g} ± {sd[chosen]:.2g}; the best so far {abs(best):.4g}"
         for tried in ranked:  # a run at almost the same lr is one more seed of it
             if tried.shape.alike(drawn[chosen].shape) and abs(tried.x - xs[chosen]) < SAME_LR:
-                return self._workshop.again(tried, why, left_to_gain=gain)
-        return self._workshop.at(drawn[chosen], xs[chosen], why, left_to_gain=gain)
+                return self._workshop.again(tried, why, outlook=outlook)
+        return self._workshop.at(drawn[chosen], xs[chosen], why, outlook=outlook)
 
     def _drawn(self, leaders: Sequence[Tried]) -> list[Tried]:
         """Plain shapes, wild ones, neighbours of the leaders, and the leaders themselves."""
@@ -124,6 +131,18 @@ class Improvement:
         low, high = response.tried_range
         xs = response.best_x(features_of(shapes), low, high)
         return np.clip(xs, ranges[:, 0], ranges[:, 1])
+
+
+def expected_improvement(behind: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By how much each is expected to be better than the best, 0 where it is not (Jones et al., 1998).
+
+    Args:
+        behind: how much worse each is expected to be.
+        sd: standard deviation of that, > 0.
+    """
+    score = -behind / sd
+    gains: NDArray[np.float64] = sd * (score * norm.cdf(score) + norm.pdf(score))
+    return gains
 
 
 def features_of(runs: Sequence[Tried]) -> NDArray[np.float64]:

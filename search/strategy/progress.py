@@ -18,8 +18,8 @@ from warmboot.schedule import WarmbootSchedule
 SWEEP, PEAK_LR, SHAPE, SEED = "lr sweep", "peak lr", "shape", "another seed"
 """What a trial is for."""
 PROPOSAL, PURPOSE, LEFT_TO_GAIN = "proposal", "purpose", "left_to_gain"
-"""Attributes of a trial: its parameters from the moment it is asked for; what it is for; by how much it was
-expected to improve on the best."""
+"""Attributes of a trial: its parameters from the moment it is asked for; what it is for; by how much more
+trials were expected to improve on the leader."""
 EXPECTED = "expected_value"
 """Attribute of a trial that was stopped: the value it was expected to reach."""
 

@@ -18,6 +18,20 @@ from warmboot.standards import standards
 
 
 @dataclass(frozen=True)
+class Outlook:
+    """What is known when a trial is chosen for what it may gain."""
+
+    left_to_gain: float
+    """Expected improvement over the leader, in the unit of the objective."""
+    noise_sd: float
+    """Between two seeds of one schedule."""
+    n_full: int
+    """Runs to the full horizon so far, those in training included."""
+    leader_seeds: int
+    """How often the leader was trained to its end."""
+
+
+@dataclass(frozen=True)
 class Proposal:
     """A trial to train: Optuna's parameters, to which horizon, what for, and why in words."""
 
@@ -26,8 +40,8 @@ class Proposal:
     why: str
     purpose: str = SHAPE
     standard: str = ""
-    left_to_gain: float | None = None
-    """Of a trial chosen for what it may gain: the expected improvement, in the unit of the objective."""
+    outlook: Outlook | None = None
+    """Of a trial chosen for what it may gain."""
 
 
 class Wait:
@@ -89,15 +103,15 @@ class Workshop:
         return {**tried.params, "lr": min(max(lr, self.lr.low), self.lr.high)}
 
     def at(
-        self, tried: Tried, x: float, why: str, *, purpose: str = SHAPE, left_to_gain: float | None = None
+        self, tried: Tried, x: float, why: str, *, purpose: str = SHAPE, outlook: Outlook | None = None
     ) -> Proposal:
         """A full run of a shape at a relative log peak lr."""
         params, standard = self.with_x(tried, x), self.name_of(tried)
-        return Proposal(params, self.total_steps, why, purpose, standard, left_to_gain)
+        return Proposal(params, self.total_steps, why, purpose, standard, outlook)
 
-    def again(self, tried: Tried, why: str, *, left_to_gain: float | None = None) -> Proposal:
+    def again(self, tried: Tried, why: str, *, outlook: Outlook | None = None) -> Proposal:
         """A full run of exactly this, which draws another seed."""
-        return Proposal(tried.params, self.total_steps, why, SEED, self.name_of(tried), left_to_gain)
+        return Proposal(tried.params, self.total_steps, why, SEED, self.name_of(tried), outlook)
 
     def name_of(self, tried: Tried) -> str:
         """The name of the standard that a shape is; "" where it is none."""

@@ -111,10 +111,33 @@ class Response:
         u = x - self.prior.x
         cross = self._covariance_of(features, u, self._features, self._u)
         mean = self.prior.curvature * u**2 + cross @ self._weights
-        own = np.exp(2 * self.scales[2]) + self._offset_variance * u**2
-        own = own + _basis(u) ** 2 @ self._basis_variance
+        own = self._own_variance(u)
         explained = np.einsum("ij,ji->i", cross, cho_solve((self._factor, True), cross.T))
         return self._best + mean, np.sqrt(np.maximum(own - explained, _JITTER))
+
+    def differences(
+        self, features: Vector, x: Vector, base_features: Vector, base_x: float
+    ) -> tuple[Vector, Vector]:
+        """How much worse than a base each is expected to be over seeds, and the standard deviation of that.
+
+        What is uncertain about both alike, such as how good the seeds were, is not in it.
+
+        Args:
+            features: `M x F`.
+            x: `M`, relative log peak lrs.
+            base_features: `F`, of the base.
+            base_x: its relative log peak lr.
+        """
+        u, base_u = x - self.prior.x, np.array([base_x - self.prior.x])
+        base = base_features[None, :]
+        cross = self._covariance_of(features, u, self._features, self._u)
+        cross_base = self._covariance_of(base, base_u, self._features, self._u)
+        apart = cross - cross_base
+        mean = self.prior.curvature * (u**2 - base_u**2) + apart @ self._weights
+        own = self._own_variance(u) + self._own_variance(base_u)
+        own = own - 2 * self._covariance_of(features, u, base, base_u)[:, 0]
+        explained = np.einsum("ij,ji->i", apart, cho_solve((self._factor, True), apart.T))
+        return mean, np.sqrt(np.maximum(own - explained, _JITTER))
 
     def best_x(self, features: Vector, low: float, high: float) -> Vector:
         """The relative log peak lr at which each shape is expected to be best, within [low, high].
@@ -161,6 +184,11 @@ class Response:
     def _residual(self) -> Vector:
         residual: Vector = self._y - self.prior.curvature * self._u**2
         return residual
+
+    def _own_variance(self, u: Vector) -> Vector:
+        """Variance of what is expected over seeds before any run, at each place."""
+        variance: Vector = np.exp(2 * self.scales[2]) + self._offset_variance * u**2
+        return variance + _basis(u) ** 2 @ self._basis_variance
 
     def _covariance_of(self, a: Vector, u_a: Vector, b: Vector, u_b: Vector) -> Vector:
         """Covariance of what is expected over seeds."""

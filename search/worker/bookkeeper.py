@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 from search.confirmation import Confirmation, plan_confirmation
 from search.errors import RunError
 from search.evidence import evidence_lines
-from search.expectations import expectations, to_json, with_expectations
+from search.expectations import expectations, is_fresh, knobs_of, to_json, with_expectations
 from search.population.run import Measurement
 from search.results import Contender, best_standard, contenders
 from search.snapshot import all_contenders
@@ -170,7 +170,8 @@ class Bookkeeper:
         return self._confirm_or_wait()
 
     def _confirm_or_wait(self) -> Outcome | None:
-        if not self._confirmation_plan(self._contenders()).missing:
+        found = self._contenders()
+        if not self._confirmation_plan(found).missing and (not found or self._is_answered()):
             return "done"
         if not self._trials.claim_confirmation():
             time.sleep(POLL_SECONDS)
@@ -179,6 +180,11 @@ class Bookkeeper:
         self._expect(final=False)
         self._confirm(self._confirmation_plan(self._contenders()))
         return "handed back" if self._stop.is_set() else None
+
+    def _is_answered(self) -> bool:
+        """Whether what is expected of the schedules was worked out with all trials that are complete now."""
+        stored = self._record.attributes.get("expected")
+        return stored is not None and is_fresh(stored, self._trials.completed())
 
     def _contenders(self) -> list[Contender]:
         trials = self._trials.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
@@ -211,11 +217,17 @@ class Bookkeeper:
         if not self._stop.is_set():
             self._record.set_attribute("confirmation", plan.to_json())
             self._expect(final=True)
-            self._record.set_answer(self._answer())
+            self._conclude()
         self._trials.release_confirmation()
 
-    def _answer(self) -> str:
+    def _conclude(self) -> None:
+        """Note what the study has found, for everybody who looks at it."""
         order = all_contenders(self._record)
+        trials = self._trials.study.get_trials(deepcopy=False)
+        self._record.set_attribute("knobs", knobs_of(self._spec, trials, order[0], order))
+        self._record.set_answer(self._answer(order))
+
+    def _answer(self, order: list[Contender]) -> str:
         standard = best_standard(order, self._spec.direction)
         lines = evidence_lines(self._spec, order[0], standard)
         return "; ".join(" ".join(line.split()) for line in lines)

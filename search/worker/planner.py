@@ -12,10 +12,11 @@ from search.samplers import EARLIER
 from search.standards_first import StandardsFirst, standards_first
 from search.storage.database import Database
 from search.storage.study_record import find_study
-from search.storage.trial_queue import WAIT, Plan, Planned, Wait
+from search.storage.trial_queue import WAIT, Enough, Plan, Planned, Wait
 from search.strategy.estimates import estimated
+from search.strategy.plateau import plateau
 from search.strategy.progress import LEFT_TO_GAIN, PROPOSAL, PURPOSE
-from search.strategy.proposal import Proposal
+from search.strategy.proposal import Outlook, Proposal
 from search.strategy.strategy import Strategy
 from search.study_spec import StudySpec
 from search.trial_limit import HORIZON, TrialLimit
@@ -42,7 +43,7 @@ def make_plan(spec: StudySpec, database: Database, seed: int) -> Plan:
         return StandardsPlan(standards_first(spec.parsed_space, runs_of(spec.limit)))
     names = spec.sampler.arguments.get(EARLIER, [])
     earlier = [shape for name in names for shape in _best_shapes(database, name)]
-    return StrategyPlan(make_strategy(spec, seed, earlier))
+    return StrategyPlan(make_strategy(spec, seed, earlier), ends_early=spec.early_stopping.plateau)
 
 
 def make_strategy(spec: StudySpec, seed: int, earlier: Sequence[WarmbootSchedule] = ()) -> Strategy:
@@ -77,15 +78,18 @@ class StandardsPlan:
 
 
 class StrategyPlan:
-    """Every trial is planned."""
+    """Every trial is planned; `ends_early`: until no more are worth it."""
 
-    def __init__(self, strategy: Strategy) -> None:
-        self._strategy = strategy
+    def __init__(self, strategy: Strategy, *, ends_early: bool) -> None:
+        self._strategy, self._ends_early = strategy, ends_early
 
-    def __call__(self, trials: Sequence[FrozenTrial]) -> Planned | Wait | None:
+    def __call__(self, trials: Sequence[FrozenTrial]) -> Planned | Wait | Enough | None:
         proposal = self._strategy(trials)
         if not isinstance(proposal, Proposal):
             return WAIT
+        why = _plateau(proposal.outlook, trials) if self._ends_early else None
+        if why is not None:
+            return Enough(why)
         attributes: dict[str, Any] = {
             PROPOSAL: dict(proposal.params),
             PURPOSE: proposal.purpose,
@@ -94,9 +98,21 @@ class StrategyPlan:
         }
         if proposal.standard:
             attributes["standard"] = proposal.standard
-        if proposal.left_to_gain is not None:
-            attributes[LEFT_TO_GAIN] = proposal.left_to_gain
+        if proposal.outlook is not None:
+            attributes[LEFT_TO_GAIN] = proposal.outlook.left_to_gain
         return Planned(proposal.params, attributes)
+
+
+def _plateau(outlook: Outlook | None, trials: Sequence[FrozenTrial]) -> str | None:
+    if outlook is None:
+        return None
+    gains = [float(t.user_attrs[LEFT_TO_GAIN]) for t in trials if LEFT_TO_GAIN in t.user_attrs]
+    return plateau(
+        [*gains, outlook.left_to_gain],
+        noise_sd=outlook.noise_sd,
+        n_full=outlook.n_full,
+        leader_seeds=outlook.leader_seeds,
+    )
 
 
 def _best_shapes(database: Database, name: str) -> list[WarmbootSchedule]:

@@ -1,0 +1,110 @@
+"""Studies whose truth is known: the value of a run is a formula of its schedule, and seeded noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
+
+from search.strategy.peak_lr import peak_lr_scale
+from search.strategy.progress import LEFT_TO_GAIN, PROPOSAL, PURPOSE, SWEEP
+from search.strategy.proposal import Proposal
+from search.strategy.strategy import Strategy
+from search.study_spec import StudySpec
+from search.trial_limit import HORIZON
+from tests.search_tests.studies import study_spec
+from warmboot.schedule import WarmbootSchedule
+
+SPACE: Mapping[str, Any] = {
+    "lr": {"low": 0.01, "high": 3.0, "log": True},
+    "warmup": {"low": 0.0, "high": 0.2},
+    "n_restarts": {"low": 0, "high": 2},
+    "step_scale": {"low": 0.5, "high": 1.0},
+    "hold": {"low": 0.0, "high": 0.6},
+    "eta_min": {"low": 0.0, "high": 0.3},
+    "curve": ["cosine", "linear"],
+}
+SEED_SD, OWN_SD = 0.015, 0.005
+Truth = Callable[[WarmbootSchedule], float]
+
+
+LINEAR_SCALE = peak_lr_scale(WarmbootSchedule(curve="linear").factors(600))
+
+
+def lr_term(schedule: WarmbootSchedule, factor: float = 1.0) -> float:
+    """A parabola in log lr, its optimum where the bound has it, or `factor` times as high."""
+    assert schedule.lr is not None
+    scale = peak_lr_scale(schedule.factors(600)) / LINEAR_SCALE
+    return 0.25 * math.log(schedule.lr / (0.25 * scale * factor)) ** 2
+
+
+def end_of(schedule: WarmbootSchedule) -> float:
+    """The last lr as a fraction of the peak."""
+    return float(schedule.factors(600)[-1])
+
+
+def floor_matters(schedule: WarmbootSchedule) -> float:
+    """Only the peak lr and the end matter: to end at a tenth of the peak is best."""
+    return 2.0 + lr_term(schedule) + 3.0 * (end_of(schedule) - 0.1) ** 2
+
+
+def only_lr_matters(schedule: WarmbootSchedule) -> float:
+    return 2.0 + lr_term(schedule)
+
+
+def spec(**changes: Any) -> StudySpec:
+    return study_spec(**{"total_steps": 600, "n_trials": 200, "space": dict(SPACE), **changes})
+
+
+@dataclass
+class SyntheticStudy:
+    """Trains nothing; noise as of real runs, part of it shared by all that have the same seed."""
+
+    spec: StudySpec
+    truth: Truth
+    trials: list[FrozenTrial] = field(default_factory=list)
+    maximize: bool = False
+    noise: float = 1.0
+
+    def begin(self, proposal: Proposal) -> FrozenTrial:
+        attributes = {
+            PROPOSAL: dict(proposal.params),
+            PURPOSE: proposal.purpose,
+            HORIZON: proposal.horizon_steps,
+            "seed": sum(t.user_attrs[PROPOSAL] == dict(proposal.params) for t in self.trials),
+        }
+        if proposal.outlook is not None:
+            attributes[LEFT_TO_GAIN] = proposal.outlook.left_to_gain
+        trial = create_trial(state=TrialState.RUNNING, user_attrs=attributes)
+        trial.number = len(self.trials)
+        self.trials.append(trial)
+        return trial
+
+    def end(self, trial: FrozenTrial) -> None:
+        params, seed = trial.user_attrs[PROPOSAL], int(trial.user_attrs["seed"])
+        schedule = self.spec.parsed_space.sample(FixedTrial(params))
+        shared = np.random.default_rng([1, seed]).normal() * SEED_SD
+        own = np.random.default_rng([2, trial.number]).normal() * OWN_SD
+        value = self.truth(schedule) + self.noise * float(shared + own)
+        value = -value if self.maximize else value
+        horizon = trial.user_attrs[HORIZON]
+        if trial.user_attrs[PURPOSE] == SWEEP:
+            trial.intermediate_values = {horizon: value + 1.0}
+            trial.state = TrialState.PRUNED
+        else:
+            trial.values = [value]
+            trial.state = TrialState.COMPLETE
+
+    def run(self, strategy: Strategy, n: int) -> None:
+        """Train one trial at a time."""
+        for _ in range(n):
+            proposal = strategy(self.trials)
+            assert isinstance(proposal, Proposal), "nothing is in training, so there is nothing to wait for"
+            self.end(self.begin(proposal))
+
+    def schedule(self, trial: FrozenTrial) -> WarmbootSchedule:
+        return self.spec.parsed_space.sample(FixedTrial(trial.user_attrs[PROPOSAL]))

@@ -1,0 +1,156 @@
+"""The strategy on studies whose truth is known: the order of what it tries, and what it finds."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from search.strategy.estimates import estimated
+from search.strategy.progress import PEAK_LR, PURPOSE, SEED, SHAPE, SWEEP
+from search.strategy.proposal import Proposal, Wait
+from search.strategy.strategy import Strategy
+from search.trial_limit import HORIZON
+from tests.search_tests.strategy.synthetic import SyntheticStudy, end_of, floor_matters, lr_term, spec
+from warmboot.schedule import WarmbootSchedule
+from warmboot.standards import standards
+
+
+@pytest.fixture(scope="module")
+def searched() -> SyntheticStudy:
+    """Sixty trials, one at a time."""
+    study = SyntheticStudy(spec(), floor_matters)
+    study.run(Strategy(study.spec, 0, n_runs=200), 60)
+    return study
+
+
+def test_the_peak_lr_comes_first_then_known_shapes_then_new_ones(searched: SyntheticStudy) -> None:
+    purposes = [trial.user_attrs[PURPOSE] for trial in searched.trials]
+    phases = [purpose for i, purpose in enumerate(purposes) if i == 0 or purposes[i - 1] != purpose]
+    assert phases[:3] == [SWEEP, PEAK_LR, SHAPE]
+    assert set(phases[3:]) == {SHAPE, SEED}
+    known = [searched.schedule(t).replace(lr=None) for t in searched.trials if t.user_attrs[PURPOSE] == SHAPE]
+    assert known[0] == WarmbootSchedule(curve="linear", eta_min=0.05)
+    assert sum(schedule in standards().values() for schedule in known) >= 3
+
+
+def test_the_sweep_is_of_one_shape_in_a_ninth_of_the_steps(searched: SyntheticStudy) -> None:
+    swept = [trial for trial in searched.trials if trial.user_attrs[PURPOSE] == SWEEP]
+    assert {trial.user_attrs[HORIZON] for trial in swept} == {66}
+    shapes = {searched.schedule(trial).replace(lr=None) for trial in swept}
+    assert shapes == {standards()["linear"]}
+    lrs = [searched.schedule(trial).lr for trial in swept]
+    assert lrs == sorted(set(lrs), key=lambda lr: lr or 0.0)
+
+
+def test_the_peak_lr_is_tried_at_full_length_on_both_sides_of_the_best(searched: SyntheticStudy) -> None:
+    lrs = [searched.schedule(t).lr or 0.0 for t in searched.trials if t.user_attrs[PURPOSE] == PEAK_LR]
+    assert min(lrs) < 0.25 < max(lrs)
+
+
+def test_a_third_of_the_later_trials_are_seeds_of_the_best(searched: SyntheticStudy) -> None:
+    later = [trial.user_attrs[PURPOSE] for trial in searched.trials[30:]]
+    assert 0.2 < later.count(SEED) / len(later) < 0.6
+
+
+def test_it_finds_the_floor_and_the_peak_lr(searched: SyntheticStudy) -> None:
+    best = estimated(searched.spec, searched.trials)[0]
+    assert floor_matters(best.schedule) < 2.01, "linear to 0 has 2.03 at its best peak lr"
+
+
+def test_maximising_finds_the_same() -> None:
+    study = SyntheticStudy(
+        spec(objective="val_accuracy", direction="maximize"), floor_matters, maximize=True, noise=0.3
+    )
+    study.run(Strategy(study.spec, 0, n_runs=200), 45)
+    best = estimated(study.spec, study.trials)[0]
+    assert best.mean == pytest.approx(-2.0, abs=0.05)
+    assert floor_matters(best.schedule) < 2.015
+
+
+def test_no_more_train_at_once_than_it_may() -> None:
+    study = SyntheticStudy(spec(), floor_matters)
+    strategy = Strategy(study.spec, 0, n_runs=200, most_in_training=4)
+    study.run(strategy, 20)
+    out = []
+    while isinstance(proposal := strategy(study.trials), Proposal):
+        out.append(study.begin(proposal))
+    assert len(out) == 4
+    study.end(out[0])
+    assert isinstance(strategy(study.trials), Proposal)
+
+
+def test_full_runs_wait_for_the_sweep() -> None:
+    study = SyntheticStudy(spec(), floor_matters)
+    strategy = Strategy(study.spec, 0, n_runs=200)
+    out = []
+    while isinstance(proposal := strategy(study.trials), Proposal):
+        assert proposal.purpose == SWEEP
+        out.append(study.begin(proposal))
+    for trial in out:
+        assert isinstance(strategy(study.trials), Wait)
+        study.end(trial)
+    assert isinstance(strategy(study.trials), Proposal)
+
+
+def test_those_in_training_are_not_proposed_again() -> None:
+    study = SyntheticStudy(spec(), floor_matters)
+    strategy = Strategy(study.spec, 0, n_runs=200)
+    study.run(strategy, 25)
+    proposals = [strategy(study.trials) for _ in range(1)]
+    for _ in range(7):
+        assert isinstance(proposals[-1], Proposal)
+        study.begin(proposals[-1])
+        proposals.append(strategy(study.trials))
+    shapes = [str(p.params) for p in proposals if isinstance(p, Proposal) and p.purpose == SHAPE]
+    assert len(set(shapes)) == len(shapes)
+
+
+def test_another_process_goes_on_where_the_first_was(searched: SyntheticStudy) -> None:
+    study = copy.deepcopy(searched)
+    study.run(Strategy(study.spec, 7, n_runs=200), 3)
+    assert {trial.user_attrs[PURPOSE] for trial in study.trials[60:]} <= {SHAPE, SEED}
+
+
+def test_the_same_seed_proposes_the_same(searched: SyntheticStudy) -> None:
+    first = Strategy(searched.spec, 5, n_runs=200)(searched.trials)
+    second = Strategy(searched.spec, 5, n_runs=200)(searched.trials)
+    assert first == second
+
+
+def test_where_the_lr_is_fixed_only_shapes_are_tried() -> None:
+    fixed = spec(space={"lr": 0.25, "eta_min": {"low": 0.0, "high": 0.3}, "curve": ["cosine", "linear"]})
+    study = SyntheticStudy(fixed, floor_matters)
+    study.run(Strategy(fixed, 0, n_runs=200), 30)
+    assert all(study.schedule(trial).lr == 0.25 for trial in study.trials)
+    assert SWEEP not in {trial.user_attrs[PURPOSE] for trial in study.trials}
+    assert abs(estimated(fixed, study.trials)[0].schedule.eta_min - 0.1) < 0.1
+
+
+def test_a_shape_of_an_earlier_study_is_among_the_first() -> None:
+    earlier = WarmbootSchedule(curve="linear", eta_min=0.123, hold=0.2)
+    study = SyntheticStudy(spec(), floor_matters)
+    study.run(Strategy(study.spec, 0, n_runs=200, earlier=[earlier]), 24)
+    assert earlier in [study.schedule(trial).replace(lr=None) for trial in study.trials]
+
+
+def test_a_lucky_run_does_not_lead_a_schedule_of_many_seeds() -> None:
+    study = SyntheticStudy(spec(), floor_matters)
+    study.run(Strategy(study.spec, 0, n_runs=200), 50)
+    shapes = [trial for trial in study.trials if trial.user_attrs[PURPOSE] == SHAPE]
+    lucky = next(trial for trial in shapes if floor_matters(study.schedule(trial)) > 2.02)
+    lucky.values = [1.992]
+    best = estimated(study.spec, study.trials)[0]
+    assert best.number != lucky.number
+
+
+def test_lr_and_shape_do_not_hide_each_other() -> None:
+    """A shape that needs a peak lr twice as high is not thrown away for it."""
+
+    def truth(schedule: WarmbootSchedule) -> float:
+        end = end_of(schedule)
+        return 2.0 + lr_term(schedule, 1.0 + 1.5 * end) - 0.3 * end
+
+    study = SyntheticStudy(spec(), truth)
+    study.run(Strategy(study.spec, 0, n_runs=200), 70)
+    assert estimated(study.spec, study.trials)[0].schedule.eta_min > 0.15
