@@ -23,7 +23,7 @@ from torch import nn
 
 from search.population import Population, Run
 from search.population.stream import BatchStream
-from search.proxies import Proxy, build_proxy
+from search.proxies import SGD, Proxy, build_proxy
 from search.seeds import run_generators
 
 RECORD = Path(__file__).parent / "records" / "engine_speed.json"
@@ -88,6 +88,7 @@ def plain_step_ms(proxy: Proxy, device: str, seconds: float) -> float:
     generators = run_generators((0, 1, 0))
     model = proxy.build_model(generators.weights_seed).to(device)
     settings = proxy.optimizer
+    assert isinstance(settings, SGD)
     optimizer = torch.optim.SGD(
         model.parameters(), lr=LR, momentum=settings.momentum, weight_decay=settings.weight_decay
     )

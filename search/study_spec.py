@@ -118,7 +118,8 @@ class StudySpec(Strict):
         if self.n_runs is None:
             return TrialLimit(n_trials=self.n_trials, budget_seconds=self.budget)
         search_runs = self.n_runs - self.confirmation_size.most_runs
-        steps = None if self.total_steps is None else sum(self.rung_horizons) + self.horizon_steps
+        rungs = () if self.total_steps is None else self.rung_horizons
+        steps = sum(rungs) + self.horizon_steps if rungs else None
         return TrialLimit(n_runs=search_runs, total_steps=self.total_steps, steps_per_trial=steps)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy.engine import URL
@@ -124,8 +124,7 @@ def proxy_facts(proxy: AnyProxy, *, own: bool = False) -> dict[str, Any]:
         "fingerprint": proxy.fingerprint,
         "note": OWN_NOTE if own else "a built-in task stands in for your model: the shape is a suggestion",
         "optimizer": proxy.optimizer.name,
-        "momentum": proxy.optimizer.momentum,
-        "weight_decay": proxy.optimizer.weight_decay,
+        **{key: value for key, value in asdict(proxy.optimizer).items() if key != "name"},
         "batch_size": proxy.batch_size,
         "parameters": proxy.parameter_count,
     }

@@ -11,14 +11,14 @@ from typing import Literal, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from search.population.averages import StackedAverages
 from search.population.layers import padded
 from search.population.settings import StackKind
 from search.population.stacked import StackedModel
 from search.population.stacked_sgd import StackedSGD
-from search.proxies.proxy import SGD, Proxy, Split
+from search.proxies.proxy import SGD, Optimizer, Proxy, Split
 
 SplitName = Literal["validation", "test"]
 EVALUATION_ROWS = 1024
@@ -28,7 +28,7 @@ EVALUATION_ROWS = 1024
 class Engine(Protocol):
     """Slots with a model each. A slot's numbers depend on nothing but what that slot was given."""
 
-    def load(self, slot: int, weights_seed: int, settings: SGD) -> None:
+    def load(self, slot: int, weights_seed: int, settings: Optimizer) -> None:
         """Put the untrained model of a seed into a slot, with the optimizer that will train it."""
         ...
 
@@ -61,13 +61,28 @@ class Engine(Protocol):
 
 
 class DeviceData:
-    """A proxy's data on the device, once for all engines there."""
+    """A proxy's data on the device, once for all engines there; moved there when it is first asked for."""
 
     def __init__(self, proxy: Proxy, device: torch.device) -> None:
         self.device = device
-        self.train = _on_device(proxy.train, device)
-        self.validation = _on_device(proxy.validation, device)
-        self.test = _on_device(proxy.test, device)
+        self._splits = {"train": proxy.train, "validation": proxy.validation, "test": proxy.test}
+        self._lanes: dict[str, Split] = {}
+        self._plain: dict[str, Split] = {}
+
+    def lanes(self, name: str) -> Split:
+        """A split as stacked layers take it: tokens as they are, `N x C`; features flat and padded to lanes,
+        `N x lanes`."""
+        if name not in self._lanes:
+            self._lanes[name] = _in_lanes(self._splits[name], self.device)
+        return self._lanes[name]
+
+    def plain(self, name: str) -> Split:
+        """A split as it is."""
+        if name not in self._plain:
+            split = self._splits[name]
+            inputs, targets = split.inputs.to(self.device), split.targets.to(self.device)
+            self._plain[name] = Split(inputs=inputs, targets=targets)
+        return self._plain[name]
 
 
 class StackedEngine:
@@ -80,8 +95,11 @@ class StackedEngine:
 
     def __init__(self, proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind) -> None:
         """Raises `UnsupportedLayerError` where the proxy's model can't be stacked."""
-        self._proxy, self._device, self._train = proxy, data.device, data.train
-        self._judged: dict[SplitName, Split] = {"validation": data.validation, "test": data.test}
+        self._proxy, self._device, self._train = proxy, data.device, data.lanes("train")
+        self._judged: dict[SplitName, Split] = {
+            "validation": data.lanes("validation"),
+            "test": data.lanes("test"),
+        }
         self._model = _stack(proxy, self._device, n_slots, kind)
         self._single = [self._model.slots(slice(slot, slot + 1)) for slot in range(n_slots)]
         self._first = [self._model.slots(slice(0, k)) for k in range(n_slots + 1)]
@@ -91,8 +109,8 @@ class StackedEngine:
             # Averages are judged here, so that nothing of a slot is touched.
             self._one_averaged = _stack(proxy, self._device, 1, kind)
 
-    def load(self, slot: int, weights_seed: int, settings: SGD) -> None:
-        self._single[slot].load(self._proxy.build_model(weights_seed), settings)
+    def load(self, slot: int, weights_seed: int, settings: Optimizer) -> None:
+        self._single[slot].load(_sequential(self._proxy, weights_seed), _sgd(settings))
         if self._averages is not None:
             self._averages.load(slot)
 
@@ -138,14 +156,25 @@ class StackedEngine:
 
 def _stack(proxy: Proxy, device: torch.device, n_slots: int, kind: StackKind) -> StackedModel:
     optimizer = StackedSGD.of(
-        proxy.optimizer,
+        _sgd(proxy.optimizer),
         n_slots,
         device,
         own_momentum=kind.own_momentum,
         own_weight_decay=kind.own_weight_decay,
     )
     inputs = proxy.train.inputs
-    return StackedModel.lowered(proxy.build_model(0), inputs, optimizer=optimizer, device=device)
+    return StackedModel.lowered(_sequential(proxy, 0), inputs, optimizer=optimizer, device=device)
+
+
+def _sequential(proxy: Proxy, weights_seed: int) -> nn.Sequential:
+    model = proxy.build_model(weights_seed)
+    assert isinstance(model, nn.Sequential), "nothing else can be stacked"
+    return model
+
+
+def _sgd(settings: Optimizer) -> SGD:
+    assert isinstance(settings, SGD), "only SGD is stacked"
+    return settings
 
 
 def _mean(log_likelihood: Tensor) -> NDArray[np.float64]:
@@ -154,8 +183,7 @@ def _mean(log_likelihood: Tensor) -> NDArray[np.float64]:
     return np.asarray(values.mean(axis=-1))
 
 
-def _on_device(split: Split, device: torch.device) -> Split:
-    """Tokens as they are, `N x C`; features flat and padded to lanes, `N x lanes`."""
+def _in_lanes(split: Split, device: torch.device) -> Split:
     inputs = split.inputs
     if inputs.is_floating_point():
         flat = inputs.flatten(1).float()

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from search.population.engine import DeviceData, Engine, SplitName, StackedEngine
+from search.population.engine import DeviceData, Engine, SplitName
+from search.population.engines import make_engine
 from search.population.run import Measurement, Run
 from search.population.settings import StackKind, optimizer_of, with_batch_size
 from search.population.stream import BatchStream
@@ -58,7 +59,7 @@ class Group:
         self._proxy = with_batch_size(proxy, kind.batch_size)
         self._spare_slot = slots
         # One slot more than runs: untrained models are looked at there.
-        self._engine: Engine = StackedEngine(self._proxy, data, n_slots=slots + 1, kind=kind)
+        self._engine: Engine = make_engine(self._proxy, data, n_slots=slots + 1, kind=kind)
         self._trainings: list[Training] = []
 
     @property

@@ -22,7 +22,7 @@ def make_population(proxy: AnyProxy, *, slots: int, device: str = "cpu") -> AnyP
         device: of torch, for a model; what is computed is computed on the CPU.
 
     Raises:
-        UnsupportedLayerError: the proxy's model has a layer that can't be stacked.
+        Exception: whatever the proxy's model raises when it is looked at with its data.
     """
     if isinstance(proxy, NoisyQuadratic):
         return ClosedFormPopulation(proxy, slots=slots)

@@ -12,6 +12,9 @@ over slot, number of slots, neighbours (one diverging among them, or with other 
 withdrawals. So a result belongs to the schedule, the settings and the seed, not to the company it was
 trained in.
 
+Multilayer perceptrons trained with SGD are stacked and trained together; other models are trained one step
+after the other, and keep the same promises.
+
 Runs of one batch size share a stack (a `Group`); where a study searches it there are several, trained in
 turn, and all of them share the slots.
 """
@@ -45,7 +48,7 @@ class Population:
             device: of torch; its data is moved there once.
 
         Raises:
-            UnsupportedLayerError: the proxy's model has a layer that can't be stacked.
+            Exception: whatever the proxy's model raises when it is looked at with its data.
         """
         if slots < 1:
             raise ValueError(f"slots must be at least 1 but got {slots}.")

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from search.params import ChoiceParam, FloatParam, ParamSpace
-from search.proxies.proxy import SGD, Proxy, ShuffledEpochs
+from search.proxies.proxy import SGD, Optimizer, Proxy, ShuffledEpochs
 from search.proxy_spec import TUNABLE
 
 LARGEST_BATCH = 65_536
@@ -43,7 +43,7 @@ def stack_kind(params: Mapping[str, Any], proxy: Proxy, *, averaged: bool = Fals
     return StackKind(batch_size, "momentum" in params, "weight_decay" in params, averaged)
 
 
-def optimizer_of(params: Mapping[str, Any], proxy: Proxy) -> SGD:
+def optimizer_of(params: Mapping[str, Any], proxy: Proxy) -> Optimizer:
     """The proxy's optimizer with what a run has of its own."""
     own = {name: float(params[name]) for name in ("weight_decay", "momentum") if name in params}
     return replace(proxy.optimizer, **own)  # type: ignore[arg-type]
@@ -73,10 +73,11 @@ def param_problems(space: ParamSpace, proxy: Proxy) -> list[str]:
 
 def value_problems(name: str, value: object, proxy: Proxy) -> list[str]:
     """Why a run of `proxy` can't have `value` for `name`; at most one line."""
-    if name not in TUNABLE:
-        near = difflib.get_close_matches(name, TUNABLE, n=1)
+    known = [n for n in TUNABLE if n != "momentum" or isinstance(proxy.optimizer, SGD)]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}?" if near else "other settings are arguments of the proxy."
-        return [f"{name}: {proxy.name} takes {', '.join(TUNABLE)}; {hint}"]
+        return [f"{name}: {proxy.name} takes {', '.join(known)}; {hint}"]
     if name == "batch_size":
         most = _largest_batch(proxy)
         fits = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most

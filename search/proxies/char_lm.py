@@ -76,7 +76,7 @@ def char_lm_mlp(
         optimizer=SGD(momentum=momentum, weight_decay=weight_decay),
         batches=RandomBatches(),
         fingerprint=fingerprint(data=text.encode(), source=sys.modules[__name__], arguments=arguments),
-        python_note=_python_note(text),
+        python_note=python_note(text),
     )
 
 
@@ -113,7 +113,7 @@ def thinned(split: Split, n_samples: int) -> Split:
     return Split(inputs=split.inputs[chosen], targets=split.targets[chosen])
 
 
-def _python_note(text: str) -> str:
+def python_note(text: str) -> str:
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     return (
         f"text of pydoc_data.topics in Python {platform.python_version()}: "

@@ -30,12 +30,12 @@ class Split:
     inputs: Tensor
     """`N x ...`: float features, or int64 tokens for a model that begins with an embedding."""
     targets: Tensor
-    """`N`, int64: the class of each sample."""
+    """`N`, int64: the class of each sample; or `N x C`: one at each of `C` places, such as the next token."""
 
     def __post_init__(self) -> None:
-        if self.targets.ndim != 1 or self.targets.dtype != torch.int64:
+        if self.targets.ndim not in (1, 2) or self.targets.dtype != torch.int64:
             found = f"{tuple(self.targets.shape)} of {self.targets.dtype}"
-            raise ValueError(f"targets must be a vector of int64 classes but got {found}.")
+            raise ValueError(f"targets must be int64 classes, N or N x C, but got {found}.")
         if len(self.inputs) != len(self.targets) or len(self.targets) == 0:
             raise ValueError(
                 f"inputs and targets must be of one length >= 1 but got {len(self.inputs)} and "
@@ -61,6 +61,32 @@ class SGD:
             raise ValueError(f"momentum must lie in [0, 1) but got {self.momentum!r}.")
         if not 0.0 <= self.weight_decay < float("inf"):
             raise ValueError(f"weight_decay must be finite, >= 0, but got {self.weight_decay!r}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamW:
+    """`torch.optim.AdamW` (Loshchilov, Hutter, arXiv 1711.05101); the lr comes from each run's own table."""
+
+    weight_decay: float = 0.01
+    """Decoupled: times the lr; >= 0."""
+    beta1: float = 0.9
+    beta2: float = 0.999
+    """Both in [0, 1)."""
+    eps: float = 1e-8
+    """> 0."""
+    name: Literal["adamw"] = "adamw"
+
+    def __post_init__(self) -> None:
+        for name in ("beta1", "beta2"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ValueError(f"{name} must lie in [0, 1) but got {getattr(self, name)!r}.")
+        if not 0.0 <= self.weight_decay < float("inf"):
+            raise ValueError(f"weight_decay must be finite, >= 0, but got {self.weight_decay!r}.")
+        if not 0.0 < self.eps < float("inf"):
+            raise ValueError(f"eps must be finite, > 0, but got {self.eps!r}.")
+
+
+Optimizer = SGD | AdamW
 
 
 class BatchOrder(Protocol):
@@ -100,17 +126,20 @@ class ShuffledEpochs:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Proxy:
-    """A declared proxy: a classifier, its data and its optimizer."""
+    """A declared proxy: a classifier, its data and its optimizer.
+
+    Multilayer perceptrons trained with SGD are trained many at once; everything else one by one.
+    """
 
     name: str
-    model: Callable[[], nn.Sequential]
+    model: Callable[[], nn.Module]
     """Makes the untrained model; draws its weights from torch's CPU generator."""
     train: Split
     validation: Split
     test: Split
     batch_size: int
     steps_per_epoch: int
-    optimizer: SGD
+    optimizer: Optimizer
     batches: BatchOrder
     fingerprint: str
     """SHA-256 of data, source and arguments: workers must agree on it."""
@@ -130,7 +159,7 @@ class Proxy:
                 f"{len(self.train)}; lower steps_per_epoch or batch_size."
             )
 
-    def build_model(self, weights_seed: int) -> nn.Sequential:
+    def build_model(self, weights_seed: int) -> nn.Module:
         """The untrained model of a seed; leaves torch's global generators as they were."""
         with torch.random.fork_rng(devices=[]):
             # Not torch.manual_seed: that one reseeds the accelerators too.

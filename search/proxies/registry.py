@@ -20,9 +20,11 @@ AnyProxy = Proxy | NoisyQuadratic
 """A model that is trained, or a task whose loss is computed: a study of either reads the same."""
 
 _BUILT_IN = {
+    "char_gpt": "search.proxies.char_gpt",
     "char_lm_mlp": "search.proxies.char_lm",
     "digits_mlp": "search.proxies.digits",
-    "mnist1d_mlp": "search.proxies.mnist1d",
+    "mnist1d_cnn": "search.proxies.noisy_curves",
+    "mnist1d_mlp": "search.proxies.noisy_curves",
     "noisy_quadratic": "search.proxies.noisy_quadratic",
 }
 
@@ -31,7 +33,7 @@ def builtin_proxies() -> tuple[str, ...]:
     """Names of all built-in proxies.
 
     >>> builtin_proxies()
-    ('char_lm_mlp', 'digits_mlp', 'mnist1d_mlp', 'noisy_quadratic')
+    ('char_gpt', 'char_lm_mlp', 'digits_mlp', 'mnist1d_cnn', 'mnist1d_mlp', 'noisy_quadratic')
     """
     return tuple(_BUILT_IN)
 

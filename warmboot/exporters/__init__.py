@@ -7,7 +7,9 @@ from warmboot.exporters.cawb_arguments import to_cawb
 from warmboot.exporters.lightning_dict import to_lightning
 from warmboot.exporters.mmengine_scheduler import to_mmengine
 from warmboot.exporters.numbers import to_numbers
+from warmboot.exporters.optax_schedule import to_optax
 from warmboot.exporters.targets import EXPORTERS, Target
+from warmboot.exporters.timm_scheduler import to_timm
 from warmboot.exporters.torch_script import to_torch_script
 from warmboot.exporters.transformers_trainer import to_transformers
 from warmboot.exporters.ultralytics_trainer import to_ultralytics
@@ -19,6 +21,8 @@ __all__ = [
     "to_lightning",
     "to_mmengine",
     "to_numbers",
+    "to_optax",
+    "to_timm",
     "to_torch_script",
     "to_transformers",
     "to_ultralytics",

@@ -54,12 +54,15 @@ def factor(step, total_steps):
     return PEAKS[cycle] * (FLOOR + (1 - FLOOR) * curve(x))
 '''
 
-_TABLE_TEMPLATE = '''\
+_NUMBERS_TEMPLATE = """\
 {why}
 FACTORS = [
 {table}
 ]
+"""
 
+_TABLE_TEMPLATE = '''\
+{numbers}
 
 def factor(step, total_steps):
     """The lr at a step, divided by the optimizer's lr."""
@@ -95,7 +98,7 @@ def python_file(
     if total_steps is not None:
         schedule.layout(total_steps)
     if isinstance(schedule.curve, RegisteredCurve):
-        factor = table(schedule, _needed(total_steps, schedule, target), unknown_curve(schedule))
+        factor = table(schedule, needed_horizon(total_steps, schedule, target), unknown_curve(schedule))
     else:
         factor = _formula(schedule)
     default = "" if total_steps is None else f"={total_steps}"
@@ -122,12 +125,17 @@ def formula_of_curve(schedule: WarmbootSchedule) -> str:
 
 def table(schedule: WarmbootSchedule, total_steps: int, reason: str) -> str:
     """`factor` as the list of its numbers; `reason` is why, the beginning of a sentence."""
+    return _TABLE_TEMPLATE.format(numbers=table_of_numbers(schedule, total_steps, reason))
+
+
+def table_of_numbers(schedule: WarmbootSchedule, total_steps: int, reason: str) -> str:
+    """`FACTORS` alone, for targets that look numbers up in their own way."""
     numbers = ", ".join(repr(factor) for factor in schedule.factors(total_steps).tolist())
     why = (
         f"{reason}: these are its numbers at {total_steps} steps, lr divided by the optimizer's lr, and "
         "good for that horizon only."
     )
-    return _TABLE_TEMPLATE.format(
+    return _NUMBERS_TEMPLATE.format(
         why=textwrap.fill(why, 98, initial_indent="# ", subsequent_indent="# "),
         table=textwrap.fill(numbers, 96, initial_indent="    ", subsequent_indent="    "),
     )
@@ -152,7 +160,8 @@ def unknown_curve(schedule: WarmbootSchedule) -> str:
     return f"The curve {schedule.curve.name!r} is a function of its author's, which this file cannot hold"
 
 
-def _needed(total_steps: int | None, schedule: WarmbootSchedule, target: str) -> int:
+def needed_horizon(total_steps: int | None, schedule: WarmbootSchedule, target: str) -> int:
+    """The horizon of a table; raises a `ScheduleError` where there is none."""
     problem = total_steps_problem(total_steps)
     if problem is not None or total_steps is None:
         rule = f"the curve {schedule.curve.name} becomes a table, which needs a horizon"

@@ -8,6 +8,8 @@ from warmboot.exporters.cawb_arguments import to_cawb
 from warmboot.exporters.lightning_dict import to_lightning
 from warmboot.exporters.mmengine_scheduler import to_mmengine
 from warmboot.exporters.numbers import to_numbers
+from warmboot.exporters.optax_schedule import to_optax
+from warmboot.exporters.timm_scheduler import to_timm
 from warmboot.exporters.torch_script import to_torch_script
 from warmboot.exporters.transformers_trainer import to_transformers
 from warmboot.exporters.ultralytics_trainer import to_ultralytics
@@ -60,6 +62,8 @@ EXPORTERS: dict[str, Target] = {
     "transformers": Target(_python(to_transformers), "a Hugging Face Trainer"),
     "lightning": Target(_python(to_lightning), "what configure_optimizers returns"),
     "mmengine": Target(_python(to_mmengine), "a registered scheduler for MMEngine"),
+    "timm": Target(_python(to_timm), "a scheduler for timm's training script"),
+    "optax": Target(_python(to_optax), "a schedule for optax, in jax"),
     "ultralytics": Target(_python(to_ultralytics), "a YOLO trainer"),
     "cawb": Target(_cawb, "arguments of CosineAnnealingWarmbootingLR", "epochs"),
 }

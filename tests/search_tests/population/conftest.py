@@ -57,7 +57,7 @@ def _features(n: int) -> Split:
 
 
 def _proxy(
-    name: str, model: Callable[[], nn.Sequential], split: Callable[[int], Split], **changes: object
+    name: str, model: Callable[[], nn.Module], split: Callable[[int], Split], **changes: object
 ) -> Proxy:
     settings: dict[str, object] = {
         "batch_size": 7,
@@ -94,6 +94,12 @@ def proxy(request: pytest.FixtureRequest) -> Proxy:
 def tokens_proxy() -> Proxy:
     """The one with the most kinds of layers."""
     return PROXIES["tokens"]
+
+
+@pytest.fixture(scope="session")
+def features_proxy() -> Proxy:
+    """The one with features, `N x 3 x 5`."""
+    return PROXIES["features"]
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ class PlainAverage:
         self.n_steps = 0
 
     @torch.no_grad()
-    def __call__(self, model: nn.Sequential) -> None:
+    def __call__(self, model: nn.Module) -> None:
         weight = 1 / (0.04 * self.n_steps + 1)
         for average, value in zip(self.model.parameters(), model.parameters(), strict=True):
             average.add_(weight * (value - average))

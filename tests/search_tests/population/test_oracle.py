@@ -21,12 +21,13 @@ TOLERANCE = 1e-5
 
 
 def plain_training(
-    proxy: Proxy, run: Run, after_step: Callable[[nn.Sequential], object] = lambda model: None
-) -> tuple[nn.Sequential, list[float]]:
+    proxy: Proxy, run: Run, after_step: Callable[[nn.Module], object] = lambda model: None
+) -> tuple[nn.Module, list[float]]:
     """The run, trained the ordinary way: its model at the end and the loss of each batch."""
     generators = run_generators(run.seed)
     model = proxy.build_model(generators.weights_seed)
     settings = proxy.optimizer
+    assert isinstance(settings, SGD)
     optimizer = torch.optim.SGD(
         model.parameters(),
         lr=1.0,
@@ -50,7 +51,7 @@ def plain_training(
 
 
 @torch.no_grad()
-def judged(model: nn.Sequential, split: Split) -> tuple[float, float]:
+def judged(model: nn.Module, split: Split) -> tuple[float, float]:
     logits = model(split.inputs)
     loss = nn.functional.cross_entropy(logits, split.targets).item()
     return loss, (logits.argmax(1) != split.targets).double().mean().item()

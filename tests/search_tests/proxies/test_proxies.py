@@ -37,7 +37,7 @@ def test_a_proxy_is_the_same_every_time_it_is_built(name: str) -> None:
 def test_its_model_fits_its_data(name: str) -> None:
     proxy = build_proxy(name, {})
     logits = proxy.build_model(0)(proxy.train.inputs[:3])
-    n_classes = logits.shape[1]
+    n_classes = logits.shape[-1]
     for split in (proxy.train, proxy.validation, proxy.test):
         assert 0 <= int(split.targets.min()) <= int(split.targets.max()) < n_classes
 
@@ -96,8 +96,8 @@ def test_a_model_is_fixed_by_its_seed_alone() -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("char_lm", {}, r"'char_lm' is unknown; known are char_lm_mlp.*mean char_lm_mlp\?"),
-        ("zzz", {}, "known are char_lm_mlp, digits_mlp, .*or your own as 'package.module:factory'.$"),
+        ("char_lm", {}, r"'char_lm' is unknown; known are char_gpt, .*mean char_lm_mlp or"),
+        ("zzz", {}, "known are char_gpt, char_lm_mlp, .*or your own as 'package.module:factory'.$"),
         ("digits_mlp", {"hiden": 3, "batch_size": 1.5}, "hiden is unknown; .*; batch_size must be"),
         ("digits_mlp", {"momentum": "0.9"}, "momentum must be a number but got '0.9'"),
         ("digits_mlp", {"hidden": True}, "hidden must be a whole number but got True"),
@@ -157,7 +157,11 @@ def test_shuffled_epochs_show_no_sample_twice() -> None:
 @pytest.mark.parametrize(
     ("inputs", "targets", "message"),
     [
-        (torch.zeros(3, 2), torch.zeros(3), "vector of int64 classes but got .3,. of torch.float32"),
+        (
+            torch.zeros(3, 2),
+            torch.zeros(3),
+            "int64 classes, N or N x C, but got .3,. of torch.float32",
+        ),
         (torch.zeros(3, 2), torch.zeros(2, dtype=torch.int64), "one length >= 1 but got 3 and 2"),
         (torch.zeros(0, 2), torch.zeros(0, dtype=torch.int64), "one length >= 1 but got 0 and 0"),
     ],

@@ -92,7 +92,7 @@ def test_the_expected_gain_falls_below_the_noise_once_all_is_known() -> None:
     study = SyntheticStudy(spec(), only_lr_matters)
     strategy = Strategy(study.spec, 0, n_runs=200)
     study.run(strategy, 90)
-    gains = []
+    gains: list[float] = []
     while len(gains) < 3:
         proposal = strategy(study.trials)
         assert isinstance(proposal, Proposal)

@@ -1,17 +1,18 @@
-"""`mnist1d_mlp`: ten classes of short noisy curves, made in code by the package `mnist1d`; it overfits.
+"""`mnist1d_mlp`, `mnist1d_cnn`: ten classes of short noisy curves, made in code by the package `mnist1d`.
 
 Greydanus, Kobak: Scaling down deep learning with MNIST-1D, arXiv 2011.14439. With 4,000 samples to train on,
-the validation loss begins to rise long before the training loss is low: the regime in which a schedule also
-decides how soon a training stops learning by heart.
+the perceptron's validation loss begins to rise long before its training loss is low: the regime in which a
+schedule also decides how soon a training stops learning by heart.
 """
 
 from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,15 +46,64 @@ def mnist1d_mlp(
     arguments = dict(locals())
     if hidden < 1:
         raise ValueError(f"hidden must be at least 1 but got {hidden!r}.")
-    if not 1 <= batch_size <= TRAIN:
-        raise ValueError(f"batch_size must lie in [1, {TRAIN}] but got {batch_size!r}.")
-    train, validation, test = curves("mnist1d_mlp")
 
-    def model() -> nn.Sequential:
+    def model() -> nn.Module:
         return nn.Sequential(nn.Linear(40, hidden), nn.ReLU(), nn.Linear(hidden, 10))
 
+    return _proxy("mnist1d_mlp", model, batch_size, momentum, weight_decay, arguments)
+
+
+def mnist1d_cnn(
+    *,
+    channels: int = 16,
+    batch_size: int = 64,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+) -> Proxy:
+    """40 values, three convolutions that halve their length, 10 classes.
+
+    Args:
+        channels: of each convolution, >= 1.
+        batch_size: curves in a batch, 1 to 4000.
+        momentum: of SGD, in [0, 1).
+        weight_decay: of SGD, >= 0.
+
+    Raises:
+        ModuleNotFoundError: the package mnist1d is not installed.
+    """
+    arguments = dict(locals())
+    if channels < 1:
+        raise ValueError(f"channels must be at least 1 but got {channels!r}.")
+
+    def model() -> nn.Module:
+        return nn.Sequential(
+            nn.Unflatten(1, (1, 40)),
+            nn.Conv1d(1, channels, kernel_size=5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Conv1d(channels, channels, kernel_size=3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv1d(channels, channels, kernel_size=3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(5 * channels, 10),
+        )
+
+    return _proxy("mnist1d_cnn", model, batch_size, momentum, weight_decay, arguments)
+
+
+def _proxy(
+    name: str,
+    model: Callable[[], nn.Module],
+    batch_size: int,
+    momentum: float,
+    weight_decay: float,
+    arguments: Mapping[str, Any],
+) -> Proxy:
+    if not 1 <= batch_size <= TRAIN:
+        raise ValueError(f"batch_size must lie in [1, {TRAIN}] but got {batch_size!r}.")
+    train, validation, test = curves(name)
     return Proxy(
-        name="mnist1d_mlp",
+        name=name,
         model=model,
         train=train,
         validation=validation,
@@ -65,7 +115,7 @@ def mnist1d_mlp(
         fingerprint=fingerprint(
             data=b"".join(split.inputs.numpy().tobytes() for split in (train, validation, test)),
             source=sys.modules[__name__],
-            arguments=arguments,
+            arguments={"model": name, **arguments},
         ),
     )
 

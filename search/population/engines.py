@@ -1,0 +1,27 @@
+"""Which engine trains a proxy's models."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from search.population.engine import DeviceData, Engine, StackedEngine
+from search.population.lowering import UnsupportedLayerError
+from search.population.modules import ModuleEngine
+from search.population.settings import StackKind
+from search.proxies.proxy import SGD, Proxy
+
+
+def make_engine(proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind) -> Engine:
+    """The stacked engine where it can train this proxy, else plain modules.
+
+    Raises:
+        Exception: whatever the model raises when it is looked at with the proxy's data.
+    """
+    model = proxy.build_model(0)
+    one_class_each = proxy.train.targets.ndim == 1
+    if isinstance(proxy.optimizer, SGD) and isinstance(model, nn.Sequential) and one_class_each:
+        try:
+            return StackedEngine(proxy, data, n_slots=n_slots, kind=kind)
+        except UnsupportedLayerError:
+            pass  # it can be trained all the same
+    return ModuleEngine(proxy, data, n_slots=n_slots, kind=kind)

@@ -1,0 +1,178 @@
+"""`ModuleEngine`: models of any kind, each a plain module with an optimizer of torch, one after the other.
+
+For what has no stacked form: convolutions, attention, AdamW. It costs what a training loop costs; nothing is
+gained by many slots but that many runs can be under way. A slot's numbers depend on its seed and its settings
+alone: random numbers that a model draws while it trains (dropout) come from a state of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from search.population.averages import averaging_weights
+from search.population.engine import DeviceData, SplitName
+from search.population.settings import StackKind
+from search.proxies.proxy import AdamW, Optimizer, Proxy, Split
+
+FUSED = ("cpu", "cuda", "mps")
+"""Devices on which torch steps all weights in one operation: a third of the time on many small ones."""
+EVALUATION_ROWS = 512
+"""Samples judged at once on a CPU."""
+
+
+@dataclass(eq=False)
+class _Slot:
+    """One model in training."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    random_state: list[Tensor]
+    """Of the CPU's generator and the device's."""
+    averages: list[Tensor]
+    """Of its weights, in their order; empty where none are kept."""
+    n_steps: int = 0
+
+
+class ModuleEngine:
+    """The engine for whatever can't be stacked; see `Engine`."""
+
+    def __init__(self, proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind) -> None:
+        """Raises `ValueError` where the model's output does not fit the targets."""
+        self._proxy, self._device, self._train = proxy, data.device, data.plain("train")
+        self._judged: dict[SplitName, Split] = {
+            "validation": data.plain("validation"),
+            "test": data.plain("test"),
+        }
+        self._kind = kind
+        self._slots: list[_Slot | None] = [None] * n_slots
+        self._check()
+
+    def load(self, slot: int, weights_seed: int, settings: Optimizer) -> None:
+        model = self._proxy.build_model(weights_seed).to(self._device)
+        model.train()
+        averages = [torch.zeros_like(p) for p in _trained(model)] if self._kind.averaged else []
+        random_state = self._seeded(weights_seed)
+        self._slots[slot] = _Slot(model, make_optimizer(settings, _trained(model)), random_state, averages)
+
+    def move(self, source: int, target: int) -> None:
+        self._slots[target], self._slots[source] = self._slots[source], None
+
+    def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
+        n_steps, n_slots, _ = samples.shape
+        losses = np.empty((n_steps, n_slots))
+        for number in range(n_slots):
+            slot = self._of(number)
+            with self._own_random_numbers(slot):
+                losses[:, number] = self._train_slot(slot, samples[:, number], lrs[:, number])
+        return losses
+
+    def evaluate(self, slot: int, split: SplitName, averaged: bool = False) -> tuple[float, float]:
+        state, data = self._of(slot), self._judged[split]
+        if averaged:
+            assert state.averages, "this engine's kind keeps no averages"
+        n_rows = EVALUATION_ROWS if self._device.type == "cpu" else 8 * EVALUATION_ROWS
+        state.model.eval()
+        total, wrong, count = 0.0, 0, data.targets.numel()
+        with torch.no_grad():
+            blocks = zip(torch.split(data.inputs, n_rows), torch.split(data.targets, n_rows), strict=True)
+            for inputs, targets in blocks:
+                logits = _logits(state, inputs, averaged).flatten(0, -2)
+                total += float(functional.cross_entropy(logits, targets.flatten(), reduction="sum"))
+                wrong += int((logits.argmax(-1) != targets.flatten()).sum())
+        state.model.train()
+        return total / count, wrong / count
+
+    def _train_slot(self, slot: _Slot, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
+        samples = samples.to(self._device)
+        averaging = averaging_weights(np.array([slot.n_steps]), len(lrs))[:, 0]
+        losses = torch.empty(len(lrs), device=self._device)
+        weights: list[Tensor] = [*_trained(slot.model)]
+        for step, lr in enumerate(lrs):
+            inputs, targets = self._train.inputs[samples[step]], self._train.targets[samples[step]]
+            loss = functional.cross_entropy(slot.model(inputs).flatten(0, -2), targets.flatten())
+            losses[step] = loss.detach()
+            slot.optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            slot.optimizer.param_groups[0]["lr"] = float(lr)
+            slot.optimizer.step()
+            if slot.averages:
+                with torch.no_grad():
+                    torch._foreach_lerp_(slot.averages, weights, float(averaging[step]))
+        slot.n_steps += len(lrs)
+        return losses.cpu().numpy().astype(np.float64)
+
+    def _of(self, number: int) -> _Slot:
+        slot = self._slots[number]
+        assert slot is not None, f"slot {number} is empty"
+        return slot
+
+    def _check(self) -> None:
+        """One look at the model: what is wrong with it is said before anything is trained."""
+        model = self._proxy.build_model(0).to(self._device).eval()
+        with torch.no_grad():
+            logits = model(self._train.inputs[:2])
+        wanted = self._train.targets[:2].shape
+        if logits.shape[:-1] != wanted:
+            raise ValueError(
+                f"the model of {self._proxy.name} gives logits of shape {tuple(logits.shape)} for targets of "
+                f"{tuple(wanted)}; it must give {tuple(wanted)} and the number of classes."
+            )
+
+    def _seeded(self, weights_seed: int) -> list[Tensor]:
+        with self._forked():
+            torch.default_generator.manual_seed(weights_seed)
+            if self._device.type == "cuda":
+                torch.cuda.default_generators[self._device.index or 0].manual_seed(weights_seed)
+            return self._random_state()
+
+    @contextmanager
+    def _own_random_numbers(self, slot: _Slot) -> Iterator[None]:
+        with self._forked():
+            torch.set_rng_state(slot.random_state[0])
+            if self._device.type == "cuda":
+                torch.cuda.set_rng_state(slot.random_state[1], self._device)
+            yield
+            slot.random_state = self._random_state()
+
+    def _random_state(self) -> list[Tensor]:
+        states = [torch.get_rng_state()]
+        if self._device.type == "cuda":
+            states.append(torch.cuda.get_rng_state(self._device))
+        return states
+
+    @contextmanager
+    def _forked(self) -> Iterator[None]:
+        devices = [self._device] if self._device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            yield
+
+
+def make_optimizer(settings: Optimizer, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """Torch's own; its lr is set before every step."""
+    fused = all(weight.is_floating_point() and weight.device.type in FUSED for weight in weights)
+    if isinstance(settings, AdamW):
+        betas = (settings.beta1, settings.beta2)
+        decay, eps = settings.weight_decay, settings.eps
+        return torch.optim.AdamW(weights, lr=0.0, betas=betas, eps=eps, weight_decay=decay, fused=fused)
+    momentum, decay = settings.momentum, settings.weight_decay
+    return torch.optim.SGD(weights, lr=0.0, momentum=momentum, weight_decay=decay, fused=fused)
+
+
+def _trained(model: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+def _logits(slot: _Slot, inputs: Tensor, averaged: bool) -> Tensor:
+    if not averaged:
+        return slot.model(inputs)  # type: ignore[no-any-return]
+    names = [name for name, parameter in slot.model.named_parameters() if parameter.requires_grad]
+    averages = dict(zip(names, slot.averages, strict=True))
+    return torch.func.functional_call(slot.model, averages, (inputs,))  # type: ignore[no-any-return]

@@ -1,0 +1,62 @@
+"""A Python file for timm: a `Scheduler` of its family that follows the schedule update by update.
+
+timm's training script calls `step_update(num_updates)` after each update of the weights, after
+accumulation, and `step(epoch)` after each epoch, which does nothing here. Counts are the script's,
+so that a resumed training needs no state of the scheduler: one `step_update` sets it. Groups with
+an `lr_scale` (layer-wise decay) keep it. timm's own `CosineLRScheduler` could be given arguments
+for one cosine alone, with its floor in lr, and loses digits near a floor of 0; this is exact for
+every schedule. Tested with timm 1.0.
+"""
+
+from collections.abc import Mapping
+
+from warmboot.exporters.python_parts import python_file
+from warmboot.schedule import WarmbootSchedule
+
+_BODY = '''\
+import math
+
+from timm.scheduler.scheduler import Scheduler
+
+{factor}
+
+
+class WarmbootScheduler(Scheduler):
+    """Sets each group's lr to its initial lr times the factor, at each step_update(num_updates)."""
+
+    def __init__(self, optimizer, total_updates{default}, initialize=True):
+        super().__init__(optimizer, param_group_field="lr", t_in_epochs=False, initialize=initialize)
+        self.total_updates = total_updates
+        self.step_update(0)  # the first update is trained before anybody calls it
+
+    def _get_lr(self, t):
+        now = factor(t, self.total_updates)
+        return [base_value * now for base_value in self.base_values]
+'''
+_USE = """\
+Use, in place of what create_scheduler_v2 returns in timm's train.py:
+    lr_scheduler = WarmbootScheduler(optimizer, num_epochs * updates_per_epoch)
+Its loop goes on as it is: lr_scheduler.step_update(num_updates) after each update."""
+
+
+def to_timm(
+    schedule: WarmbootSchedule,
+    *,
+    total_steps: int | None = None,
+    origin: Mapping[str, object] | None = None,
+) -> str:
+    """A Python file that defines `WarmbootScheduler(optimizer, total_updates)` for timm.
+
+    Args:
+        schedule: the schedule; its lr, if it has one, is named in the header only.
+        total_steps: the default horizon in the file, in updates of the weights; a registered curve
+            needs it, and its table holds for this horizon only.
+        origin: where the schedule comes from, for the header.
+
+    Returns:
+        The file's text, which needs timm. Its lrs are those of the schedule within 1e-12.
+
+    Raises:
+        ScheduleError: if the horizon is none, or has no room for the schedule.
+    """
+    return python_file(_BODY, schedule, total_steps=total_steps, origin=origin, use=_USE, target="to_timm")
