@@ -38,6 +38,8 @@ class Setting(NamedTuple):
 TASKS: Mapping[str, Setting] = {
     "char_lm_mlp": Setting("char_lm_mlp", 600, 1e-2, 3.0),
     "mnist1d_mlp": Setting("mnist1d_mlp", 1240, 1e-2, 3.0),
+    "char_lm_mlp_wd1e-4": Setting("char_lm_mlp", 600, 1e-2, 3.0, {"weight_decay": 1e-4}, short=True),
+    "char_lm_mlp_wd1e-3": Setting("char_lm_mlp", 600, 1e-2, 3.0, {"weight_decay": 1e-3}, short=True),
     "mnist5k": Setting("mnist5k:mnist5k", 460, 3e-3, 1.0, short=True),
     "mnist1d_cnn": Setting("mnist1d_cnn", 434, 1e-2, 3.0, short=True),
     "char_gpt": Setting("char_gpt", 250, 3e-4, 1e-1, short=True),

@@ -92,9 +92,7 @@ def test_past_the_end_the_last_lr_stays(name: str, found: dict[str, Any]) -> Non
 @pytest.mark.parametrize("name", LONG_SCHEDULES)
 def test_a_long_horizon_is_as_exact(name: str, found: dict[str, Any]) -> None:
     # the absolute part is for `factors()`, which rounds 1 - x where x is nearly 1
-    np.testing.assert_allclose(
-        found[name]["lrs"], LONG_SCHEDULES[name].factors(LONG), rtol=1e-12, atol=1e-15
-    )
+    np.testing.assert_allclose(found[name]["lrs"], LONG_SCHEDULES[name].factors(LONG), rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", [*SCHEDULES, *LONG_SCHEDULES])

@@ -8,13 +8,13 @@ step scales and registered curves have no place in it: then the file holds the t
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from warmboot.cawb import CosineAnnealingWarmbootingLR
+from warmboot.cawb_loop import lf_of, lrs_in_loop
 from warmboot.checks import integer_problem
 from warmboot.curves import Cosine, FloatArray, RegisteredCurve
 from warmboot.errors import ScheduleError
@@ -81,20 +81,24 @@ def to_cawb(
     reason = _why_not(schedule, arguments)
     if reason is not None:
         return _table_file(schedule, len(expected), reason, origin)
+    lf = None if _is_plain_cosine(schedule) else lf_of(schedule)
     # whether a cycle's length has one more epoch decides where its floor lies: take the nearer one
     tried = {
-        scale: np.abs(_lrs(schedule, {**arguments, "epoch_scale": scale}) - expected) for scale in (0.0, 1.0)
+        scale: np.abs(lrs_in_loop({**arguments, "epoch_scale": scale}, lf) - expected) for scale in (0.0, 1.0)
     }
     epoch_scale, deviation = min(tried.items(), key=lambda item: float(item[1].max()))
     use = f"{_deviation_words(schedule, deviation, steps_per_epoch)}\n{_USE}"
     lines = [f"    {name}={value!r},\n" for name, value in {**arguments, "epoch_scale": epoch_scale}.items()]
-    lf = ""
-    if not _is_plain_cosine(schedule):
-        lf = _LF_TEMPLATE.format(
-            hold=schedule.hold, floor=schedule.eta_min, formula=formula_of_curve(schedule)
-        )
+    if lf is not None:
         lines.append("    lf=lf,\n")
-    return f"{header(schedule, origin or {}, use)}\n{lf}ARGUMENTS = dict(\n{''.join(lines)})\n"
+    definition = "" if lf is None else lf_source(schedule)
+    return f"{header(schedule, origin or {}, use)}\n{definition}ARGUMENTS = dict(\n{''.join(lines)})\n"
+
+
+def lf_source(schedule: WarmbootSchedule) -> str:
+    """`lf_of(schedule)` as Python source; a registered curve has none."""
+    formula = formula_of_curve(schedule)
+    return _LF_TEMPLATE.format(hold=schedule.hold, floor=schedule.eta_min, formula=formula)
 
 
 def _arguments(schedule: WarmbootSchedule, epochs: int, steps_per_epoch: int) -> dict[str, Any]:
@@ -130,41 +134,6 @@ def _why_not(schedule: WarmbootSchedule, arguments: Mapping[str, Any]) -> str | 
 
 def _is_plain_cosine(schedule: WarmbootSchedule) -> bool:
     return isinstance(schedule.curve, Cosine) and schedule.hold == 0.0
-
-
-class _Optimizer:
-    """What the class needs of an optimizer, at lr 1."""
-
-    def __init__(self) -> None:
-        self.param_groups: list[dict[str, Any]] = [{"lr": 1.0}]
-
-
-def _lrs(schedule: WarmbootSchedule, arguments: Mapping[str, Any]) -> FloatArray:
-    """The lr of each step as the class sets it in its loop, `[epochs * batchs]`."""
-    lf = None if _is_plain_cosine(schedule) else _lf(schedule)
-    optimizer, batches = _Optimizer(), arguments["batchs"]
-    scheduler = CosineAnnealingWarmbootingLR(optimizer, lf=lf, **arguments)
-    lrs = np.empty(arguments["epochs"] * batches)
-    for epoch in range(arguments["epochs"]):
-        of_epoch = lrs[epoch * batches : (epoch + 1) * batches]
-        if epoch < arguments["warmup_epoch"]:
-            of_epoch[:] = [scheduler.step_batch() for _ in range(batches)]
-        else:
-            of_epoch[:] = optimizer.param_groups[0]["lr"]
-        scheduler.step()
-    return lrs
-
-
-def _lf(schedule: WarmbootSchedule) -> Callable[[float, float], float]:
-    """What the template above says, as a function."""
-
-    def lf(x: float, gap: float) -> float:
-        x = min(max(x / gap, 0.0), 1.0)
-        x = max(0.0, x - schedule.hold) / (1.0 - schedule.hold)
-        value = float(schedule.curve.values(np.array([x]))[0])
-        return schedule.eta_min + (1.0 - schedule.eta_min) * value
-
-    return lf
 
 
 def _deviation_words(schedule: WarmbootSchedule, deviation: FloatArray, steps_per_epoch: int) -> str:

@@ -62,8 +62,8 @@ EXPORTERS: dict[str, Target] = {
     "transformers": Target(_python(to_transformers), "a Hugging Face Trainer"),
     "lightning": Target(_python(to_lightning), "what configure_optimizers returns"),
     "mmengine": Target(_python(to_mmengine), "a registered scheduler for MMEngine"),
+    "ultralytics": Target(_python(to_ultralytics), "a YOLO trainer"),
     "timm": Target(_python(to_timm), "a scheduler for timm's training script"),
     "optax": Target(_python(to_optax), "a schedule for optax, in jax"),
-    "ultralytics": Target(_python(to_ultralytics), "a YOLO trainer"),
     "cawb": Target(_cawb, "arguments of CosineAnnealingWarmbootingLR", "epochs"),
 }

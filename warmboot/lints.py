@@ -1,0 +1,169 @@
+"""What is probably a mistake in a schedule, said in words before anybody trains with it.
+
+`lint_schedule` looks at a `WarmbootSchedule` on a horizon. `lint_factors` looks at numbers of any
+making (factors or lrs: everything is relative to the highest), where more can go wrong; what they
+were meant to reach is told with `levels`. A finding is advice: nothing here is refused.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from warmboot.anatomy import Anatomy, Span, anatomy, checked_values
+from warmboot.curves import FloatArray
+from warmboot.schedule import WarmbootSchedule
+
+FEWEST_CYCLE_STEPS = 10
+MOST_ZERO_SHARE = 0.01
+LEAST_LAST_PEAK = 0.01
+# A level that is missed by less than this share of its cycle's peak is as good as trained.
+_CLOSE = 1e-4
+
+
+class Finding(NamedTuple):
+    """One remark: its name for programs, the step it is about, and a sentence with it."""
+
+    name: str
+    step: int
+    words: str
+
+
+class Level(NamedTuple):
+    """A value that steps `start .. stop - 1` were meant to reach, and the peak it is measured by."""
+
+    kind: Literal["peak", "floor"]
+    words: str
+    value: float
+    peak: float
+    start: int
+    stop: int
+
+
+def lint_schedule(schedule: WarmbootSchedule, total_steps: int) -> list[Finding]:
+    """What looks wrong with a schedule on that horizon, nothing if all is well.
+
+    Found are a warm-up that rounds to 0 steps, cycles under 10 steps, over 1% of the steps at lr 0,
+    and a last peak under 1% of the highest.
+
+    Raises:
+        ScheduleError: if the horizon has no room for the schedule.
+
+    >>> for finding in lint_schedule(WarmbootSchedule(warmup=0.001, curve="linear"), 200):
+    ...     print(finding.words)
+    a warm-up of 0.001 of 200 steps rounds to 0 steps: there is none
+    """
+    layout = schedule.layout(total_steps)
+    values = schedule.factors(total_steps)
+    spans = [Span(cycle.start, cycle.end) for cycle in layout.cycles]
+    findings = []
+    if schedule.warmup > 0.0 and layout.warmup_steps == 0:
+        words = f"a warm-up of {schedule.warmup:g} of {total_steps} steps rounds to 0 steps: there is none"
+        findings.append(Finding("warmup_rounds_to_0", 0, words))
+    return findings + _cycle_findings(values, spans)
+
+
+def lint_factors(
+    values: Sequence[float] | FloatArray, *, levels: Sequence[Level] = ()
+) -> list[Finding]:
+    """What looks wrong with the lrs of a training, or with factors of its lr, one for each step.
+
+    Found are, beside what `lint_schedule` finds: a first value of 0, a dip after warm-up, a rise
+    past the end, and of `levels` each peak that is skipped and each floor that is never trained.
+
+    Args:
+        values: finite, none below 0, `[N]`.
+        levels: what was meant to be reached, where that is known.
+
+    Raises:
+        ScheduleError: a `ValueError`, if `values` is no such list.
+
+    >>> [finding.name for finding in lint_factors([0.0, *np.linspace(1.0, 0.1, 20)])]
+    ['first_lr_is_0', 'much_at_lr_0']
+    """
+    array = checked_values("lint_factors", values)
+    parts = anatomy(array)
+    return [
+        *(found for look in _LOOKS if (found := look(array, parts)) is not None),
+        *(found for level in levels if (found := _missed(array, level)) is not None),
+        *_cycle_findings(array, parts.cycles),
+    ]
+
+
+def _first_is_zero(values: FloatArray, _parts: Anatomy) -> Finding | None:
+    if values[0] != 0.0:
+        return None
+    return Finding("first_lr_is_0", 0, "the first lr is 0: step 0 is trained for nothing")
+
+
+def _dip(values: FloatArray, parts: Anatomy) -> Finding | None:
+    if parts.dip is None:
+        return None
+    words = (
+        f"lr dips after warm-up: it ends at {values[parts.warmup_end]:.6g} (step {parts.warmup_end}), "
+        f"falls to {values[parts.dip.lowest]:.6g} (step {parts.dip.start} on), and is back at step "
+        f"{parts.dip.end}"
+    )
+    return Finding("dip_after_warmup", parts.dip.start, words)
+
+
+def _late_rise(values: FloatArray, parts: Anatomy) -> Finding | None:
+    if parts.late_rise is None:
+        return None
+    words = (
+        f"lr rises at the end, from {values[parts.late_rise]:.6g} at step {parts.late_rise} to "
+        f"{values[-1]:.6g} at the last: the training is longer than its schedule"
+    )
+    return Finding("rise_past_the_end", parts.late_rise + 1, words)
+
+
+_LOOKS: tuple[Callable[[FloatArray, Anatomy], Finding | None], ...] = (_first_is_zero, _dip, _late_rise)
+
+
+def _missed(values: FloatArray, level: Level) -> Finding | None:
+    """A peak that no step has, or a floor."""
+    name = {"peak": "skipped_peak", "floor": "untrained_floor"}[level.kind]
+    trained = values[level.start : level.stop]
+    if not trained.size:
+        return Finding(name, level.start, f"{level.words}, {level.value:.6g}, is never trained: no step is left")
+    distance = np.abs(trained - level.value)
+    at = int(distance.argmin())
+    if distance[at] <= _CLOSE * level.peak:
+        return None
+    nearest = f"the nearest is {trained[at]:.6g} at step {level.start + at}"
+    return Finding(name, level.start + at, f"{level.words}, {level.value:.6g}, is never trained: {nearest}")
+
+
+def _cycle_findings(values: FloatArray, cycles: Sequence[Span]) -> list[Finding]:
+    """What can be wrong with any schedule's cycles."""
+    findings = []
+    short = [cycle for cycle in cycles if cycle.end - cycle.start < FEWEST_CYCLE_STEPS]
+    if short:
+        first = short[0]
+        which = f"the cycle at step {first.start} has {_steps(first.end - first.start)}"
+        if len(short) > 1:
+            which = f"{len(short)} of {len(cycles)} cycles are short; {which}"
+        words = f"{which}: under {FEWEST_CYCLE_STEPS} a restart is noise"
+        findings.append(Finding("short_cycle", first.start, words))
+    at_zero = np.flatnonzero(values == 0.0)
+    if at_zero.size > MOST_ZERO_SHARE * len(values):
+        share = f"{100 * at_zero.size / len(values):.3g}%"
+        first_at = f"the first is step {at_zero[0]}"
+        words = f"{_steps(at_zero.size)} of {len(values)} ({share}) at lr 0, for nothing; {first_at}"
+        findings.append(Finding("much_at_lr_0", int(at_zero[0]), words))
+    return findings + _last_peak(values, cycles)
+
+
+def _last_peak(values: FloatArray, cycles: Sequence[Span]) -> list[Finding]:
+    if len(cycles) < 2 or not values.any():
+        return []
+    last = cycles[-1]
+    share = float(values[last.start : last.end].max() / values.max())
+    if share >= LEAST_LAST_PEAK:
+        return []
+    words = f"the last cycle, from step {last.start} on, peaks at {share:.2g} of the highest lr: under 1%"
+    return [Finding("low_last_peak", last.start, words)]
+
+
+def _steps(count: int) -> str:
+    return f"{count} step{'' if count == 1 else 's'}"
