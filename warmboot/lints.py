@@ -63,9 +63,7 @@ def lint_schedule(schedule: WarmbootSchedule, total_steps: int) -> list[Finding]
     return findings + _cycle_findings(values, spans)
 
 
-def lint_factors(
-    values: Sequence[float] | FloatArray, *, levels: Sequence[Level] = ()
-) -> list[Finding]:
+def lint_factors(values: Sequence[float] | FloatArray, *, levels: Sequence[Level] = ()) -> list[Finding]:
     """What looks wrong with the lrs of a training, or with factors of its lr, one for each step.
 
     Found are, beside what `lint_schedule` finds: a first value of 0, a dip after warm-up, a rise
@@ -125,13 +123,15 @@ def _missed(values: FloatArray, level: Level) -> Finding | None:
     name = {"peak": "skipped_peak", "floor": "untrained_floor"}[level.kind]
     trained = values[level.start : level.stop]
     if not trained.size:
-        return Finding(name, level.start, f"{level.words}, {level.value:.6g}, is never trained: no step is left")
+        return Finding(
+            name, level.start, f"{level.words}, {level.value:.6g}, is never trained: no step is left"
+        )
     distance = np.abs(trained - level.value)
     at = int(distance.argmin())
     if distance[at] <= _CLOSE * level.peak:
         return None
     nearest = f"the nearest is {trained[at]:.6g} at step {level.start + at}"
-    return Finding(name, level.start + at, f"{level.words}, {level.value:.6g}, is never trained: {nearest}")
+    return Finding(name, level.start + at, f"{never}: {nearest}")
 
 
 def _cycle_findings(values: FloatArray, cycles: Sequence[Span]) -> list[Finding]:

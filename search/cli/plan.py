@@ -16,7 +16,12 @@ NAME = "plan"
 
 
 def command(
-    study: Annotated[str, typer.Argument(help="A packaged study (char_lm, digits) or a study file (TOML).")],
+    study: Annotated[
+        str,
+        typer.Argument(
+            help="A packaged study (char_lm, mnist1d, char_gpt, digits, noisy_quadratic) or a study file (TOML)."
+        ),
+    ],
     n_trials: Annotated[
         int | None,
         typer.Option("--n-trials", min=1, help="Trials in total, instead of the file's limit."),

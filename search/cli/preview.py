@@ -7,47 +7,54 @@ from typing import Annotated
 
 import typer
 
-from search.errors import UsageError
-from warmboot.preview import draw, preview
-from warmboot.schedule_file import read
+from search.cli.options import JsonOption
+from search.errors import RunError, UsageError
+from warmboot.preview import View, view_json, view_text
+from warmboot.preview_input import read_view
+from warmboot.preview_png import write_png
 
 NAME = "preview"
-_EXAMPLE_STEPS = 1000
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="A schedule file, or a list of numbers (.txt).")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A schedule file; numbers, one a line or a JSON array; or CAWB arguments, "
+            "as a JSON object or as exported (.py)."
+        ),
+    ],
     total_steps: Annotated[
-        int | None, typer.Option("--total-steps", help="Draw it for this horizon.")
+        int | None, typer.Option("--total-steps", help="Draw a schedule file for this horizon.")
     ] = None,
+    peak: Annotated[
+        float | None, typer.Option("--peak", help="The peak that a list of numbers was meant to reach.")
+    ] = None,
+    floor: Annotated[
+        float | None, typer.Option("--floor", help="The floor that a list of numbers was meant to reach.")
+    ] = None,
+    png: Annotated[Path | None, typer.Option("--png", help="Draw it into this file as well.")] = None,
+    json: JsonOption = False,
     width: Annotated[int, typer.Option("--width", min=10, max=500)] = 72,
     height: Annotated[int, typer.Option("--height", min=2, max=100)] = 12,
 ) -> None:
-    """Draw a schedule in the terminal, with the lr at the points that matter.
+    """Draw a schedule in the terminal, with the lr at the points that matter and what looks wrong.
 
-    Example: warmboot preview schedule.json
+    Example: warmboot preview schedule.json --png schedule.png
     """
     if not file.exists():
         raise UsageError(f"{file}: no such file.")
-    if file.suffix == ".txt":
-        print(draw(_numbers(file), width=width, height=height))
-        return
-    content = read(file)
-    steps = total_steps
-    if steps is None:
-        steps = content.horizon.total_steps if content.horizon is not None else _EXAMPLE_STEPS
-    print(preview(content.schedule, steps, width=width, height=height))
+    view = read_view(file, total_steps=total_steps, peak=peak, floor=floor)
+    if png is not None:
+        _write_png(view, png)
+    print(view_json(view) if json else view_text(view, width=width, height=height))
 
 
-def _numbers(file: Path) -> list[float]:
-    """One number a line, as `warmboot export --format numbers` writes them."""
-    values: list[float] = []
-    problems: list[str] = []
-    for i, line in enumerate(file.read_text(encoding="utf-8").split(), start=1):
-        try:
-            values.append(float(line))
-        except ValueError:
-            problems.append(f"{file}: entry {i} is {line[:40]!r}; accepted is a number a line.")
-    if problems or not values:
-        raise UsageError("\n".join(problems[:20]) or f"{file}: holds no numbers.")
-    return values
+def _write_png(view: View, png: Path) -> None:
+    try:
+        write_png(view, png)
+    except (ImportError, FileNotFoundError, PermissionError) as error:
+        words = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"--png {png}: {words}.") from error
+    except OSError as error:
+        raise RunError(f"--png {png}: can't be written ({error.strerror}).") from error

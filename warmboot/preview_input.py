@@ -1,0 +1,198 @@
+"""From a file of anybody's to a `View`: a schedule file, a list of numbers, or CAWB arguments.
+
+What a file holds is told by its name or its first character: `.toml` and a JSON object with a
+`format` are schedule files, a JSON array and plain text are numbers, one for each step, a JSON
+object with `epochs` and a `.py` file are arguments of `CosineAnnealingWarmbootingLR`. Nothing is run.
+"""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from warmboot.cawb_file import CawbFile, cawb_from_json, cawb_from_python, is_cawb_json
+from warmboot.cawb_loop import lf_of, lrs_in_loop
+from warmboot.checks import number_problem, show
+from warmboot.errors import ScheduleFileError
+from warmboot.json_objects import load_json
+from warmboot.lints import Finding, Level
+from warmboot.preview import View, view_of, view_of_numbers
+from warmboot.schedule_file import read
+
+EXAMPLE_STEPS = 1000
+_LARGEST_BYTES = 300_000_000
+_MOST_PROBLEMS = 20
+
+
+def read_view(
+    path: str | os.PathLike[str],
+    *,
+    total_steps: int | None = None,
+    peak: float | None = None,
+    floor: float | None = None,
+) -> View:
+    """What there is to see of the file at `path`.
+
+    Args:
+        path: the file.
+        total_steps: for a schedule file, the horizon; its own if left out, 1000 if it has none.
+        peak: for a list of numbers, the highest value that was meant, to find a skipped peak.
+        floor: for a list of numbers, the value meant for its end, to find a floor never trained.
+
+    Raises:
+        ScheduleFileError: a `ValueError` with all that is wrong with the content, or if an argument
+            says something about another kind of file.
+        ScheduleError: if the horizon has no room for the schedule.
+        OSError: if the file can't be opened.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".toml":
+        return _schedule_view(path, total_steps, peak, floor)
+    text = _text_of(path)
+    content = _content(path, text)
+    if content is None:
+        return _schedule_view(path, total_steps, peak, floor)
+    if total_steps is not None:
+        _refuse(path, "--total-steps is for schedule files; this one has as many steps as it has")
+    if isinstance(content, CawbFile):
+        if peak is not None or floor is not None:
+            _refuse(path, "a peak and a floor are for lists of numbers; CAWB arguments have their own")
+        return view_of_cawb(content)
+    numbers = _checked_numbers(path, content)
+    levels = _levels_of_numbers(numbers, peak, floor, str(path))
+    return view_of_numbers(numbers, title=f"{path.name}: numbers", levels=levels)
+
+
+def view_of_cawb(file: CawbFile) -> View:
+    """The factors that the class sets in its loop, held to the peaks and floors it is asked for."""
+    arguments = dict(file.arguments)
+    inside = [step for step in arguments["steps"] if arguments["warmup_epoch"] < step < arguments["epochs"]]
+    dropped = [step for step in arguments["steps"] if step not in inside]
+    findings = []
+    if dropped:
+        words = f"steps {dropped} do not lie between the warm-up's end and the last epoch: they are dropped"
+        findings.append(Finding("dropped_restart", 0, words))
+    arguments["steps"] = sorted(inside)
+    lf = None if file.lf is None else lf_of(file.lf)
+    factors = lrs_in_loop(arguments, lf)
+    floor = arguments["eta_min"] if file.lf is None else file.lf.eta_min
+    return view_of_numbers(
+        factors,
+        title=f"CAWB arguments: {arguments['epochs']} epochs of {arguments['batchs']} batches",
+        unit="factor",
+        levels=_levels_of_cawb(arguments, floor),
+        findings=findings,
+    )
+
+
+def _schedule_view(path: Path, total_steps: int | None, peak: float | None, floor: float | None) -> View:
+    if peak is not None or floor is not None:
+        _refuse(path, "a peak and a floor are for lists of numbers; a schedule has its own")
+    file = read(path)
+    if total_steps is None:
+        total_steps = EXAMPLE_STEPS if file.horizon is None else file.horizon.total_steps
+    return view_of(file.schedule, total_steps)
+
+
+def _content(path: Path, text: str) -> CawbFile | Sequence[object] | None:
+    """Arguments, or entries not checked yet, or None for what only a schedule file can be."""
+    if path.suffix.lower() == ".py":
+        return cawb_from_python(text, str(path))
+    start = text.lstrip()[:1]
+    if start not in ("[", "{"):
+        if path.suffix.lower() == ".json":
+            return None  # its reader says what is missing
+        return text.split()
+    try:
+        value, problems = load_json(text)
+    except (ValueError, RecursionError) as error:
+        if start == "{":
+            return None
+        raise ScheduleFileError(str(path), [f"is no JSON: {error}"]) from None
+    if isinstance(value, dict) and not is_cawb_json(value):
+        return None
+    if problems:
+        raise ScheduleFileError(str(path), problems[:_MOST_PROBLEMS])
+    return cawb_from_json(value, str(path)) if isinstance(value, dict) else list(value)
+
+
+def _checked_numbers(path: Path, entries: Sequence[object]) -> list[float]:
+    """Each entry, text of plain files included, as a finite number that is not below 0."""
+    numbers: list[float] = []
+    problems: list[str] = []
+    for i, entry in enumerate(entries, start=1):
+        value = _number(entry)
+        problem = number_problem(f"entry {i}", value)
+        if problem is None and isinstance(value, int | float) and value >= 0:
+            numbers.append(float(value))
+        elif len(problems) < _MOST_PROBLEMS:
+            problems.append(problem or f"entry {i} must be at least 0 but got {show(value)}")
+    if not entries:
+        problems = ["holds no numbers; accepted is one for each step, one a line or a JSON array"]
+    if problems:
+        raise ScheduleFileError(str(path), problems)
+    return numbers
+
+
+def _number(entry: object) -> object:
+    if not isinstance(entry, str):
+        return entry
+    try:
+        return float(entry)
+    except ValueError:
+        return entry
+
+
+def _levels_of_numbers(
+    numbers: Sequence[float], peak: float | None, floor: float | None, subject: str
+) -> list[Level]:
+    given = {"peak": peak, "floor": floor}
+    problems = [number_problem(name, value) for name, value in given.items() if value is not None]
+    if any(problems):
+        raise ScheduleFileError(subject, [problem for problem in problems if problem is not None])
+    end, highest = len(numbers), max(numbers)
+    levels = []
+    if peak is not None:
+        levels.append(Level("peak", "the peak", peak, peak, 0, end))
+    if floor is not None:
+        levels.append(Level("floor", "the floor", floor, highest if peak is None else peak, 0, end))
+    return levels
+
+
+def _levels_of_cawb(arguments: Mapping[str, Any], floor: float) -> list[Level]:
+    """Peak and floor of each cycle, over the steps of the epochs that belong to it.
+
+    Epoch `e` is trained at number `e - 1`: a cycle from boundary `a` to `b` has the epochs above
+    `a + 1`, the first cycle all from warm-up's end, and the last what is left.
+    """
+    boundaries = [arguments["warmup_epoch"], *arguments["steps"], arguments["epochs"]]
+    batches, total_steps = arguments["batchs"], arguments["epochs"] * arguments["batchs"]
+    levels, peak = [], 1.0
+    for i, (start, end) in enumerate(pairwise(boundaries)):
+        first = 0 if i == 0 else (math.floor(start) + 2) * batches
+        stop = min((math.floor(end) + 2) * batches, total_steps)
+        words = f"of cycle {i + 1}"
+        levels.append(Level("peak", f"the peak {words}", peak, peak, min(first, stop), stop))
+        levels.append(Level("floor", f"the floor {words}", floor * peak, peak, min(first, stop), stop))
+        peak *= arguments["step_scale"]
+    return levels
+
+
+def _text_of(path: Path) -> str:
+    if path.is_dir():
+        raise ScheduleFileError(str(path), ["is a directory; name the file in it"])
+    with open(path, "rb") as stream:
+        content = stream.read(_LARGEST_BYTES + 1)
+    if len(content) > _LARGEST_BYTES:
+        raise ScheduleFileError(str(path), [f"is larger than {_LARGEST_BYTES:,} bytes"])
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        rule = f"is not UTF-8 text (byte {content[error.start]:#04x} at {error.start})"
+        raise ScheduleFileError(str(path), [f"{rule}; save it as UTF-8"]) from None
+
+
+def _refuse(path: Path, rule: str) -> None:
+    raise ScheduleFileError(str(path), [rule])

@@ -1,0 +1,60 @@
+"""A `View` as a picture, PNG, for those who have matplotlib; written whole or not at all."""
+
+import os
+import secrets
+from pathlib import Path
+
+from warmboot.preview import View
+
+
+def write_png(view: View, path: str | os.PathLike[str]) -> None:
+    """Draw the values over steps, with the points that matter, into the file at `path`.
+
+    On any failure what was there stays as it was. No window is opened and no state of matplotlib's
+    is changed.
+
+    Raises:
+        ImportError: if matplotlib is missing; it comes with the `search` extra.
+        OSError: if the file can't be written.
+    """
+    _save(_picture(view), Path(os.path.realpath(path)))
+
+
+def _picture(view: View) -> bytes:
+    import io
+
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            "a PNG needs matplotlib, which is not installed: pip install matplotlib "
+            "(or warmboot[search], which brings it)"
+        ) from error
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot(view.values, drawstyle="steps-mid" if len(view.values) < 200 else "default")
+    axes.plot([point.step for point in view.points], [point.value for point in view.points], "o", ms=4)
+    axes.set_xlabel("step")
+    axes.set_ylabel(view.unit)
+    axes.set_ylim(bottom=0.0)
+    axes.set_title(view.title, fontsize=9, wrap=True, parse_math=False)
+    stream = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(stream)
+    return stream.getvalue()
+
+
+def _save(content: bytes, target: Path) -> None:
+    if target.exists() and not target.is_file():  # a device or a folder must not be replaced
+        raise OSError(22, "is not a regular file; give another name", str(target))
+    if target.exists() and not target.stat().st_mode & 0o222:  # which root could overwrite
+        raise PermissionError(13, "is read-only; remove it or choose another name", str(target))
+    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
