@@ -1,7 +1,8 @@
-"""What a study knows for and against its best schedule, as data and in words. It is no verdict."""
+"""What a study knows for and against its best schedule, as data and in words; the verdict too."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
@@ -9,10 +10,23 @@ from search.results import Contender
 from search.study_spec import StudySpec
 from warmboot.space import FloatRange
 
+VERDICT = "verdict"
+"""Attribute of a study: the last verdict on its leader, see `search.contest`."""
 FAIR_PEAK_LRS = 6  # fewer, and a standard cannot be said to have been tuned
 
 
-def evidence(spec: StudySpec, best: Contender, standard: Contender | None) -> dict[str, Any]:
+def stored_verdict(attributes: Mapping[str, Any], best: Contender | None) -> Mapping[str, Any] | None:
+    """The verdict that is kept on a study; None where it is about another schedule than the best of now."""
+    stored: Mapping[str, Any] | None = attributes.get(VERDICT)
+    return stored if stored is not None and best is not None and stored["key"] == best.key else None
+
+
+def evidence(
+    spec: StudySpec,
+    best: Contender,
+    standard: Contender | None,
+    verdict: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """The measured values behind a schedule, as plain data for its file.
 
     `searched` are values on the seeds that chose it, and flatter it; `confirmed` are on fresh seeds.
@@ -24,6 +38,8 @@ def evidence(spec: StudySpec, best: Contender, standard: Contender | None) -> di
         "confirmed": list(best.confirmed),
         "verdict": "none: the study has not tested this schedule against plain ones",
     }
+    if verdict is not None:
+        data["verdict"] = {name: value for name, value in verdict.items() if name != "key"}
     if best.params:
         data["params"] = dict(best.params)
     if standard is not None and standard.key != best.key:
@@ -37,9 +53,17 @@ def evidence(spec: StudySpec, best: Contender, standard: Contender | None) -> di
     return data
 
 
-def evidence_lines(spec: StudySpec, best: Contender, standard: Contender | None) -> list[str]:
+def evidence_lines(
+    spec: StudySpec,
+    best: Contender,
+    standard: Contender | None,
+    verdict: Mapping[str, Any] | None = None,
+) -> list[str]:
     """The same for a person: a few lines, the honest one last."""
     lines = [f"best      {best.describe()}", f"          {_values(spec, best)}"]
+    if verdict is not None:
+        told = [verdict["sentence"], *verdict["lines"]]
+        return [*lines, *(f"{'' if i else 'verdict':10s}{line}" for i, line in enumerate(told))]
     if standard is None:
         return [*lines, "          The space holds no standard schedule to compare it with."]
     if standard.key == best.key:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from typing import Any, Literal
 from optuna.trial import TrialState
 
 from search.errors import RunError, UsageError
-from search.evidence import evidence
+from search.evidence import evidence, stored_verdict
 from search.proxy_spec import TUNABLE
 from search.results import Contender, best_standard
 from search.snapshot import all_contenders
@@ -20,7 +20,18 @@ from warmboot.errors import ScheduleError
 from warmboot.exporters import EXPORTERS
 from warmboot.schedule_file import Horizon, ScheduleFile
 
-Format = Literal["json", "torch", "numbers", "transformers", "lightning", "mmengine", "ultralytics", "cawb"]
+Format = Literal[
+    "json",
+    "torch",
+    "numbers",
+    "transformers",
+    "lightning",
+    "mmengine",
+    "ultralytics",
+    "timm",
+    "optax",
+    "cawb",
+]
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,8 @@ class Export:
     contender: Contender
     standard: Contender | None
     """The best standard of the study, to compare it with."""
+    verdict: Mapping[str, Any] | None
+    """On this schedule, where there is one."""
     optunas_best: int | None
     """The number of Optuna's best trial where that is another schedule."""
 
@@ -96,7 +109,8 @@ def export(
     except ScheduleError as error:
         raise UsageError(f"export: {error}") from error
     standard = best_standard(found, record.spec.direction)
-    return Export(text, contender, standard, _optunas_best(record, contender))
+    verdict = stored_verdict(record.attributes, contender)
+    return Export(text, contender, standard, verdict, _optunas_best(record, contender))
 
 
 def _rendered(file: ScheduleFile, format: Format) -> str:
@@ -150,7 +164,12 @@ def _origin(
         },
         "lr_kept": with_lr,
         "study_seed": spec.seed,
-        "evidence": evidence(spec, contender, best_standard(found, spec.direction)),
+        "evidence": evidence(
+            spec,
+            contender,
+            best_standard(found, spec.direction),
+            stored_verdict(record.attributes, contender),
+        ),
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("warmboot", "torch", "optuna", "numpy")},

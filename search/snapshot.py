@@ -13,6 +13,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from search.confirmation import is_confirmed
+from search.evidence import stored_verdict
 from search.expectations import stored_knobs, with_expectations
 from search.results import Contender, best_standard, contenders, ranked
 from search.storage.study_record import StudyRecord
@@ -44,6 +45,7 @@ class Snapshot:
         runs_used: how many its trials have taken, those in training counted whole.
         plateau: why its search ended before its limit; None where it did not.
         knobs: which parameters matter at the best schedule; empty before the study has ended.
+        verdict: on the best schedule, as `search.contest` keeps it; None where there is none.
     """
 
     spec: StudySpec
@@ -62,6 +64,7 @@ class Snapshot:
     runs_used: float = 0.0
     plateau: str | None = None
     knobs: Sequence[Knob] = ()
+    verdict: Mapping[str, Any] | None = None
 
     @property
     def finished(self) -> int:
@@ -137,6 +140,7 @@ def take_snapshot(record: StudyRecord, study: optuna.Study) -> Snapshot:
         n_runs=limit.n_runs,
         runs_used=0.0 if limit.n_runs is None else limit.runs_used(trials),
         plateau=limit.plateau,
+        verdict=stored_verdict(attributes, order[0] if order else None),
         knobs=stored_knobs(attributes.get("knobs"), order[0] if order else None),
     )
 

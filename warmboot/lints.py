@@ -121,11 +121,10 @@ _LOOKS: tuple[Callable[[FloatArray, Anatomy], Finding | None], ...] = (_first_is
 def _missed(values: FloatArray, level: Level) -> Finding | None:
     """A peak that no step has, or a floor."""
     name = {"peak": "skipped_peak", "floor": "untrained_floor"}[level.kind]
+    never = f"{level.words}, {level.value:.6g}, is never trained"
     trained = values[level.start : level.stop]
     if not trained.size:
-        return Finding(
-            name, level.start, f"{level.words}, {level.value:.6g}, is never trained: no step is left"
-        )
+        return Finding(name, len(values) - 1, f"{never}: no step is left for it")
     distance = np.abs(trained - level.value)
     at = int(distance.argmin())
     if distance[at] <= _CLOSE * level.peak:
@@ -143,7 +142,7 @@ def _cycle_findings(values: FloatArray, cycles: Sequence[Span]) -> list[Finding]
         which = f"the cycle at step {first.start} has {_steps(first.end - first.start)}"
         if len(short) > 1:
             which = f"{len(short)} of {len(cycles)} cycles are short; {which}"
-        words = f"{which}: under {FEWEST_CYCLE_STEPS} a restart is noise"
+        words = f"{which}, under {FEWEST_CYCLE_STEPS}"
         findings.append(Finding("short_cycle", first.start, words))
     at_zero = np.flatnonzero(values == 0.0)
     if at_zero.size > MOST_ZERO_SHARE * len(values):

@@ -12,6 +12,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from warmboot.anatomy import anatomy
 from warmboot.cawb_file import CawbFile, cawb_from_json, cawb_from_python, is_cawb_json
 from warmboot.cawb_loop import lf_of, lrs_in_loop
 from warmboot.checks import number_problem, show
@@ -157,7 +160,8 @@ def _levels_of_numbers(
     if peak is not None:
         levels.append(Level("peak", "the peak", peak, peak, 0, end))
     if floor is not None:
-        levels.append(Level("floor", "the floor", floor, highest if peak is None else peak, 0, end))
+        past_warmup = anatomy(np.asarray(numbers)).warmup_end  # which may pass the floor on its way
+        levels.append(Level("floor", "the floor", floor, peak or highest, past_warmup, end))
     return levels
 
 
@@ -171,7 +175,7 @@ def _levels_of_cawb(arguments: Mapping[str, Any], floor: float) -> list[Level]:
     batches, total_steps = arguments["batchs"], arguments["epochs"] * arguments["batchs"]
     levels, peak = [], 1.0
     for i, (start, end) in enumerate(pairwise(boundaries)):
-        first = 0 if i == 0 else (math.floor(start) + 2) * batches
+        first = (start if i == 0 else math.floor(start) + 2) * batches
         stop = min((math.floor(end) + 2) * batches, total_steps)
         words = f"of cycle {i + 1}"
         levels.append(Level("peak", f"the peak {words}", peak, peak, min(first, stop), stop))

@@ -1,5 +1,6 @@
 """A `View` as a picture, PNG, for those who have matplotlib; written whole or not at all."""
 
+import io
 import os
 import secrets
 from pathlib import Path
@@ -21,8 +22,6 @@ def write_png(view: View, path: str | os.PathLike[str]) -> None:
 
 
 def _picture(view: View) -> bytes:
-    import io
-
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -40,7 +39,8 @@ def _picture(view: View) -> bytes:
     axes.set_ylim(bottom=0.0)
     axes.set_title(view.title, fontsize=9, wrap=True, parse_math=False)
     stream = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(stream)
+    FigureCanvasAgg(figure)
+    figure.savefig(stream, format="png")
     return stream.getvalue()
 
 

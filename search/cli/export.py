@@ -24,6 +24,8 @@ class FormatChoice(StrEnum):
     lightning = "lightning"
     mmengine = "mmengine"
     ultralytics = "ultralytics"
+    timm = "timm"
+    optax = "optax"
     cawb = "cawb"
 
 
@@ -76,7 +78,7 @@ def command(
     else:
         write_whole(output, made.text)
     console = talk()
-    for line in evidence_lines(record.spec, made.contender, made.standard):
+    for line in evidence_lines(record.spec, made.contender, made.standard, made.verdict):
         console.print(line, markup=False)
     if made.optunas_best is not None and trial is None:
         console.print(

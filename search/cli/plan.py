@@ -18,9 +18,7 @@ NAME = "plan"
 def command(
     study: Annotated[
         str,
-        typer.Argument(
-            help="A packaged study (char_lm, mnist1d, char_gpt, digits, noisy_quadratic) or a study file (TOML)."
-        ),
+        typer.Argument(help="A packaged study (char_lm, mnist1d, char_gpt, digits) or a study file (TOML)."),
     ],
     n_trials: Annotated[
         int | None,

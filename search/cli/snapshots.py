@@ -75,7 +75,7 @@ def status_lines(snapshot: Snapshot) -> list[str]:
     if snapshot.plateau is not None:
         lines.append(f"ended     early: {snapshot.plateau}")
     if snapshot.best is not None:
-        lines += evidence_lines(snapshot.spec, snapshot.best, snapshot.standard)
+        lines += evidence_lines(snapshot.spec, snapshot.best, snapshot.standard, snapshot.verdict)
         lines.append(f"          {best_curve(snapshot)}")
     lines += [f"{'' if i else 'knobs':10s}{line}" for i, line in enumerate(knob_lines(snapshot.knobs))]
     return [*lines, *_failure_lines(snapshot)]
@@ -97,6 +97,8 @@ def summary_lines(snapshot: Snapshot, storage_option: str) -> list[str]:
     steps = spec.horizon_steps if spec.trains_own_model else 50_000
     export = f"warmboot export {spec.name}{storage_option} --total-steps {steps} -o schedule.json"
     lines = ["", *status_lines(snapshot), ""]
+    if snapshot.best is not None and snapshot.done:
+        lines.append(f"verdict   warmboot verdict {spec.name}{storage_option}")
     if snapshot.best is not None:
         lines.append(f"export    {export}")
     return [*lines, f"look      warmboot dashboard{storage_option}"]
@@ -124,6 +126,6 @@ def snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
         else {
             "trials": list(best.trial_numbers),
             "schedule": best.describe(),
-            **evidence(snapshot.spec, best, snapshot.standard),
+            **evidence(snapshot.spec, best, snapshot.standard, snapshot.verdict),
         },
     }

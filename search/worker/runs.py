@@ -26,6 +26,7 @@ def make_run(
     report_steps: tuple[int, ...],
     trial: int,
     averaged_steps: tuple[int, ...] = (),
+    test_at_end: bool = False,
 ) -> AnyRun:
     """The run of one schedule with one seed.
 
@@ -39,6 +40,7 @@ def make_run(
         report_steps: when a population measures it; a script decides by itself.
         trial: the number of the trial it belongs to, or confirms.
         averaged_steps: when a population measures the average of its weights as well.
+        test_at_end: whether a population judges it on test data too; a script reports what it likes.
     """
     if spec.proxy_kind == "declared":
         table = schedule.lr_table(total_steps)
@@ -48,6 +50,7 @@ def make_run(
             seed=seed,
             report_steps=report_steps,
             averaged_steps=averaged_steps,
+            test_at_end=test_at_end,
             params=params,
         )
     return ScriptRun(

@@ -56,7 +56,8 @@ USES = [
     "from warmboot import CosineAnnealingWarmbootingLR",
     "from warmboot import ScheduleFile, WarmbootSchedule, reads, writes\n"
     "reads(writes(ScheduleFile(WarmbootSchedule())))",
-    "import warmboot.preview, warmboot.exporters",
+    "import warmboot.preview, warmboot.exporters, warmboot.lints",
+    "import warmboot.preview_input, warmboot.preview_png",
     "import warmboot; warmboot.attach; warmboot.report(1, val=0.5); warmboot.params()",
 ]
 

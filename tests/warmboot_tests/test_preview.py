@@ -20,7 +20,9 @@ first step        step 0  lr 0.0190476
 peak              step 20 lr 0.4
 before restart 1  step 59 lr 0
 restart 1         step 60 lr 0.2
-last step         step 99 lr 0"""
+last step         step 99 lr 0
+findings:
+  - 2 steps of 100 (2%) at lr 0, for nothing; the first is step 59"""
 
 
 def test_a_preview_is_what_was_looked_at() -> None:
@@ -29,7 +31,7 @@ def test_a_preview_is_what_was_looked_at() -> None:
 
 
 def test_without_an_lr_factors_are_shown() -> None:
-    assert preview(WarmbootSchedule(), 10).endswith("step 9 factor 0")
+    assert "step 9 factor 0" in preview(WarmbootSchedule(), 10)
 
 
 def test_points_at_the_same_step_are_one() -> None:

@@ -1,0 +1,194 @@
+"""Files of anybody's making: read as what they are, or refused with all that is wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.warmboot_tests.strategies import schedules
+from warmboot.cawb_file import cawb_from_python
+from warmboot.errors import ScheduleError
+from warmboot.exporters import to_cawb, to_numbers, to_torch_script
+from warmboot.preview import View
+from warmboot.preview_input import read_view
+from warmboot.schedule import WarmbootSchedule
+from warmboot.schedule_file import Horizon, ScheduleFile, write, writes
+
+SCHEDULE = WarmbootSchedule(warmup=0.05, restarts=[0.4, 0.7], step_scale=0.8, eta_min=0.05)
+
+
+def view_of_text(folder: Path, name: str, text: str, **options: Any) -> View:
+    path = folder / name
+    path.write_text(text)
+    return read_view(path, **options)
+
+
+def test_a_schedule_file_is_seen_on_its_own_horizon_unless_told(tmp_path: Path) -> None:
+    path = tmp_path / "s.json"
+    write(ScheduleFile(SCHEDULE, Horizon(300)), path)
+    assert len(read_view(path).values) == 300
+    assert read_view(path, total_steps=70).values.tolist() == SCHEDULE.factors(70).tolist()
+    write(ScheduleFile(SCHEDULE.replace(lr=0.1)), path)
+    assert (len(read_view(path).values), read_view(path).unit) == (1000, "lr")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("n.txt", to_numbers(SCHEDULE, 200)),
+        ("n", "\n\n" + to_numbers(SCHEDULE, 200) + "\n"),
+        ("n.json", json.dumps(SCHEDULE.factors(200).tolist())),
+        ("n.txt", " " + json.dumps(SCHEDULE.factors(200).tolist(), indent=1)),
+    ],
+)
+def test_numbers_come_in_text_and_json(tmp_path: Path, name: str, text: str) -> None:
+    view = view_of_text(tmp_path, name, text)
+    assert view.values.tolist() == SCHEDULE.factors(200).tolist()
+    assert (view.unit, view.findings) == ("value", [])
+    assert [(point.name, point.step) for point in view.points] == [
+        ("first step", 0),
+        ("peak", 10),
+        ("before restart 1", 79),
+        ("restart 1", 80),
+        ("before restart 2", 139),
+        ("restart 2", 140),
+        ("last step", 199),
+    ]
+
+
+def test_a_peak_and_a_floor_that_were_meant_are_looked_for(tmp_path: Path) -> None:
+    text = to_numbers(SCHEDULE, 200)
+    assert view_of_text(tmp_path, "n.txt", text, peak=1.0, floor=0.032).findings == []
+    # warm-up passes 1/11, which is no floor
+    found = view_of_text(tmp_path, "n.txt", text, peak=2.0, floor=1 / 11).findings
+    assert [finding.name for finding in found] == ["skipped_peak", "untrained_floor"]
+
+
+# restarts at 40 and 70 of 100 epochs, 250 batches each: the flaws that `cawb` lists
+CAWB = {"epochs": 100, "batchs": 250, "steps": [40, 70], "warmup_epoch": 5}
+CAWB_FLAWS = [
+    ("first_lr_is_0", 0),
+    ("dip_after_warmup", 1250),
+    ("untrained_floor", 41 * 250),
+    ("skipped_peak", 42 * 250),
+    ("untrained_floor", 71 * 250),
+    ("skipped_peak", 72 * 250),
+    ("untrained_floor", 99 * 250),
+]
+
+
+def test_the_flaws_of_cawb_are_found_where_they_are(tmp_path: Path) -> None:
+    view = view_of_text(tmp_path, "c.json", json.dumps(CAWB))
+    assert [(finding.name, finding.step) for finding in view.findings] == CAWB_FLAWS
+    assert view.title == "CAWB arguments: 100 epochs of 250 batches, 25000 steps"
+    assert view.unit == "factor"
+
+
+def test_a_restart_that_the_class_drops_is_said(tmp_path: Path) -> None:
+    view = view_of_text(tmp_path, "c.json", json.dumps({**CAWB, "steps": [70, 40, 100, 3]}))
+    assert view.findings[0].words.startswith("steps [100, 3] do not lie between the warm-up's end")
+    assert [(finding.name, finding.step) for finding in view.findings[1:]] == CAWB_FLAWS
+
+
+@settings(max_examples=60)
+@given(schedules(), st.integers(1, 30), st.integers(1, 8))
+def test_every_exported_file_is_read_back_without_being_run(
+    schedule: WarmbootSchedule, epochs: int, steps_per_epoch: int
+) -> None:
+    try:
+        text = to_cawb(schedule, epochs=epochs, steps_per_epoch=steps_per_epoch)
+    except ScheduleError:
+        return
+    namespace: dict[str, Any] = {}
+    exec(text, namespace)
+    found = cawb_from_python(text, "export")
+    if isinstance(found, list):
+        assert found == namespace["FACTORS"]
+        return
+    arguments = dict(namespace["ARGUMENTS"])
+    lf = arguments.pop("lf", None)
+    assert dict(found.arguments) == arguments
+    assert (found.lf is None) == (lf is None)
+    if found.lf is not None:
+        assert (found.lf.hold, found.lf.eta_min, found.lf.curve) == (
+            schedule.hold,
+            schedule.eta_min,
+            schedule.curve,
+        )
+
+
+def test_an_exported_file_and_its_table_are_seen(tmp_path: Path) -> None:
+    text = to_cawb(WarmbootSchedule(curve="rex", hold=0.2), epochs=20, steps_per_epoch=10)
+    assert len(view_of_text(tmp_path, "c.py", text).values) == 200
+    schedule = WarmbootSchedule(restarts=[0.1])
+    text = to_cawb(schedule, epochs=10, steps_per_epoch=20)
+    assert view_of_text(tmp_path, "t.py", text).values.tolist() == schedule.factors(200).tolist()
+
+
+LF = to_cawb(WarmbootSchedule(curve="linear"), epochs=20, steps_per_epoch=10)
+REFUSED = {
+    ("n.txt", "0.1\nfast\n-1\nnan\n"): r"entry 2 .*'fast'[\s\S]*entry 3 .*at least 0[\s\S]*entry 4 .*finite",
+    ("n.txt", "  \n"): "holds no numbers",
+    ("n.json", "[]"): "holds no numbers",
+    ("n.json", '[1, "2", true, null]'): r"entry 3 must be a number[\s\S]*entry 4 must be a number",
+    ("n.json", "[1, NaN]"): "NaN is not a JSON number",
+    ("n.json", "[1, "): "is no JSON",
+    ("n.json", "[[1]]"): "entry 1 must be a number",
+    ("s.json", '{"lr": 1}'): 'format must be "warmboot-schedule"',
+    ("s.json", "0.1\n0.2"): "is not JSON",
+    ("c.json", '{"epochs": 0, "lr": 1, "steps": [1, "2"], "eta_min": -1}'): (
+        r"epochs must be at least 1[\s\S]*eta_min must be at least 0[\s\S]*needs batchs[\s\S]*"
+        r"steps\[1\] must be a number[\s\S]*unknown argument 'lr'"
+    ),
+    ("c.json", '{"epochs": 10, "batchs": 5, "steps": 3}'): "steps must be a list of epochs",
+    ("c.json", '{"epochs": 1000000, "batchs": 1000}'): "at most 10,000,000",
+    ("c.json", '{"epochs": 5, "batchs": 5, "warmup_epoch": 5}'): "epochs must be greater than warmup_epoch",
+    ("c.py", "import os\n"): "has neither ARGUMENTS",
+    ("c.py", "ARGUMENTS = dict(epochs=(\n"): "is no Python",
+    ("c.py", "ARGUMENTS = dict(epochs=open('x'), batchs=5)"): "must be written as plain numbers",
+    ("c.py", to_torch_script(SCHEDULE)): "other Python isn't read, since that would run it",
+    ("c.py", LF.replace("* (1 - x)", "* print(x)")): "lf is not one that warmboot's export writes",
+    ("c.py", LF.replace("lf=lf", "lf=lf, hold=2")): "unknown argument 'hold'",
+    ("c.py", LF.replace("x - 0.0", "x - 7.0")): "lf is not one that warmboot's export writes",
+}
+
+
+@pytest.mark.parametrize(("name", "text"), REFUSED)
+def test_what_is_neither_is_refused_with_all_that_is_wrong(tmp_path: Path, name: str, text: str) -> None:
+    with pytest.raises(ScheduleError, match=REFUSED[name, text]):
+        view_of_text(tmp_path, name, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "options", "words"),
+    [
+        ("n.txt", "1 0.5 0", {"total_steps": 3}, "--total-steps is for schedule files"),
+        ("n.txt", "1 0.5 0", {"peak": float("nan")}, "peak must be finite"),
+        ("c.json", json.dumps(CAWB), {"peak": 1.0}, "CAWB arguments have their own"),
+        ("s.json", writes(ScheduleFile(SCHEDULE)), {"floor": 0.0}, "a schedule has its own"),
+    ],
+)
+def test_an_option_for_another_kind_of_file_is_refused(
+    tmp_path: Path, name: str, text: str, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ScheduleError, match=words):
+        view_of_text(tmp_path, name, text, **options)
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "n.txt").write_bytes(b"\x89PNG\r\n")
+    with pytest.raises(ScheduleError, match="is not UTF-8 text"):
+        read_view(tmp_path / "n.txt")
+    with pytest.raises(ScheduleError, match="is a directory"):
+        read_view(tmp_path)
+
+
+def test_a_list_of_noise_names_no_restarts(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).uniform(size=500)
+    view = view_of_text(tmp_path, "n.txt", "\n".join(map(repr, noise.tolist())))
+    assert len(view.points) == 3
+    assert len(view.findings) <= 3
