@@ -76,11 +76,18 @@ def plan_lines(plan: Plan) -> list[str]:
         f"{spec.name}: {spec.limit.describe()}, each to {spec.horizon_steps} steps on {spec.proxy.name}",
         f"machine   {_processes(plan)} on {plan.device}",
         *_cost_lines(plan),
-        f"standards {plan.n_standards} of the first trials are standard schedules, at most",
+        _order_line(plan),
         f"confirm   up to {plan.confirmation_runs} more trainings: {plan.confirmation_seeds} fresh seeds for "
         "each of the best schedules and the best standard",
         f"storage   {plan.storage}",
     ]
+
+
+def _order_line(plan: Plan) -> str:
+    if plan.spec.sampler.name != "warmboot":
+        return f"standards {plan.n_standards} of the first trials are standard schedules, at most"
+    end = "; ends early where no more can be gained" if plan.spec.early_stopping.plateau else ""
+    return f"order     the peak lr, then known shapes, then new ones{end}"
 
 
 def _processes(plan: Plan) -> str:

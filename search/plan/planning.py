@@ -110,6 +110,8 @@ def make_plan(study: str, options: PlanOptions) -> Plan:
 
 
 def _n_standards(spec: StudySpec, n_trials: int | None) -> int:
+    if spec.sampler.name == "warmboot":
+        return 0  # its first trials are decided as it goes
     first = standards_first(spec.parsed_space, spec.limit.n_trials)
     if n_trials is None:
         return len(first.trials)

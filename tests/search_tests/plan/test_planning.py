@@ -11,6 +11,7 @@ import pytest
 import torch
 from sqlalchemy.engine import make_url
 
+from search.cli.plan import plan_lines
 from search.errors import RunError, UsageError
 from search.plan.planning import Plan, PlanOptions, make_plan
 
@@ -27,6 +28,9 @@ curve = ["linear", "cosine"]
 [params]
 weight_decay = {{ low = 0.0, high = 0.1 }}
 batch_size = [16, 32]
+
+[sampler]
+name = "{sampler}"
 """
 SCRIPT = """
 import sys, time
@@ -45,9 +49,16 @@ def _threads_as_before() -> Any:
     torch.set_num_threads(before)
 
 
-def plan(folder: Path, *, proxy: str = '"char_lm_mlp"', limit: str = "n_trials = 16", **options: Any) -> Plan:
+def plan(
+    folder: Path,
+    *,
+    proxy: str = '"char_lm_mlp"',
+    limit: str = "n_trials = 16",
+    sampler: str = "tpe",
+    **options: Any,
+) -> Plan:
     path = folder / "mine.toml"
-    path.write_text(STUDY.format(proxy=proxy, limit=limit))
+    path.write_text(STUDY.format(proxy=proxy, limit=limit, sampler=sampler))
     storage = make_url(f"postgresql://me:secret@host/{folder.name}")
     return make_plan(str(path), PlanOptions(storage=storage, workers=2, device="cpu", **options))
 
@@ -59,6 +70,17 @@ def command(folder: Path, script: str = SCRIPT) -> str:
         .replace(": ", " = ", 1)
         .replace('"command"', "command")
     )
+
+
+@pytest.mark.parametrize(
+    ("sampler", "words"),
+    [
+        ("warmboot", "order     the peak lr, then known shapes, then new ones; ends early where no more"),
+        ("tpe", "standards 4 of the first trials are standard schedules, at most"),
+    ],
+)
+def test_it_tells_what_is_tried_first(tmp_path: Path, sampler: str, words: str) -> None:
+    assert any(line.startswith(words) for line in plan_lines(plan(tmp_path, sampler=sampler)))
 
 
 def test_a_declared_proxy_is_measured_and_nothing_is_stored(tmp_path: Path) -> None:

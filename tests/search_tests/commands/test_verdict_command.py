@@ -1,0 +1,76 @@
+"""`warmboot verdict` on a small study: real trainings, kept on the study, told everywhere."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import warmboot
+from tests.search_tests.commands.workplace import Workplace
+
+OUTCOMES = {"win", "lose", "equivalent", "not settled"}
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """A small study that is done; no standard lies inside its space."""
+    workplace = Workplace(tmp_path_factory.mktemp("searched"))
+    path = workplace.write_study(n_trials=8)
+    path.write_text(path.read_text().replace("[space]", "[space]\neta_min = 0.2"))
+    workplace.run("launch", "small.toml")
+    return workplace
+
+
+@pytest.fixture(scope="module")
+def judged(searched: Workplace) -> dict[str, object]:
+    """The verdict on it."""
+    done = searched.run("verdict", "small", "--all", "--pairs", "5", "--json")
+    assert "strongest standard: " in done.stderr
+    assert "look at 5 pairs: " in done.stderr
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def test_it_tells_an_outcome_with_everything_behind_it(judged: dict[str, object]) -> None:
+    assert judged["outcome"] in OUTCOMES
+    assert isinstance(judged["tuned"], list)
+    assert len(judged["tuned"][0]["values"]) == 10
+    assert judged["objective"] == "test_loss"
+    for arm in ("candidate_values", "standard_values"):
+        values = judged[arm]
+        assert isinstance(values, list)
+        assert len(values) == 5
+    assert isinstance(judged["looks"], list)
+    assert [look["n_pairs"] for look in judged["looks"]] == [5]
+    assert judged["margin"] == pytest.approx(0.5 * float(str(judged["seed_sd"])))
+
+
+def test_it_is_kept_on_the_study_and_told_by_status(searched: Workplace, judged: dict[str, object]) -> None:
+    out = searched.run("status", "small").stdout
+    assert f"verdict   {judged['sentence']}" in out
+
+
+def test_it_travels_with_the_exported_file(searched: Workplace, judged: dict[str, object]) -> None:
+    evidence = warmboot.reads(searched.run("export", "small").stdout).origin["evidence"]
+    assert evidence["verdict"]["sentence"] == judged["sentence"]
+    assert evidence["verdict"]["standard_values"] == judged["standard_values"]
+
+
+def test_a_baseline_of_ones_own_is_tuned_beside_the_standards(searched: Workplace) -> None:
+    schedule = warmboot.WarmbootSchedule(curve="linear", eta_min=0.2, warmup=0.1)
+    (searched.folder / "mine.json").write_text(warmboot.writes(warmboot.ScheduleFile(schedule)))
+    done = searched.run("verdict", "small", "--baseline", "mine.json", "--pairs", "5", "--json")
+    assert "mine.json" in [each["name"] for each in json.loads(done.stdout)["tuned"]]
+
+
+def test_a_study_without_a_result_has_no_verdict(workplace: Workplace) -> None:
+    workplace.write_study()
+    workplace.run("launch", "small.toml", "--detach")
+    done = workplace.run("verdict", "small", expect=1)
+    assert "no completed trial yet" in done.stderr
+
+
+def test_a_baseline_that_is_not_there_is_told(searched: Workplace) -> None:
+    done = searched.run("verdict", "small", "--baseline", "nowhere.json", expect=2)
+    assert "--baseline nowhere.json: can't be read" in done.stderr
