@@ -20,7 +20,7 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("plan",),
     ("launch", "export", "dashboard"),
-    ("contest",),
+    ("contest", "report"),
     ("worker",),
     ("snapshot",),
     ("evidence",),

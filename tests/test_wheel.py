@@ -44,4 +44,4 @@ def test_both_packages_are_marked_as_typed(names: list[str]) -> None:
 
 
 def test_no_test_or_cache_is_packaged(names: list[str]) -> None:
-    assert [name for name in names if "test" in name or "__pycache__" in name] == []
+    assert [name for name in names if "test_" in name or "tests/" in name or "__pycache__" in name] == []

@@ -12,7 +12,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from search.cli import dashboard, export, launch, migrate, plan, preview, status, stop, verdict, worker
+from search.cli import (
+    dashboard,
+    export,
+    launch,
+    migrate,
+    plan,
+    preview,
+    report,
+    status,
+    stop,
+    verdict,
+    worker,
+)
 from search.errors import RunError, UsageError
 from warmboot.errors import ScheduleError
 
@@ -26,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (launch, plan, worker, status, stop, verdict, export, dashboard, preview, migrate):
+for module in (launch, plan, worker, status, stop, verdict, report, export, dashboard, preview, migrate):
     app.command(name=module.NAME)(module.command)
 
 

@@ -100,4 +100,5 @@ def _line(rungs: NDArray[np.float64], finals: NDArray[np.float64]) -> tuple[floa
     x, y = rungs - rungs.mean(), finals - finals.mean()
     squares = float(x @ x)
     slope = max(0.0, float(x @ y) / squares) if squares > 0 else 0.0
-    return slope, float(np.sqrt(((y - slope * x) ** 2).sum() / (len(x) - 2)))
+    noise = float(np.sqrt(((y - slope * x) ** 2).sum() / (len(x) - 2)))
+    return slope, max(noise, 1e-9 * float(y.std()))  # a perfect line is rounded, too

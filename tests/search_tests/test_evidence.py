@@ -53,7 +53,7 @@ def test_the_comparison_is_paired_by_seed() -> None:
 
 def test_ahead_means_higher_where_the_objective_is_to_be_maximized() -> None:
     text = comparison(study_spec(objective="val_accuracy", direction="maximize"), BEST, STANDARD)
-    assert "ahead by -0.06667" in text
+    assert "behind by 0.06667" in text
     assert "ahead on 1 of 3" in text
 
 

@@ -220,7 +220,7 @@ def test_what_is_not_there_is_refused_with_the_nearest_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match=r"'char_lmm' is neither .* did you mean char_lm\?"):
+    with pytest.raises(UsageError, match=r"'char_lmm' is neither .* did you mean char_lm,"):
         find_study_file("char_lmm")
     with pytest.raises(UsageError, match=r"mine\.toml: no such file\. Packaged studies: char_lm, digits"):
         find_study_file("mine.toml")

@@ -115,7 +115,7 @@ def own_proxies(workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> Workpl
     ("factory", "message"),
     [
         ("unbuildable", "the model can't be built on a Sunday"),
-        ("convolution", "Conv1d"),
+        ("convolution", "Given groups=1"),
         ("missing", "has no function 'missing'"),
     ],
 )

@@ -1,7 +1,6 @@
 """The real dashboard behind the guard: over HTTP, as a process, and in a real browser."""
 
 import http.client
-import importlib.util
 import json
 import math
 import signal
@@ -23,6 +22,7 @@ from search.errors import UsageError
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+from tests.search_tests.browser import screenshots_module
 
 ROOT = Path(__file__).parents[3]
 N_COMPLETE = 6
@@ -196,20 +196,8 @@ def test_serve_prints_its_address_and_ends_cleanly(storage: RDBStorage, number: 
     assert (process.returncode, out, err) == (0, b"ended\n", b"")
 
 
-def load_screenshots() -> Any:
-    """The module of `benchmarks/`, which is no package."""
-    spec = importlib.util.spec_from_file_location("screenshots", ROOT / "benchmarks/screenshots.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_every_page_works_read_only_in_a_real_browser(server: DashboardServer) -> None:
-    screenshots = load_screenshots()
-    if missing := screenshots.missing_program():
-        pytest.skip(f"{missing} is not installed: apt-get install chromium chromium-driver")
+    screenshots = screenshots_module()
     guarded = server.get_app()
     assert guarded is not None
     server.set_app(log := Log(guarded))

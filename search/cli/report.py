@@ -1,0 +1,40 @@
+"""`warmboot report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from search.cli.options import StorageOption, address, talk
+
+NAME = "report"
+
+
+def command(
+    name: Annotated[str, typer.Argument(help="The study.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The file. Default: NAME.html here.")
+    ] = None,
+    storage: StorageOption = None,
+) -> None:
+    """Everything a study has found in one HTML file that needs nothing else.
+
+    Example: warmboot report char_lm
+    """
+    from search.errors import RunError
+    from search.output_file import write_whole
+    from search.report.page import report
+    from search.snapshot import take_snapshot
+    from search.storage.database import open_for_reading
+    from search.storage.study_record import find_study
+
+    record = find_study(open_for_reading(address(storage)), name)
+    study = record.load()
+    snapshot = take_snapshot(record, study)
+    if snapshot.best is None:
+        raise RunError(f"study {name!r} has no completed trial yet; there is nothing to report.")
+    path = output or Path(f"{name}.html")
+    write_whole(path, report(snapshot, study.get_trials(deepcopy=False), record.attributes["proxy"]))
+    talk().print(f"written to {path}", markup=False)
