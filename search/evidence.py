@@ -100,7 +100,10 @@ def _unequal_tuning(spec: StudySpec, standard: Contender) -> str:
     if not searched or standard.siblings == 0 or standard.siblings >= FAIR_PEAK_LRS:
         return ""
     lrs = "1 peak lr" if standard.siblings == 1 else f"{standard.siblings} peak lrs"
-    return f" The standard was tried at {lrs} only: the lead may be the lr's alone; run more trials."
+    return (
+        f" The standard was tried at {lrs} only: the lead may be the lr's alone. warmboot verdict {spec.name} "
+        "tunes it first."
+    )
 
 
 def _values(spec: StudySpec, contender: Contender) -> str:
