@@ -101,8 +101,8 @@ def _unequal_tuning(spec: StudySpec, standard: Contender) -> str:
         return ""
     lrs = "1 peak lr" if standard.siblings == 1 else f"{standard.siblings} peak lrs"
     return (
-        f" The standard was tried at {lrs} only: the lead may be the lr's alone. warmboot verdict {spec.name} "
-        "tunes it first."
+        f" The standard was tried at {lrs} only: the lead may be the lr's alone. warmboot verdict "
+        f"{spec.name} tunes it first."
     )
 
 
