@@ -9,6 +9,7 @@ from search.durations import duration_text
 from search.evidence import evidence, evidence_lines
 from search.snapshot import Snapshot
 from search.strategy.knobs import knob_lines
+from search.worker.permission import option_for
 from warmboot.preview import sparkline
 
 _SPARKLINE_WIDTH = 40
@@ -98,7 +99,9 @@ def summary_lines(snapshot: Snapshot, storage_option: str) -> list[str]:
     export = f"warmboot export {spec.name}{storage_option} --total-steps {steps} -o schedule.json"
     lines = ["", *status_lines(snapshot), ""]
     if snapshot.best is not None and snapshot.done:
-        lines.append(f"verdict   warmboot verdict {spec.name}{storage_option}")
+        allowed = option_for(spec.proxy)
+        permission = f" {allowed}" if allowed else ""
+        lines.append(f"verdict   warmboot verdict {spec.name}{permission}{storage_option}")
     if snapshot.best is not None:
         lines.append(f"export    {export}")
     return [*lines, f"look      warmboot dashboard{storage_option}"]

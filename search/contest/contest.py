@@ -191,7 +191,8 @@ class _Contest:
     def _steps_lines(self, gain: StepsGain | None, standard: Tuned) -> list[str]:
         if gain is None:
             return []
-        return [steps_sentence(gain, candidate="It", standard=standard.schedule.describe())]
+        text = steps_sentence(gain, candidate="it", standard=standard.schedule.describe())
+        return [text[0].upper() + text[1:]]
 
     def _is_standard(self, tuning: Tuning, seed_sd: float) -> Result:
         standard = tuning.strongest
