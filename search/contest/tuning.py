@@ -90,7 +90,7 @@ def tune(
             bench.add(name, shape.replace(lr=lr * math.exp(offset)), n_seeds=1)
     bench.train()
     left = n_runs - bench.n_runs
-    for name in bench.order()[: min(FINALISTS, max(1, left // 12))]:
+    for name in bench.order()[: min(FINALISTS, left // (SEEDS_OF_FINALISTS * len(FINE) - 1))]:
         best = bench.best(name).schedule
         assert best.lr is not None, "every schedule of a contest has an lr"
         for offset in FINE[: 1 if lr_is_fixed else len(FINE)]:
