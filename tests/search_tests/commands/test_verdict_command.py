@@ -18,7 +18,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     workplace = Workplace(tmp_path_factory.mktemp("searched"))
     path = workplace.write_study(n_trials=8)
     path.write_text(path.read_text().replace("[space]", "[space]\neta_min = 0.2"))
-    workplace.run("launch", "small.toml")
+    workplace.run("launch", "small.toml", "--workers", "1")
     return workplace
 
 
