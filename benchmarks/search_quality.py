@@ -93,14 +93,14 @@ def main() -> None:
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", ExperimentalWarning)
-    record = measure(arguments.task, arguments.searches, arguments.pairs)
     path = RECORDS / f"search_quality_{arguments.task}.json"
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    for record in measured(arguments.task, arguments.searches, arguments.pairs):
+        path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print_table(record)
 
 
-def measure(name: str, n_searches: int, n_pairs: int) -> dict[str, Any]:
-    """Every method on one task."""
+def measured(name: str, n_searches: int, n_pairs: int) -> Iterator[dict[str, Any]]:
+    """The record after each method on one task, so that hours are not lost with the last of them."""
     proxy, task, is_short = load_task(name)
     losses: dict[str, NDArray[np.float64]] = {}
     answers: dict[str, list[str]] = {}
@@ -114,6 +114,17 @@ def measure(name: str, n_searches: int, n_pairs: int) -> dict[str, Any]:
                 answers[key] = [schedule.describe() for schedule in schedules]
                 print(f"{name}: {key}: median {np.median(losses[key].mean(1)):.4f}", file=sys.stderr)
             print(f"  {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+            yield record_of(name, task, n_searches, n_pairs, losses, answers)
+
+
+def record_of(
+    name: str,
+    task: Task,
+    n_searches: int,
+    n_pairs: int,
+    losses: Mapping[str, NDArray[np.float64]],
+    answers: Mapping[str, list[str]],
+) -> dict[str, Any]:
     return {
         "command": " ".join(["python", *sys.argv]),
         **describe_machine(),
