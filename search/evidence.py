@@ -8,6 +8,7 @@ from typing import Any
 
 from search.results import Contender
 from search.study_spec import StudySpec
+from search.transferred import Transferred
 from warmboot.space import FloatRange
 
 VERDICT = "verdict"
@@ -26,6 +27,7 @@ def evidence(
     best: Contender,
     standard: Contender | None,
     verdict: Mapping[str, Any] | None = None,
+    transfer: Transferred | None = None,
 ) -> dict[str, Any]:
     """The measured values behind a schedule, as plain data for its file.
 
@@ -40,6 +42,8 @@ def evidence(
     }
     if verdict is not None:
         data["verdict"] = {name: value for name, value in verdict.items() if name != "key"}
+    if transfer is not None:
+        data["transfer"] = {name: value for name, value in transfer.to_json().items() if name != "key"}
     if best.params:
         data["params"] = dict(best.params)
     if standard is not None and standard.key != best.key:
@@ -58,8 +62,17 @@ def evidence_lines(
     best: Contender,
     standard: Contender | None,
     verdict: Mapping[str, Any] | None = None,
+    transfer: Transferred | None = None,
 ) -> list[str]:
     """The same for a person: a few lines, the honest one last."""
+    lines = _judged_lines(spec, best, standard, verdict)
+    told = [] if transfer is None else transfer.lines()
+    return [*lines, *(f"{'' if i else 'transfer':10s}{line}" for i, line in enumerate(told))]
+
+
+def _judged_lines(
+    spec: StudySpec, best: Contender, standard: Contender | None, verdict: Mapping[str, Any] | None
+) -> list[str]:
     lines = [f"best      {best.describe()}", f"          {_values(spec, best)}"]
     if verdict is not None:
         told = [verdict["sentence"], *verdict["lines"]]

@@ -16,6 +16,8 @@ from search.proxy_spec import TUNABLE
 from search.results import Contender, best_standard
 from search.snapshot import all_contenders
 from search.storage.study_record import StudyRecord
+from search.study_spec import StudySpec
+from search.transferred import Transferred, stored_transfer
 from warmboot.errors import ScheduleError
 from warmboot.exporters import EXPORTERS
 from warmboot.schedule_file import Horizon, ScheduleFile
@@ -44,6 +46,8 @@ class Export:
     """The best standard of the study, to compare it with."""
     verdict: Mapping[str, Any] | None
     """On this schedule, where there is one."""
+    at_horizon: Sequence[str]
+    """What is known of the schedule at the horizon it was exported to, in words."""
     optunas_best: int | None
     """The number of Optuna's best trial where that is another schedule."""
 
@@ -84,6 +88,7 @@ def export(
     horizon: Horizon | None,
     trial: int | None = None,
     with_lr: bool | None = None,
+    however_far: bool = False,
 ) -> Export:
     """Make the file of a study's best schedule, or of one trial's.
 
@@ -93,24 +98,70 @@ def export(
         horizon: the user's own training; the shape is rescaled to it.
         trial: a trial number instead of the best.
         with_lr: keep the peak lr; None: that of the user's own training, not that of a built-in proxy, which
-            seldom suits another model.
+            seldom suits another model. It is the one that the study's transfer gives at the horizon, where
+            there is one.
+        however_far: extrapolate it beyond 30 times the longest horizon that was trained.
 
     Raises:
         RunError: no trial is complete yet; says how many run or failed.
-        UsageError: no such trial, or the horizon has no room for the schedule.
+        UsageError: no such trial, the horizon has no room for the schedule or is too far for its peak lr.
     """
     found = all_contenders(record)
     contender = _chosen(record, found, trial)
     with_lr = record.spec.trains_own_model if with_lr is None else with_lr
-    schedule = contender.schedule if with_lr else contender.schedule.replace(lr=None)
+    transfer = stored_transfer(record.attributes, contender)
+    lr = _peak_lr(record.spec, contender, horizon, transfer, however_far) if with_lr else None
     try:
-        file = ScheduleFile(schedule, horizon, _origin(record, contender, found, with_lr))
+        file = ScheduleFile(
+            contender.schedule.replace(lr=None if lr is None else lr["lr"]),
+            horizon,
+            _origin(record, contender, found, lr, transfer),
+        )
         text = _rendered(file, format)
     except ScheduleError as error:
         raise UsageError(f"export: {error}") from error
     standard = best_standard(found, record.spec.direction)
     verdict = stored_verdict(record.attributes, contender)
-    return Export(text, contender, standard, verdict, _optunas_best(record, contender))
+    at_horizon = _at_horizon(record, horizon, lr, transfer, however_far)
+    return Export(text, contender, standard, verdict, at_horizon, _optunas_best(record, contender))
+
+
+def _peak_lr(
+    spec: StudySpec,
+    contender: Contender,
+    horizon: Horizon | None,
+    transfer: Transferred | None,
+    however_far: bool,
+) -> dict[str, Any]:
+    """The peak lr of the file, and on what grounds."""
+    if horizon is None or horizon.total_steps == spec.horizon_steps:
+        return {"lr": contender.schedule.lr, "from": f"the search at {spec.horizon_steps} steps"}
+    if transfer is None:
+        grounds = f"the search at {spec.horizon_steps} steps, not corrected"
+        return {"lr": contender.schedule.lr, "from": grounds}
+    lr, interval = transfer.peak_lr(horizon.total_steps, however_far=however_far)
+    trained = ", ".join(map(str, transfer.horizons))
+    return {"lr": lr, "interval": list(interval.ends()), "from": f"a power law through {trained} steps"}
+
+
+def _at_horizon(
+    record: StudyRecord,
+    horizon: Horizon | None,
+    lr: Mapping[str, Any] | None,
+    transfer: Transferred | None,
+    however_far: bool,
+) -> list[str]:
+    """What is known, or could be, at another horizon than the study's."""
+    if horizon is None or horizon.total_steps == record.spec.horizon_steps:
+        return []
+    if transfer is not None:
+        return transfer.lines_at(horizon.total_steps, however_far=however_far)
+    if lr is None:
+        return []
+    return [
+        f"The peak lr {lr['lr']:.4g} is that of {record.spec.horizon_steps:,} steps; the best one usually "
+        f"falls as trainings get longer. warmboot transfer {record.name} measures how much."
+    ]
 
 
 def _rendered(file: ScheduleFile, format: Format) -> str:
@@ -145,7 +196,11 @@ def _optunas_best(record: StudyRecord, contender: Contender) -> int | None:
 
 
 def _origin(
-    record: StudyRecord, contender: Contender, found: Sequence[Contender], with_lr: bool
+    record: StudyRecord,
+    contender: Contender,
+    found: Sequence[Contender],
+    lr: Mapping[str, Any] | None,
+    transfer: Transferred | None,
 ) -> dict[str, Any]:
     """Where the schedule comes from; all that somebody needs to judge it a year later."""
     spec, facts = record.spec, record.attributes["proxy"]
@@ -162,13 +217,15 @@ def _origin(
             "total_steps": spec.horizon_steps,
             "peak_lr": contender.schedule.lr,
         },
-        "lr_kept": with_lr,
+        "lr_kept": lr is not None,
+        **({} if lr is None else {"peak_lr": dict(lr)}),
         "study_seed": spec.seed,
         "evidence": evidence(
             spec,
             contender,
             best_standard(found, spec.direction),
             stored_verdict(record.attributes, contender),
+            transfer,
         ),
         "versions": {
             "python": platform.python_version(),

@@ -8,7 +8,8 @@ Every stream of a study is named by a tuple of ints, the entropy of a `numpy.ran
 | `(study_seed, 1, j)` | the `j`-th run of any schedule: the same list for all, so runs are paired |
 | `(study_seed, 2, j)` | the `j`-th run that confirms a leader |
 | `(study_seed, 3, j)` | the `j`-th pair of a verdict |
-| `(study_seed, 4, j)` | the `j`-th run that tunes a standard before a verdict |
+| `(study_seed, 4, j)` | the `j`-th run that tunes a peak lr before a comparison |
+| `(study_seed, 5, j)` | the `j`-th pair at every horizon of a transfer |
 
 A run's seed fixes its first weights and the order of its data, each through a CPU generator of its
 own, so that the same seed means the same training on any device.
@@ -47,8 +48,13 @@ def verdict_seed(study_seed: int, j: int) -> Seed:
 
 
 def tuning_seed(study_seed: int, j: int) -> Seed:
-    """Seed of the `j`-th run that tunes a standard; disjoint from those of search and verdict."""
+    """Seed of the `j`-th run that tunes a peak lr; disjoint from those of search and comparison."""
     return _seed(study_seed, 4, j)
+
+
+def transfer_seed(study_seed: int, j: int) -> Seed:
+    """Seed of the `j`-th pair at every horizon of a transfer; disjoint from all others."""
+    return _seed(study_seed, 5, j)
 
 
 def sampler_seed(study_seed: int, opening: int) -> int:

@@ -19,6 +19,7 @@ from search.results import Contender, best_standard, contenders, ranked
 from search.storage.study_record import StudyRecord
 from search.strategy.knobs import Knob
 from search.study_spec import StudySpec
+from search.transferred import Transferred, stored_transfer
 from search.trial_limit import TrialLimit, trained_seconds
 
 _RECENT = 40  # completions over which the rate is taken
@@ -46,6 +47,7 @@ class Snapshot:
         plateau: why its search ended before its limit; None where it did not.
         knobs: which parameters matter at the best schedule; empty before the study has ended.
         verdict: on the best schedule, as `search.contest` keeps it; None where there is none.
+        transfer: what is known of its best schedule at other horizons; None where nothing is.
     """
 
     spec: StudySpec
@@ -65,6 +67,7 @@ class Snapshot:
     plateau: str | None = None
     knobs: Sequence[Knob] = ()
     verdict: Mapping[str, Any] | None = None
+    transfer: Transferred | None = None
 
     @property
     def finished(self) -> int:
@@ -141,6 +144,7 @@ def take_snapshot(record: StudyRecord, study: optuna.Study) -> Snapshot:
         runs_used=0.0 if limit.n_runs is None else limit.runs_used(trials),
         plateau=limit.plateau,
         verdict=stored_verdict(attributes, order[0] if order else None),
+        transfer=stored_transfer(attributes, order[0] if order else None),
         knobs=stored_knobs(attributes.get("knobs"), order[0] if order else None),
     )
 

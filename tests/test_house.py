@@ -26,6 +26,7 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("evidence",),
     ("expectations",),
     ("confirmation",),
+    ("transferred",),
     ("results", "scripts"),
     ("strategy",),
     ("training_events",),

@@ -22,6 +22,7 @@ from search.cli import (
     report,
     status,
     stop,
+    transfer,
     verdict,
     worker,
 )
@@ -38,7 +39,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (launch, plan, worker, status, stop, verdict, report, export, dashboard, preview, migrate):
+_SEARCHING = (launch, plan, worker, status, stop)
+_AFTERWARDS = (verdict, transfer, report, export, dashboard, preview, migrate)
+for module in (*_SEARCHING, *_AFTERWARDS):
     app.command(name=module.NAME)(module.command)
 
 

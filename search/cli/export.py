@@ -56,6 +56,13 @@ def command(
             show_default=False,
         ),
     ] = None,
+    however_far: Annotated[
+        bool,
+        typer.Option(
+            "--however-far",
+            help="Take the peak lr beyond 30 times the longest horizon that was trained, too.",
+        ),
+    ] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file; stdout if left out.")] = None,
     storage: StorageOption = None,
 ) -> None:
@@ -71,7 +78,14 @@ def command(
 
     horizon = horizon_from(total_steps, epochs, steps_per_epoch)
     record = find_study(open_for_reading(address(storage)), name)
-    made = export(record, format=format.value, horizon=horizon, trial=trial, with_lr=with_lr)
+    made = export(
+        record,
+        format=format.value,
+        horizon=horizon,
+        trial=trial,
+        with_lr=with_lr,
+        however_far=however_far,
+    )
     if output is None:
         sys.stdout.write(made.text)
         sys.stdout.flush()
@@ -80,6 +94,8 @@ def command(
     console = talk()
     for line in evidence_lines(record.spec, made.contender, made.standard, made.verdict):
         console.print(line, markup=False)
+    for i, line in enumerate(made.at_horizon):
+        console.print(f"{'' if i else 'horizon':10s}{line}", markup=False)
     if made.optunas_best is not None and trial is None:
         console.print(
             f"          Optuna's best trial is {made.optunas_best}, by a single run; the ranking here "

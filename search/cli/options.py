@@ -37,6 +37,15 @@ GpusOption = Annotated[
     str | None,
     typer.Option("--gpus", help="GPUs to train on, as in 0,1: one worker each.", show_default=False),
 ]
+AllowImportOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-import", metavar="PACKAGE", help="Run a study's proxy that is code of this package."
+    ),
+]
+AllowCommandsOption = Annotated[
+    bool, typer.Option("--allow-commands", help="Run a study's proxy that is a command.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 

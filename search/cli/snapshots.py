@@ -76,7 +76,9 @@ def status_lines(snapshot: Snapshot) -> list[str]:
     if snapshot.plateau is not None:
         lines.append(f"ended     early: {snapshot.plateau}")
     if snapshot.best is not None:
-        lines += evidence_lines(snapshot.spec, snapshot.best, snapshot.standard, snapshot.verdict)
+        lines += evidence_lines(
+            snapshot.spec, snapshot.best, snapshot.standard, snapshot.verdict, snapshot.transfer
+        )
         lines.append(f"          {best_curve(snapshot)}")
     lines += [f"{'' if i else 'knobs':10s}{line}" for i, line in enumerate(knob_lines(snapshot.knobs))]
     return [*lines, *_failure_lines(snapshot)]
@@ -129,6 +131,6 @@ def snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
         else {
             "trials": list(best.trial_numbers),
             "schedule": best.describe(),
-            **evidence(snapshot.spec, best, snapshot.standard, snapshot.verdict),
+            **evidence(snapshot.spec, best, snapshot.standard, snapshot.verdict, snapshot.transfer),
         },
     }

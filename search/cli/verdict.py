@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli.options import DeviceOption, JsonOption, StorageOption, address, talk
+from search.cli.options import (
+    AllowCommandsOption,
+    AllowImportOption,
+    DeviceOption,
+    JsonOption,
+    StorageOption,
+    address,
+    talk,
+)
 
 if TYPE_CHECKING:
     from warmboot.schedule import WarmbootSchedule
@@ -33,15 +41,8 @@ def command(
         int, typer.Option("--pairs", min=5, max=30, help="Fresh seeds at most; looks are at 5, 10, 20, 30.")
     ] = 30,
     device: DeviceOption = "auto",
-    allow_import: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-import", metavar="PACKAGE", help="Run a study's proxy that is code of this package."
-        ),
-    ] = None,
-    allow_commands: Annotated[
-        bool, typer.Option("--allow-commands", help="Run a study's proxy that is a command.")
-    ] = False,
+    allow_import: AllowImportOption = None,
+    allow_commands: AllowCommandsOption = False,
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from search.contest.arms import Arm, Arms, Reached
 from search.contest.result import Result
-from search.contest.tuning import MOST_RUNS, Tuned, Tuning, tune
+from search.contest.tuning import MOST_RUNS, SEEDS_OF_THE_BEST, Tuned, Tuning, tune
 from search.results import Contender
 from search.seeds import tuning_seed, verdict_seed
 from search.study_spec import StudySpec
@@ -55,6 +55,26 @@ class Conditions:
     others: bool = False
     steps: bool = True
     most_pairs: int = STATED_PLAN.last
+
+    @property
+    def tuning_runs(self) -> int:
+        """How many trainings may tune the standards."""
+        return int(max(4, min(MOST_RUNS, self.search_runs)))
+
+    def cost(self, time_text: Callable[[float], str]) -> str:
+        """What it takes at most, in words; `time_text` tells how long so many full runs take."""
+        tune, least, pairs = self.tuning_runs, 2 * STATED_PLAN.looks[0], 2 * self.most_pairs
+        most = tune + SEEDS_OF_THE_BEST + pairs + PAIRS_FOR_STEPS * sum(SHARES_OF_HORIZON[:-1])
+        return (
+            f"up to {tune} runs tune {len(self.standards)} standards, {least} to {pairs} compare the "
+            f"strongest with the leader: {time_text(most)} at most"
+        )
+
+
+def may_shorten(spec: StudySpec) -> bool:
+    """Whether a study's proxy can be trained to another horizon than the study's."""
+    command = getattr(spec.proxy, "command", None)
+    return command is None or "{total_steps}" in command
 
 
 def contest(spec: StudySpec, leader: Contender, arms: Arms, conditions: Conditions, say: Say) -> Result:
@@ -116,8 +136,6 @@ class _Contest:
         )
 
     def _tuned(self) -> Tuning:
-        n_runs = int(max(4, min(MOST_RUNS, self._conditions.search_runs)))
-        self._say(f"tuning {len(self._conditions.standards)} standards with up to {n_runs} runs")
 
         def train(wanted: Sequence[tuple[WarmbootSchedule, int]]) -> list[float]:
             seeds = [tuning_seed(self._spec.seed, j) for _, j in wanted]
@@ -130,7 +148,7 @@ class _Contest:
             linear_lr=self._conditions.linear_lr,
             lr_is_fixed=not isinstance(self._spec.parsed_space.lr, FloatRange),
             total_steps=self._spec.horizon_steps,
-            n_runs=n_runs,
+            n_runs=self._conditions.tuning_runs,
             direction=self._spec.direction,
         )
 
@@ -167,7 +185,7 @@ class _Contest:
         """Trained to shorter horizons too; None where the horizons have no room for the schedule."""
         n_seeds, total = min(PAIRS_FOR_STEPS, len(runs)), self._spec.horizon_steps
         horizons = [round(share * total) for share in SHARES_OF_HORIZON]
-        if horizons[0] < self._spec.parsed_space.min_total_steps or not self._may_shorten:
+        if horizons[0] < self._spec.parsed_space.min_total_steps or not may_shorten(self._spec):
             return None
         wanted = [(j, steps) for steps in horizons[:-1] for j in range(n_seeds)]
         found = self._arms.train(
@@ -182,11 +200,6 @@ class _Contest:
             standard_steps=total,
             direction=self._spec.direction,
         )
-
-    @property
-    def _may_shorten(self) -> bool:
-        command = getattr(self._spec.proxy, "command", None)
-        return command is None or "{total_steps}" in command
 
     def _steps_lines(self, gain: StepsGain | None, standard: Tuned) -> list[str]:
         if gain is None:

@@ -1,29 +1,25 @@
-"""From a study in its database to a verdict on its leader, kept there."""
+"""From a study in its database to a verdict or a transfer of its leader, kept there."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-from optuna.trial import FrozenTrial
+from typing import Any
 
 from search.contest.arms import Arms
-from search.contest.contest import Conditions, contest
+from search.contest.contest import Conditions, contest, may_shorten
+from search.contest.horizon_sweeps import RUNS_OF_A_SWEEP
+from search.contest.horizons import checked_horizons, default_horizons
 from search.contest.result import Result
-from search.errors import RunError
+from search.contest.subject import Subject, subject_of
+from search.contest.transfer import PAIRS, transfer
+from search.errors import UsageError
 from search.evidence import VERDICT
-from search.results import Contender
-from search.snapshot import all_contenders
 from search.storage.study_record import StudyRecord
-from search.strategy.estimates import study_model
-from search.strategy.shape import ShapeMaker
-from search.study_spec import StudySpec
-from search.trial_limit import steps_of
+from search.transferred import TRANSFER, Transferred
 from search.worker.permission import Permission
 from search.worker.process import check_fingerprint
 from warmboot.schedule import WarmbootSchedule
-from warmboot.space import FloatRange
 from warmboot.standards import standards
 
 # The likeliest to be strong first: with few runs the others are not tried.
@@ -38,6 +34,11 @@ _ORDER = (
     "sgdr",
     "constant",
 )
+MOST_STANDARDS = 2
+"""Beside which a leader is trained at other horizons."""
+
+Say = Callable[[str], None]
+Notify = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,24 @@ class Options:
     most_pairs: int = 30
 
 
-def hold_contest(
-    record: StudyRecord, options: Options, say: Callable[[str], None], notify: Callable[[int], None]
-) -> Result:
+@dataclass(frozen=True)
+class TransferOptions:
+    """What somebody may ask of a transfer.
+
+    Attributes:
+        device: of torch.
+        permission: what a study's proxy may run.
+        horizons: to train, in optimizer steps; empty: see `default_horizons`.
+        n_pairs: fresh seeds at each.
+    """
+
+    device: str
+    permission: Permission
+    horizons: Sequence[int] = ()
+    n_pairs: int = PAIRS
+
+
+def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify) -> Result:
     """Judge the leader of a study and keep the verdict on it.
 
     Args:
@@ -74,38 +90,87 @@ def hold_contest(
         RunError: the study has no complete trial, or a training fails.
         UsageError: the proxy may not be run, or is another one here.
     """
-    spec = record.spec
-    options.permission.require(spec.proxy)
-    found = all_contenders(record)
-    if not found:
-        raise RunError(f"study {record.name!r} has no completed trial yet; there is nothing to judge.")
-    leader = found[0]
-    trials = record.load().get_trials(deepcopy=False)
-    everybody_knows = standards()
+    options.permission.require(record.spec.proxy)
+    subject = subject_of(record)
+    known = standards()
     conditions = Conditions(
-        linear_lr=expected_linear_lr(spec, trials, leader),
-        search_runs=sum(steps_of(trial, spec.horizon_steps) for trial in trials) / spec.horizon_steps,
-        standards={**options.baselines, **{name: everybody_knows[name] for name in _ORDER}},
+        linear_lr=subject.expected_linear_lr(),
+        search_runs=subject.full_runs,
+        standards={**options.baselines, **{name: known[name] for name in _ORDER}},
         others=options.others,
         most_pairs=options.most_pairs,
     )
-    say(f"leader: {leader.describe()}")
-    with Arms(spec, options.device, notify) as arms:
+    say(f"leader: {subject.leader.describe()}")
+    say(conditions.cost(lambda runs: subject.time_text(runs, options.device)))
+    with Arms(subject.spec, options.device, notify) as arms:
         check_fingerprint(record, arms.fingerprint)
-        result = contest(spec, leader, arms, conditions, say)
+        result = contest(subject.spec, subject.leader, arms, conditions, say)
     record.set_attribute(VERDICT, result.to_json())
     record.set_answer(result.sentence)
     return result
 
 
-def expected_linear_lr(spec: StudySpec, trials: Sequence[FrozenTrial], leader: Contender) -> float:
-    """The peak lr at which the study's model expects linear to zero to be best; a fixed lr is kept."""
-    field_ = spec.parsed_space.lr
-    if not isinstance(field_, FloatRange):
-        assert field_ is not None, "a study's space has an lr"
-        return field_
-    model = study_model(spec, trials)
-    assert model is not None, "a study with a leader has a complete trial"
-    shape = ShapeMaker(spec.horizon_steps, spec.parsed_params).shape(standards()["linear"], leader.params)
-    x = model[0].best_x(shape.features[None, :], *model[0].tried_range)[0]
-    return min(max(math.exp(float(x)) * shape.lr_scale, field_.low), field_.high)
+def hold_transfer(record: StudyRecord, options: TransferOptions, say: Say, notify: Notify) -> Transferred:
+    """Train the leader of a study and its strongest standards at several horizons; keep what is found.
+
+    Args:
+        record: the study.
+        options: what is asked.
+        say: told each step in words.
+        notify: told how many trainings have ended.
+
+    Raises:
+        RunError: the study has no complete trial, or a training fails, or a sweep has no minimum.
+        UsageError: horizons that can't be trained; the proxy may not be run, or is another one here.
+    """
+    options.permission.require(record.spec.proxy)
+    subject = subject_of(record)
+    if not may_shorten(subject.spec):
+        raise UsageError(
+            f"study {record.name!r} runs a command without {{total_steps}}, which trains to one horizon "
+            "only; let the command take its steps from {total_steps}."
+        )
+    least = subject.spec.parsed_space.min_total_steps
+    horizons = checked_horizons(options.horizons, least) if options.horizons else ()
+    horizons = horizons or default_horizons(subject.spec.horizon_steps, least)
+    beside = strongest_standards(subject, record.attributes.get(VERDICT))
+    say(f"leader: {subject.leader.describe()}")
+    say(_cost(subject, horizons, len(beside), options))
+    with Arms(subject.spec, options.device, notify) as arms:
+        check_fingerprint(record, arms.fingerprint)
+        found = transfer(
+            subject.spec,
+            subject.leader,
+            beside,
+            arms,
+            horizons=horizons,
+            n_pairs=options.n_pairs,
+            say=say,
+        )
+    record.set_attribute(TRANSFER, found.to_json())
+    return found
+
+
+def strongest_standards(subject: Subject, verdict: Mapping[str, Any] | None) -> list[WarmbootSchedule]:
+    """Those that did best when they were tuned for a verdict, with their lrs; else linear and cosine.
+
+    A standard that the leader itself is has no place beside it.
+    """
+    known = standards()
+    shapes = {}
+    for tuned in [] if verdict is None else verdict["tuned"]:
+        if tuned["name"] in known:
+            shapes[tuned["name"]] = known[tuned["name"]].replace(lr=tuned["peak_lr"])
+    for name in ("linear", "cosine", "rex"):
+        shapes.setdefault(name, known[name].replace(lr=subject.expected_lr(known[name])))
+    own = subject.leader.schedule.replace(lr=None)
+    return [shape for shape in shapes.values() if shape.replace(lr=None) != own][:MOST_STANDARDS]
+
+
+def _cost(subject: Subject, horizons: Sequence[int], n_standards: int, options: TransferOptions) -> str:
+    n_trainings = (1 + n_standards) * (RUNS_OF_A_SWEEP + options.n_pairs)
+    full_runs = n_trainings * sum(horizons) / subject.spec.horizon_steps
+    return (
+        f"about {n_trainings * len(horizons)} trainings, as long as {full_runs:.0f} full ones: "
+        f"{subject.time_text(full_runs, options.device)}"
+    )

@@ -7,15 +7,20 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
 from search.results import Contender
 from search.strategy.progress import PURPOSE, SHAPE, SWEEP
+from search.transferred import Side, Transferred
+from search.verdict.intervals import Interval
+from search.verdict.log_trend import FARTHEST
 
 BEST, STANDARD, OTHER = "#0b7285", "#e8590c", "#adb5bd"
 PURPOSES = {"peak lr": "#7048e8", SHAPE: "#0b7285", "another seed": "#2b8a3e"}
 HEIGHT = 380
 MOST_CURVES = 40
+COLOURS = (BEST, STANDARD, "#7048e8")
 
 
 def schedules(best: Contender, standard: Contender | None, total_steps: int) -> go.Figure:
@@ -128,6 +133,69 @@ def gains(verdict: Mapping[str, Any], direction: str) -> go.Figure:
             marker={"color": STANDARD, "size": 10},
         )
     return figure
+
+
+def lrs_over_horizons(found: Transferred) -> go.Figure:
+    """Each shape's best peak lr at each horizon, and the power law through them."""
+    figure = _figure("optimizer steps", "best peak lr")
+    figure.update_xaxes(type="log")
+    figure.update_yaxes(type="log")
+    steps = _reach(found)
+    for side, colour in zip(_sides(found), COLOURS, strict=False):
+        predicted = [side.law.predict(int(n), however_far=True) for n in steps]
+        _band(figure, steps, [interval for _, interval in predicted], colour)
+        figure.add_scatter(x=steps, y=[lr for lr, _ in predicted], line={"color": colour}, showlegend=False)
+        figure.add_scatter(
+            x=found.horizons, y=side.lrs, mode="markers", name=side.name, marker={"color": colour, "size": 9}
+        )
+    return figure
+
+
+def gains_over_horizons(found: Transferred) -> go.Figure:
+    """The gain over each standard at each horizon, and the line through it."""
+    figure = _figure("optimizer steps", f"gain in {found.objective}")
+    figure.update_xaxes(type="log")
+    figure.add_hline(y=0, line={"color": "#495057", "width": 1})
+    steps = _reach(found)
+    for against, colour in zip(found.standards, COLOURS[1:], strict=False):
+        predicted = [against.margin.trend.at(int(n)) for n in steps]
+        _band(figure, steps, [interval for _, interval in predicted], colour)
+        measured = against.margin.measured
+        figure.add_scatter(
+            x=list(measured),
+            y=[gain for gain, _ in measured.values()],
+            error_y={
+                "type": "data",
+                "array": [interval.half_width for _, interval in measured.values()],
+            },
+            mode="markers",
+            name=f"over {against.side.name}",
+            marker={"color": colour, "size": 9},
+        )
+    return figure
+
+
+def _sides(found: Transferred) -> list[Side]:
+    return [found.leader, *(against.side for against in found.standards)]
+
+
+def _reach(found: Transferred) -> NDArray[np.float64]:
+    return np.geomspace(found.horizons[0], FARTHEST * found.horizons[-1], 40).round()
+
+
+def _band(figure: go.Figure, steps: NDArray[np.float64], intervals: Sequence[Interval], colour: str) -> None:
+    low, high = [i.low for i in intervals], [i.high for i in intervals]
+    figure.add_scatter(
+        x=[*steps, *steps[::-1]],
+        y=[*high, *low[::-1]],
+        fill="toself",
+        fillcolor=colour,
+        opacity=0.15,
+        line={"width": 0},
+        mode="lines",
+        hoverinfo="skip",
+        showlegend=False,
+    )
 
 
 def _figure(x: str, y: str) -> go.Figure:

@@ -88,6 +88,7 @@ def report(snapshot: Snapshot, trials: Sequence[FrozenTrial], proxy: dict[str, A
     page.figure(figures.schedules(best, snapshot.standard, snapshot.spec.horizon_steps))
     page.table(("", "schedule", "searched", "fresh seeds"), _values(best, snapshot.standard))
     _verdict(page, snapshot)
+    _transfer(page, snapshot)
     page.heading("Which parameters matter")
     _knobs(page, snapshot.knobs)
     page.heading("What was tried")
@@ -143,6 +144,22 @@ def _verdict(page: Page, snapshot: Snapshot) -> None:
         page.paragraph("Grey: the margin within which the two count as equivalent.", "quiet")
     tuned = [(t["schedule"], len(t["values"]), f"{fmean(t['values']):.4g}") for t in found["tuned"]]
     page.table(("standard, tuned on seeds of its own", "seeds", snapshot.spec.objective), tuned)
+
+
+def _transfer(page: Page, snapshot: Snapshot) -> None:
+    page.heading("Other horizons")
+    found = snapshot.transfer
+    if found is None:
+        page.paragraph(
+            f"Not measured: warmboot transfer {snapshot.spec.name} tells how the best peak lr and the gain "
+            "change with the length of a training."
+        )
+        return
+    for line in found.lines():
+        page.paragraph(line)
+    page.figure(figures.lrs_over_horizons(found))
+    page.figure(figures.gains_over_horizons(found))
+    page.paragraph("Bands: what the trend leaves open, 95%, up to 30 times the longest horizon.", "quiet")
 
 
 def _knobs(page: Page, knobs: Sequence[Knob]) -> None:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from search.verdict.intervals import Interval
+from search.verdict.log_trend import FARTHEST
 from search.verdict.planning import POWER
 from search.verdict.sequential import Look, LookPlan
 from search.verdict.steps_gain import StepsGain
@@ -121,8 +122,11 @@ def transfer_sentence(found: ExpectedGain, *, candidate: str, standard: str, lon
     """What is known of the gain at one horizon, and on what grounds."""
     at = f"at {found.steps:,} steps"
     if found.standing == "not known":
-        return f"Whether {candidate} beats {standard} {at} is not known."
-    numbers = f"{_bounds(found.gain, found.interval)}"
+        far = f"more than {FARTHEST:g} times the longest horizon that was trained"
+        trend = f"the trend gives {_bounds(found.gain, found.interval)}"
+        why = far if found.steps > FARTHEST * longest_steps else trend
+        return f"Whether {candidate} beats {standard} {at} is not known: {why}."
+    numbers = _bounds(found.gain, found.interval)
     if found.sign == "undecided":
         return f"{candidate} gains {numbers} over {standard}, measured {at}: no difference is shown."
     turned = found.sign == "worse"

@@ -1,0 +1,95 @@
+"""`warmboot transfer`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from search.cli.options import (
+    AllowCommandsOption,
+    AllowImportOption,
+    DeviceOption,
+    JsonOption,
+    StorageOption,
+    address,
+    talk,
+)
+
+NAME = "transfer"
+
+
+def command(
+    name: Annotated[str, typer.Argument(help="The study.")],
+    horizons: Annotated[
+        str | None,
+        typer.Option(
+            "--horizons",
+            metavar="STEPS,STEPS,...",
+            help="Horizons to train, three or more over a factor of 9. Default: a ninth, a third and the "
+            "whole of the study's.",
+            show_default=False,
+        ),
+    ] = None,
+    pairs: Annotated[int, typer.Option("--pairs", min=3, max=30, help="Fresh seeds at each horizon.")] = 8,
+    total_steps: Annotated[
+        int | None,
+        typer.Option("--total-steps", min=1, help="Tell what to expect at this horizon, your own."),
+    ] = None,
+    device: DeviceOption = "auto",
+    allow_import: AllowImportOption = None,
+    allow_commands: AllowCommandsOption = False,
+    storage: StorageOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """How the best peak lr, and the lead over plain schedules, change with the length of a training.
+
+    Example: warmboot transfer char_lm --total-steps 5000
+    """
+    from search.contest.service import TransferOptions, hold_transfer
+    from search.launch.preparation import resolve_device
+    from search.storage.database import open_for_work
+    from search.storage.study_record import find_study
+    from search.worker.permission import Permission
+
+    asked = _steps(horizons)
+    record = find_study(open_for_work(address(storage)), name)
+    options = TransferOptions(
+        device=resolve_device(device),
+        permission=Permission(imports=tuple(allow_import or ()), commands=allow_commands),
+        horizons=asked,
+        n_pairs=pairs,
+    )
+    console = talk()
+    with console.status("") as status:
+        found = hold_transfer(
+            record,
+            options,
+            lambda text: console.print(text, markup=False),
+            lambda n: status.update(f"{n} trainings done"),
+        )
+    if as_json:
+        print(json.dumps(found.to_json()))
+        return
+    told = found.lines_at(total_steps) if total_steps else []
+    print("\n".join([*found.lines(), *told]))
+
+
+def _steps(text: str | None) -> tuple[int, ...]:
+    """
+    >>> _steps("200,600,1800")
+    (200, 600, 1800)
+    """
+    from search.errors import UsageError
+
+    if text is None:
+        return ()
+    parts = [part.strip() for part in text.split(",")]
+    wrong = [part for part in parts if not (part.isascii() and part.isdigit())]
+    if wrong:
+        raise UsageError(
+            f"--horizons: got {', '.join(map(repr, wrong))}; accepted are whole numbers of steps with commas "
+            "between, such as 200,600,1800."
+        )
+    return tuple(int(part) for part in parts)

@@ -1,0 +1,82 @@
+"""`Subject`: the leader of a study, and what of the study a comparison needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from optuna.trial import FrozenTrial, TrialState
+
+from search.durations import duration_text
+from search.errors import RunError
+from search.results import Contender
+from search.snapshot import all_contenders
+from search.storage.study_record import StudyRecord
+from search.strategy.estimates import study_model
+from search.strategy.shape import ShapeMaker
+from search.study_spec import StudySpec
+from search.trial_limit import steps_of
+from search.worker.trainers import slots_for
+from warmboot.schedule import WarmbootSchedule
+from warmboot.space import FloatRange
+
+RECENT = 40
+"""Trials by which the pace of the search is told."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is judged: `leader` is the first of the study's contenders, `trials` are all of its trials."""
+
+    spec: StudySpec
+    leader: Contender
+    trials: Sequence[FrozenTrial]
+
+    @property
+    def full_runs(self) -> float:
+        """What the search has trained."""
+        full = self.spec.horizon_steps
+        return sum(steps_of(trial, full) for trial in self.trials) / full
+
+    def expected_linear_lr(self) -> float:
+        """The peak lr at which linear to zero should be best."""
+        return self.expected_lr(WarmbootSchedule(curve="linear"))
+
+    def expected_lr(self, shape: WarmbootSchedule) -> float:
+        """The peak lr at which the study's model expects a shape to be best; a fixed lr is kept."""
+        field = self.spec.parsed_space.lr
+        if not isinstance(field, FloatRange):
+            assert field is not None, "a study's space has an lr"
+            return field
+        model = study_model(self.spec, self.trials)
+        assert model is not None, "a study with a leader has a complete trial"
+        made = ShapeMaker(self.spec.horizon_steps, self.spec.parsed_params).shape(shape, self.leader.params)
+        x = model[0].best_x(made.features[None, :], *model[0].tried_range)[0]
+        return min(max(math.exp(float(x)) * made.lr_scale, field.low), field.high)
+
+    def time_text(self, full_runs: float, device: str) -> str:
+        """How long so many full runs take at the pace of the search's trials, to be told beforehand."""
+        ended = [t for t in self.trials if t.state == TrialState.COMPLETE and t.duration is not None]
+        seconds = [
+            t.duration.total_seconds() * self.spec.horizon_steps / steps_of(t, self.spec.horizon_steps)
+            for t in ended[-RECENT:]
+            if t.duration is not None
+        ]
+        if not seconds:
+            return "the time is not known"
+        pace = median(seconds) / slots_for(self.spec, device)
+        return f"{duration_text(full_runs * pace)} at the pace of the search"
+
+
+def subject_of(record: StudyRecord) -> Subject:
+    """The leader of a study with all its trials.
+
+    Raises:
+        RunError: no trial is complete yet.
+    """
+    found = all_contenders(record)
+    if not found:
+        raise RunError(f"study {record.name!r} has no completed trial yet; there is nothing to judge.")
+    return Subject(record.spec, found[0], record.load().get_trials(deepcopy=False))

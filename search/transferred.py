@@ -1,0 +1,194 @@
+"""`Transferred`: what a study knows about other horizons than its own, as it is kept on the study.
+
+Peak lrs and gains as functions of the horizon (`search.verdict.transfer_fit`), for the leader and
+the standards it was trained beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from search.errors import UsageError
+from search.results import Contender
+from search.verdict.intervals import Interval
+from search.verdict.log_trend import FARTHEST, LogTrend
+from search.verdict.transfer_fit import ExpectedGain, MarginTrend, PowerLaw
+from search.verdict.wording import transfer_sentence
+
+TRANSFER = "transfer"
+"""Attribute of a study: the last transfer of its leader."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One shape over the horizons.
+
+    Attributes:
+        name: the shape in words.
+        lrs: its best peak lr at each horizon.
+        intervals: their 95% intervals.
+        law: the power law through them.
+    """
+
+    name: str
+    lrs: tuple[float, ...]
+    intervals: tuple[Interval, ...]
+    law: PowerLaw
+
+
+@dataclass(frozen=True, kw_only=True)
+class Against:
+    """A standard over the horizons, and what the leader gains over it."""
+
+    side: Side
+    margin: MarginTrend
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transferred:
+    """What `warmboot transfer` has found.
+
+    Attributes:
+        key: of the leader.
+        objective: what the gains are measured in.
+        horizons: trained, ascending, in optimizer steps.
+        leader: with `horizons` lrs.
+        standards: the strongest first.
+        n_pairs: seeds behind each gain.
+        trained: trainings it took.
+    """
+
+    key: str
+    objective: str
+    horizons: tuple[int, ...]
+    leader: Side
+    standards: tuple[Against, ...]
+    n_pairs: int
+    trained: int
+
+    def peak_lr(self, steps: int, *, however_far: bool = False) -> tuple[float, Interval]:
+        """The leader's best peak lr at a horizon, with its 95% interval.
+
+        Raises:
+            UsageError: the horizon is more than 30 times the longest trained, unless `however_far`.
+        """
+        if not (however_far or self.leader.law.trend.within_reach(steps)):
+            raise UsageError(
+                f"{steps:,} steps are more than {FARTHEST:g} times the longest horizon that was trained "
+                f"({self.horizons[-1]:,}): the peak lr there is not known. Run warmboot transfer with a "
+                "longer one (--horizons), take the schedule --without-lr, or say --however-far."
+            )
+        return self.leader.law.predict(steps, however_far=True)
+
+    def gains(self, steps: int, *, however_far: bool = False) -> list[ExpectedGain]:
+        """What is known of the gain over each standard at a horizon."""
+        return [against.margin.at(steps, however_far=however_far) for against in self.standards]
+
+    def lines(self) -> list[str]:
+        """For a person: the lrs, and the gains that were measured."""
+        return [_law_line(self.leader, self.horizons), *(self._gain_line(each) for each in self.standards)]
+
+    def lines_at(self, steps: int, *, however_far: bool = False) -> list[str]:
+        """For a person: what is known at one horizon."""
+        lines = []
+        if however_far or self.leader.law.trend.within_reach(steps):
+            lr, interval = self.peak_lr(steps, however_far=however_far)
+            bounds = f"(95% {interval.low:.3g} to {interval.high:.3g})"
+            lines = [f"At {steps:,} steps its best peak lr is {lr:.4g} {bounds}."]
+        found = zip(self.standards, self.gains(steps, however_far=however_far), strict=True)
+        return [*lines, *(self._sentence(against, gain) for against, gain in found)]
+
+    def _gain_line(self, against: Against) -> str:
+        rows = [
+            f"{gain:.2g} ({interval.low:.2g} to {interval.high:.2g}) at {steps:,}"
+            for steps, (gain, interval) in against.margin.measured.items()
+        ]
+        return (
+            f"Gain in {self.objective} over {against.side.name} (95%, {self.n_pairs} seeds each): "
+            f"{', '.join(rows)} steps."
+        )
+
+    def _sentence(self, against: Against, gain: ExpectedGain) -> str:
+        text = transfer_sentence(
+            gain, candidate="the schedule", standard=against.side.name, longest_steps=self.horizons[-1]
+        )
+        return text[0].upper() + text[1:]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for the database and the exported file."""
+        return {
+            "key": self.key,
+            "objective": self.objective,
+            "horizons": list(self.horizons),
+            "n_pairs": self.n_pairs,
+            "trained": self.trained,
+            "leader": _side_json(self.leader),
+            "standards": [
+                {**_side_json(a.side), "gains": _gains_json(a.margin), "gain_trend": asdict(a.margin.trend)}
+                for a in self.standards
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Transferred:
+        """What `to_json` made."""
+        return cls(
+            key=data["key"],
+            objective=data["objective"],
+            horizons=tuple(data["horizons"]),
+            n_pairs=data["n_pairs"],
+            trained=data["trained"],
+            leader=_side(data["leader"]),
+            standards=tuple(Against(side=_side(each), margin=_margin(each)) for each in data["standards"]),
+        )
+
+
+def stored_transfer(attributes: Mapping[str, Any], best: Contender | None) -> Transferred | None:
+    """What is kept on a study; None where it is about another schedule than the best of now."""
+    stored: Mapping[str, Any] | None = attributes.get(TRANSFER)
+    return Transferred.from_json(stored) if stored and best and stored["key"] == best.key else None
+
+
+def _law_line(side: Side, horizons: Sequence[int]) -> str:
+    trained = ", ".join(f"{lr:.3g} at {steps:,}" for lr, steps in zip(side.lrs, horizons, strict=True))
+    low, high = side.law.beta_interval.low, side.law.beta_interval.high
+    beta = side.law.beta
+    how = f"falls as steps^-{beta:.2f}" if beta >= 0 else f"rises as steps^{-beta:.2f}"
+    return f"Best peak lr: {trained} steps; it {how} (95% of the exponent: {-high:.2f} to {-low:.2f})."
+
+
+def _side_json(side: Side) -> dict[str, Any]:
+    return {
+        "name": side.name,
+        "peak_lrs": list(side.lrs),
+        "intervals": [list(interval.ends()) for interval in side.intervals],
+        "lr_trend": asdict(side.law.trend),
+    }
+
+
+def _side(data: Mapping[str, Any]) -> Side:
+    return Side(
+        name=data["name"],
+        lrs=tuple(data["peak_lrs"]),
+        intervals=tuple(_interval(ends) for ends in data["intervals"]),
+        law=PowerLaw(trend=LogTrend(**data["lr_trend"])),
+    )
+
+
+def _interval(ends: Sequence[float | None]) -> Interval:
+    low, high = ends
+    return Interval(0.0 if low is None else low, float("inf") if high is None else high)
+
+
+def _gains_json(margin: MarginTrend) -> list[dict[str, float]]:
+    return [
+        {"steps": steps, "gain": gain, "low": interval.low, "high": interval.high}
+        for steps, (gain, interval) in margin.measured.items()
+    ]
+
+
+def _margin(data: Mapping[str, Any]) -> MarginTrend:
+    measured = {row["steps"]: (row["gain"], Interval(row["low"], row["high"])) for row in data["gains"]}
+    return MarginTrend(trend=LogTrend(**data["gain_trend"]), measured=measured)
