@@ -1,7 +1,7 @@
 """Peak lrs and gains at several horizons, so that those of a longer training can be foretold.
 
 1. Every shape's best peak lr at every horizon, from sweeps on tuning seeds judged as the search judges.
-2. A power law through each shape's peak lrs.
+2. A power law through each shape's peak lrs, with one exponent for all.
 3. Leader and standards, each at the lr that its law gives, on fresh paired seeds and test data, at every
    horizon; a line through the gains.
 """
@@ -19,7 +19,7 @@ from search.strategy.lr_sweep import lr_at_horizon
 from search.study_spec import StudySpec
 from search.transferred import Against, Side, Transferred
 from search.verdict.pairs import PairedRuns
-from search.verdict.transfer_fit import MarginTrend, fit_margin, fit_power_law
+from search.verdict.transfer_fit import MarginTrend, fit_margin, fit_power_law, with_shared_slope
 from warmboot.schedule import WarmbootSchedule
 
 PAIRS = 8
@@ -90,18 +90,17 @@ class _Transfer:
         sweeps = [self._sweep(shape, horizon) for shape in self._shapes for horizon in self._horizons]
         curves = best_lrs(sweeps, self._tune, self._spec.direction)
         n = len(self._horizons)
-        sides = []
-        for i, shape in enumerate(self._shapes):
-            mine = curves[i * n : (i + 1) * n]
-            sides.append(
-                Side(
-                    name=shape.replace(lr=None).describe(),
-                    lrs=tuple(curve.lr for curve in mine if curve.lr is not None),
-                    intervals=tuple(curve.interval for curve in mine),
-                    law=fit_power_law(self._horizons, mine),
-                )
+        by_shape = [curves[start : start + n] for start in range(0, len(curves), n)]
+        laws = with_shared_slope([fit_power_law(self._horizons, mine) for mine in by_shape])
+        return [
+            Side(
+                name=shape.replace(lr=None).describe(),
+                lrs=tuple(curve.lr for curve in mine if curve.lr is not None),
+                intervals=tuple(curve.interval for curve in mine),
+                law=law,
             )
-        return sides
+            for shape, mine, law in zip(self._shapes, by_shape, laws, strict=True)
+        ]
 
     def _sweep(self, shape: WarmbootSchedule, horizon: int) -> Sweep:
         assert shape.lr is not None, "every schedule of a contest has an lr"

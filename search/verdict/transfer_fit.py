@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -79,6 +79,21 @@ def fit_power_law(horizons: Sequence[int], curves: Sequence[LrCurve]) -> PowerLa
             )
         logs.append(math.log(curve.lr))
     return PowerLaw(trend=fit_log_trend(horizons, logs, [curve.log_error for curve in curves]))
+
+
+def with_shared_slope(laws: Sequence[PowerLaw]) -> list[PowerLaw]:
+    """The laws of several shapes on one task with one exponent, each with its own level.
+
+    How fast the best lr falls belongs to the task: the bound of `search.strategy.peak_lr` scales the best
+    lrs of all shapes alike. So every shape's horizons tell about it: the exponents are averaged by their
+    errors, which are widened where they differ by more than those (Birge 1932, Phys. Rev. 40).
+    """
+    slopes = np.array([law.trend.slope for law in laws])
+    weights = np.array([law.trend.slope_error for law in laws]) ** -2
+    shared = float(np.average(slopes, weights=weights))
+    excess = math.sqrt(max(1.0, float(weights @ (slopes - shared) ** 2) / max(1, len(laws) - 1)))
+    error = excess / math.sqrt(float(weights.sum()))
+    return [PowerLaw(trend=replace(law.trend, slope=shared, slope_error=error)) for law in laws]
 
 
 @dataclass(frozen=True, kw_only=True)

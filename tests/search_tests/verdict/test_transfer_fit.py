@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from search.verdict.intervals import Interval
 from search.verdict.log_trend import fit_log_trend
 from search.verdict.lr_curve import Bracket, LrCurve, fit_lr_curve
-from search.verdict.transfer_fit import fit_margin, fit_power_law
+from search.verdict.transfer_fit import fit_margin, fit_power_law, with_shared_slope
 
 HORIZONS = [200, 600, 1800]
 
@@ -160,3 +160,22 @@ def test_refusals() -> None:
         fit_margin(HORIZONS, [[0.1, 0.2], [0.1, 0.1], [0.1, 0.3]])
     with pytest.raises(ValueError, match="gains at 600 steps must be a list of at least 2"):
         fit_margin(HORIZONS, [[0.1, 0.2], [0.1], [0.1, 0.3]])
+
+
+def test_one_exponent_for_all_shapes_with_their_own_levels() -> None:
+    sharp = fit_power_law(HORIZONS, [vertex(2.0 * steps**-0.4, 0.05) for steps in HORIZONS])
+    vague = fit_power_law(HORIZONS, [vertex(5.0 * steps**-0.1, 0.5) for steps in HORIZONS])
+    one, other = with_shared_slope([sharp, vague])
+    assert one.beta == other.beta == pytest.approx(0.4, abs=0.01)
+    middle = math.exp(vague.trend.centre)
+    assert other.predict(round(middle))[0] == pytest.approx(5.0 * middle**-0.1, rel=0.01)
+
+
+def test_exponents_that_contradict_each_other_widen_the_error() -> None:
+    laws = [
+        fit_power_law(HORIZONS, [vertex(2.0 * steps**-beta, 0.05) for steps in HORIZONS])
+        for beta in (0.1, 0.7)
+    ]
+    shared = with_shared_slope(laws)[0].trend
+    assert shared.slope == pytest.approx(-0.4)
+    assert shared.slope_error > 0.2

@@ -171,6 +171,14 @@ def test_steps_in_words(gain: StepsGain, text: str) -> None:
     assert steps_sentence(gain, candidate="power-0.7", standard="linear") == text
 
 
+def test_too_far_is_told() -> None:
+    found = ExpectedGain(
+        steps=9000, gain=0.02, interval=Interval(0.01, 0.03), standing="not known", sign="undecided"
+    )
+    told = transfer_sentence(found, candidate="P", standard="L", longest_steps=100)
+    assert told.endswith("not known: more than 30 times the longest horizon that was trained.")
+
+
 @pytest.mark.parametrize(
     ("standing", "sign", "bounds", "text"),
     [
@@ -199,7 +207,12 @@ def test_steps_in_words(gain: StepsGain, text: str) -> None:
             "P is expected to win against L by 0.020 (95% 0.010 to 0.030) at 9,000 steps, "
             "5 times the longest horizon trained.",
         ),
-        ("not known", "undecided", (-0.01, 0.03), "Whether P beats L at 9,000 steps is not known."),
+        (
+            "not known",
+            "undecided",
+            (-0.01, 0.03),
+            "Whether P beats L at 9,000 steps is not known: the trend gives 0.010 (95% -0.010 to 0.030).",
+        ),
     ],
 )
 def test_transfer_in_words(standing: Standing, sign: Sign, bounds: tuple[float, float], text: str) -> None:
