@@ -15,7 +15,7 @@ from search.results import Contender
 from search.verdict.intervals import Interval
 from search.verdict.log_trend import FARTHEST, LogTrend
 from search.verdict.transfer_fit import ExpectedGain, MarginTrend, PowerLaw
-from search.verdict.wording import transfer_sentence
+from search.verdict.transfer_wording import transfer_sentence
 
 TRANSFER = "transfer"
 """Attribute of a study: the last transfer of its leader."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special  # scipy.stats takes long to import, and every worker comes here
 
 LEAST_TRIALS = 8
 """Finished trials before the first decision."""
@@ -92,7 +92,7 @@ def _chance(distance: float, error: float, n: int) -> float:
     """That something of expected value 0 and standard error `error` lies below `distance`."""
     if error == 0.0:
         return float(distance > 0)
-    return float(stats.t.cdf(distance / error, n - 2))
+    return float(special.stdtr(n - 2, distance / error))
 
 
 def _line(rungs: NDArray[np.float64], finals: NDArray[np.float64]) -> tuple[float, float]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy import special  # scipy.stats takes long to import, and every worker comes here
 
 from search.strategy.drawing import NeighbourDraw, PlainDraw, WildDraw
 from search.strategy.first_runs import SAME_LR
@@ -141,7 +142,8 @@ def expected_improvement(behind: NDArray[np.float64], sd: NDArray[np.float64]) -
         sd: standard deviation of that, > 0.
     """
     score = -behind / sd
-    gains: NDArray[np.float64] = sd * (score * norm.cdf(score) + norm.pdf(score))
+    density = np.exp(-(score**2) / 2) / math.sqrt(2 * math.pi)
+    gains: NDArray[np.float64] = sd * (score * special.ndtr(score) + density)
     return gains
 
 

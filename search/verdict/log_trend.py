@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-from search.verdict.intervals import Interval, finite_values
+from search.verdict.intervals import Interval, finite_values, normal_quantile
 
 FEWEST_HORIZONS = 3
 FARTHEST = 30.0  # times the longest horizon; beyond, nothing is foretold unless asked for
@@ -44,9 +43,7 @@ class LogTrend:
             raise ValueError(f"steps must be at least 1 but is {steps}.")
         away = math.log(steps) - self.centre
         value = self.level + self.slope * away
-        half = float(stats.norm.ppf(1 - error_level / 2)) * math.hypot(
-            self.level_error, self.slope_error * away
-        )
+        half = normal_quantile(1 - error_level / 2) * math.hypot(self.level_error, self.slope_error * away)
         return value, Interval(value - half, value + half)
 
     def within_reach(self, steps: int) -> bool:

@@ -9,9 +9,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-from search.verdict.intervals import UNBOUNDED, Interval, finite_values
+from search.verdict.intervals import UNBOUNDED, Interval, finite_values, normal_quantile, student_quantile
 from search.verdict.pairs import Direction, sign_of
 
 Bracket = Literal["bracketed", "beyond the lowest lr", "beyond the highest lr", "no minimum"]
@@ -88,7 +87,7 @@ def _vertex(x: FloatArray, y: FloatArray, level: float, *, dropped: int) -> LrCu
             bracket=bracket, lr=None, interval=ANY_LR, log_error=math.inf, used=x.size, dropped=dropped
         )
     vertex = -b / (2 * a)
-    quantile = float(stats.t.ppf(1 - level / 2, x.size - 3))
+    quantile = student_quantile(1 - level / 2, x.size - 3)
     slope_is_zero = _fieller(a, b, covariance, quantile)
     towards = np.array([2 * vertex, 1.0])  # derivative of the slope in (a, b): the delta method
     error = math.sqrt(towards @ covariance @ towards) / (2 * a)
@@ -96,7 +95,7 @@ def _vertex(x: FloatArray, y: FloatArray, level: float, *, dropped: int) -> LrCu
         bracket=bracket,
         lr=math.exp(centre + vertex),
         interval=Interval(centre + slope_is_zero.low, centre + slope_is_zero.high).exp(),
-        log_error=error * quantile / float(stats.norm.ppf(1 - level / 2)),
+        log_error=error * quantile / normal_quantile(1 - level / 2),
         used=x.size,
         dropped=dropped,
     )

@@ -12,9 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
-from search.verdict.intervals import Interval, finite_values
+from search.verdict.intervals import (
+    Interval,
+    finite_values,
+    normal_quantile,
+    standard_error,
+    student_quantile,
+)
 from search.verdict.log_trend import FARTHEST, LogTrend, fit_log_trend
 from search.verdict.lr_curve import LrCurve
 
@@ -40,7 +45,7 @@ class PowerLaw:
     @property
     def beta_interval(self) -> Interval:
         """The 95% interval of `beta`."""
-        half = float(stats.norm.ppf(0.975)) * self.trend.slope_error
+        half = normal_quantile(0.975) * self.trend.slope_error
         return Interval(self.beta - half, self.beta + half)
 
     @property
@@ -159,13 +164,13 @@ def fit_margin(horizons: Sequence[int], gains: Sequence[Sequence[float]]) -> Mar
     means, errors, measured = [], [], {}
     for steps, row in zip(horizons, gains, strict=True):
         values = finite_values(row, f"gains at {steps} steps", at_least=2)
-        error = float(stats.sem(values))
+        error = standard_error(values)
         if not error > 0:
             raise ValueError(f"gains at {steps} steps are all equal: they tell no error; train more seeds.")
-        quantile = float(stats.t.ppf(0.975, values.size - 1))
+        quantile = student_quantile(0.975, values.size - 1)
         mean = float(np.mean(values))
         means.append(mean)
-        errors.append(error * quantile / float(stats.norm.ppf(0.975)))
+        errors.append(error * quantile / normal_quantile(0.975))
         measured[int(steps)] = (mean, Interval(mean - quantile * error, mean + quantile * error))
     return MarginTrend(trend=fit_log_trend(horizons, means, errors), measured=measured)
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from search.verdict.amounts import with_interval
 from search.verdict.intervals import Interval
-from search.verdict.log_trend import FARTHEST
 from search.verdict.planning import POWER
 from search.verdict.sequential import Look, LookPlan
 from search.verdict.steps_gain import StepsGain
-from search.verdict.transfer_fit import ExpectedGain
-
-_MOST_DECIMALS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,50 +115,12 @@ def steps_sentence(gain: StepsGain, *, candidate: str, standard: str) -> str:
     return f"{candidate} reaches {value} in {_share(gain.fewer)} steps ({percent}: {_shares(gain)})."
 
 
-def transfer_sentence(found: ExpectedGain, *, candidate: str, standard: str, longest_steps: int) -> str:
-    """What is known of the gain at one horizon, and on what grounds."""
-    at = f"at {found.steps:,} steps"
-    if found.standing == "not known":
-        far = f"more than {FARTHEST:g} times the longest horizon that was trained"
-        trend = f"the trend gives {_bounds(found.gain, found.interval)}"
-        why = far if found.steps > FARTHEST * longest_steps else trend
-        return f"Whether {candidate} beats {standard} {at} is not known: {why}."
-    numbers = _bounds(found.gain, found.interval)
-    if found.sign == "undecided":
-        return f"{candidate} gains {numbers} over {standard}, measured {at}: no difference is shown."
-    turned = found.sign == "worse"
-    if turned:
-        numbers = _bounds(-found.gain, Interval(-found.interval.high, -found.interval.low))
-    verb = "loses to" if turned else "beats"
-    if found.standing == "measured":
-        return f"{candidate} {verb} {standard} by {numbers}, measured {at}."
-    away = found.steps / longest_steps
-    far = f", {away:.3g} times the longest horizon trained" if away > 1 else ""
-    return (
-        f"{candidate} is expected to {'lose' if turned else 'win'} against {standard} by {numbers} {at}{far}."
-    )
-
-
 def _amount(verdict: Verdict, *, turned: bool = False) -> str:
     """ "0.0065 (95% 0.0017 to 0.0113; 0.56 seed sd)"."""
     look, sign = verdict.look, -1.0 if turned else 1.0
     interval = Interval(-look.high, -look.low) if turned else look.interval
     extra = f"; {sign * look.mean / verdict.seed_sd:.2f} seed sd" if verdict.seed_sd else ""
-    return _bounds(sign * look.mean, interval, extra=extra)
-
-
-def _bounds(mean: float, interval: Interval, *, extra: str = "") -> str:
-    """A mean and its 95% interval, to two digits of its width and so that no bound is rounded onto 0."""
-    if not math.isfinite(interval.half_width):
-        return f"{mean:.3g} (no interval: the differences are all equal{extra})"
-    decimals = 0
-    if interval.half_width > 0:
-        decimals = min(max(0, 1 - math.floor(math.log10(interval.half_width))), _MOST_DECIMALS)
-    ends = (interval.low, interval.high)
-    while decimals < _MOST_DECIMALS and any(end != 0 and round(end, decimals) == 0 for end in ends):
-        decimals += 1
-    low, high, middle = (f"{number:.{decimals}f}" for number in (*ends, mean))
-    return f"{middle} (95% {low} to {high}{extra})"
+    return with_interval(sign * look.mean, interval, extra=extra)
 
 
 def _pairing_line(look: Look) -> str:

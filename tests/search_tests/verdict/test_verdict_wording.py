@@ -11,7 +11,8 @@ from search.verdict.intervals import Interval
 from search.verdict.sequential import STATED_PLAN, Look, Outcome
 from search.verdict.steps_gain import StepsGain
 from search.verdict.transfer_fit import ExpectedGain, Sign, Standing
-from search.verdict.wording import Verdict, lines, sentence, steps_sentence, transfer_sentence
+from search.verdict.transfer_wording import transfer_sentence
+from search.verdict.wording import Verdict, lines, sentence, steps_sentence
 
 
 def verdict(

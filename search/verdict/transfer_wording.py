@@ -1,0 +1,32 @@
+"""What is known of a gain at one horizon, in one sentence."""
+
+from __future__ import annotations
+
+from search.verdict.amounts import with_interval
+from search.verdict.intervals import Interval
+from search.verdict.log_trend import FARTHEST
+from search.verdict.transfer_fit import ExpectedGain
+
+
+def transfer_sentence(found: ExpectedGain, *, candidate: str, standard: str, longest_steps: int) -> str:
+    """What is known of the gain at one horizon, and on what grounds."""
+    at = f"at {found.steps:,} steps"
+    if found.standing == "not known":
+        far = f"more than {FARTHEST:g} times the longest horizon that was trained"
+        trend = f"the trend gives {with_interval(found.gain, found.interval)}"
+        why = far if found.steps > FARTHEST * longest_steps else trend
+        return f"Whether {candidate} beats {standard} {at} is not known: {why}."
+    numbers = with_interval(found.gain, found.interval)
+    if found.sign == "undecided":
+        return f"{candidate} gains {numbers} over {standard}, measured {at}: no difference is shown."
+    turned = found.sign == "worse"
+    if turned:
+        numbers = with_interval(-found.gain, Interval(-found.interval.high, -found.interval.low))
+    verb = "loses to" if turned else "beats"
+    if found.standing == "measured":
+        return f"{candidate} {verb} {standard} by {numbers}, measured {at}."
+    away = found.steps / longest_steps
+    far = f", {away:.3g} times the longest horizon trained" if away > 1 else ""
+    return (
+        f"{candidate} is expected to {'lose' if turned else 'win'} against {standard} by {numbers} {at}{far}."
+    )
