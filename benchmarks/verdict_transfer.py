@@ -56,7 +56,7 @@ TASKS = {
     "char_lm_mlp": Setting(600, (5e-2, 2.0)),
     "mnist1d_mlp": Setting(400, (2e-2, 1.0)),
     "digits_mlp": Setting(400, (2e-2, 1.0)),
-    "char_gpt": Setting(360, (5e-4, 2e-2), (3,), ("power 0.7", "cosine")),
+    "char_gpt": Setting(360, (5e-4, 2e-2), (3,), ("power 0.7",)),
 }
 
 

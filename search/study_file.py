@@ -14,15 +14,16 @@ from search.param_checks import ParamsError
 from search.params import ParamSpace
 from search.proxy_spec import CommandProxy, FreeProxy
 from search.study_spec import StudySpec, rule_problems
+from search.verdict_spec import VerdictSpec
 from warmboot.space import Space
 from warmboot.space_checks import SpaceError
 
 _MAX_BYTES = 1_000_000
-_NOT_YET = ("verdict",)
 _TABLES: dict[str, tuple[str, ...]] = {
     "": tuple(StudySpec.model_fields),
     "population": ("slots",),
     "confirmation": ("leaders", "seeds"),
+    "verdict": tuple(VerdictSpec.model_fields),
     "proxy.command": tuple(CommandProxy.model_fields),
     "proxy.free": tuple(FreeProxy.model_fields),
 }
@@ -76,14 +77,13 @@ def read_study_file(path: Path) -> StudySpec:
 
 def parse_study(table: Mapping[str, Any], *, place: str) -> StudySpec:
     """Check a parsed study file; `place` is what the message calls it."""
-    problems = [f"{key}: not available in this version; leave it out." for key in _NOT_YET if key in table]
-    known = {key: value for key, value in table.items() if key not in _NOT_YET}
-    if isinstance(known.get("space"), Mapping):
-        problems += _space_problems(known["space"])
-    problems += _params_problems(known.get("params", {}))
-    problems += [f"{line}." for line in rule_problems(known)]
+    problems = []
+    if isinstance(table.get("space"), Mapping):
+        problems += _space_problems(table["space"])
+    problems += _params_problems(table.get("params", {}))
+    problems += [f"{line}." for line in rule_problems(table)]
     try:
-        spec = StudySpec.model_validate(known)
+        spec = StudySpec.model_validate(table)
     except ValidationError as error:
         # A finding without a place is one of the rules, told above whatever else is wrong.
         problems += [_problem(dict(detail)) for detail in error.errors() if detail["loc"]]

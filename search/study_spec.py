@@ -19,6 +19,7 @@ from search.early_stopping.spec import EarlyStoppingSpec
 from search.params import ParamSpace
 from search.proxy_spec import Duration, ProxyKind, ProxySpec, Strict, kind_of
 from search.trial_limit import TrialLimit
+from search.verdict_spec import VerdictSpec
 from warmboot.space import Space
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\w .+-]+$")]
@@ -79,6 +80,7 @@ class StudySpec(Strict):
     population: PopulationSpec = PopulationSpec()
     confirmation: ConfirmationSpec = ConfirmationSpec()
     early_stopping: EarlyStoppingSpec = EarlyStoppingSpec()
+    verdict: VerdictSpec = VerdictSpec()
 
     @model_validator(mode="before")
     @classmethod

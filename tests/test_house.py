@@ -34,7 +34,7 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("study_file", "output_file"),
     ("proxy_fingerprints",),
     ("proxies", "study_spec"),
-    ("early_stopping",),
+    ("early_stopping", "verdict_spec"),
     ("params", "proxy_spec", "trial_limit", "confirmation_size"),
     ("param_checks", "durations", "seeds", "errors"),
 )

@@ -38,8 +38,25 @@ def command(
         bool, typer.Option("--all", help="Tell how it compares with the other standards, too.")
     ] = False,
     pairs: Annotated[
-        int, typer.Option("--pairs", min=5, max=30, help="Fresh seeds at most; looks are at 5, 10, 20, 30.")
-    ] = 30,
+        int | None,
+        typer.Option(
+            "--pairs",
+            min=5,
+            max=30,
+            help="Fresh seeds at most; looks are at 5, 10, 20, 30. Default: 30.",
+            show_default=False,
+        ),
+    ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            "--margin",
+            min=1e-12,
+            help="The largest difference that makes none to you, in the objective's unit. Default: half the "
+            "standard deviation between seeds.",
+            show_default=False,
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     allow_import: AllowImportOption = None,
     allow_commands: AllowCommandsOption = False,
@@ -63,6 +80,7 @@ def command(
         baselines=_baselines(baseline or []),
         others=all_standards,
         most_pairs=pairs,
+        margin=margin,
     )
     console = talk()
     with console.status("") as status:

@@ -47,6 +47,7 @@ class Conditions:
         others: whether the other standards are compared as well, for information.
         steps: whether the gain is told in steps too.
         most_pairs: a comparison may be cut short at one of the looks.
+        margin: of equivalence, in the objective's unit; None: half a standard deviation between seeds.
     """
 
     linear_lr: float
@@ -55,6 +56,7 @@ class Conditions:
     others: bool = False
     steps: bool = True
     most_pairs: int = STATED_PLAN.last
+    margin: float | None = None
 
     @property
     def tuning_runs(self) -> int:
@@ -95,10 +97,11 @@ class _Contest:
         seed_sd = _sd(standard.values)
         if self._leader.schedule.replace(lr=None) == standard.schedule.replace(lr=None):
             return self._is_standard(tuning, seed_sd)
-        margin = MARGIN_IN_SEED_SDS * seed_sd
+        margin = self._margin(seed_sd)
+        why = f", half the standard deviation between its {len(standard.values)} seeds"
         self._say(
-            f"strongest standard: {standard.schedule.describe()}; margin of equivalence ±{margin:.3g}, half "
-            f"the standard deviation between its {len(standard.values)} seeds"
+            f"strongest standard: {standard.schedule.describe()}; margin of equivalence ±{margin:.3g}"
+            f"{why if self._conditions.margin is None else ''}"
         )
         runs, looks, diverged = self._compared(standard.schedule, margin)
         verdict = Verdict(
@@ -134,6 +137,9 @@ class _Contest:
             steps=steps,
             n_trained=self._arms.n_trained,
         )
+
+    def _margin(self, seed_sd: float) -> float:
+        return self._conditions.margin or MARGIN_IN_SEED_SDS * seed_sd
 
     def _tuned(self) -> Tuning:
 
@@ -222,7 +228,7 @@ class _Contest:
             standard=standard,
             tuning=tuning,
             objective=self._arms.objective,
-            margin=MARGIN_IN_SEED_SDS * seed_sd,
+            margin=self._margin(seed_sd),
             seed_sd=seed_sd,
             looks=(),
             runs=None,

@@ -50,14 +50,17 @@ class Options:
         permission: what a study's proxy may run.
         baselines: schedules of one's own by name, tuned and compared as the standards are.
         others: whether the other standards are told too.
-        most_pairs: at which look it ends at the latest.
+        most_pairs: at which look it ends at the latest; None: as the study file says.
+        margin: the largest difference that makes none to the user, in the objective's unit; None: as the
+            study file says.
     """
 
     device: str
     permission: Permission
     baselines: Mapping[str, WarmbootSchedule] = field(default_factory=dict)
     others: bool = False
-    most_pairs: int = 30
+    most_pairs: int | None = None
+    margin: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,13 +95,14 @@ def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify
     """
     options.permission.require(record.spec.proxy)
     subject = subject_of(record)
-    known = standards()
+    known, wishes = standards(), record.spec.verdict
     conditions = Conditions(
         linear_lr=subject.expected_linear_lr(),
         search_runs=subject.full_runs,
-        standards={**options.baselines, **{name: known[name] for name in _ORDER}},
+        standards={**options.baselines, **wishes.schedules, **{name: known[name] for name in _ORDER}},
         others=options.others,
-        most_pairs=options.most_pairs,
+        most_pairs=options.most_pairs or wishes.pairs,
+        margin=options.margin or wishes.margin,
     )
     say(f"leader: {subject.leader.describe()}")
     say(conditions.cost(lambda runs: subject.time_text(runs, options.device)))

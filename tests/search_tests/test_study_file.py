@@ -9,6 +9,8 @@ import pytest
 
 from search.errors import UsageError
 from search.study_file import find_study_file, packaged_studies, read_study_file
+from search.study_spec import StudySpec
+from warmboot.schedule import WarmbootSchedule
 
 ROOT = Path(__file__).parents[2]
 VALID = """
@@ -40,6 +42,14 @@ def test_a_short_file_is_enough_and_the_rest_has_defaults(tmp_path: Path) -> Non
     assert (spec.params, spec.budget, spec.n_runs) == ({}, None, None)
     assert (spec.objective, spec.direction, spec.seed) == ("val_loss", "minimize", 0)
     assert (spec.sampler.name, spec.population.slots) == ("warmboot", "auto")
+
+
+def test_baselines_are_schedules_in_the_words_of_the_space(tmp_path: Path) -> None:
+    table = "[verdict]\npairs = 10\n[verdict.baselines]\nmine = { curve = 'linear', warmup = 0.1 }\n[space]"
+    spec = read_study_file(study_file(tmp_path, VALID.replace("[space]", table)))
+    assert spec.verdict.pairs == 10
+    assert spec.verdict.schedules == {"mine": WarmbootSchedule(curve="linear", warmup=0.1)}
+    assert StudySpec.from_json(spec.to_json()) == spec
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.toml")), ids=lambda path: path.stem)
@@ -96,8 +106,19 @@ CHANGED = {
     ("[space]", "[space]\ncurve = []"): "space.curve: got []",
     ("[space]", "[early_stopping]\nname = 'hyperbend'\n[space]"): "early_stopping.name: got 'hyperbend'",
     ("[space]", "[early_stopping]\nplateau = 1\n[space]"): "early_stopping.plateau: got 1",
-    # Tables of later versions are refused, not ignored.
-    ("[space]", "[verdict]\nseeds = 3\n[space]"): "verdict: not available in this version",
+    # What the verdict is to do.
+    ("[space]", "[verdict]\nmargins = 3\n[space]"): "verdict.margins: unknown key; did you mean margin?",
+    ("[space]", "[verdict]\nmargin = 0\n[space]"): "verdict.margin: got 0",
+    ("[space]", "[verdict]\npairs = 7\n[space]"): "verdict.pairs: got 7",
+    (
+        "[space]",
+        "[verdict.baselines]\nmine = { curve = 'linear', lr = 0.1 }\n[space]",
+    ): "mine: lr: leave it out; a baseline is tuned",
+    (
+        "[space]",
+        "[verdict.baselines]\nmine = { warmup = { low = 0.0, high = 0.2 } }\n[space]",
+    ): "mine: warmup: give a number; a baseline is one schedule",
+    ("[space]", "[verdict.baselines]\nmine = { warmups = 0.2 }\n[space]"): "mine: warmups: unknown key",
     # One limit.
     ("n_trials = 20", 'n_trials = 20\nbudget = "8h"'): "n_runs and budget; got n_trials and budget",
     ("n_trials = 20", "n_trials = 20\nn_runs = 24"): "n_runs and budget; got n_trials and n_runs",

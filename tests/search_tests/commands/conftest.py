@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,18 @@ def workplace(tmp_path: Path) -> Workplace:
     return Workplace(tmp_path)
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """A small study that was launched and is done."""
-    workplace = Workplace(tmp_path_factory.mktemp("finished"))
+@pytest.fixture(scope="session")
+def launched_once(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """A small study that was launched and is done; for copies, not to be changed."""
+    workplace = Workplace(tmp_path_factory.mktemp("launched"))
     workplace.write_study()
     workplace.run("launch", "small.toml")
     return workplace
+
+
+@pytest.fixture(scope="module")
+def finished(launched_once: Workplace, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """That study, for the tests of one file."""
+    folder = tmp_path_factory.mktemp("finished")
+    shutil.copytree(launched_once.folder, folder, dirs_exist_ok=True)
+    return Workplace(folder)

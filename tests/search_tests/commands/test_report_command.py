@@ -17,7 +17,7 @@ def test_the_report_is_one_file_that_a_browser_draws_alone(finished: Workplace) 
     with screenshots_module().open_browser() as browser:
         browser.get(file.as_uri())
         headings = [each.text for each in browser.find_elements("tag name", "h2")]
-        assert headings[:3] == ["The schedule", "The verdict", "Which parameters matter"]
+        assert headings[:3] == ["The schedule", "The verdict", "Other horizons"]
         assert len(browser.find_elements("css selector", ".plotly-graph-div .main-svg")) >= 4
         answer = browser.find_element("css selector", ".answer").text
         assert "warmboot verdict small tells whether" in answer

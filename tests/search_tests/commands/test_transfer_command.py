@@ -15,20 +15,19 @@ HORIZONS = (60, 180, 540)
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    workplace = Workplace(tmp_path_factory.mktemp("transferred"))
-    workplace.write_study(n_trials=8)
-    workplace.run("launch", "small.toml", "--workers", "1")
-    return workplace
-
-
-@pytest.fixture(scope="module")
-def found(searched: Workplace) -> dict[str, Any]:
+def found(finished: Workplace) -> dict[str, Any]:
     horizons = ",".join(map(str, HORIZONS))
-    done = searched.run("transfer", "small", "--horizons", horizons, "--pairs", "3", "--json")
+    done = finished.run("transfer", "small", "--horizons", horizons, "--pairs", "3", "--json")
     assert "at the pace of the search" in done.stderr
     data: dict[str, Any] = json.loads(done.stdout)
     return data
+
+
+def test_an_export_without_a_transfer_says_that_the_lr_is_of_another_horizon(
+    launched_once: Workplace,
+) -> None:
+    done = launched_once.run("export", "small", "--total-steps", "5000", "--with-lr")
+    assert "warmboot transfer small measures how much" in done.stderr
 
 
 def test_it_tells_peak_lrs_and_gains_at_every_horizon(found: dict[str, Any]) -> None:
@@ -42,8 +41,8 @@ def test_it_tells_peak_lrs_and_gains_at_every_horizon(found: dict[str, Any]) -> 
         assert [row["steps"] for row in standard["gains"]] == list(HORIZONS)
 
 
-def test_a_longer_training_gets_the_lr_of_its_own_horizon(searched: Workplace, found: dict[str, Any]) -> None:
-    done = searched.run("export", "small", "--total-steps", "2000", "--with-lr")
+def test_a_longer_training_gets_the_lr_of_its_own_horizon(finished: Workplace, found: dict[str, Any]) -> None:
+    done = finished.run("export", "small", "--total-steps", "2000", "--with-lr")
     file = warmboot.reads(done.stdout)
     told = file.origin["peak_lr"]
     assert file.schedule.lr == told["lr"]
@@ -53,29 +52,22 @@ def test_a_longer_training_gets_the_lr_of_its_own_horizon(searched: Workplace, f
     assert file.origin["evidence"]["transfer"]["leader"] == found["leader"]
 
 
-def test_too_far_is_refused_unless_asked_for(searched: Workplace, found: dict[str, Any]) -> None:
+def test_too_far_is_refused_unless_asked_for(finished: Workplace, found: dict[str, Any]) -> None:
     del found
-    done = searched.run("export", "small", "--total-steps", "20000", "--with-lr", expect=2)
+    done = finished.run("export", "small", "--total-steps", "20000", "--with-lr", expect=2)
     assert "20,000 steps are more than 30 times the longest horizon" in done.stderr
-    far = searched.run("export", "small", "--total-steps", "20000", "--with-lr", "--however-far")
+    far = finished.run("export", "small", "--total-steps", "20000", "--with-lr", "--however-far")
     assert warmboot.reads(far.stdout).schedule.lr is not None
 
 
-def test_status_and_report_tell_it(searched: Workplace, found: dict[str, Any]) -> None:
-    assert "transfer  Best peak lr: " in searched.run("status", "small").stdout
-    searched.run("report", "small", "-o", "found.html")
-    page = Path(searched.folder / "found.html").read_text(encoding="utf-8")
+def test_status_and_report_tell_it(finished: Workplace, found: dict[str, Any]) -> None:
+    assert "transfer  Best peak lr: " in finished.run("status", "small").stdout
+    finished.run("report", "small", "-o", "found.html")
+    page = Path(finished.folder / "found.html").read_text(encoding="utf-8")
     assert "Other horizons" in page
     assert f"Gain in test_loss over {found['standards'][0]['name']}" in page
 
 
-def test_horizons_that_are_no_numbers(searched: Workplace) -> None:
-    done = searched.run("transfer", "small", "--horizons", "60,many,540", expect=2)
+def test_horizons_that_are_no_numbers(finished: Workplace) -> None:
+    done = finished.run("transfer", "small", "--horizons", "60,many,540", expect=2)
     assert "--horizons: got 'many'; accepted are whole numbers" in done.stderr
-
-
-def test_an_export_without_a_transfer_says_that_the_lr_is_of_another_horizon(workplace: Workplace) -> None:
-    workplace.write_study(n_trials=3)
-    workplace.run("launch", "small.toml", "--workers", "1")
-    done = workplace.run("export", "small", "--total-steps", "5000", "--with-lr")
-    assert "warmboot transfer small measures how much" in done.stderr

@@ -11,6 +11,9 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial
 
+from tests.search_tests.commands.warm_process import run_warm
+
+TIMEOUT_SECONDS = 180
 STUDY = """
 name = "small"
 proxy = "{proxy}"
@@ -43,12 +46,16 @@ class Workplace:
         path.write_text(STUDY.format(proxy=proxy, n_trials=n_trials, total_steps=total_steps))
         return path
 
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "WARMBOOT_STORAGE": self.storage, "COLUMNS": "200"}
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """The command as a process of its own session, so that signals reach nobody else."""
         return subprocess.Popen(
             [sys.executable, "-m", "search", *arguments],
             cwd=self.folder,
-            env={**os.environ, "WARMBOOT_STORAGE": self.storage, "COLUMNS": "200"},
+            env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -58,11 +65,12 @@ class Workplace:
 
     def run(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
         """Run to the end; a traceback, or another exit code than expected, fails the test."""
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=120)
-        assert process.returncode == expect, f"exit {process.returncode}\n{out}\n{err}"
-        assert "Traceback" not in err or "--debug" in arguments, err
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+        done = run_warm(
+            arguments, folder=self.folder, environment=self._environment, timeout_seconds=TIMEOUT_SECONDS
+        )
+        assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr or "--debug" in arguments, done.stderr
+        return done
 
     def trials(self, name: str = "small") -> list[FrozenTrial]:
         return optuna.load_study(study_name=name, storage=self.storage).get_trials()
