@@ -40,7 +40,7 @@ def test_a_search_trains_the_script_and_the_script_trains_with_the_answer(
         subprocess.run([sys.executable, "make_data.py", "cifar"], cwd=folder, check=True)
     place = Workplace(folder)
     study = (folder / "study.toml").read_text()
-    (folder / "study.toml").write_text(f"{study}\n[confirmation]\nleaders = 1\nseeds = 1\n")
+    (folder / "study.toml").write_text(f"{study}\n[confirmation]\nleaders = 0\n")
     place.run("launch", "study.toml", "--n-trials", "2")
     trials = place.trials(name)
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 2

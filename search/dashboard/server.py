@@ -143,30 +143,33 @@ def serve(
         on_ready: Called once with the address, when a browser can open it.
 
     The rest, what is raised included, is as for `open_server`. Call it from the main thread:
-    elsewhere SIGTERM keeps the meaning that it had.
+    elsewhere the signals keep the meaning that they had.
     """
     server = open_server(storage, host=host, port=port, allow_edit=allow_edit, password_file=password_file)
-    with server, _sigterm_as_interrupt():
-        try:
-            on_ready(server.url)
-            server.serve_forever()
-        except KeyboardInterrupt:
-            return
+    with server, _ended_by_signals(server):
+        on_ready(server.url)
+        server.serve_forever()
 
 
 @contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+def _ended_by_signals(server: DashboardServer) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end `serve_forever`, also where whoever started this process ignores Ctrl-C.
+
+    Not by an exception: it may strike where it is swallowed, as in a destructor.
+    """
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        threading.Thread(target=server.shutdown, daemon=True).start()
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _refuse_open_host(host: str, credentials: Credentials | None) -> None:

@@ -183,16 +183,23 @@ def test_serve_prints_its_address_and_ends_cleanly(storage: RDBStorage, number: 
         "print('ended')"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+        # as a shell starts what it puts into the background
+        ["sh", "-c", 'trap "" INT; exec "$0" -c "$1"', sys.executable, program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
     ) as process:
-        assert process.stdout is not None
-        url = urlsplit(process.stdout.readline().decode().strip())
-        connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=10)
-        connection.request("GET", "/api/studies")
-        assert connection.getresponse().status == 200
-        connection.close()
-        process.send_signal(number)
-        out, err = process.communicate(timeout=10)
+        try:
+            assert process.stdout is not None
+            url = urlsplit(process.stdout.readline().decode().strip())
+            connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=30)
+            connection.request("GET", "/api/studies")
+            assert connection.getresponse().status == 200
+            connection.close()
+            process.send_signal(number)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()  # leaving the block waits for it
     assert (process.returncode, out, err) == (0, b"ended\n", b"")
 
 
