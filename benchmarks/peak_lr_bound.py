@@ -1,6 +1,6 @@
 """How well one sweep on linear foretells the best peak lr of the other shapes.
 
-    python benchmarks/peak_lr_bound.py [--seeds 4] [--only PROXY ...]
+    python benchmarks/peak_lr_bound.py [--seeds 4] [--only PROXY ...] [--shapes SHAPE ...]
 
 For each proxy, with SGD or AdamW as it has it: every shape's best peak lr, the vertex of a parabola through
 its own fine sweep, beside what `search.strategy.peak_lr` foretells from the sweep on linear alone, and beside
@@ -15,6 +15,7 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,29 +58,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--only", nargs="+", default=[name for name, *_ in PROXIES])
+    parser.add_argument("--shapes", nargs="+", choices=shapes(), default=list(shapes()))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    record: dict[str, Any] = {"command": " ".join(["python", *sys.argv]), **describe_machine()}
-    record |= {"seeds": arguments.seeds, "proxies": {}}
+    chosen = {name: shapes()[name] for name in dict.fromkeys(["linear", *arguments.shapes])}
     for name, total, low, high in PROXIES:
         if name in arguments.only:
-            row = measure(declared_proxy(name, {}), total, (low, high), arguments.seeds)
-            record["proxies"][name] = row
-            print(name, json.dumps(row), flush=True)
-            RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            keep(name, measure(declared_proxy(name, {}), chosen, total, (low, high), arguments.seeds))
 
 
-def measure(proxy: AnyProxy, total: int, lrs: tuple[float, float], n_seeds: int) -> dict[str, Any]:
+def keep(name: str, found: Mapping[str, Any]) -> None:
+    """Write what one proxy has told; the others stay as they were."""
+    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+    record[name] = {"command": " ".join(["python", *sys.argv]), **describe_machine(), **found}
+    RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    print(name, json.dumps(found), flush=True)
+
+
+def measure(
+    proxy: AnyProxy,
+    shapes: Mapping[str, WarmbootSchedule],
+    total: int,
+    lrs: tuple[float, float],
+    n_seeds: int,
+) -> dict[str, Any]:
     """One proxy: a sweep for each shape."""
-    sweeps = {name: swept(proxy, shape, total, lrs, n_seeds) for name, shape in shapes().items()}
+    sweeps = {name: swept(proxy, shape, total, lrs, n_seeds) for name, shape in shapes.items()}
     seed_sd = float(np.median([v[v.mean(1).argmin()].std(ddof=1) for _, v in sweeps.values()]))
     best = {name: vertex(*sweep, seed_sd) for name, sweep in sweeps.items()}
     linear_lr = best["linear"]["lr"]
     assert linear_lr is not None, "linear has a best lr within its sweep"
-    scale = {name: peak_lr_scale(shape.factors(total)) for name, shape in shapes().items()}
+    scale = {name: peak_lr_scale(shape.factors(total)) for name, shape in shapes.items()}
     foretold = {name: linear_lr * scale[name] / scale["linear"] for name in scale}
     there = trained(
-        proxy, [(shape.replace(lr=foretold[name]), total) for name, shape in shapes().items()], range(n_seeds)
+        proxy, [(shape.replace(lr=foretold[name]), total) for name, shape in shapes.items()], range(n_seeds)
     )
     for (name, row), losses in zip(best.items(), there, strict=True):
         row["foretold_lr"] = round(foretold[name], 5)
@@ -90,6 +102,7 @@ def measure(proxy: AnyProxy, total: int, lrs: tuple[float, float], n_seeds: int)
     others = [row for name, row in best.items() if name != "linear" and row["lr"] is not None]
     return {
         "total_steps": total,
+        "seeds": n_seeds,
         "seed_sd": round(seed_sd, 5),
         "rms_of_the_bound": rms([row["log_ratio_of_the_bound"] for row in others]),
         "rms_of_the_same_lr": rms([row["log_ratio_of_the_same_lr"] for row in others]),

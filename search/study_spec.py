@@ -125,6 +125,13 @@ class StudySpec(Strict):
         return TrialLimit(n_runs=search_runs, total_steps=self.total_steps, steps_per_trial=steps)
 
     @property
+    def limit_text(self) -> str:
+        """The limit as the study file has it, and what of it the confirmation takes."""
+        if self.n_runs is None or not self.confirmation_size.most_runs:
+            return self.limit.describe()
+        return f"{self.n_runs} full runs, {self.confirmation_size.most_runs} of them to confirm the best"
+
+    @property
     def confirmation_size(self) -> ConfirmationSize:
         """How much of it is trained again on fresh seeds."""
         return confirmation_size(

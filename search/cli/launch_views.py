@@ -119,7 +119,7 @@ def _opening_text(setting: Setting, snapshot: Snapshot) -> str:
     how = "new study" if setting.created else f"going on after {snapshot.finished} trials"
     processes = "1 process" if setting.workers == 1 else f"{setting.workers} processes"
     return (
-        f"{spec.name}: {how}; {spec.limit.describe()}, {spec.horizon_steps} steps each on "
+        f"{spec.name}: {how}; {spec.limit_text}, {spec.horizon_steps} steps each on "
         f"{spec.proxy.name}, {processes} x {setting.slots} runs at once on {setting.device}"
     )
 

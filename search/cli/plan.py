@@ -73,7 +73,7 @@ def plan_lines(plan: Plan) -> list[str]:
     """A plan on the screen."""
     spec = plan.spec
     return [
-        f"{spec.name}: {spec.limit.describe()}, each to {spec.horizon_steps} steps on {spec.proxy.name}",
+        f"{spec.name}: {spec.limit_text}, each to {spec.horizon_steps} steps on {spec.proxy.name}",
         f"machine   {_processes(plan)} on {plan.device}",
         *_cost_lines(plan),
         _order_line(plan),

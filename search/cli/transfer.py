@@ -47,7 +47,7 @@ def command(
 
     Example: warmboot transfer char_lm --total-steps 5000
     """
-    from search.contest.service import TransferOptions, hold_transfer
+    from search.contest.transfer_service import TransferOptions, hold_transfer
     from search.launch.preparation import resolve_device
     from search.storage.database import open_for_work
     from search.storage.study_record import find_study

@@ -117,7 +117,7 @@ def answer(snapshot: Snapshot, best: Contender) -> str:
 def _counts(snapshot: Snapshot) -> str:
     counts = ", ".join(f"{count} {state}" for state, count in snapshot.counts.items())
     ended = "" if snapshot.plateau is None else f" The search ended early: {snapshot.plateau}."
-    return f"{snapshot.spec.limit.describe()} on {snapshot.spec.proxy.name}; trials: {counts}.{ended}"
+    return f"{snapshot.spec.limit_text} on {snapshot.spec.proxy.name}; trials: {counts}.{ended}"
 
 
 def _values(best: Contender, standard: Contender | None) -> list[tuple[str, str, str, str]]:

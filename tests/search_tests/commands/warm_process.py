@@ -116,6 +116,7 @@ if __name__ == "__main__":
 
     import search.cli.app
     import search.contest.service
+    import search.contest.transfer_service
     import search.launch.launch
     import search.report.page  # noqa: F401
 
