@@ -48,8 +48,6 @@ def hold_transfer(
     say: Callable[[str], None],
     notify: Callable[[int], None],
 ) -> Transferred:
-    record: StudyRecord, options: TransferOptions, say: Callable[[str], None], notify: Callable[[int], None]
-) -> Transferred:
     """Train the leader of a study and its strongest standards at several horizons; keep what is found.
 
     Args:
