@@ -27,7 +27,7 @@ from short_horizons import trained
 
 from search.proxies.registry import AnyProxy, declared_proxy
 from search.strategy.peak_lr import peak_lr_scale
-from search.verdict.lr_curve import fit_lr_curve
+from search.verdict.lr_sweep_fit import fit_lr_sweep
 from warmboot.curves import Polynomial
 from warmboot.schedule import WarmbootSchedule
 from warmboot.standards import standards
@@ -43,7 +43,6 @@ PROXIES = (
 )
 COARSE = 8
 FINE = (-0.6, -0.4, -0.2, 0.0, 0.2, 0.4, 0.6)
-WINDOW_IN_SEED_SDS, FEWEST_LRS = 6.0, 5
 
 
 def shapes() -> dict[str, WarmbootSchedule]:
@@ -85,9 +84,9 @@ def measure(
     """One proxy: a sweep for each shape."""
     sweeps = {name: swept(proxy, shape, total, lrs, n_seeds) for name, shape in shapes.items()}
     seed_sd = float(np.median([v[v.mean(1).argmin()].std(ddof=1) for _, v in sweeps.values()]))
-    best = {name: vertex(*sweep, seed_sd) for name, sweep in sweeps.items()}
-    linear_lr = best["linear"]["lr"]
-    assert linear_lr is not None, "linear has a best lr within its sweep"
+    best = {name: vertex(*sweep) for name, sweep in sweeps.items()}
+    fine, values = sweeps["linear"]
+    linear_lr = best["linear"]["lr"] or float(fine[values.mean(1).argmin()])
     scale = {name: peak_lr_scale(shape.factors(total)) for name, shape in shapes.items()}
     foretold = {name: linear_lr * scale[name] / scale["linear"] for name in scale}
     there = trained(
@@ -121,25 +120,16 @@ def swept(
     return fine, trained(proxy, [(shape.replace(lr=float(lr)), total) for lr in fine], range(n_seeds))
 
 
-def vertex(fine: NDArray[np.float64], values: NDArray[np.float64], seed_sd: float) -> dict[str, Any]:
-    """The best peak lr with its 95% interval, and the best mean loss of the sweep.
-
-    A seed lifts or lowers a whole sweep; taking that away leaves the parabola less noise.
-    """
-    centred = values - values.mean(0) + values.mean()
-    means = centred.mean(1)
-    window = max(WINDOW_IN_SEED_SDS * seed_sd, float(np.sort(means)[FEWEST_LRS - 1] - means.min()))
-    curve = fit_lr_curve(
-        np.repeat(fine, values.shape[1]).tolist(),
-        centred.ravel().tolist(),
-        window=window,
-        direction="minimize",
-    )
+def vertex(fine: NDArray[np.float64], values: NDArray[np.float64]) -> dict[str, Any]:
+    """The best peak lr with its 95% interval, and the best mean loss of the sweep."""
+    curve = fit_lr_sweep(fine.tolist(), values.tolist(), direction="minimize")
     return {
         "lr": curve.lr,
-        "interval": [round(curve.interval.low, 5), round(curve.interval.high, 5)],
+        "interval": [
+            round(end, 5) if end < np.inf else None for end in (curve.interval.low, curve.interval.high)
+        ],
         "place": curve.bracket,
-        "best_loss": round(float(means.min()), 5),
+        "best_loss": round(float(values.mean(1).min()), 5),
     }
 
 
