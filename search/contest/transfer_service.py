@@ -93,7 +93,7 @@ def strongest_standards(subject: Subject, verdict: Mapping[str, Any] | None) -> 
 
     A standard that the leader itself is has no place beside it.
     """
-    known = standards()
+    known = {**standards(), **subject.spec.verdict.schedules}
     shapes = {}
     for tuned in [] if verdict is None else verdict["tuned"]:
         if tuned["name"] in known:
