@@ -10,13 +10,13 @@ from typing import Any, Literal
 
 from optuna.trial import TrialState
 
+from search.at_horizon import AtHorizon, at_horizon
 from search.errors import RunError, UsageError
 from search.evidence import evidence, stored_verdict
 from search.proxy_spec import TUNABLE
 from search.results import Contender, best_standard
 from search.snapshot import all_contenders
 from search.storage.study_record import StudyRecord
-from search.study_spec import StudySpec
 from search.transferred import Transferred, stored_transfer
 from warmboot.errors import ScheduleError
 from warmboot.exporters import EXPORTERS
@@ -110,58 +110,19 @@ def export(
     contender = _chosen(record, found, trial)
     with_lr = record.spec.trains_own_model if with_lr is None else with_lr
     transfer = stored_transfer(record.attributes, contender)
-    lr = _peak_lr(record.spec, contender, horizon, transfer, however_far) if with_lr else None
+    there = at_horizon(record.spec, contender, horizon, transfer, with_lr=with_lr, however_far=however_far)
     try:
         file = ScheduleFile(
-            contender.schedule.replace(lr=None if lr is None else lr["lr"]),
+            contender.schedule.replace(lr=there.lr),
             horizon,
-            _origin(record, contender, found, lr, transfer),
+            _origin(record, contender, found, there, transfer),
         )
         text = _rendered(file, format)
     except ScheduleError as error:
         raise UsageError(f"export: {error}") from error
     standard = best_standard(found, record.spec.direction)
     verdict = stored_verdict(record.attributes, contender)
-    at_horizon = _at_horizon(record, horizon, lr, transfer, however_far)
-    return Export(text, contender, standard, verdict, at_horizon, _optunas_best(record, contender))
-
-
-def _peak_lr(
-    spec: StudySpec,
-    contender: Contender,
-    horizon: Horizon | None,
-    transfer: Transferred | None,
-    however_far: bool,
-) -> dict[str, Any]:
-    """The peak lr of the file, and on what grounds."""
-    if horizon is None or horizon.total_steps == spec.horizon_steps:
-        return {"lr": contender.schedule.lr, "from": f"the search at {spec.horizon_steps} steps"}
-    if transfer is None:
-        grounds = f"the search at {spec.horizon_steps} steps, not corrected"
-        return {"lr": contender.schedule.lr, "from": grounds}
-    lr, interval = transfer.peak_lr(horizon.total_steps, however_far=however_far)
-    trained = ", ".join(map(str, transfer.horizons))
-    return {"lr": lr, "interval": list(interval.ends()), "from": f"a power law through {trained} steps"}
-
-
-def _at_horizon(
-    record: StudyRecord,
-    horizon: Horizon | None,
-    lr: Mapping[str, Any] | None,
-    transfer: Transferred | None,
-    however_far: bool,
-) -> list[str]:
-    """What is known, or could be, at another horizon than the study's."""
-    if horizon is None or horizon.total_steps == record.spec.horizon_steps:
-        return []
-    if transfer is not None:
-        return transfer.lines_at(horizon.total_steps, however_far=however_far)
-    if lr is None:
-        return []
-    return [
-        f"The peak lr {lr['lr']:.4g} is that of {record.spec.horizon_steps:,} steps; the best one usually "
-        f"falls as trainings get longer. warmboot transfer {record.name} measures how much."
-    ]
+    return Export(text, contender, standard, verdict, there.lines, _optunas_best(record, contender))
 
 
 def _rendered(file: ScheduleFile, format: Format) -> str:
@@ -199,7 +160,7 @@ def _origin(
     record: StudyRecord,
     contender: Contender,
     found: Sequence[Contender],
-    lr: Mapping[str, Any] | None,
+    there: AtHorizon,
     transfer: Transferred | None,
 ) -> dict[str, Any]:
     """Where the schedule comes from; all that somebody needs to judge it a year later."""
@@ -217,8 +178,8 @@ def _origin(
             "total_steps": spec.horizon_steps,
             "peak_lr": contender.schedule.lr,
         },
-        "lr_kept": lr is not None,
-        **({} if lr is None else {"peak_lr": dict(lr)}),
+        "lr_kept": there.lr is not None,
+        **there.to_json(),
         "study_seed": spec.seed,
         "evidence": evidence(
             spec,

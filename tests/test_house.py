@@ -26,6 +26,7 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("evidence",),
     ("expectations",),
     ("confirmation",),
+    ("at_horizon",),
     ("transferred",),
     ("results", "scripts"),
     ("strategy",),

@@ -50,6 +50,7 @@ def test_a_longer_training_gets_the_lr_of_its_own_horizon(finished: Workplace, f
     assert "power law through 60, 180, 540 steps" in told["from"]
     assert "At 2,000 steps its best peak lr is" in done.stderr
     assert file.origin["evidence"]["transfer"]["leader"] == found["leader"]
+    assert file.origin["at_horizon"][0].startswith("At 2,000 steps its best peak lr is")
 
 
 def test_too_far_is_refused_unless_asked_for(finished: Workplace, found: dict[str, Any]) -> None:
