@@ -49,14 +49,12 @@ class Setting(NamedTuple):
     steps: int
     lrs: tuple[float, float]
     times: tuple[int, ...] = (3, 9)
-    shapes: tuple[str, ...] = tuple(SHAPES)
 
 
 TASKS = {
     "char_lm_mlp": Setting(600, (5e-2, 2.0)),
     "mnist1d_mlp": Setting(400, (2e-2, 1.0)),
     "digits_mlp": Setting(400, (2e-2, 1.0)),
-    "char_gpt": Setting(360, (5e-4, 2e-2), (3,), ("power 0.7",)),
 }
 
 
@@ -77,17 +75,13 @@ def measured(name: str, setting: Setting) -> dict[str, Any]:
     row: dict[str, Any] = {"trained_to": told.horizons, "peak_lr": [], "gains": []}
     for times in setting.times:
         steps = times * setting.steps
-        pairs = zip(sides, shapes_of(setting), strict=True)
+        pairs = zip(sides, (LINEAR, *SHAPES.values()), strict=True)
         there = [at_horizon(proxy, side, shape, setting.steps, steps) for side, shape in pairs]
         row["peak_lr"] += [facts for facts, _ in there]
         for against, (_, losses) in zip(told.standards, there[1:], strict=True):
             # `told` has linear for its leader, so that its gains are those of linear over each shape
             row["gains"].append(gain_at(against.margin.at(steps), there[0][1], losses, against.side.name))
     return row
-
-
-def shapes_of(setting: Setting) -> list[WarmbootSchedule]:
-    return [LINEAR, *(SHAPES[name] for name in setting.shapes)]
 
 
 def foretold(name: str, setting: Setting, linear_lr: float) -> Transferred:
@@ -104,7 +98,7 @@ def foretold(name: str, setting: Setting, linear_lr: float) -> Transferred:
     reference = peak_lr_scale(LINEAR.factors(steps))
     started = [
         shape.replace(lr=linear_lr * peak_lr_scale(shape.factors(steps)) / reference)
-        for shape in shapes_of(setting)
+        for shape in (LINEAR, *SHAPES.values())
     ]
     leader = Contender(key="linear", schedule=started[0], trial_numbers=(), searched=(0.0,))
     horizons = default_horizons(steps, LEAST_STEPS)
