@@ -67,7 +67,7 @@ def retrained_value(workplace: Workplace, trial: FrozenTrial) -> float:
 
 
 def test_after_kill_minus_9_the_same_command_goes_on_and_loses_nothing(workplace: Workplace) -> None:
-    workplace.write_study(n_trials=24, total_steps=400)
+    workplace.write_study(n_trials=16, total_steps=400)
     process = workplace.start("launch", "small.toml")
     wait_until(under_way(workplace), process)
     for each in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
@@ -79,7 +79,7 @@ def test_after_kill_minus_9_the_same_command_goes_on_and_loses_nothing(workplace
     workplace.run("launch", "small.toml")
 
     trials = workplace.trials()
-    assert [t.number for t in trials] == list(range(24))
+    assert [t.number for t in trials] == list(range(16))
     assert all(t.state == TrialState.COMPLETE for t in trials)
     for number, before in left.items():
         assert trials[number].params.items() >= before.params.items(), "a trial keeps its parameters"
@@ -88,7 +88,7 @@ def test_after_kill_minus_9_the_same_command_goes_on_and_loses_nothing(workplace
 
 
 def test_a_killed_worker_is_replaced_and_its_trials_are_finished(workplace: Workplace) -> None:
-    workplace.write_study(n_trials=24, total_steps=400)
+    workplace.write_study(n_trials=16, total_steps=400)
     process = workplace.start("launch", "small.toml", "--workers", "1")
     wait_until(under_way(workplace), process)
     workers = [
@@ -101,7 +101,7 @@ def test_a_killed_worker_is_replaced_and_its_trials_are_finished(workplace: Work
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert "a worker process was lost (exit code -9)" in err
-    assert [t.state for t in workplace.trials()] == [TrialState.COMPLETE] * 24
+    assert [t.state for t in workplace.trials()] == [TrialState.COMPLETE] * 16
 
 
 def test_two_launches_at_once_share_one_exact_total(workplace: Workplace) -> None:

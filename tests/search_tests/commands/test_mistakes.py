@@ -55,8 +55,8 @@ def test_debug_shows_the_traceback(workplace: Workplace) -> None:
 
 
 def test_an_unknown_study_is_told_with_the_nearest_names(workplace: Workplace) -> None:
-    workplace.write_study(n_trials=2)
-    workplace.run("launch", "small.toml", "--workers", "1")
+    workplace.write_study()
+    workplace.run("launch", "small.toml", "--detach")
     for command in ("status", "stop", "export"):
         err = workplace.run(command, "smal", expect=2).stderr
         assert "no study 'smal' in this storage; did you mean small?" in err
@@ -149,15 +149,13 @@ def test_a_study_in_which_everything_diverges_ends_and_says_so(workplace: Workpl
         assert trial.value == pytest.approx(4.6, abs=0.3), "the untrained loss, about log of 103 characters"
 
 
-def test_a_target_that_can_not_be_written_keeps_what_was_there(workplace: Workplace) -> None:
-    workplace.write_study(n_trials=2)
-    workplace.run("launch", "small.toml", "--workers", "1")
-    old: Path = workplace.folder / "old.json"
+def test_a_target_that_can_not_be_written_keeps_what_was_there(finished: Workplace) -> None:
+    old: Path = finished.folder / "old.json"
     old.write_text("old")
     old.chmod(0o444)
-    assert "read-only" in workplace.run("export", "small", "-o", "old.json", expect=2).stderr
+    assert "read-only" in finished.run("export", "small", "-o", "old.json", expect=2).stderr
     assert old.read_text() == "old"
-    assert "does not exist" in workplace.run("export", "small", "-o", "no/x.json", expect=2).stderr
+    assert "does not exist" in finished.run("export", "small", "-o", "no/x.json", expect=2).stderr
 
 
 def test_exporting_runs_no_code_that_the_database_names(
@@ -180,7 +178,7 @@ n_trials = 2
 lr = 0.1
 '''
     )
-    err = workplace.run("launch", "own.toml", expect=1).stderr
+    err = workplace.run("launch", "own.toml", "--workers", "1", expect=1).stderr
     assert "failed    2 x never reported" in err
     assert "no trial of own was completed" in err
     assert "warmboot export" not in err

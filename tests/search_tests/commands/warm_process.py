@@ -112,6 +112,7 @@ def _become(request: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    import optuna
     import torch  # noqa: F401
 
     import search.cli.app
@@ -120,4 +121,6 @@ if __name__ == "__main__":
     import search.launch.launch
     import search.report.page  # noqa: F401
 
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.create_study(storage="sqlite://")  # imports what opening a database needs
     _serve()
