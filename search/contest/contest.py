@@ -12,11 +12,14 @@ What the search measured takes no part in the comparison.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from search.contest.arms import Arm, Arms, Reached
+from search.contest.cost import Cost
+from search.contest.in_steps import PAIRS_FOR_STEPS, horizons_for_steps
 from search.contest.result import Result
-from search.contest.tuning import MOST_RUNS, SEEDS_OF_THE_BEST, Tuned, Tuning, tune
+from search.contest.standards_table import table_lines
+from search.contest.tuning import MOST_RUNS, Tuned, Tuning, grid_size, tune
 from search.results import Contender
 from search.seeds import tuning_seed, verdict_seed
 from search.study_spec import StudySpec
@@ -29,9 +32,6 @@ from search.verdict.wording import Verdict, lines, sentence, steps_sentence
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange
 
-SHARES_OF_HORIZON = (0.6, 0.75, 0.9, 1.0)
-"""Horizons at which the leader is trained to tell the gain in steps."""
-PAIRS_FOR_STEPS = 8
 MOST_OTHERS = 4
 Say = Callable[[str], None]
 
@@ -45,7 +45,7 @@ class Conditions:
         search_runs: full runs that the search has used; the standards get no more.
         standards: by name, the likeliest to be strong first.
         others: whether the other standards are compared as well, for information.
-        steps: whether the gain is told in steps too.
+        steps: whether the gain is told in steps whatever the outcome; a win always is.
         most_pairs: a comparison may be cut short at one of the looks.
         margin: of equivalence, in the objective's unit; None: half a standard deviation between seeds.
     """
@@ -54,7 +54,7 @@ class Conditions:
     search_runs: float
     standards: Mapping[str, WarmbootSchedule]
     others: bool = False
-    steps: bool = True
+    steps: bool = False
     most_pairs: int = STATED_PLAN.last
     margin: float | None = None
 
@@ -63,20 +63,17 @@ class Conditions:
         """How many trainings may tune the standards."""
         return int(max(4, min(MOST_RUNS, self.search_runs)))
 
-    def cost(self, time_text: Callable[[float], str]) -> str:
-        """What it takes at most, in words; `time_text` tells how long so many full runs take."""
-        tune, least, pairs = self.tuning_runs, 2 * STATED_PLAN.looks[0], 2 * self.most_pairs
-        most = tune + SEEDS_OF_THE_BEST + pairs + PAIRS_FOR_STEPS * sum(SHARES_OF_HORIZON[:-1])
-        return (
-            f"up to {tune} runs tune {len(self.standards)} standards, {least} to {pairs} compare the "
-            f"strongest with the leader: {time_text(most)} at most"
+    def cost(self, spec: StudySpec) -> Cost:
+        """What it takes at most."""
+        fixed = not isinstance(spec.parsed_space.lr, FloatRange)
+        tuned = grid_size(len(self.standards), self.tuning_runs, lr_is_fixed=fixed)[0]
+        return Cost(
+            tuning_runs=self.tuning_runs,
+            n_standards=tuned,
+            most_pairs=self.most_pairs,
+            n_others=min(MOST_OTHERS, tuned - 1) if self.others else 0,
+            in_steps=bool(horizons_for_steps(spec)),
         )
-
-
-def may_shorten(spec: StudySpec) -> bool:
-    """Whether a study's proxy can be trained to another horizon than the study's."""
-    command = getattr(spec.proxy, "command", None)
-    return command is None or "{total_steps}" in command
 
 
 def contest(spec: StudySpec, leader: Contender, arms: Arms, conditions: Conditions, say: Say) -> Result:
@@ -93,44 +90,18 @@ class _Contest:
 
     def hold(self) -> Result:
         tuning = self._tuned()
-        standard = tuning.strongest
-        seed_sd = _sd(standard.values)
-        if self._leader.schedule.replace(lr=None) == standard.schedule.replace(lr=None):
-            return self._is_standard(tuning, seed_sd)
-        margin = self._margin(seed_sd)
-        why = f", half the standard deviation between its {len(standard.values)} seeds"
-        self._say(
-            f"strongest standard: {standard.schedule.describe()}; margin of equivalence ±{margin:.3g}"
-            f"{why if self._conditions.margin is None else ''}"
-        )
-        runs, looks, diverged = self._compared(standard.schedule, margin)
-        verdict = Verdict(
-            candidate=self._leader.schedule.describe(),
-            standard=standard.schedule.describe(),
-            tuning=f"standards tuned with {tuning.n_runs} runs, the search had "
-            f"{self._conditions.search_runs:.3g}",
-            advice=standard.schedule.describe(),
-            objective=self._arms.objective,
-            looks=looks,
-            plan=STATED_PLAN,
-            margin=margin,
-            seed_sd=seed_sd,
-            pairs_wanted=pairs_wanted(runs, margin=margin) if looks[-1].outcome == "not settled" else None,
-            candidate_diverged=diverged[0],
-            standard_diverged=diverged[1],
-        )
-        steps = self._in_steps(runs) if self._conditions.steps else None
-        told = [*lines(verdict), *self._steps_lines(steps, standard)]
-        return Result(
-            outcome=looks[-1].outcome or "not settled",
-            sentence=sentence(verdict),
-            lines=tuple(told),
-            key=self._leader.key,
-            standard=standard,
-            tuning=tuning,
-            objective=self._arms.objective,
-            margin=margin,
-            seed_sd=seed_sd,
+        self._tell(tuning)
+        if self._leader.schedule.replace(lr=None) == tuning.strongest.schedule.replace(lr=None):
+            return self._is_standard(tuning)
+        margin = self._margin(tuning)
+        self._tell_margin(tuning.strongest, margin)
+        runs, looks, diverged = self._compared(tuning.strongest.schedule, margin)
+        verdict = self._verdict(tuning, runs, looks, diverged)
+        in_steps = self._conditions.steps or looks[-1].outcome == "win"
+        steps = self._in_steps(runs) if in_steps else None
+        return replace(
+            self._result(tuning, looks[-1].outcome or "not settled", sentence(verdict)),
+            lines=(*lines(verdict), *self._steps_lines(steps, tuning.strongest)),
             looks=looks,
             runs=runs,
             others=self._others(tuning, runs) if self._conditions.others else (),
@@ -138,8 +109,59 @@ class _Contest:
             n_trained=self._arms.n_trained,
         )
 
-    def _margin(self, seed_sd: float) -> float:
-        return self._conditions.margin or MARGIN_IN_SEED_SDS * seed_sd
+    def _result(self, tuning: Tuning, outcome: str, told: str) -> Result:
+        """What the tuning alone gives."""
+        return Result(
+            outcome=outcome,
+            sentence=told,
+            lines=(),
+            key=self._leader.key,
+            standard=tuning.strongest,
+            tuning=tuning,
+            objective=self._arms.objective,
+            margin=self._margin(tuning),
+            seed_sd=_sd(tuning.strongest.values),
+            looks=(),
+            runs=None,
+            n_trained=self._arms.n_trained,
+        )
+
+    def _verdict(
+        self, tuning: Tuning, runs: PairedRuns, looks: tuple[Look, ...], diverged: tuple[int, int]
+    ) -> Verdict:
+        standard, margin = tuning.strongest.schedule.describe(), self._margin(tuning)
+        searched = f"the search had {self._conditions.search_runs:.3g}"
+        return Verdict(
+            study=self._spec.name,
+            candidate=self._leader.schedule.describe(),
+            standard=standard,
+            tuning=f"standards tuned with {tuning.n_runs} runs, {searched}",
+            advice=standard,
+            objective=self._arms.objective,
+            looks=looks,
+            plan=STATED_PLAN,
+            margin=margin,
+            seed_sd=_sd(tuning.strongest.values),
+            pairs_wanted=pairs_wanted(runs, margin=margin) if looks[-1].outcome == "not settled" else None,
+            candidate_diverged=diverged[0],
+            standard_diverged=diverged[1],
+        )
+
+    def _tell(self, tuning: Tuning) -> None:
+        n_standards = len(tuning.standards)
+        self._say(f"{n_standards} standard{'s' if n_standards > 1 else ''} tuned with {tuning.n_runs} runs:")
+        for line in table_lines(tuning, objective=self._spec.objective, direction=self._spec.direction):
+            self._say(f"  {line}")
+
+    def _tell_margin(self, standard: Tuned, margin: float) -> None:
+        why = f", half the standard deviation between its {len(standard.values)} seeds"
+        self._say(
+            f"strongest standard: {standard.schedule.describe()}; margin of equivalence ±{margin:.3g}"
+            f"{why if self._conditions.margin is None else ''}"
+        )
+
+    def _margin(self, tuning: Tuning) -> float:
+        return self._conditions.margin or MARGIN_IN_SEED_SDS * _sd(tuning.strongest.values)
 
     def _tuned(self) -> Tuning:
 
@@ -189,9 +211,8 @@ class _Contest:
 
     def _in_steps(self, runs: PairedRuns) -> StepsGain | None:
         """Trained to shorter horizons too; None where the horizons have no room for the schedule."""
-        n_seeds, total = min(PAIRS_FOR_STEPS, len(runs)), self._spec.horizon_steps
-        horizons = [round(share * total) for share in SHARES_OF_HORIZON]
-        if horizons[0] < self._spec.parsed_space.min_total_steps or not may_shorten(self._spec):
+        n_seeds, horizons = min(PAIRS_FOR_STEPS, len(runs)), horizons_for_steps(self._spec)
+        if not horizons:
             return None
         wanted = [(j, steps) for steps in horizons[:-1] for j in range(n_seeds)]
         found = self._arms.train(
@@ -203,7 +224,7 @@ class _Contest:
             horizons,
             [*rows, list(runs.candidate[:n_seeds])],
             runs.standard[:n_seeds],
-            standard_steps=total,
+            standard_steps=self._spec.horizon_steps,
             direction=self._spec.direction,
         )
 
@@ -213,27 +234,14 @@ class _Contest:
         text = steps_sentence(gain, candidate="it", standard=standard.schedule.describe())
         return [text[0].upper() + text[1:]]
 
-    def _is_standard(self, tuning: Tuning, seed_sd: float) -> Result:
+    def _is_standard(self, tuning: Tuning) -> Result:
         standard = tuning.strongest
         text = (
             f"{self._leader.schedule.describe()} is itself the strongest standard here, "
             f"{standard.schedule.replace(lr=None).describe()}: use it; tuning it apart from the search found "
             f"the peak lr {standard.schedule.lr:.4g}."
         )
-        return Result(
-            outcome="standard",
-            sentence=text,
-            lines=(),
-            key=self._leader.key,
-            standard=standard,
-            tuning=tuning,
-            objective=self._arms.objective,
-            margin=self._margin(seed_sd),
-            seed_sd=seed_sd,
-            looks=(),
-            runs=None,
-            n_trained=self._arms.n_trained,
-        )
+        return self._result(tuning, "standard", text)
 
     def _on_test(self, wanted: Sequence[tuple[WarmbootSchedule, int]]) -> list[Reached]:
         return self._arms.train([self._arm(schedule, self._seed(j), test=True) for schedule, j in wanted])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from search.verdict.others import OtherStandard
 from search.verdict.pairs import PairedRuns
 from search.verdict.sequential import Look
 from search.verdict.steps_gain import StepsGain
+from warmboot.schedule import WarmbootSchedule
+from warmboot.schedule_file import ScheduleFile, reads, writes
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Result:
             "seed_sd": self.seed_sd,
             "standard": _tuned_json(self.standard),
             "tuned": [_tuned_json(each) for each in self.tuning.standards],
+            "tuning_seeds": self.tuning.n_seeds,
             "tuning_runs": self.tuning.n_runs,
             "looks": [look.to_json() for look in self.looks],
             "candidate_values": [] if self.runs is None else list(self.runs.candidate),
@@ -70,12 +74,29 @@ class Result:
         }
 
 
+def read_baseline(stored: Mapping[str, Any]) -> WarmbootSchedule | None:
+    """The strongest standard with its lr, from what a study keeps of its verdict (`Result.to_json`).
+
+    Args:
+        stored: the verdict; one from before schedules were kept with it has none, which gives None.
+
+    Raises:
+        ScheduleFileError: a curve of the user's own that is not registered here.
+    """
+    document = stored["standard"].get("document")
+    return None if document is None else reads(json.dumps(document)).schedule
+
+
 def _tuned_json(tuned: Tuned) -> dict[str, Any]:
+    """`document` is a whole schedule file, so that the schedule can be made again without its words."""
     return {
         "name": tuned.name,
         "schedule": tuned.schedule.describe(),
+        "document": json.loads(writes(ScheduleFile(tuned.schedule))),
         "peak_lr": tuned.schedule.lr,
         "values": list(tuned.values),
+        "peak_lrs_tried": tuned.n_lrs,
+        "edge": tuned.edge,
     }
 
 

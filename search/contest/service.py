@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from search.contest.arms import Arms
 from search.contest.contest import Conditions, contest
+from search.contest.in_steps import why_not_in_steps
 from search.contest.result import Result
-from search.contest.subject import subject_of
+from search.contest.subject import Subject, subject_of
+from search.contest.unfinished import unfinished_text
+from search.errors import UsageError
 from search.evidence import VERDICT
+from search.snapshot import take_snapshot
 from search.storage.study_record import StudyRecord
 from search.worker.permission import Permission
 from search.worker.process import check_fingerprint
@@ -41,6 +46,7 @@ class Options:
         permission: what a study's proxy may run.
         baselines: schedules of one's own by name, tuned and compared as the standards are.
         others: whether the other standards are told too.
+        steps: whether the gain is told in steps whatever the outcome; a win always is.
         most_pairs: at which look it ends at the latest; None: as the study file says.
         margin: the largest difference that makes none to the user, in the objective's unit; None: as the
             study file says.
@@ -50,6 +56,7 @@ class Options:
     permission: Permission
     baselines: Mapping[str, WarmbootSchedule] = field(default_factory=dict)
     others: bool = False
+    steps: bool = False
     most_pairs: int | None = None
     margin: float | None = None
 
@@ -65,24 +72,43 @@ def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify
 
     Raises:
         RunError: the study has no complete trial, or a training fails.
-        UsageError: the proxy may not be run, or is another one here.
+        UsageError: the proxy may not be run, or is another one here; `steps` is asked for and can't be told.
     """
     options.permission.require(record.spec.proxy)
     subject = subject_of(record)
-    known, wishes = standards(), record.spec.verdict
-    conditions = Conditions(
-        linear_lr=subject.expected_linear_lr(),
-        search_runs=subject.full_runs,
-        standards={**options.baselines, **wishes.schedules, **{name: known[name] for name in _ORDER}},
-        others=options.others,
-        most_pairs=options.most_pairs or wishes.pairs,
-        margin=options.margin or wishes.margin,
-    )
-    say(f"leader: {subject.leader.describe()}")
-    say(conditions.cost(lambda runs: subject.time_text(runs, options.device)))
+    reason = why_not_in_steps(subject.spec) if options.steps else None
+    if reason is not None:
+        raise UsageError(f"--steps: study {record.name!r} can't tell it: {reason}")
+    conditions = _conditions(subject, options)
+    _tell(record, subject, conditions, options, say)
     with Arms(subject.spec, options.device, notify) as arms:
         check_fingerprint(record, arms.fingerprint)
         result = contest(subject.spec, subject.leader, arms, conditions, say)
     record.set_attribute(VERDICT, result.to_json())
     record.set_answer(result.sentence)
     return result
+
+
+def _conditions(subject: Subject, options: Options) -> Conditions:
+    known, wishes = standards(), subject.spec.verdict
+    return Conditions(
+        linear_lr=subject.expected_linear_lr(),
+        search_runs=subject.full_runs,
+        standards={**options.baselines, **wishes.schedules, **{name: known[name] for name in _ORDER}},
+        others=options.others,
+        steps=options.steps,
+        most_pairs=options.most_pairs or wishes.pairs,
+        margin=options.margin or wishes.margin,
+    )
+
+
+def _tell(record: StudyRecord, subject: Subject, conditions: Conditions, options: Options, say: Say) -> None:
+    """What somebody has to know before it begins."""
+    unfinished = unfinished_text(take_snapshot(record, record.load()))
+    if unfinished is not None:
+        say(unfinished)
+    say(f"leader: {subject.leader.describe()}")
+    time_text = partial(subject.time_text, device=options.device)
+    cost = conditions.cost(subject.spec)
+    for line in cost.lines(name=record.name, time_text=time_text, searched=subject.searched_text()):
+        say(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from search.storage.study_record import StudyRecord
 from search.strategy.estimates import study_model
 from search.strategy.shape import ShapeMaker
 from search.study_spec import StudySpec
-from search.trial_limit import steps_of
+from search.trial_limit import steps_of, trained_seconds
 from search.worker.trainers import slots_for
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange
@@ -68,6 +69,12 @@ class Subject:
             return "the time is not known"
         pace = median(seconds) / slots_for(self.spec, device)
         return f"{duration_text(full_runs * pace)} at the pace of the search"
+
+    def searched_text(self) -> str:
+        """What the search has taken, as "24 runs (50 s)"."""
+        runs = f"{self.full_runs:.3g} run{'s' if self.full_runs != 1 else ''}"
+        seconds = trained_seconds(self.trials, datetime.datetime.now())
+        return f"{runs} ({duration_text(seconds)})" if seconds > 0 else runs
 
 
 def subject_of(record: StudyRecord) -> Subject:

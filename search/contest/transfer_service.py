@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.contest.arms import Arms
-from search.contest.contest import may_shorten
 from search.contest.horizon_sweeps import RUNS_OF_A_SWEEP
 from search.contest.horizons import checked_horizons, default_horizons
+from search.contest.in_steps import may_shorten
 from search.contest.subject import Subject, subject_of
 from search.contest.transfer import PAIRS, transfer
 from search.errors import UsageError

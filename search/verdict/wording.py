@@ -17,6 +17,7 @@ class Verdict:
     """What the wording needs to know of a comparison.
 
     Attributes:
+        study: its name, for commands.
         candidate: its name, as "decay to a power of 0.7".
         standard: its name, as "linear to zero".
         tuning: how the standard was tuned, as "tuned: 12 peak lrs".
@@ -30,6 +31,7 @@ class Verdict:
         candidate_diverged, standard_diverged: how many runs of each diverged.
     """
 
+    study: str
     candidate: str
     standard: str
     tuning: str
@@ -78,9 +80,11 @@ def sentence(verdict: Verdict) -> str:
 
 
 def lines(verdict: Verdict) -> list[str]:
-    """What belongs beside it: the pairing, a small sure difference, what would settle it, divergence."""
+    """What belongs beside it: how to get what it advises, the pairing, what would settle it, divergence."""
     look = verdict.look
     found = [_pairing_line(look)]
+    if look.outcome in ("lose", "equivalent"):
+        found.insert(0, f"warmboot export {verdict.study} writes it.")
     if look.outcome == "equivalent" and 0 not in look.interval:
         side = "better" if look.mean > 0 else "worse"
         found.append(

@@ -22,6 +22,7 @@ def verdict(
         n_pairs=n_pairs, mean=mean, low=low, high=high, level=0.004, correlation=0.85, outcome=outcome
     )
     facts: dict[str, Any] = {
+        "study": "small",
         "candidate": "power-0.7",
         "standard": "linear to zero",
         "tuning": "tuned: 12 peak lrs",
@@ -93,12 +94,24 @@ def test_one_sentence(found: Verdict, text: str) -> None:
     [
         (verdict("win", 0.0065, 0.0017, 0.0113), ["correlate by 0.85"]),
         (
+            verdict("lose", -0.0065, -0.0113, -0.0017),
+            ["warmboot export small writes it.", "correlate by 0.85"],
+        ),
+        (
             verdict("equivalent", 0.0020, 0.0010, 0.0030),
-            ["correlate by 0.85", "surely better, by less than the margin"],
+            [
+                "warmboot export small writes it.",
+                "correlate by 0.85",
+                "surely better, by less than the margin",
+            ],
         ),
         (
             verdict("equivalent", -0.0020, -0.0030, -0.0010),
-            ["correlate by 0.85", "surely worse, by less than the margin"],
+            [
+                "warmboot export small writes it.",
+                "correlate by 0.85",
+                "surely worse, by less than the margin",
+            ],
         ),
         (
             verdict("not settled", 0.0030, -0.0010, 0.0070, n_pairs=30, pairs_wanted=62),
