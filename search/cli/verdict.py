@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from search.cli.options import (
     AllowCommandsOption,
@@ -15,6 +18,7 @@ from search.cli.options import (
     JsonOption,
     StorageOption,
     address,
+    storage_words,
     talk,
 )
 
@@ -37,13 +41,16 @@ def command(
     all_standards: Annotated[
         bool, typer.Option("--all", help="Tell how it compares with the other standards, too.")
     ] = False,
+    steps: Annotated[
+        bool,
+        typer.Option("--steps", help="Tell the gain in steps whatever the outcome; a win always is."),
+    ] = False,
     pairs: Annotated[
         int | None,
         typer.Option(
             "--pairs",
-            min=5,
-            max=30,
-            help="Fresh seeds at most; looks are at 5, 10, 20, 30. Default: 30.",
+            metavar="5|10|20|30",
+            help="Fresh seeds at most: the look at which it ends. Default: 30.",
             show_default=False,
         ),
     ] = None,
@@ -67,33 +74,59 @@ def command(
 
     Example: warmboot verdict char_lm
     """
-    from search.contest.service import Options, hold_contest
-    from search.launch.preparation import resolve_device
-    from search.storage.database import open_for_work
-    from search.storage.study_record import find_study
-    from search.worker.permission import Permission
-
-    record = find_study(open_for_work(address(storage)), name)
-    options = Options(
-        device=resolve_device(device),
-        permission=Permission(imports=tuple(allow_import or ()), commands=allow_commands),
-        baselines=_baselines(baseline or []),
-        others=all_standards,
-        most_pairs=pairs,
-        margin=margin,
-    )
     console = talk()
-    with console.status("") as status:
-        result = hold_contest(
-            record,
-            options,
-            lambda text: console.print(text, markup=False),
-            lambda n: status.update(f"{n} trainings done"),
+    with _told_if_interrupted(name, storage, console):
+        from search.contest.service import Options, hold_contest
+        from search.launch.preparation import resolve_device
+        from search.storage.database import open_for_work
+        from search.storage.study_record import find_study
+        from search.worker.permission import Permission
+
+        options = Options(
+            most_pairs=_look(pairs),
+            baselines=_baselines(baseline or []),
+            device=resolve_device(device),
+            permission=Permission(imports=tuple(allow_import or ()), commands=allow_commands),
+            others=all_standards,
+            steps=steps,
+            margin=margin,
         )
-    if as_json:
-        print(json.dumps(result.to_json()))
-        return
-    print("\n".join(result.told()))
+        record = find_study(open_for_work(address(storage)), name)
+        with console.status("") as status:
+            result = hold_contest(
+                record,
+                options,
+                lambda text: console.print(text, markup=False),
+                lambda n: status.update(f"{n} trainings done"),
+            )
+    print(json.dumps(result.to_json()) if as_json else "\n".join(result.told()))
+
+
+@contextmanager
+def _told_if_interrupted(name: str, storage: str | None, console: Console) -> Iterator[None]:
+    """Where Ctrl-C or SIGTERM ends the work, say what is kept of it."""
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException:
+        console.print(
+            f"interrupted: nothing of this verdict is kept; study {name} and any earlier verdict on it are "
+            f"unchanged. Run it again with: warmboot verdict {name}{storage_words(storage)}",
+            markup=False,
+        )
+        raise
+
+
+def _look(pairs: int | None) -> int | None:
+    """The pairs at one of the looks; a comparison can end nowhere else."""
+    from search.errors import UsageError
+    from search.verdict.sequential import STATED_PLAN
+
+    if pairs is None or pairs in STATED_PLAN.looks:
+        return pairs
+    looks = ", ".join(map(str, STATED_PLAN.looks))
+    raise UsageError(f"--pairs: got {pairs}; accepted are {looks}, after which a verdict may end.")
 
 
 def _baselines(files: list[Path]) -> dict[str, WarmbootSchedule]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 
 import pytest
 
 import warmboot
+from search.contest.result import read_baseline
 from tests.search_tests.commands.workplace import Workplace
 
 OUTCOMES = {"win", "lose", "equivalent", "not settled"}
@@ -26,6 +29,9 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
 def judged(searched: Workplace) -> dict[str, object]:
     """The verdict on it."""
     done = searched.run("verdict", "small", "--all", "--pairs", "5", "--json")
+    assert "at most 32 runs" in done.stderr
+    assert "the search took 8 runs (" in done.stderr
+    assert "2 standards tuned with " in done.stderr
     assert "strongest standard: " in done.stderr
     assert "look at 5 pairs: " in done.stderr
     found: dict[str, object] = json.loads(done.stdout)
@@ -62,6 +68,45 @@ def test_a_baseline_of_ones_own_is_tuned_beside_the_standards(searched: Workplac
     (searched.folder / "mine.json").write_text(warmboot.writes(warmboot.ScheduleFile(schedule)))
     done = searched.run("verdict", "small", "--baseline", "mine.json", "--pairs", "5", "--json")
     assert "mine.json" in [each["name"] for each in json.loads(done.stdout)["tuned"]]
+
+
+def test_the_strongest_can_be_made_again_from_what_is_kept(judged: dict[str, object]) -> None:
+    schedule = read_baseline(judged)
+    assert schedule is not None
+    assert isinstance(judged["standard"], dict)
+    assert schedule.describe() == judged["standard"]["schedule"]
+    assert schedule.lr == judged["standard"]["peak_lr"]
+
+
+def test_an_interrupted_verdict_says_that_nothing_is_kept(searched: Workplace) -> None:
+    before = searched.run("status", "small").stdout
+    process = searched.start("verdict", "small", "--storage", searched.storage)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("leader: "):
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert err.splitlines()[-1] == (
+        "interrupted: nothing of this verdict is kept; study small and any earlier verdict on it are "
+        f"unchanged. Run it again with: warmboot verdict small --storage {searched.storage}"
+    )
+    assert searched.run("status", "small").stdout == before
+
+
+def test_a_study_that_goes_on_is_told_first(finished: Workplace) -> None:
+    finished.run("launch", "small.toml", "--n-trials", "20", "--detach")
+    first = finished.run("verdict", "small", "--pairs", "5").stderr.splitlines()[0]
+    assert first.startswith("study small is not finished (12 of 20 trials): its leader may change")
+
+
+@pytest.mark.parametrize("pairs", ["17", "31"])
+def test_a_comparison_ends_only_at_a_look(workplace: Workplace, pairs: str) -> None:
+    done = workplace.run("verdict", "small", "--pairs", pairs, expect=2)
+    assert f"--pairs: got {pairs}; accepted are 5, 10, 20, 30" in done.stderr
+    assert not (workplace.folder / "studies.db").exists()
 
 
 def test_a_study_without_a_result_has_no_verdict(workplace: Workplace) -> None:
