@@ -23,11 +23,13 @@ class Confirmation:
         contenders: the leaders, and the best standard where it is not one of them.
         values: schedule key -> value by seed index; grows as runs end.
         seeds: how many seeds each is trained on.
+        further: schedule key -> on how many it is, where that is more.
     """
 
     contenders: Sequence[Contender]
     values: dict[str, dict[int, float]] = field(default_factory=dict)
     seeds: int = SEEDS
+    further: dict[str, int] = field(default_factory=dict)
 
     @property
     def missing(self) -> list[tuple[Contender, int]]:
@@ -35,20 +37,35 @@ class Confirmation:
         return [
             (contender, j)
             for contender in self.contenders
-            for j in range(self.seeds)
+            for j in range(self.further.get(contender.key, self.seeds))
             if j not in self.values.get(contender.key, {})
         ]
+
+    @property
+    def n_runs(self) -> int:
+        """Trained so far."""
+        return sum(len(row) for row in self.values.values())
+
+    def extend(self, pair: Sequence[Contender], n_seeds: int) -> None:
+        """Train both of a pair on so many seeds in all."""
+        known = {contender.key for contender in self.contenders}
+        self.contenders = [*self.contenders, *(c for c in pair if c.key not in known)]
+        self.further |= {contender.key: n_seeds for contender in pair}
 
     def add(self, key: str, seed_index: int, value: float) -> None:
         self.values.setdefault(key, {})[seed_index] = value
 
-    def to_json(self) -> dict[str, Any]:
-        """What is stored on the study; only complete rows count as confirmed."""
+    def to_json(self, *, is_open: bool = False) -> dict[str, Any]:
+        """What is stored on the study; only complete rows count as confirmed.
+
+        `is_open`: it is not settled yet whether leader and baseline can be told apart.
+        """
         rows = {key: [row[j] for j in sorted(row)] for key, row in self.values.items()}
         return {
             "seeds": self.seeds,
             "leaders": [contender.key for contender in self.contenders],
             "values": {key: row for key, row in rows.items() if len(row) >= self.seeds},
+            "open": is_open,
         }
 
 
@@ -74,4 +91,6 @@ def is_confirmed(
     size: ConfirmationSize = USUAL,
 ) -> bool:
     """Whether nothing is left to confirm."""
+    if stored is not None and stored.get("open"):
+        return False
     return not plan_confirmation(found, direction, stored, size).missing

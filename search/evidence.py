@@ -1,33 +1,26 @@
-"""What a study knows for and against its best schedule, as data and in words; the verdict too."""
+"""What a study knows for and against its schedules, as data and in words; the verdict too."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from statistics import fmean
 from typing import Any
 
+from search.lead import Lead
 from search.results import Contender
 from search.study_spec import StudySpec
 from search.transferred import Transferred
 from warmboot.space import FloatRange
 
-VERDICT = "verdict"
-"""Attribute of a study: the last verdict on its leader, see `search.contest`."""
-FAIR_PEAK_LRS = 6  # fewer, and a standard cannot be said to have been tuned
-
-
-def stored_verdict(attributes: Mapping[str, Any], best: Contender | None) -> Mapping[str, Any] | None:
-    """The verdict that is kept on a study; None where it is about another schedule than the best of now."""
-    stored: Mapping[str, Any] | None = attributes.get(VERDICT)
-    return stored if stored is not None and best is not None and stored["key"] == best.key else None
+FAIR_PEAK_LRS = 4
+"""A schedule that was tried at fewer cannot be said to have been tuned."""
+EDGE = 0.02
+"""Of the log range of the peak lr: this close to an end is at it."""
+LIKELY, VERY_LIKELY = 0.8, 0.95
 
 
 def evidence(
-    spec: StudySpec,
-    best: Contender,
-    standard: Contender | None,
-    verdict: Mapping[str, Any] | None = None,
-    transfer: Transferred | None = None,
+    spec: StudySpec, schedule: Contender, lead: Lead, transfer: Transferred | None = None
 ) -> dict[str, Any]:
     """The measured values behind a schedule, as plain data for its file.
 
@@ -36,90 +29,179 @@ def evidence(
     data: dict[str, Any] = {
         "objective": spec.objective,
         "direction": spec.direction,
-        "searched": list(best.searched),
-        "confirmed": list(best.confirmed),
+        "searched": list(schedule.searched),
+        "confirmed": list(schedule.confirmed),
+        "answer": _role(schedule, lead),
         "verdict": "none: the study has not tested this schedule against plain ones",
     }
-    if verdict is not None:
-        data["verdict"] = {name: value for name, value in verdict.items() if name != "key"}
+    if lead.verdict is not None:
+        data["verdict"] = {name: value for name, value in lead.verdict.items() if name != "key"}
     if transfer is not None:
         data["transfer"] = {name: value for name, value in transfer.to_json().items() if name != "key"}
-    if best.params:
-        data["params"] = dict(best.params)
-    if standard is not None and standard.key != best.key:
-        data["best_standard"] = {
-            "name": standard.standard,
-            "schedule": standard.schedule.describe(),
-            **({"params": dict(standard.params)} if standard.params else {}),
-            "searched": list(standard.searched),
-            "confirmed": list(standard.confirmed),
+    if schedule.params:
+        data["params"] = dict(schedule.params)
+    if lead.gain is not None and lead.verdict is None:
+        data["expected"] = {
+            "gain_of_leader_over_baseline": lead.gain,
+            "probability_of_being_better": lead.probability,
+            "seed_sd": lead.noise_sd,
         }
+    others = {"best_standard": lead.baseline, "leader": lead.leader}
+    data |= {name: _entry(c) for name, c in others.items() if c is not None and c.key != schedule.key}
     return data
 
 
 def evidence_lines(
-    spec: StudySpec,
-    best: Contender,
-    standard: Contender | None,
-    verdict: Mapping[str, Any] | None = None,
-    transfer: Transferred | None = None,
+    spec: StudySpec, schedule: Contender, lead: Lead, transfer: Transferred | None = None
 ) -> list[str]:
-    """The same for a person: a few lines, the honest one last."""
-    lines = _judged_lines(spec, best, standard, verdict)
-    told = [] if transfer is None else transfer.lines()
-    return [*lines, *(f"{'' if i else 'transfer':10s}{line}" for i, line in enumerate(told))]
+    """The same for a person: what to use and why first, in a few lines."""
+    name = "answer" if schedule.key == lead.chosen.key else "schedule"
+    lines = [f"{name:10s}{schedule.describe()}", f"{'':10s}{_values(spec, schedule)}"]
+    lines += [f"{'':10s}{line}" for line in edge_lines(spec, schedule)]
+    if lead.verdict is not None:
+        lines += _labelled("verdict", verdict_lines(spec, lead))
+    else:
+        lines += [f"{'':10s}{sentence(spec, lead)}", *_other_lines(spec, schedule, lead)]
+    return [*lines, *_labelled("transfer", [] if transfer is None else transfer.lines())]
 
 
-def _judged_lines(
-    spec: StudySpec, best: Contender, standard: Contender | None, verdict: Mapping[str, Any] | None
-) -> list[str]:
-    lines = [f"best      {best.describe()}", f"          {_values(spec, best)}"]
-    if verdict is not None:
-        told = [verdict["sentence"], *verdict["lines"]]
-        return [*lines, *(f"{'' if i else 'verdict':10s}{line}" for i, line in enumerate(told))]
-    if standard is None:
-        return [*lines, "          The space holds no standard schedule to compare it with."]
-    if standard.key == best.key:
-        return [*lines, f"          It is a standard schedule ({best.standard}): nothing beat it here."]
-    lines += [f"standard  {standard.describe()}", f"          {_values(spec, standard)}"]
-    return [*lines, f"          {comparison(spec, best, standard)}"]
+def sentence(spec: StudySpec, lead: Lead) -> str:
+    """One honest sentence on what is known without a verdict."""
+    leader, baseline = lead.leader, lead.baseline
+    if baseline is None:
+        return "The space holds no plain schedule to compare it with."
+    plain = baseline.schedule.replace(lr=None).describe()
+    if leader is None:
+        return f"Only plain schedules have been tried; {plain} is the best of them."
+    if lead.gain is None or lead.probability is None:
+        return f"Too early to say whether anything is better than plain {plain}."
+    return _compared(spec, lead, plain)
 
 
-def comparison(spec: StudySpec, best: Contender, standard: Contender) -> str:
-    """One honest sentence on what the confirmation seeds say."""
-    if not (best.confirmed and standard.confirmed):
-        return "Single runs, chosen for their luck: they do not say which is better."
-    sign = 1.0 if spec.direction == "minimize" else -1.0
-    gains = [sign * (b - a) for a, b in zip(best.confirmed, standard.confirmed, strict=False)]
-    ahead = sum(gain > 0 for gain in gains)
-    gain = fmean(gains)
-    where = f"{'ahead' if gain >= 0 else 'behind'} by {abs(gain):.4g}"
+def _compared(spec: StudySpec, lead: Lead, plain: str) -> str:
+    assert lead.gain is not None, "a comparison has been made"
+    assert lead.probability is not None, "a comparison has been made"
+    chance, size = f"{_percent(lead.probability)} likely", _size(lead)
+    settle = f"warmboot verdict {spec.name} settles it."
+    if lead.probability >= VERY_LIKELY:
+        return f"It is better than plain {plain} by {size} so far ({chance}). {settle}"
+    if lead.probability >= LIKELY:
+        return f"It is probably better than plain {plain}, by {size} ({chance}), not shown yet. {settle}"
+    where = f"ahead by {size}, which is not enough" if lead.gain > 0 else f"behind by {size}"
     return (
-        f"On the same {len(gains)} fresh seeds the best is {where} on average "
-        f"(ahead on {ahead} of {len(gains)}). That few seeds suggest; they do not prove."
-        f"{_other_differences(best, standard)}{_unequal_tuning(spec, standard)}"
+        f"A plain schedule. Nothing has been shown to beat it: the best other one is {where} ({chance} to be "
+        f"better). {settle}"
     )
 
 
-def _other_differences(best: Contender, standard: Contender) -> str:
-    """What besides the schedule may be why one is ahead."""
-    names = [name for name, value in best.params.items() if standard.params.get(name) != value]
-    return f" They differ in {', '.join(names)} as well, not in the schedule alone." if names else ""
+def verdict_lines(spec: StudySpec, lead: Lead) -> list[str]:
+    """The verdict, and what follows for the answer where that is not plain."""
+    assert lead.verdict is not None, "there is a verdict"
+    lines = [lead.verdict["sentence"], *lead.verdict["lines"]]
+    if lead.verdict["outcome"] == "not settled" and lead.probability is not None:
+        chosen = "the searched schedule" if lead.leader_is_better else "the plain one"
+        lines.append(
+            f"By these pairs it is {_percent(lead.probability)} likely to be better, so the answer is "
+            f"{chosen}."
+        )
+    return lines
 
 
-def _unequal_tuning(spec: StudySpec, standard: Contender) -> str:
-    """A standard that met few peak lrs may have lost by its lr alone (Wen et al., arXiv 2509.02046)."""
-    searched = isinstance(spec.parsed_space.lr, FloatRange)
-    if not searched or standard.siblings == 0 or standard.siblings >= FAIR_PEAK_LRS:
+def edge_lines(spec: StudySpec, schedule: Contender) -> list[str]:
+    """Whether the peak lr lies at an end of its range, and the way out."""
+    field, lr = spec.parsed_space.lr, schedule.schedule.lr
+    if not isinstance(field, FloatRange) or lr is None:
+        return []
+    close = EDGE * math.log(field.high / field.low)
+    for end, name, further in ((field.low, "low", field.low / 10), (field.high, "high", field.high * 10)):
+        if abs(math.log(lr / end)) <= close:
+            return [
+                f"Its peak lr lies at the {name} end of what was searched ({end:g}): better ones may lie "
+                f"beyond. Search again under another name with a wider range, such as {name} = {further:g}."
+            ]
+    return []
+
+
+def comparison(spec: StudySpec, schedule: Contender, other: Contender) -> str:
+    """What the seeds on which both were confirmed say; empty where there are none."""
+    n = min(len(schedule.confirmed), len(other.confirmed))
+    if not n:
         return ""
-    lrs = "1 peak lr" if standard.siblings == 1 else f"{standard.siblings} peak lrs"
+    sign = 1.0 if spec.direction == "minimize" else -1.0
+    gains = [sign * (b - a) for a, b in zip(schedule.confirmed, other.confirmed, strict=False)]
+    where = f"{'ahead' if fmean(gains) >= 0 else 'behind'} by {abs(fmean(gains)):.3g}"
     return (
-        f" The standard was tried at {lrs} only: the lead may be the lr's alone. warmboot verdict "
-        f"{spec.name} tunes it first."
+        f"On the same {n} fresh seeds the answer is {where} on average (ahead on "
+        f"{sum(gain > 0 for gain in gains)} of {n})."
     )
+
+
+def _other_lines(spec: StudySpec, schedule: Contender, lead: Lead) -> list[str]:
+    """The schedule it is compared with, and what might be why one is ahead."""
+    for name, other in (("baseline", lead.baseline), ("leader", lead.leader)):
+        if other is None or other.key == schedule.key or (name == "leader" and lead.chosen == other):
+            continue
+        lines = [f"{name:10s}{other.describe()}", f"{'':10s}{_values(spec, other)}"]
+        told = [comparison(spec, schedule, other), _caveats(spec, schedule, other)]
+        return [*lines, *(f"{'':10s}{line}" for line in told if line)]
+    return []
+
+
+def _caveats(spec: StudySpec, schedule: Contender, other: Contender) -> str:
+    """What besides the shape may be why one is ahead (Wen et al., arXiv 2509.02046)."""
+    names = [name for name, value in schedule.params.items() if other.params.get(name) != value]
+    found = [f"They differ in {', '.join(names)} as well, not in the schedule alone."] if names else []
+    searched = isinstance(spec.parsed_space.lr, FloatRange)
+    if searched and other.standard is not None and 0 < other.siblings < FAIR_PEAK_LRS:
+        lrs = "1 peak lr" if other.siblings == 1 else f"{other.siblings} peak lrs"
+        found.append(f"The plain schedule was tried at {lrs} only; warmboot verdict {spec.name} tunes it.")
+    return " ".join(found)
+
+
+def _role(schedule: Contender, lead: Lead) -> str:
+    if schedule.key != lead.chosen.key:
+        return "another schedule of the study"
+    return "leader" if schedule == lead.leader else "baseline"
+
+
+def _entry(contender: Contender) -> dict[str, Any]:
+    return {
+        "name": contender.standard,
+        "schedule": contender.schedule.describe(),
+        **({"params": dict(contender.params)} if contender.params else {}),
+        "searched": list(contender.searched),
+        "confirmed": list(contender.confirmed),
+    }
+
+
+def _labelled(label: str, lines: list[str]) -> list[str]:
+    return [f"{'' if i else label:10s}{line}" for i, line in enumerate(lines)]
+
+
+def _size(lead: Lead) -> str:
+    """A gain in the objective's unit and in the noise between seeds."""
+    assert lead.gain is not None
+    text = f"{abs(lead.gain):.2g}"
+    if not lead.noise_sd:
+        return text
+    return f"{text} ({abs(lead.gain) / lead.noise_sd:.1g} standard deviations between seeds)"
+
+
+def _percent(probability: float) -> str:
+    """Never 0% or 100%: nothing here is certain.
+
+    >>> _percent(0.873), _percent(0.9999), _percent(0.0001)
+    ('87%', 'over 99%', 'under 1%')
+    """
+    if probability > 0.99:
+        return "over 99%"
+    return "under 1%" if probability < 0.01 else f"{100 * probability:.0f}%"
 
 
 def _values(spec: StudySpec, contender: Contender) -> str:
+    if not contender.searched:
+        seeds = len(contender.confirmed)
+        return f"{spec.objective} {fmean(contender.confirmed):.4g} on {seeds} seeds of the verdict's tuning"
     trial = ", ".join(str(number) for number in contender.trial_numbers[:3])
     searched = f"{fmean(contender.searched):.4g} in the search (trial {trial})"
     if not contender.confirmed:

@@ -13,7 +13,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from search.results import Contender
-from search.strategy.estimates import estimated, study_model
+from search.strategy.estimates import StudyModel, study_model
 from search.strategy.knobs import Knob, KnobReader
 from search.study_spec import StudySpec
 
@@ -21,10 +21,10 @@ MOST_SCHEDULES = 64
 """Of so many of the best schedules it is kept."""
 
 
-def expectations(
+def model_of(
     spec: StudySpec, trials: Sequence[FrozenTrial], found: Sequence[Contender], *, confirmed: bool
-) -> dict[str, float]:
-    """Schedule key -> the expected value, cautiously, of the best schedules; see `Estimate.cautious`.
+) -> StudyModel | None:
+    """The model of a study's runs; None where none was to the full horizon.
 
     Args:
         spec: the study.
@@ -32,10 +32,16 @@ def expectations(
         found: its contenders.
         confirmed: whether the runs on the confirmation seeds count too.
     """
+    again = {c.trial_numbers[0]: c.confirmed for c in found if c.confirmed}
+    return study_model(spec, trials, again if confirmed else None)
+
+
+def expectations(model: StudyModel | None, found: Sequence[Contender]) -> dict[str, float]:
+    """Schedule key -> the expected value, cautiously, of the best schedules; see `Estimate.cautious`."""
+    if model is None:
+        return {}
     first = {contender.trial_numbers[0]: contender for contender in found}
-    again = {number: contender.confirmed for number, contender in first.items() if contender.confirmed}
-    best_first = estimated(spec, trials, again if confirmed else None)
-    known = [estimate for estimate in best_first if estimate.number in first]
+    known = [estimate for estimate in model.estimates() if estimate.number in first]
     return {first[estimate.number].key: estimate.cautious for estimate in known[:MOST_SCHEDULES]}
 
 
@@ -50,11 +56,10 @@ def knobs_of(
         best: the schedule.
         found: the study's contenders.
     """
-    again = {c.trial_numbers[0]: c.confirmed for c in found if c.confirmed}
-    model = study_model(spec, trials, again)
+    model = model_of(spec, trials, found, confirmed=True)
     assert model is not None, "a study with a best schedule has a complete trial"
     params = next(trial.params for trial in trials if trial.number == best.trial_numbers[0])
-    knobs = KnobReader(spec, model[0], params).knobs()
+    knobs = KnobReader(spec, model, params).knobs()
     return {"key": best.key, "knobs": [asdict(knob) for knob in knobs]}
 
 
@@ -62,14 +67,21 @@ def stored_knobs(stored: Mapping[str, Any] | None, best: Contender | None) -> li
     """What `knobs_of` gave; none where it is about another schedule than the best of now."""
     if stored is None or best is None or stored["key"] != best.key:
         return []
-    return [Knob(**{**knob, "as_good": tuple(knob["as_good"])}) for knob in stored["knobs"]]
+    tuples = ("as_good", "tried")
+    return [
+        Knob(**{**knob, **{name: tuple(knob[name]) for name in tuples if name in knob}})
+        for knob in stored["knobs"]
+    ]
 
 
 def to_json(
-    trials: Sequence[FrozenTrial], searched: Mapping[str, float], final: Mapping[str, float]
+    trials: Sequence[FrozenTrial],
+    searched: Mapping[str, float],
+    final: Mapping[str, float],
+    **more: Any,
 ) -> dict[str, Any]:
-    """What is kept on the study: before and after its leaders were confirmed."""
-    return {"complete": _n_complete(trials), "searched": dict(searched), "final": dict(final)}
+    """What is kept on the study: before and after its leaders were confirmed, and `more`."""
+    return {"complete": _n_complete(trials), "searched": dict(searched), "final": dict(final), **more}
 
 
 def with_expectations(

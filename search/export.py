@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Literal
@@ -11,12 +11,14 @@ from typing import Any, Literal
 from optuna.trial import TrialState
 
 from search.at_horizon import AtHorizon, at_horizon
-from search.errors import RunError, UsageError
-from search.evidence import evidence, stored_verdict
+from search.errors import RunError, UsageError, nearest
+from search.evidence import evidence
+from search.lead import Lead
 from search.proxy_spec import TUNABLE
-from search.results import Contender, best_standard
-from search.snapshot import all_contenders
+from search.results import Contender, ranked
+from search.snapshot import study_lead
 from search.storage.study_record import StudyRecord
+from search.study_spec import StudySpec
 from search.transferred import Transferred, stored_transfer
 from warmboot.errors import ScheduleError
 from warmboot.exporters import EXPORTERS
@@ -42,14 +44,62 @@ class Export:
 
     text: str
     contender: Contender
-    standard: Contender | None
-    """The best standard of the study, to compare it with."""
-    verdict: Mapping[str, Any] | None
-    """On this schedule, where there is one."""
+    lead: Lead
+    """What leads the study, to compare it with."""
     at_horizon: Sequence[str]
     """What is known of the schedule at the horizon it was exported to, in words."""
     optunas_best: int | None
     """The number of Optuna's best trial where that is another schedule."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which schedule of a study: its answer, or with one of these another one.
+
+    Attributes:
+        trial: that of this trial.
+        leader: the best schedule that is no baseline, whatever the answer is.
+        baseline: the baseline of this name, at its best peak lr.
+    """
+
+    trial: int | None = None
+    leader: bool = False
+    baseline: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.trial is not None) + self.leader + (self.baseline is not None) > 1:
+            raise UsageError("give one of --trial, --leader and --baseline; each names a schedule.")
+
+    def of(self, spec: StudySpec, lead: Lead, found: Sequence[Contender]) -> Contender:
+        """The schedule.
+
+        Raises:
+            UsageError: the study has none like that.
+        """
+        if self.trial is not None:
+            for contender in found:
+                if self.trial in contender.trial_numbers:
+                    return contender
+            raise UsageError(f"--trial {self.trial}: not a complete trial of study {spec.name!r}.")
+        if self.baseline is not None:
+            return _baseline(self.baseline, spec, lead, found)
+        if self.leader and lead.leader is None:
+            raise UsageError(f"--leader: study {spec.name!r} has tried nothing but plain schedules.")
+        return lead.leader if self.leader and lead.leader is not None else lead.chosen
+
+
+ANSWER = Choice()
+
+
+def _baseline(name: str, spec: StudySpec, lead: Lead, found: Sequence[Contender]) -> Contender:
+    """As the verdict has tuned it, else as the search has it."""
+    if lead.baseline is not None and lead.baseline.standard == name:
+        return lead.baseline
+    tried = [contender for contender in found if contender.standard == name]
+    if not tried:
+        names = sorted({contender.standard for contender in found if contender.standard})
+        raise UsageError(f"--baseline {name}: not tried in study {spec.name!r}; {nearest(name, names)}")
+    return ranked(tried, spec.direction)[0]
 
 
 def horizon_from(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> Horizon | None:
@@ -86,17 +136,17 @@ def export(
     *,
     format: Format,
     horizon: Horizon | None,
-    trial: int | None = None,
+    choice: Choice = ANSWER,
     with_lr: bool | None = None,
     however_far: bool = False,
 ) -> Export:
-    """Make the file of a study's best schedule, or of one trial's.
+    """Make the file of a study's answer, or of another of its schedules.
 
     Args:
         record: the study.
         format: for which program, one of `warmboot.exporters.EXPORTERS`.
         horizon: the user's own training; the shape is rescaled to it.
-        trial: a trial number instead of the best.
+        choice: another schedule than the answer.
         with_lr: keep the peak lr; None: that of the user's own training, not that of a built-in proxy, which
             seldom suits another model. It is the one that the study's transfer gives at the horizon, where
             there is one.
@@ -104,10 +154,12 @@ def export(
 
     Raises:
         RunError: no trial is complete yet; says how many run or failed.
-        UsageError: no such trial, the horizon has no room for the schedule or is too far for its peak lr.
+        UsageError: no such schedule, the horizon has no room for the schedule or is too far for its peak lr.
     """
-    found = all_contenders(record)
-    contender = _chosen(record, found, trial)
+    lead, found = study_lead(record)
+    if lead is None:
+        raise _nothing_yet(record)
+    contender = choice.of(record.spec, lead, found)
     with_lr = record.spec.trains_own_model if with_lr is None else with_lr
     transfer = stored_transfer(record.attributes, contender)
     there = at_horizon(record.spec, contender, horizon, transfer, with_lr=with_lr, however_far=however_far)
@@ -115,14 +167,12 @@ def export(
         file = ScheduleFile(
             contender.schedule.replace(lr=there.lr),
             horizon,
-            _origin(record, contender, found, there, transfer),
+            _origin(record, contender, lead, there, transfer),
         )
         text = _rendered(file, format)
     except ScheduleError as error:
         raise UsageError(f"export: {error}") from error
-    standard = best_standard(found, record.spec.direction)
-    verdict = stored_verdict(record.attributes, contender)
-    return Export(text, contender, standard, verdict, there.lines, _optunas_best(record, contender))
+    return Export(text, contender, lead, there.lines, _optunas_best(record, contender))
 
 
 def _rendered(file: ScheduleFile, format: Format) -> str:
@@ -134,21 +184,14 @@ def _rendered(file: ScheduleFile, format: Format) -> str:
     return target.render(file)
 
 
-def _chosen(record: StudyRecord, found: Sequence[Contender], trial: int | None) -> Contender:
-    if trial is not None:
-        for contender in found:
-            if trial in contender.trial_numbers:
-                return contender
-        raise UsageError(f"--trial {trial}: not a complete trial of study {record.name!r}.")
-    if not found:
-        trials = record.load().get_trials(deepcopy=False)
-        running = sum(t.state == TrialState.RUNNING for t in trials)
-        failed = sum(t.state == TrialState.FAIL for t in trials)
-        raise RunError(
-            f"study {record.name!r} has no completed trial yet ({running} running, {failed} failed); "
-            f"nothing to export."
-        )
-    return found[0]
+def _nothing_yet(record: StudyRecord) -> RunError:
+    trials = record.load().get_trials(deepcopy=False)
+    running = sum(t.state == TrialState.RUNNING for t in trials)
+    failed = sum(t.state == TrialState.FAIL for t in trials)
+    return RunError(
+        f"study {record.name!r} has no completed trial yet ({running} running, {failed} failed); "
+        f"nothing to export."
+    )
 
 
 def _optunas_best(record: StudyRecord, contender: Contender) -> int | None:
@@ -159,7 +202,7 @@ def _optunas_best(record: StudyRecord, contender: Contender) -> int | None:
 def _origin(
     record: StudyRecord,
     contender: Contender,
-    found: Sequence[Contender],
+    lead: Lead,
     there: AtHorizon,
     transfer: Transferred | None,
 ) -> dict[str, Any]:
@@ -181,13 +224,7 @@ def _origin(
         "lr_kept": there.lr is not None,
         **there.to_json(),
         "study_seed": spec.seed,
-        "evidence": evidence(
-            spec,
-            contender,
-            best_standard(found, spec.direction),
-            stored_verdict(record.attributes, contender),
-            transfer,
-        ),
+        "evidence": evidence(spec, contender, lead, transfer),
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("warmboot", "torch", "optuna", "numpy")},

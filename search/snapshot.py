@@ -13,10 +13,11 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from search.confirmation import is_confirmed
-from search.evidence import stored_verdict
 from search.expectations import stored_knobs, with_expectations
-from search.results import Contender, best_standard, contenders, ranked
+from search.lead import VERDICT, Lead, lead_by_means, lead_by_model, lead_of
+from search.results import Contender, contenders, ranked
 from search.storage.study_record import StudyRecord
+from search.strategy.estimates import study_model
 from search.strategy.knobs import Knob
 from search.study_spec import StudySpec
 from search.transferred import Transferred, stored_transfer
@@ -34,8 +35,7 @@ class Snapshot:
         n_trials: how many it is to have in total; None where its time is limited instead.
         counts: trials by state name ("complete", "running", "waiting", "fail", "pruned").
         diverged: how many of the complete ones diverged.
-        best: the leading contender, or None before the first result.
-        standard: the best standard so far, or None.
+        lead: what leads, or None before the first result.
         trials_per_second: over the last completions; None where too few or too long ago.
         confirmed: whether the leaders were trained again on fresh seeds.
         stopped: whether somebody asked the study to end.
@@ -46,7 +46,6 @@ class Snapshot:
         runs_used: how many its trials have taken, those in training counted whole.
         plateau: why its search ended before its limit; None where it did not.
         knobs: which parameters matter at the best schedule; empty before the study has ended.
-        verdict: on the best schedule, as `search.contest` keeps it; None where there is none.
         transfer: what is known of its best schedule at other horizons; None where nothing is.
     """
 
@@ -54,8 +53,7 @@ class Snapshot:
     n_trials: int | None
     counts: dict[str, int]
     diverged: int
-    best: Contender | None
-    standard: Contender | None
+    lead: Lead | None
     trials_per_second: float | None
     confirmed: bool
     stopped: bool
@@ -66,8 +64,22 @@ class Snapshot:
     runs_used: float = 0.0
     plateau: str | None = None
     knobs: Sequence[Knob] = ()
-    verdict: Mapping[str, Any] | None = None
     transfer: Transferred | None = None
+
+    @property
+    def best(self) -> Contender | None:
+        """The answer so far, or None before the first result."""
+        return None if self.lead is None else self.lead.chosen
+
+    @property
+    def other(self) -> Contender | None:
+        """What the answer is compared with so far, or None."""
+        return None if self.lead is None else self.lead.other
+
+    @property
+    def verdict(self) -> Mapping[str, Any] | None:
+        """On the leader, as `search.contest` keeps it; None where there is none."""
+        return None if self.lead is None else self.lead.verdict
 
     @property
     def finished(self) -> int:
@@ -117,23 +129,28 @@ class Snapshot:
         return max(0, self.n_trials - self.finished) / self.trials_per_second
 
 
-def take_snapshot(record: StudyRecord, study: optuna.Study) -> Snapshot:
-    """Look at a study; `study` is passed in because it caches the trials it has read."""
+def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = False) -> Snapshot:
+    """Look at a study; `study` is passed in because it caches the trials it has read.
+
+    `settle`: work out what leads where trials have ended since that was done last, which takes a moment;
+    else the means over the runs tell.
+    """
     attributes = record.attributes
     spec = StudySpec.from_json(attributes["spec"])
     limit = TrialLimit.from_control(attributes["control"])
     trials = study.get_trials(deepcopy=False)
     confirmation = attributes.get("confirmation")
-    found = contenders(_candidates(trials, spec, attributes), spec.parsed_space, confirmation)
+    looked_at = trials if settle else _candidates(trials, spec, attributes)
+    found = contenders(looked_at, spec.parsed_space, confirmation)
     found = with_expectations(found, attributes.get("expected"), trials)
-    order = ranked(found, spec.direction)
+    lead = _lead(found, spec, trials, attributes, settle=settle)
+    subject = None if lead is None else lead.subject
     return Snapshot(
         spec=spec,
         n_trials=limit.n_trials,
         counts=dict(Counter(trial.state.name.lower() for trial in trials)),
         diverged=sum("diverged" in trial.user_attrs for trial in trials),
-        best=order[0] if order else None,
-        standard=best_standard(found, spec.direction),
+        lead=lead,
         trials_per_second=_rate(trials),
         confirmed=bool(found) and is_confirmed(found, spec.direction, confirmation, spec.confirmation_size),
         stopped=bool(attributes["control"]["stop"]),
@@ -143,10 +160,40 @@ def take_snapshot(record: StudyRecord, study: optuna.Study) -> Snapshot:
         n_runs=limit.n_runs,
         runs_used=0.0 if limit.n_runs is None else limit.runs_used(trials),
         plateau=limit.plateau,
-        verdict=stored_verdict(attributes, order[0] if order else None),
-        transfer=stored_transfer(attributes, order[0] if order else None),
-        knobs=stored_knobs(attributes.get("knobs"), order[0] if order else None),
+        transfer=stored_transfer(attributes, subject),
+        knobs=stored_knobs(attributes.get("knobs"), subject),
     )
+
+
+def study_lead(record: StudyRecord) -> tuple[Lead | None, list[Contender]]:
+    """What leads a study, worked out anew where trials have ended since, and all its contenders."""
+    spec, attributes = record.spec, record.attributes
+    trials = record.load().get_trials(deepcopy=False)
+    found = contenders(trials, spec.parsed_space, attributes.get("confirmation"))
+    found = with_expectations(found, attributes.get("expected"), trials)
+    return _lead(found, spec, trials, attributes, settle=True), found
+
+
+def _lead(
+    found: Sequence[Contender],
+    spec: StudySpec,
+    trials: Sequence[FrozenTrial],
+    attributes: Mapping[str, Any],
+    *,
+    settle: bool,
+) -> Lead | None:
+    if not found:
+        return None
+    verdict = attributes.get(VERDICT)
+    stored = lead_of(found, attributes.get("expected"), trials, verdict)
+    if stored is not None:
+        return stored
+    if not settle:
+        return lead_by_means(found, spec)
+    again = {c.trial_numbers[0]: c.confirmed for c in found if c.confirmed}
+    model = study_model(spec, trials, again)
+    assert model is not None, "a study with a contender has a full run"
+    return lead_by_model(found, model, verdict)
 
 
 def all_contenders(record: StudyRecord) -> list[Contender]:

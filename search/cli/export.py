@@ -46,7 +46,19 @@ def command(
             "the others: a Python file for that library.",
         ),
     ] = FormatChoice.json,
-    trial: Annotated[int | None, typer.Option("--trial", help="This trial instead of the best.")] = None,
+    trial: Annotated[int | None, typer.Option("--trial", help="This trial instead of the answer.")] = None,
+    leader: Annotated[
+        bool,
+        typer.Option("--leader", help="The best searched schedule, even where a plain one is the answer."),
+    ] = False,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline",
+            metavar="NAME",
+            help="The plain schedule of that name at its best peak lr: linear, cosine, ...",
+        ),
+    ] = None,
     with_lr: Annotated[
         bool | None,
         typer.Option(
@@ -66,12 +78,13 @@ def command(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file; stdout if left out.")] = None,
     storage: StorageOption = None,
 ) -> None:
-    """The best schedule of a study, rescaled to your own training.
+    """The answer of a study, rescaled to your own training: the best schedule, or a plain one that nothing
+    beat.
 
     Example: warmboot export char_lm --total-steps 50000 > schedule.json
     """
     from search.evidence import evidence_lines
-    from search.export import export, horizon_from
+    from search.export import Choice, export, horizon_from
     from search.output_file import write_whole
     from search.storage.database import open_for_reading
     from search.storage.study_record import find_study
@@ -82,7 +95,7 @@ def command(
         record,
         format=format.value,
         horizon=horizon,
-        trial=trial,
+        choice=Choice(trial=trial, leader=leader, baseline=baseline),
         with_lr=with_lr,
         however_far=however_far,
     )
@@ -92,11 +105,11 @@ def command(
     else:
         write_whole(output, made.text)
     console = talk()
-    for line in evidence_lines(record.spec, made.contender, made.standard, made.verdict):
+    for line in evidence_lines(record.spec, made.contender, made.lead):
         console.print(line, markup=False)
     for i, line in enumerate(made.at_horizon):
         console.print(f"{'' if i else 'horizon':10s}{line}", markup=False)
-    if made.optunas_best is not None and trial is None:
+    if made.optunas_best is not None and trial is None and baseline is None:
         console.print(
             f"          Optuna's best trial is {made.optunas_best}, by a single run; the ranking here "
             "is by the mean over seeds.",

@@ -108,9 +108,10 @@ def _best(snapshot: Snapshot, best: Contender, width: int) -> list[RenderableTyp
         Text(best.describe(), style="green"),
         Text(curve, style="cyan", no_wrap=True),
     ]
-    standard = snapshot.standard
-    if standard is not None and standard.key != best.key:
-        lines.append(Text(f"best standard  {standard.standard}: {_value_text(snapshot, standard)}", "dim"))
+    other = snapshot.other
+    if other is not None and other.key != best.key:
+        name = "best plain one" if other.standard else "best other one"
+        lines.append(Text(f"{name}  {other.describe()}: {_value_text(snapshot, other)}", "dim"))
     return lines
 
 

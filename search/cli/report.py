@@ -32,7 +32,7 @@ def command(
 
     record = find_study(open_for_reading(address(storage)), name)
     study = record.load()
-    snapshot = take_snapshot(record, study)
+    snapshot = take_snapshot(record, study, settle=True)
     if snapshot.best is None:
         raise RunError(f"study {name!r} has no completed trial yet; there is nothing to report.")
     path = output or Path(f"{name}.html")

@@ -75,10 +75,8 @@ def status_lines(snapshot: Snapshot) -> list[str]:
     lines = [f"{snapshot.spec.name}: {counts_text(snapshot)} ({state_text(snapshot)})"]
     if snapshot.plateau is not None:
         lines.append(f"ended     early: {snapshot.plateau}")
-    if snapshot.best is not None:
-        lines += evidence_lines(
-            snapshot.spec, snapshot.best, snapshot.standard, snapshot.verdict, snapshot.transfer
-        )
+    if snapshot.lead is not None:
+        lines += evidence_lines(snapshot.spec, snapshot.lead.chosen, snapshot.lead, snapshot.transfer)
         lines.append(f"          {best_curve(snapshot)}")
     lines += [f"{'' if i else 'knobs':10s}{line}" for i, line in enumerate(knob_lines(snapshot.knobs))]
     return [*lines, *_failure_lines(snapshot)]
@@ -111,7 +109,7 @@ def summary_lines(snapshot: Snapshot, storage_option: str) -> list[str]:
 
 def snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
     """The same for programs."""
-    best = snapshot.best
+    best, lead = snapshot.best, snapshot.lead
     return {
         "study": snapshot.spec.name,
         "n_trials": snapshot.n_trials,
@@ -127,10 +125,10 @@ def snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
         "stopped": snapshot.stopped,
         "confirmed": snapshot.confirmed,
         "best": None
-        if best is None
+        if best is None or lead is None
         else {
             "trials": list(best.trial_numbers),
             "schedule": best.describe(),
-            **evidence(snapshot.spec, best, snapshot.standard, snapshot.verdict, snapshot.transfer),
+            **evidence(snapshot.spec, best, lead, snapshot.transfer),
         },
     }

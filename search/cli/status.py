@@ -33,7 +33,7 @@ def command(
         records = [find_study(database, name)]
     else:
         records = [StudyRecord(database, each) for each in study_names(database)]
-    snapshots = [take_snapshot(record, record.load()) for record in records]
+    snapshots = [take_snapshot(record, record.load(), settle=True) for record in records]
     if as_json:
         print(json.dumps([snapshot_json(snapshot) for snapshot in snapshots]))
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,8 +12,7 @@ from search.verdict.others import OtherStandard
 from search.verdict.pairs import PairedRuns
 from search.verdict.sequential import Look
 from search.verdict.steps_gain import StepsGain
-from warmboot.schedule import WarmbootSchedule
-from warmboot.schedule_file import ScheduleFile, reads, writes
+from warmboot.schedule_file import ScheduleFile, writes
 
 
 @dataclass(frozen=True)
@@ -72,19 +71,6 @@ class Result:
             "steps": None if self.steps is None else _finite(asdict(self.steps)),
             "trained": self.n_trained,
         }
-
-
-def read_baseline(stored: Mapping[str, Any]) -> WarmbootSchedule | None:
-    """The strongest standard with its lr, from what a study keeps of its verdict (`Result.to_json`).
-
-    Args:
-        stored: the verdict; one from before schedules were kept with it has none, which gives None.
-
-    Raises:
-        ScheduleFileError: a curve of the user's own that is not registered here.
-    """
-    document = stored["standard"].get("document")
-    return None if document is None else reads(json.dumps(document)).schedule
 
 
 def _tuned_json(tuned: Tuned) -> dict[str, Any]:

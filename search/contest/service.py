@@ -13,7 +13,7 @@ from search.contest.result import Result
 from search.contest.subject import Subject, subject_of
 from search.contest.unfinished import unfinished_text
 from search.errors import UsageError
-from search.evidence import VERDICT
+from search.lead import VERDICT
 from search.snapshot import take_snapshot
 from search.storage.study_record import StudyRecord
 from search.worker.permission import Permission

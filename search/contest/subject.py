@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.durations import duration_text
 from search.errors import RunError
 from search.results import Contender
-from search.snapshot import all_contenders
+from search.snapshot import study_lead
 from search.storage.study_record import StudyRecord
 from search.strategy.estimates import study_model
 from search.strategy.shape import ShapeMaker
@@ -29,7 +29,8 @@ RECENT = 40
 
 @dataclass(frozen=True)
 class Subject:
-    """What is judged: `leader` is the first of the study's contenders, `trials` are all of its trials."""
+    """What is judged: `leader` is the best schedule that is no baseline, or the best baseline where nothing
+    else was tried; `trials` are all of the study's trials."""
 
     spec: StudySpec
     leader: Contender
@@ -54,8 +55,8 @@ class Subject:
         model = study_model(self.spec, self.trials)
         assert model is not None, "a study with a leader has a complete trial"
         made = ShapeMaker(self.spec.horizon_steps, self.spec.parsed_params).shape(shape, self.leader.params)
-        x = model[0].best_x(made.features[None, :], *model[0].tried_range)[0]
-        return min(max(math.exp(float(x)) * made.lr_scale, field.low), field.high)
+        log_lr = model.response.best_log_lr(made.features, made.log_scale)
+        return min(max(math.exp(log_lr), field.low), field.high)
 
     def time_text(self, full_runs: float, device: str) -> str:
         """How long so many full runs take at the pace of the search's trials, to be told beforehand."""
@@ -83,7 +84,7 @@ def subject_of(record: StudyRecord) -> Subject:
     Raises:
         RunError: no trial is complete yet.
     """
-    found = all_contenders(record)
-    if not found:
+    lead, _ = study_lead(record)
+    if lead is None:
         raise RunError(f"study {record.name!r} has no completed trial yet; there is nothing to judge.")
-    return Subject(record.spec, found[0], record.load().get_trials(deepcopy=False))
+    return Subject(record.spec, lead.subject, record.load().get_trials(deepcopy=False))

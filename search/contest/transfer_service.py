@@ -13,7 +13,7 @@ from search.contest.in_steps import may_shorten
 from search.contest.subject import Subject, subject_of
 from search.contest.transfer import PAIRS, transfer
 from search.errors import UsageError
-from search.evidence import VERDICT
+from search.lead import VERDICT
 from search.storage.study_record import StudyRecord
 from search.transferred import TRANSFER, Transferred
 from search.worker.permission import Permission

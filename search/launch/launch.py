@@ -77,7 +77,7 @@ def launch(study: str, options: LaunchOptions, view: LaunchView) -> tuple[StudyR
     )
     try:
         _watch(record, tasks, setting, view)
-        return record, take_snapshot(record, record.load())
+        return record, take_snapshot(record, record.load(), settle=True)
     finally:
         view.end()
 

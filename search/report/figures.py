@@ -23,16 +23,19 @@ MOST_CURVES = 40
 COLOURS = (BEST, STANDARD, "#7048e8")
 
 
-def schedules(best: Contender, standard: Contender | None, total_steps: int) -> go.Figure:
-    """The lr of each step of the best schedule, and of the best standard."""
+def schedules(best: Contender, other: Contender | None, total_steps: int) -> go.Figure:
+    """The lr of each step of the answer, and of what it is compared with."""
     figure = _figure("optimizer step", "lr")
     steps = np.arange(total_steps)
-    if standard is not None and standard.key != best.key:
-        table = standard.schedule.lr_table(total_steps)
-        name = f"best standard: {standard.describe()}"
+    if other is not None and other.key != best.key:
+        table = other.schedule.lr_table(total_steps)
+        name = f"compared with: {other.describe()}"
         figure.add_scatter(x=steps, y=table, name=name, line={"color": STANDARD, "dash": "dash"})
     figure.add_scatter(
-        x=steps, y=best.schedule.lr_table(total_steps), name=f"best: {best.describe()}", line={"color": BEST}
+        x=steps,
+        y=best.schedule.lr_table(total_steps),
+        name=f"answer: {best.describe()}",
+        line={"color": BEST},
     )
     return figure
 
@@ -79,13 +82,13 @@ def peak_lrs(trials: Sequence[FrozenTrial], objective: str) -> go.Figure:
 
 
 def learning_curves(
-    trials: Sequence[FrozenTrial], best: Contender, standard: Contender | None, objective: str
+    trials: Sequence[FrozenTrial], best: Contender, other: Contender | None, objective: str
 ) -> go.Figure:
-    """The objective on the way: the last trials, and above them those of the best and the best standard."""
+    """The objective on the way: the last trials, and above them those of the answer and its opponent."""
     figure = _figure("optimizer step", objective)
-    own = dict.fromkeys(best.trial_numbers, ("best", BEST))
-    if standard is not None and standard.key != best.key:
-        own |= dict.fromkeys(standard.trial_numbers, ("best standard", STANDARD))
+    own = dict.fromkeys(best.trial_numbers, ("answer", BEST))
+    if other is not None and other.key != best.key:
+        own |= dict.fromkeys(other.trial_numbers, ("compared with", STANDARD))
     others = [t for t in trials if t.state == TrialState.COMPLETE and t.number not in own][-MOST_CURVES:]
     shown: set[str] = set()
     for trial in [*others, *(t for t in trials if t.number in own)]:

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 import plotly.io
 from optuna.trial import FrozenTrial
 
-from search.evidence import comparison
+from search.evidence import edge_lines, sentence
 from search.report import figures
 from search.results import Contender
 from search.snapshot import Snapshot
@@ -85,8 +85,8 @@ def report(snapshot: Snapshot, trials: Sequence[FrozenTrial], proxy: dict[str, A
     page.paragraph(answer(snapshot, best), "answer")
     page.paragraph(_counts(snapshot), "quiet")
     page.heading("The schedule")
-    page.figure(figures.schedules(best, snapshot.standard, snapshot.spec.horizon_steps))
-    page.table(("", "schedule", "searched", "fresh seeds"), _values(best, snapshot.standard))
+    page.figure(figures.schedules(best, snapshot.other, snapshot.spec.horizon_steps))
+    page.table(("", "schedule", "searched", "fresh seeds"), _values(best, snapshot.other))
     _verdict(page, snapshot)
     _transfer(page, snapshot)
     page.heading("Which parameters matter")
@@ -95,7 +95,7 @@ def report(snapshot: Snapshot, trials: Sequence[FrozenTrial], proxy: dict[str, A
     page.figure(figures.tried(trials, snapshot.spec.objective))
     page.figure(figures.peak_lrs(trials, snapshot.spec.objective))
     page.heading("On the way")
-    page.figure(figures.learning_curves(trials, best, snapshot.standard, snapshot.spec.objective))
+    page.figure(figures.learning_curves(trials, best, snapshot.other, snapshot.spec.objective))
     page.heading("How to use it")
     page.code(_use(snapshot))
     page.heading("Where it comes from")
@@ -107,11 +107,9 @@ def answer(snapshot: Snapshot, best: Contender) -> str:
     """The answer in one sentence: the verdict where there is one, else what is known without."""
     if snapshot.verdict is not None:
         return str(snapshot.verdict["sentence"])
-    standard = snapshot.standard
-    known = "" if standard is None or standard.key == best.key else comparison(snapshot.spec, best, standard)
-    head = f"The best schedule found is {best.describe()}."
-    how = f"warmboot verdict {snapshot.spec.name} tells whether it truly beats plain schedules."
-    return " ".join(part for part in (head, known, how) if part)
+    assert snapshot.lead is not None, "a report is of a schedule"
+    known = [sentence(snapshot.spec, snapshot.lead), *edge_lines(snapshot.spec, best)]
+    return " ".join([f"Use {best.describe()}.", *known])
 
 
 def _counts(snapshot: Snapshot) -> str:
@@ -120,10 +118,10 @@ def _counts(snapshot: Snapshot) -> str:
     return f"{snapshot.spec.limit_text} on {snapshot.spec.proxy.name}; trials: {counts}.{ended}"
 
 
-def _values(best: Contender, standard: Contender | None) -> list[tuple[str, str, str, str]]:
-    rows = [("best", best)]
-    if standard is not None and standard.key != best.key:
-        rows.append(("best standard", standard))
+def _values(best: Contender, other: Contender | None) -> list[tuple[str, str, str, str]]:
+    rows = [("answer", best)]
+    if other is not None and other.key != best.key:
+        rows.append(("compared with", other))
     return [(name, c.describe(), _numbers(c.searched), _numbers(c.confirmed)) for name, c in rows]
 
 

@@ -1,27 +1,37 @@
-"""What the schedules of a study are worth, every run considered: the order in which they lead.
+"""What the schedules of a study are worth, every run considered, and which of them is the answer.
 
 A single run is a schedule's worth and the luck of its seed. The model knows how much runs differ by luck and
 what a schedule's neighbours reached, so what it expects of a lucky run lies below what that run has shown.
+
+**What leads.** The leader is the best schedule that is no baseline, the opponent the best baseline; both are
+the best at `CAUTION` standard deviations to the worse side, so what was hardly tried has to promise more.
+From the posterior of their *difference*, in which what both share cancels, comes the probability that the
+leader is better. Below `SURE_ENOUGH` the baseline is the answer.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from optuna.trial import FrozenTrial
+from scipy import special
 
-from search.strategy.improvement import CAUTION, features_of, xs_of
-from search.strategy.progress import Tried
+from search.strategy.improvement import CAUTION, identity
+from search.strategy.progress import Tried, points_of
 from search.strategy.response import Response
 from search.strategy.strategy import Strategy
 from search.study_spec import StudySpec
 from warmboot.schedule import WarmbootSchedule
+from warmboot.standards import standards
 
 CONFIRMATION_SEEDS = 1_000_000
 """Numbers of the confirmation's seeds begin here: none of them is a seed of the search."""
+FREEDOM = 1
+"""Degrees of freedom of the noise before any schedule was repeated."""
+SURE_ENOUGH = 0.8
+"""The probability of being better from which a schedule is preferred to the best baseline."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,53 +50,122 @@ class Estimate:
     cautious: float
     """`mean`, `CAUTION` standard deviations to the worse side."""
 
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is a schedule that everybody knows."""
+        return self.schedule.replace(lr=None) in standards().values()
 
-def estimated(
-    spec: StudySpec,
-    trials: Sequence[FrozenTrial],
-    confirmed: Mapping[int, Sequence[float]] | None = None,
-) -> list[Estimate]:
-    """The schedules that were trained to the full horizon, best first; none where none was.
 
-    The best is the one with the best of `mean` and `CAUTION` standard deviations to the worse side: what
-    was hardly tried has to promise more.
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """How much better one schedule is expected to be than another, over seeds."""
+
+    gain: float
+    """In the unit of the objective, better is positive."""
+    sd: float
+    freedom: int
+    """How many runs more than schedules tell the noise from which `sd` comes; at least 1."""
+
+    @property
+    def probability(self) -> float:
+        """That the first is better than the second."""
+        return probability_of(self.gain, self.sd, self.freedom)
+
+
+def probability_of(gain: float, sd: float, freedom: int) -> float:
+    """That a gain is above 0, by Student's t: few repeats know little of the noise.
+
+    >>> round(probability_of(1.0, 1.0, 1000), 2), round(probability_of(1.0, 1.0, 1), 2)
+    (0.84, 0.75)
+    """
+    return float(special.stdtr(freedom, gain / sd)) if sd > 0 else float(gain > 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a study has found: `leader` is the best schedule that is no baseline, `baseline` the best that is
+    one; either may be missing, not both. `difference` is that of leader over baseline where both are there.
+    """
+
+    leader: Estimate | None
+    baseline: Estimate | None
+    difference: Difference | None
+    noise_sd: float
+    """Standard deviation between two seeds of one schedule, as the study has it."""
+
+    @property
+    def chosen(self) -> Estimate:
+        """The answer: the leader where it is likely enough to be better, else the baseline."""
+        if self.leader is None or (self.difference and self.difference.probability < SURE_ENOUGH):
+            assert self.baseline is not None, "an answer names a schedule"
+            return self.baseline
+        return self.leader
+
+
+class StudyModel:
+    """The model of everything that a study has measured.
 
     Args:
         spec: the study.
-        trials: its trials, of whatever state.
-        confirmed: number of a trial -> its schedule's values on the confirmation seeds.
+        response: fitted to `runs`.
+        runs: its runs to the full horizon, those on the confirmation's seeds among them.
     """
-    model = study_model(spec, trials, confirmed)
-    if model is None:
-        return []
-    response, done = model
-    first = {json.dumps(dict(t.params), sort_keys=True): t for t in reversed(done)}
-    counts = dict.fromkeys(first, 0)
-    for tried in done:
-        counts[json.dumps(dict(tried.params), sort_keys=True)] += 1
-    mean, sd = response.predict(features_of(list(first.values())), xs_of(list(first.values())))
-    sign = 1.0 if spec.direction == "minimize" else -1.0
-    found = [
-        Estimate(
-            params=t.params,
-            schedule=t.shape.schedule.replace(lr=t.lr),
-            mean=sign * float(m),
-            sd=float(s),
-            n_runs=counts[key],
-            number=t.number,
-            cautious=sign * float(m + CAUTION * s),
-        )
-        for (key, t), m, s in zip(first.items(), mean, sd, strict=True)
-    ]
-    return sorted(found, key=lambda estimate: sign * estimate.cautious)
+
+    def __init__(self, spec: StudySpec, response: Response, runs: Sequence[Tried]) -> None:
+        self.response, self.runs = response, runs
+        self._sign = 1.0 if spec.direction == "minimize" else -1.0
+
+    def estimates(self) -> list[Estimate]:
+        """One for each schedule, best first by `Estimate.cautious`."""
+        first = {identity(t.params): t for t in reversed(self.runs)}
+        counts = dict.fromkeys(first, 0)
+        for tried in self.runs:
+            counts[identity(tried.params)] += 1
+        mean, sd = self.response.predict(points_of(list(first.values())))
+        found = [
+            Estimate(
+                params=t.params,
+                schedule=t.shape.schedule.replace(lr=t.lr),
+                mean=self._sign * float(m),
+                sd=float(s),
+                n_runs=counts[key],
+                number=t.number,
+                cautious=self._sign * float(m + CAUTION * s),
+            )
+            for (key, t), m, s in zip(first.items(), mean, sd, strict=True)
+        ]
+        return sorted(found, key=lambda estimate: self._sign * estimate.cautious)
+
+    def difference(self, number: int, other: int) -> Difference:
+        """Of the schedule first tried in trial `number` over that of trial `other`."""
+        first = {tried.number: tried for tried in reversed(self.runs)}
+        behind, sd = self.response.differences(points_of([first[number]]), points_of([first[other]]))
+        freedom = FREEDOM + len(self.runs) - len({identity(tried.params) for tried in self.runs})
+        return Difference(gain=-float(behind[0]), sd=float(sd[0]), freedom=freedom)
+
+    def answer(self) -> Answer:
+        """What leads."""
+        found = self.estimates()
+        leader = next((estimate for estimate in found if not estimate.is_baseline), None)
+        baseline = next((estimate for estimate in found if estimate.is_baseline), None)
+        difference = None
+        if leader is not None and baseline is not None:
+            difference = self.difference(leader.number, baseline.number)
+        return Answer(leader, baseline, difference, self.response.noise_sd)
 
 
 def study_model(
     spec: StudySpec,
     trials: Sequence[FrozenTrial],
     confirmed: Mapping[int, Sequence[float]] | None = None,
-) -> tuple[Response, list[Tried]] | None:
-    """The model of everything a study has measured, and its full runs; None where there are none."""
+) -> StudyModel | None:
+    """The model of a study; None where no trial reached the full horizon.
+
+    Args:
+        spec: the study.
+        trials: its trials, of whatever state.
+        confirmed: number of a trial -> its schedule's values on the confirmation seeds.
+    """
     strategy = Strategy(spec, spec.seed, n_runs=None)
     progress = strategy.read(trials)
     if not progress.done:
@@ -98,4 +177,4 @@ def study_model(
         for j, value in enumerate((confirmed or {}).get(tried.number, ()))
     ]
     done = progress.done + again
-    return strategy.response(replace(progress, done=done, in_training=[])), done
+    return StudyModel(spec, strategy.response(replace(progress, done=done, in_training=[])), done)

@@ -1,25 +1,21 @@
-"""The peak lr: a sweep on the first shape in short trainings, then that shape at full length around it."""
+"""The first runs of a study: the peak lr of one plain shape, which is also what a study falls back on.
+
+A sweep in short trainings where a training can be shortened, then that shape at full length until its best
+peak lr is bracketed (`lr_bracket.py`). Whatever is tried afterwards has to be better than this.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
+from statistics import fmean
 
-import numpy as np
-
-from search.strategy.lr_sweep import SweepPlan, SweepPoint, cell_centres, swept
+from search.strategy.lr_bracket import LrBracket, plan_bracket
+from search.strategy.lr_sweep import SweepPlan, best_swept
 from search.strategy.progress import PEAK_LR, SWEEP, Progress, Tried, alike, value_of
 from search.strategy.proposal import WAIT, Proposal, Wait, Workshop
-from search.strategy.response import LrPrior
 from warmboot.schedule import WarmbootSchedule
-from warmboot.space import FloatRange
-
-WING = 0.35
-"""Distance in log lr of the first full runs to either side of the sweep's answer."""
-AT_MOST = 6
-"""Full runs of the first shape before others are tried."""
-SAME_LR = 0.06
-"""Log peak lrs within this of each other are not worth two runs."""
 
 
 class FirstRuns:
@@ -29,10 +25,13 @@ class FirstRuns:
         workshop: of the study.
         sweep: its short trainings; without any, full runs spread over the range of the lr.
         schedule: the first shape of the portfolio.
+        n_runs: full runs the study can afford; None where only time limits it.
     """
 
-    def __init__(self, workshop: Workshop, sweep: SweepPlan, schedule: WarmbootSchedule) -> None:
-        self._workshop, self._sweep = workshop, sweep
+    def __init__(
+        self, workshop: Workshop, sweep: SweepPlan, schedule: WarmbootSchedule, n_runs: int | None
+    ) -> None:
+        self._workshop, self._sweep, self._n_runs = workshop, sweep, n_runs
         self._first = workshop.known(schedule)
         self._words = schedule.describe()
 
@@ -42,58 +41,38 @@ class FirstRuns:
             return self._swept_lr(progress.n_swept)
         if progress.sweep_in_training:
             return WAIT
-        wanted = self._first_xs(progress)
-        tried = alike(progress.done + progress.in_training, self._first)
-        if len(tried) < len(wanted):
-            why = "the peak lr at full length"
-            return self._workshop.at(self._first, wanted[len(tried)], why, purpose=PEAK_LR)
-        done = alike(progress.done, self._first)
-        if len(done) < len(tried) and len(tried) <= AT_MOST and not progress.done_elsewhere(len(done)):
+        values = _mean_by_lr(alike(progress.done, self._first))
+        training = [tried.log_lr for tried in alike(progress.in_training, self._first)]
+        wanted = self._bracket(progress).next(values, training)
+        if wanted is None:
             return WAIT
-        beyond = self._beyond(done)
-        if beyond is None or len(tried) >= AT_MOST:
+        if not wanted:
             return None
-        why = "the peak lr at full length: the best lay at the edge of what was tried"
-        return self._workshop.at(self._first, beyond, why, purpose=PEAK_LR)
-
-    def prior(self, progress: Progress) -> LrPrior:
-        """What the model starts from: the sweep, or the first full runs where there was none."""
-        points = [SweepPoint(math.exp(t.x), value_of(t)) for t in alike(progress.done, self._first)]
-        found = self._swept(progress) or swept(points, shortened_by=1.0)
-        if found is not None:
-            return found
-        values = np.array([value_of(tried) for tried in progress.done])
-        spread = float(np.subtract(*np.percentile(values, [75, 25])))
-        scale = max(5 * spread, 1e-3 * float(np.abs(values).max()), 1e-12)
-        return LrPrior(sum(self._workshop.log_lr_range) / 2, scale)
+        return self._workshop.at(self._first, wanted[0], "the peak lr at full length", purpose=PEAK_LR)
 
     def _swept_lr(self, number: int) -> Proposal:
         steps, whole = self._sweep.horizon_steps, self._workshop.total_steps
-        params = self._workshop.with_x(self._first, math.log(self._sweep.lrs[number]))
+        params = self._workshop.with_lr(self._first, math.log(self._sweep.lrs[number]))
         why = f"{self._words} in {steps} steps instead of {whole}, to find the peak lr"
         return Proposal(params, steps, why, purpose=SWEEP)
 
-    def _swept(self, progress: Progress) -> LrPrior | None:
-        return swept(progress.sweep, shortened_by=self._workshop.total_steps / self._sweep.horizon_steps)
+    def _bracket(self, progress: Progress) -> LrBracket:
+        low, high = self._workshop.log_lr_range
+        shorter = self._workshop.total_steps / self._sweep.horizon_steps
+        field = self._workshop.lr
+        start = getattr(field, "start", None)
+        return plan_bracket(
+            low,
+            high,
+            n_runs=self._n_runs,
+            start=None if start is None else math.log(start),
+            centre=best_swept(progress.sweep, shortened_by=shorter),
+        )
 
-    def _first_xs(self, progress: Progress) -> list[float]:
-        lr, found = self._workshop.lr, self._swept(progress)
-        if not isinstance(lr, FloatRange):
-            return [math.log(lr)]
-        if found is not None:
-            return [found.x, found.x - WING, found.x + WING]
-        low, middle, high = (math.log(centre) for centre in cell_centres(lr, 3))
-        return [middle, low, high]
 
-    def _beyond(self, done: Sequence[Tried]) -> float | None:
-        """The next relative log peak lr outwards where the best is the last on its side."""
-        if len(done) < 3:
-            return None
-        ordered = sorted(done, key=lambda tried: tried.x)
-        best = min(range(len(ordered)), key=lambda i: value_of(ordered[i]))
-        if 0 < best < len(ordered) - 1:
-            return None
-        edge, inner = ordered[best], ordered[1] if best == 0 else ordered[-2]
-        low, high = self._workshop.x_range(self._first)
-        x = min(max(edge.x + min(max(edge.x - inner.x, -2 * WING), 2 * WING), low), high)
-        return None if abs(x - edge.x) < SAME_LR else x
+def _mean_by_lr(runs: Sequence[Tried]) -> dict[float, float]:
+    """Log peak lr -> the mean of its runs."""
+    values: dict[float, list[float]] = defaultdict(list)
+    for tried in runs:
+        values[tried.log_lr].append(value_of(tried))
+    return {log_lr: fmean(of_one) for log_lr, of_one in values.items()}

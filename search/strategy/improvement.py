@@ -1,4 +1,4 @@
-"""The search for a better shape once the peak lr is known: new shapes, and more seeds for the best."""
+"""The search for a better schedule once a peak lr is bracketed: shape and peak lr together, and seeds."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from scipy import special  # scipy.stats takes long to import, and every worker comes here
 
 from search.strategy.drawing import NeighbourDraw, PlainDraw, WildDraw
-from search.strategy.first_runs import SAME_LR
-from search.strategy.progress import Progress, Tried, alike
+from search.strategy.lr_bracket import SAME_LR
+from search.strategy.progress import Progress, Tried, alike, points_of
 from search.strategy.proposal import Outlook, Proposal, Workshop
-from search.strategy.response import Response
+from search.strategy.response import Points, Response
 from warmboot.schedule import WarmbootSchedule
 
 N_WILD, N_PLAIN, N_NEIGHBOURS = 4, 12, 24
@@ -28,7 +28,16 @@ CAUTION = 0.5
 """Standard deviations added to what is expected of a schedule before it counts as the best."""
 SEED_EVERY = 3
 """One of this many trials gives another seed to a schedule that could be the best."""
+SEEDS_FROM = 9
+"""Full runs before that: until then another lr or shape tells more."""
+BASELINE_EVERY = 4
+"""One of this many goes to the baselines: what a searched schedule is compared with has to be tuned too."""
 MOST_SEEDS = 10
+BEYOND = 0.6
+"""How far beyond the tried peak lrs others are considered, in the log."""
+N_COARSE, N_CLOSE, CLOSE = 17, 13, 0.6
+"""Peak lrs at which each shape is considered: so many over all that was tried, and so many within `CLOSE`
+of the leader's."""
 
 
 class Improvement:
@@ -36,36 +45,45 @@ class Improvement:
 
     Args:
         workshop: of the study.
-        known: the rest of the portfolio.
+        known: the rest of the portfolio, each tried once.
+        baselines: the schedules of the space that everybody knows.
     """
 
-    def __init__(self, workshop: Workshop, known: Sequence[WarmbootSchedule]) -> None:
+    def __init__(
+        self,
+        workshop: Workshop,
+        known: Sequence[WarmbootSchedule],
+        baselines: Sequence[WarmbootSchedule],
+    ) -> None:
         self._workshop = workshop
         self._known = [workshop.known(schedule) for schedule in known]
+        self._baselines = [workshop.known(schedule) for schedule in baselines]
         self._candidates: deque[Tried] = deque(maxlen=CANDIDATES)
 
     def next(self, progress: Progress, response: Response) -> Proposal:
         """The next trial."""
-        known = self._known_shape(progress, response)
-        if known is not None:
-            return known
-        mean, sd = response.predict(features_of(progress.done), xs_of(progress.done))
+        mean, sd = response.predict(points_of(progress.done))
         order = np.argsort(mean + CAUTION * sd)
         ranked = [progress.done[i] for i in order]
-        if progress.n_full % SEED_EVERY == 0:
+        known = self._known_shape(progress, ranked[0], response)
+        if known is not None:
+            return known
+        if progress.n_full >= SEEDS_FROM and progress.n_full % SEED_EVERY == 0:
             again = self._another_seed(ranked, mean[order], sd[order], progress)
             if again is not None:
                 return again
-        return self._new_shape(ranked, response, float(mean[order[0]]), progress)
+        if progress.n_full % BASELINE_EVERY == 1 and self._baselines:
+            return self._better_baseline(ranked, mean[order], response)
+        return self._most_promising(ranked, response, float(mean[order[0]]), progress)
 
-    def _known_shape(self, progress: Progress, response: Response) -> Proposal | None:
-        """The next shape of the portfolio that was not tried, at its expected best peak lr."""
+    def _known_shape(self, progress: Progress, leader: Tried, response: Response) -> Proposal | None:
+        """The next shape of the portfolio that was not tried, where it is expected to be best."""
         tried = progress.done + progress.in_training
         while self._known and alike(tried, self._known[0]):
             self._known.pop(0)
         for known in self._known[:1]:
-            x = self._best_xs([known], response)[0]
-            return self._workshop.at(known, x, "a known shape at its expected best peak lr")
+            _, log_lrs, _, _ = self._scored([known], leader, response, best=None)
+            return self._workshop.at(known, float(log_lrs[0]), "a known shape at its expected best peak lr")
         return None
 
     def _another_seed(
@@ -82,40 +100,64 @@ class Improvement:
         """
         seeds: dict[str, int] = defaultdict(int)
         for tried in progress.done + progress.in_training:
-            seeds[_identity(tried.params)] += 1
-        leader = _identity(ranked[0].params)
-        others = [i for i, tried in enumerate(ranked) if _identity(tried.params) != leader]
+            seeds[identity(tried.params)] += 1
+        leader = identity(ranked[0].params)
+        others = [i for i, tried in enumerate(ranked) if identity(tried.params) != leader]
         pair = [0]
         if others:
             pair.append(max(others, key=lambda i: (mean[0] - mean[i]) / float(np.hypot(sd[0], sd[i]))))
-        chosen = min(pair, key=lambda i: seeds[_identity(ranked[i].params)])
-        if seeds[_identity(ranked[chosen].params)] >= MOST_SEEDS:
+        chosen = min(pair, key=lambda i: seeds[identity(ranked[i].params)])
+        if seeds[identity(ranked[chosen].params)] >= MOST_SEEDS:
             return None
         role = "the best so far" if chosen == 0 else "it may be the best"
         why = f"another seed: {role}, expected {abs(mean[chosen]):.4g} ± {sd[chosen]:.2g}"
         return self._workshop.again(ranked[chosen], why)
 
-    def _new_shape(
+    def _better_baseline(
+        self, ranked: Sequence[Tried], mean: NDArray[np.float64], response: Response
+    ) -> Proposal:
+        """Of the baselines, each at many peak lrs, the one that may be better than the best of them."""
+        tried = [i for i, t in enumerate(ranked) if self._workshop.name_of(t)]
+        best = float(mean[tried[0]]) if tried else float(mean[0])
+        leader = ranked[tried[0]] if tried else ranked[0]
+        shapes = [*self._baselines, leader] if tried else self._baselines
+        gains, log_lrs, expected, sd = self._scored(shapes, leader, response, best=best)
+        chosen = int(np.argmax(gains))
+        why = f"a baseline, expected {abs(expected[chosen]):.4g} ± {sd[chosen]:.2g}; the best {abs(best):.4g}"
+        return self._at(shapes[chosen], float(log_lrs[chosen]), ranked, why)
+
+    def _at(
+        self,
+        shape: Tried,
+        log_lr: float,
+        ranked: Sequence[Tried],
+        why: str,
+        outlook: Outlook | None = None,
+    ) -> Proposal:
+        """A run of a shape; at almost the same lr as an earlier one it is one more seed of that."""
+        for tried in ranked:
+            if tried.shape.alike(shape.shape) and abs(tried.log_lr - log_lr) < SAME_LR:
+                return self._workshop.again(tried, why, outlook=outlook)
+        return self._workshop.at(shape, log_lr, why, outlook=outlook)
+
+    def _most_promising(
         self, ranked: Sequence[Tried], response: Response, best: float, progress: Progress
     ) -> Proposal:
-        """Of many shapes the one with the highest expected improvement (Jones et al., 1998)."""
-        drawn = self._drawn(ranked[:LEADERS_WITH_NEIGHBOURS])
-        xs = self._best_xs(drawn, response)
-        mean, sd = response.predict(features_of(drawn), xs)
-        chosen = int(np.argmax(expected_improvement(mean - best, sd)))
+        """Of many shapes, each at many peak lrs, the one with the highest expected improvement (Jones et
+        al., 1998)."""
         leader = ranked[0]
-        behind, apart_sd = response.differences(features_of(drawn), xs, leader.shape.features, leader.x)
+        drawn = self._drawn(ranked[:LEADERS_WITH_NEIGHBOURS])
+        gains, log_lrs, mean, sd = self._scored(drawn, leader, response, best=best)
+        chosen = int(np.argmax(gains))
+        behind, apart_sd = response.differences(_moved(drawn, log_lrs), points_of([leader]))
         outlook = Outlook(
             left_to_gain=float(expected_improvement(behind, apart_sd).max()),
             noise_sd=response.noise_sd,
             n_full=progress.n_full,
-            leader_seeds=sum(_identity(t.params) == _identity(leader.params) for t in progress.done),
+            leader_seeds=sum(identity(t.params) == identity(leader.params) for t in progress.done),
         )
         why = f"expected {abs(mean[chosen]):.4g} ± {sd[chosen]:.2g}; the best so far {abs(best):.4g}"
-        for tried in ranked:  # a run at almost the same lr is one more seed of it
-            if tried.shape.alike(drawn[chosen].shape) and abs(tried.x - xs[chosen]) < SAME_LR:
-                return self._workshop.again(tried, why, outlook=outlook)
-        return self._workshop.at(drawn[chosen], xs[chosen], why, outlook=outlook)
+        return self._at(drawn[chosen], float(log_lrs[chosen]), ranked, why, outlook)
 
     def _drawn(self, leaders: Sequence[Tried]) -> list[Tried]:
         """Plain shapes, wild ones, neighbours of the leaders, and the leaders themselves."""
@@ -124,14 +166,40 @@ class Improvement:
         for number in range(N_NEIGHBOURS):
             draws.append(NeighbourDraw(rng, leaders[number % len(leaders)].params))
         self._candidates.extend(self._workshop.draw(draw) for draw in draws)
-        return [*self._candidates, *leaders]
+        return [*self._candidates, *leaders, *self._baselines]
 
-    def _best_xs(self, shapes: Sequence[Tried], response: Response) -> NDArray[np.float64]:
-        """The expected best relative log peak lr of each, near where any was tried and inside the range."""
-        ranges = np.array([self._workshop.x_range(shape) for shape in shapes])
+    def _scored(
+        self, shapes: Sequence[Tried], leader: Tried, response: Response, *, best: float | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Each shape at the best of many peak lrs: its gain, log peak lr, expected value and deviation.
+
+        `best`: the gain is the expected improvement on this value; None: it is minus the expected value.
+        """
+        places = self._places(leader, response)
+        points = points_of(shapes)
+        log_lrs = self._in_range(places[None, :] + response.scales.rho * points.log_scale[:, None])
+        each = Points(
+            np.repeat(points.features, len(places), axis=0),
+            log_lrs.ravel(),
+            np.repeat(points.log_scale, len(places)),
+        )
+        mean, sd = (found.reshape(log_lrs.shape) for found in response.predict(each))
+        gains = -(mean + CAUTION * sd) if best is None else expected_improvement(mean - best, sd)
+        rows, at = np.arange(len(shapes)), gains.argmax(1)
+        return gains[rows, at], log_lrs[rows, at], mean[rows, at], sd[rows, at]
+
+    def _places(self, leader: Tried, response: Response) -> NDArray[np.float64]:
+        """Peak lrs of linear at which shapes are considered, in the log."""
         low, high = response.tried_range
-        xs = response.best_x(features_of(shapes), low, high)
-        return np.clip(xs, ranges[:, 0], ranges[:, 1])
+        if high - low < SAME_LR and not isinstance(self._workshop.lr, float):
+            low, high = self._workshop.log_lr_range
+        centre = leader.log_lr - response.scales.rho * leader.shape.log_scale
+        close = centre + np.linspace(-CLOSE, CLOSE, N_CLOSE)
+        return np.concatenate([np.linspace(low - BEYOND, high + BEYOND, N_COARSE), close])
+
+    def _in_range(self, log_lrs: NDArray[np.float64]) -> NDArray[np.float64]:
+        inside: NDArray[np.float64] = np.clip(log_lrs, *self._workshop.log_lr_range)
+        return inside
 
 
 def expected_improvement(behind: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -147,15 +215,11 @@ def expected_improvement(behind: NDArray[np.float64], sd: NDArray[np.float64]) -
     return gains
 
 
-def features_of(runs: Sequence[Tried]) -> NDArray[np.float64]:
-    """`M x F`."""
-    return np.array([tried.shape.features for tried in runs])
-
-
-def xs_of(runs: Sequence[Tried]) -> NDArray[np.float64]:
-    """`M`, relative log peak lrs."""
-    return np.array([tried.x for tried in runs])
-
-
-def _identity(params: Mapping[str, Any]) -> str:
+def identity(params: Mapping[str, Any]) -> str:
+    """Equal for equal parameters."""
     return json.dumps(dict(params), sort_keys=True)
+
+
+def _moved(shapes: Sequence[Tried], log_lrs: NDArray[np.float64]) -> Points:
+    points = points_of(shapes)
+    return points._replace(log_lr=log_lrs)

@@ -14,7 +14,6 @@ from statistics import fmean
 
 import numpy as np
 
-from search.strategy.response import LrPrior
 from warmboot.space import FloatRange
 
 SHORTER = 9
@@ -90,12 +89,12 @@ def lr_at_horizon(lr: float, horizon_steps: int, other_steps: int) -> float:
     return lr if horizon_steps == other_steps else lr * (horizon_steps / other_steps) ** BETA
 
 
-def swept(points: Sequence[SweepPoint], *, shortened_by: float) -> LrPrior | None:
-    """Where full trainings should start, from the parabola through the best point and its neighbours.
+def best_swept(points: Sequence[SweepPoint], *, shortened_by: float) -> float | None:
+    """The log peak lr at which full trainings should start: that of the best point and its better neighbour,
+    weighted by a parabola where the three bend.
 
     Args:
-        points: the finished trainings of one shape whose scale is 1; those at almost the same lr are
-            averaged.
+        points: the finished trainings of one shape; those at almost the same lr are averaged.
         shortened_by: how many times shorter than the horizon they were.
 
     Returns:
@@ -110,10 +109,7 @@ def swept(points: Sequence[SweepPoint], *, shortened_by: float) -> LrPrior | Non
     if bend <= 0:
         best = x[least]
     best = float(np.clip(best, x[max(least - 1, 0)], x[min(least + 1, len(x) - 1)]))
-    # Where the best point lies at the edge the bend says little; the values' own spread gives a scale.
-    spread = max(y[first : first + 3]) - min(y[first : first + 3])
-    typical = max(spread, 1e-6 * abs(y[least]), 1e-12) / (x[first + 2] - x[first]) ** 2
-    return LrPrior(x=best - BETA * math.log(shortened_by), curvature=max(bend, typical))
+    return best - BETA * math.log(shortened_by)
 
 
 def _merged(points: Sequence[SweepPoint]) -> tuple[list[float], list[float]]:

@@ -16,11 +16,11 @@ from warmboot.space import FloatRange, Space
 from warmboot.standards import standards
 
 _KNOWN = (
+    "linear_warmup",
     "linear",
     WarmbootSchedule(curve="linear", eta_min=0.05),
     WarmbootSchedule(curve=Polynomial(power=0.8)),
     "cosine",
-    "linear_warmup",
     WarmbootSchedule(curve=Polynomial(power=1.2), eta_min=0.05, hold=0.1),
     "wsd",
     WarmbootSchedule(curve="linear", eta_min=0.05, warmup=0.03),

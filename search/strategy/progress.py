@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from search.strategy.lr_sweep import SweepPoint
-from search.strategy.response import Observation
+from search.strategy.response import Observation, Points
 from search.strategy.shape import Shape, ShapeMaker
 from search.study_spec import StudySpec
 from warmboot.schedule import WarmbootSchedule
@@ -38,12 +39,11 @@ class Tried:
     """Of the trial; -1 where it has none yet."""
 
     @property
-    def x(self) -> float:
-        """Relative log peak lr, as the response model takes it."""
-        return math.log(self.lr / self.shape.lr_scale)
+    def log_lr(self) -> float:
+        return math.log(self.lr)
 
     def observed(self, value: float) -> Observation:
-        return Observation(self.shape.features, self.x, value, self.seed)
+        return Observation(self.shape.features, self.log_lr, self.shape.log_scale, value, self.seed)
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,6 @@ class Progress:
     def n_full(self) -> int:
         return len(self.done) + len(self.in_training)
 
-    def done_elsewhere(self, n_first: int) -> bool:
-        """Whether shapes other than the first were finished already: then nobody waits for the first."""
-        return len(self.done) > n_first
-
 
 def value_of(tried: Tried) -> float:
     """The value of a finished trial."""
@@ -75,6 +71,15 @@ def value_of(tried: Tried) -> float:
 def alike(runs: Sequence[Tried], other: Tried) -> list[Tried]:
     """The runs of the same shape as `other`."""
     return [tried for tried in runs if tried.shape.alike(other.shape)]
+
+
+def points_of(runs: Sequence[Tried]) -> Points:
+    """The runs' shapes, each at its own peak lr."""
+    return Points(
+        np.array([tried.shape.features for tried in runs]),
+        np.array([tried.log_lr for tried in runs]),
+        np.array([tried.shape.log_scale for tried in runs]),
+    )
 
 
 class TrialReader:

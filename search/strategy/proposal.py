@@ -95,18 +95,17 @@ class Workshop:
         """A shape inside the space as a trial, at any lr."""
         return self.reader.shape(self._known_params(schedule))
 
-    def with_x(self, tried: Tried, x: float) -> dict[str, Any]:
-        """The parameters of a shape at a relative log peak lr, drawn into the range of the lr."""
+    def with_lr(self, tried: Tried, log_lr: float) -> dict[str, Any]:
+        """The parameters of a shape at a log peak lr, drawn into the range of the lr."""
         if not isinstance(self.lr, FloatRange):
             return dict(tried.params)
-        lr = math.exp(x) * tried.shape.lr_scale
-        return {**tried.params, "lr": min(max(lr, self.lr.low), self.lr.high)}
+        return {**tried.params, "lr": min(max(math.exp(log_lr), self.lr.low), self.lr.high)}
 
     def at(
-        self, tried: Tried, x: float, why: str, *, purpose: str = SHAPE, outlook: Outlook | None = None
+        self, tried: Tried, log_lr: float, why: str, *, purpose: str = SHAPE, outlook: Outlook | None = None
     ) -> Proposal:
-        """A full run of a shape at a relative log peak lr."""
-        params, standard = self.with_x(tried, x), self.name_of(tried)
+        """A full run of a shape at a log peak lr."""
+        params, standard = self.with_lr(tried, log_lr), self.name_of(tried)
         return Proposal(params, self.total_steps, why, purpose, standard, outlook)
 
     def again(self, tried: Tried, why: str, *, outlook: Outlook | None = None) -> Proposal:
@@ -117,11 +116,6 @@ class Workshop:
         """The name of the standard that a shape is; "" where it is none."""
         alike = (name for name, shape in self._standards.items() if shape == tried.shape.schedule)
         return next(alike, "")
-
-    def x_range(self, tried: Tried) -> tuple[float, float]:
-        """Relative log peak lrs of a shape that the study's range admits."""
-        low, high = self.log_lr_range
-        return low - math.log(tried.shape.lr_scale), high - math.log(tried.shape.lr_scale)
 
     def _known_params(self, schedule: WarmbootSchedule) -> dict[str, Any]:
         params = self.space.params_of(schedule.replace(lr=self._lowest_lr))

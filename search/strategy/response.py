@@ -1,43 +1,79 @@
 """How the result depends on the shape and on the peak lr, learnt from every full run together.
 
-The value of run `i`, of shape `s`, with relative log peak lr `x` (see `Observation`) and seed `j`, is
+The value of run `i`, of shape `s`, at log peak lr `l` and with seed `j`, above the best one and drawn in
+where it is far above (see `drawn_in`), is
 
-    y_i = b_0 + b_1 (x - m) + b_2 (x - m)^2       one parabola for all shapes,
-          + A(s) + B(s) (x - m)                   a level and an optimum of its own for each shape,
-          + S_j + e_i                             what the seed does to all, and what is left.
+    y_i = m + g(z) + A(s) + B(s, z) + S_j + e_i,        z = l - rho * log scale(s).
 
-`A` and `B` are Gaussian processes over the shapes' features (Matern 3/2), so shapes that look alike share
-what is known; `S_j` and `e_i` are independent noise. Everything is Gaussian given a handful of scales, which
-are fitted by their posterior (Rasmussen, Williams: Gaussian Processes for Machine Learning, 2006, ch. 2, 5).
+`g` is what the peak lr does to all shapes, `A` the level of a shape, `B` what the lr does to it alone: its
+own optimum, its own cliff. `z` is the lr relative to where the last-iterate bound (`peak_lr.py`) puts the
+shape's best one, as far (`rho`) as the study bears the bound out. `g`, `A` and `B` are Gaussian processes
+(Matern 3/2) over `z`, over the shapes' features and over both, so neighbours share what is known; `S_j` and
+`e_i` are independent noise. The scales, `rho` among them, are fitted by their posterior (Rasmussen,
+Williams: Gaussian Processes for Machine Learning, 2006, ch. 2, 5) under wide priors: how wide a valley is,
+how far apart the shapes' optima lie and how large the noise is differ by a hundred times from task to task.
+
+No form is assumed for `g`: seen from its best lr a training is flat on one side and falls off a cliff on the
+other, and a parabola through three such points has neither its centre nor its width right.
 
 Why not Optuna's samplers on the trial's parameters: a shape tried at a wrong peak lr looks bad, and one tried
 at a lucky seed looks good. Here a run says something about its neighbours and the seed is told apart, so
-fewer runs are needed; `benchmarks/search_quality.py` has the comparison.
+fewer runs are needed; `benchmarks/replay.py` and `benchmarks/search_quality.py` have the comparison.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve
+from scipy.linalg import cho_solve, solve_triangular
 from scipy.optimize import minimize
 
 Vector = NDArray[np.float64]
 
-LR_OFFSET_SD = 0.12
-"""How far the best peak lr of a shape lies from where the bound puts it: standard deviation of the log."""
-SHARED_OFFSET_SD = 0.3
-"""The same for all shapes together, after the sweep on the first shape."""
-TAIL = 0.3
-"""Values further above the best than this times the curvature are drawn towards it: they are bad, and how
-bad says nothing about the good ones."""
-LR_PLACES = 21
-BEYOND = 0.2
-"""How far beyond the tried peak lrs the parabola is believed."""
-_JITTER = 1e-12
+TAIL_SHARE = 0.4
+"""Values above this share of all values are drawn towards the best: they are bad, and how bad says nothing
+about the good ones."""
+MEAN, MEAN_SD = 1.5, 1.5
+"""What is expected where nothing is near, in units of the tail: worse than most that was tried."""
+LR_PLACES = 81
+_JITTER = 1e-10
+
+
+class Scales(NamedTuple):
+    """What is fitted. Logs of standard deviations in units of the tail, and of lengths."""
+
+    log_noise: float
+    log_seed_effect: float
+    log_common: float
+    """Of `g`."""
+    log_level: float
+    """Of `A`."""
+    log_own: float
+    """Of `B`."""
+    log_lr_length: float
+    """In units of log lr."""
+    log_shape_length: float
+    """In units of the shapes' features."""
+    rho: float
+
+
+TYPICAL = Scales(
+    math.log(0.3),
+    math.log(0.2),
+    math.log(1.5),
+    math.log(0.4),
+    math.log(0.5),
+    math.log(1.2),
+    math.log(0.5),
+    0.7,
+)
+SPREAD = Scales(1.0, 1.0, 0.6, 0.9, 0.8, 0.5, 0.5, 0.35)
+"""Standard deviations of the prior around `TYPICAL`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,195 +81,211 @@ class Observation:
     """One run to the full horizon."""
 
     features: Vector
-    x: float
-    """log(peak lr / the shape's `lr_scale`)."""
+    log_lr: float
+    """Of the peak lr."""
+    log_scale: float
+    """Log of the shape's best peak lr relative to that of linear to zero, as the bound has it."""
     value: float
     """Lower is better."""
     seed: int
 
 
-@dataclass(frozen=True)
-class LrPrior:
-    """What the sweep of the peak lr has found before any full run."""
+class Points(NamedTuple):
+    """Where the model is asked: `M` shapes, each at a peak lr."""
 
-    x: float
-    """Where the best relative log peak lr may lie."""
-    curvature: float
-    """Half the second derivative of the value there, > 0."""
+    features: Vector
+    """`M x F`."""
+    log_lr: Vector
+    log_scale: Vector
 
 
 class Response:
     """The fitted model. Values are those of `Observation.value`."""
 
-    def __init__(
-        self, observations: Sequence[Observation], prior: LrPrior, scales: Vector | None = None
-    ) -> None:
+    def __init__(self, observations: Sequence[Observation], scales: Scales | None = None) -> None:
         """Fit to `observations`, at least one; `scales` of an earlier fit save fitting them again."""
-        self.prior = prior
-        self._features = np.array([o.features for o in observations])
-        self._u = np.array([o.x for o in observations]) - prior.x
+        self._points = Points(
+            np.array([o.features for o in observations]),
+            np.array([o.log_lr for o in observations]),
+            np.array([o.log_scale for o in observations]),
+        )
         seeds = np.array([o.seed for o in observations])
-        self._same_seed = seeds[:, None] == seeds[None, :]
+        self._same_seed = (seeds[:, None] == seeds[None, :]).astype(float)
         values = np.array([o.value for o in observations])
         self._best = float(values.min())
-        self._tail = TAIL * prior.curvature
-        self._y = _drawn_in(values - self._best, self._tail)
-        self._distances = _squared_distances(self._features, self._features)
-        self._typical = np.log(prior.curvature * np.array([0.04, 0.05, 0.3, 0.6 / prior.curvature]))
+        self.tail = tail_of(values)
+        self._y = drawn_in(values - self._best, self.tail) / self.tail - MEAN
+        self._shape_distances = np.sqrt(_squared_distances(self._points.features, self._points.features))
         self.scales = self._fitted() if scales is None else scales
-        self._factor = self._cholesky(self.scales)
-        self._weights = cho_solve((self._factor, True), self._residual)
+        self._factor = np.linalg.cholesky(self._covariance(self.scales))
+        self._weights = cho_solve((self._factor, True), self._y)
 
     @property
     def tried_range(self) -> tuple[float, float]:
-        """Lowest and highest relative log peak lr of the observations, and a little beyond."""
-        x = self._u + self.prior.x
-        return float(x.min()) - BEYOND, float(x.max()) + BEYOND
+        """Lowest and highest log peak lr of the observations."""
+        return float(self._points.log_lr.min()), float(self._points.log_lr.max())
 
     @property
     def noise_sd(self) -> float:
         """Standard deviation between two seeds of one schedule, the part that pairing by seed removes
         included."""
-        return float(np.hypot(*np.exp(self.scales[:2])))
+        return self.tail * math.hypot(math.exp(self.scales.log_noise), math.exp(self.scales.log_seed_effect))
 
     @property
     def paired_noise_sd(self) -> float:
         """The part of `noise_sd` that a comparison on one seed keeps."""
-        return float(np.exp(self.scales[0]))
+        return self.tail * math.exp(self.scales.log_noise)
 
-    def predict(self, features: Vector, x: Vector) -> tuple[Vector, Vector]:
-        """Expected value over seeds, and its standard deviation.
+    def predict(self, points: Points) -> tuple[Vector, Vector]:
+        """Expected value over seeds, and its standard deviation, both `M`.
 
-        Args:
-            features: `M x F`.
-            x: `M`, relative log peak lrs.
+        Far above the best, the values are as they were drawn in.
         """
-        u = x - self.prior.x
-        cross = self._covariance_of(features, u, self._features, self._u)
-        mean = self.prior.curvature * u**2 + cross @ self._weights
-        own = self._own_variance(u)
-        explained = np.einsum("ij,ji->i", cross, cho_solve((self._factor, True), cross.T))
-        return self._best + mean, np.sqrt(np.maximum(own - explained, _JITTER))
+        cross = self._cross(points)
+        explained = self._explained(cross)
+        mean = self._best + self.tail * (MEAN + cross @ self._weights)
+        return mean, self.tail * np.sqrt(np.maximum(self._own_variance - explained, _JITTER))
 
-    def differences(
-        self, features: Vector, x: Vector, base_features: Vector, base_x: float
-    ) -> tuple[Vector, Vector]:
-        """How much worse than a base each is expected to be over seeds, and the standard deviation of that.
+    def differences(self, points: Points, base: Points) -> tuple[Vector, Vector]:
+        """How much worse than `base` (one point) each is expected to be over seeds, and the standard
+        deviation of that, both `M`.
 
         What is uncertain about both alike, such as how good the seeds were, is not in it.
-
-        Args:
-            features: `M x F`.
-            x: `M`, relative log peak lrs.
-            base_features: `F`, of the base.
-            base_x: its relative log peak lr.
         """
-        u, base_u = x - self.prior.x, np.array([base_x - self.prior.x])
-        base = base_features[None, :]
-        cross = self._covariance_of(features, u, self._features, self._u)
-        cross_base = self._covariance_of(base, base_u, self._features, self._u)
-        apart = cross - cross_base
-        mean = self.prior.curvature * (u**2 - base_u**2) + apart @ self._weights
-        own = self._own_variance(u) + self._own_variance(base_u)
-        own = own - 2 * self._covariance_of(features, u, base, base_u)[:, 0]
-        explained = np.einsum("ij,ji->i", apart, cho_solve((self._factor, True), apart.T))
-        return mean, np.sqrt(np.maximum(own - explained, _JITTER))
+        apart = self._cross(points) - self._cross(base)
+        between = self._signal(points, base, self.scales)[:, 0]
+        variance = 2 * (self._own_variance - between) - self._explained(apart)
+        return self.tail * (apart @ self._weights), self.tail * np.sqrt(np.maximum(variance, _JITTER))
 
-    def best_x(self, features: Vector, low: float, high: float) -> Vector:
-        """The relative log peak lr at which each shape is expected to be best, within [low, high].
+    def best_log_lr(self, features: Vector, log_scale: float) -> float:
+        """The log peak lr at which a shape is expected to be best, among those between the tried ones."""
+        log_lrs = np.linspace(*self.tried_range, LR_PLACES)
+        many = Points(np.tile(features, (LR_PLACES, 1)), log_lrs, np.full(LR_PLACES, log_scale))
+        return float(log_lrs[int(self.predict(many)[0].argmin())])
 
-        Args:
-            features: `M x F`.
-        """
-        if high <= low:
-            return np.full(len(features), low)
-        grid = np.linspace(low, high, LR_PLACES)
-        means = self._means_along(features, grid - self.prior.x)
-        least = np.clip(means.argmin(1), 1, len(grid) - 2)
-        rows = np.arange(len(features))
-        left, middle, right = (means[rows, least + d] for d in (-1, 0, 1))
-        bend = left - 2 * middle + right
-        shift = np.where(bend > 0, 0.5 * (left - right) / np.where(bend > 0, bend, 1.0), 0.0)
-        shift = np.where(bend > 0, shift, np.where(left < right, -1.0, 1.0))
-        found: Vector = np.clip(grid[least] + np.clip(shift, -1, 1) * (grid[1] - grid[0]), low, high)
-        return found
+    def _cross(self, points: Points) -> Vector:
+        return self._signal(points, self._points, self.scales)
 
-    def _means_along(self, features: Vector, u: Vector) -> Vector:
-        """Expected values, `M x len(u)`: each shape at each place.
-
-        The covariance is a sum of products of something of the shapes and something of the places, so the
-        shapes' part is made once.
-        """
-        alike = _matern(_squared_distances(features, self._features), float(np.exp(self.scales[3])))
-        level = np.exp(2 * self.scales[2]) * alike @ self._weights
-        tilt = self._offset_variance * alike @ (self._u * self._weights)
-        parabola = _basis(u) @ (self._basis_variance * (_basis(self._u).T @ self._weights))
-        means: Vector = level[:, None] + np.outer(tilt, u) + parabola + self.prior.curvature * u**2
-        return means
+    def _explained(self, cross: Vector) -> Vector:
+        half = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
+        explained: Vector = (half**2).sum(0)
+        return explained
 
     @property
-    def _offset_variance(self) -> float:
-        return (2 * self.prior.curvature * LR_OFFSET_SD) ** 2
+    def _own_variance(self) -> float:
+        """Variance of what is expected over seeds before any run."""
+        s = self.scales
+        return MEAN_SD**2 + sum(math.exp(2 * log) for log in (s.log_common, s.log_level, s.log_own))
 
-    @property
-    def _basis_variance(self) -> Vector:
-        c = self.prior.curvature
-        return np.array([(3 * c) ** 2, (2 * c * SHARED_OFFSET_SD) ** 2, (0.4 * c) ** 2])
+    def _signal(self, a: Points, b: Points, scales: Scales) -> Vector:
+        """Covariance of what is expected over seeds, `len(a) x len(b)`."""
+        lr = _matern(
+            np.abs(_relative(a, scales)[:, None] - _relative(b, scales)[None, :]), scales.log_lr_length
+        )
+        shape = _matern(np.sqrt(_squared_distances(a.features, b.features)), scales.log_shape_length)
+        return _sum_of_parts(lr, shape, scales)
 
-    @property
-    def _residual(self) -> Vector:
-        residual: Vector = self._y - self.prior.curvature * self._u**2
-        return residual
-
-    def _own_variance(self, u: Vector) -> Vector:
-        """Variance of what is expected over seeds before any run, at each place."""
-        variance: Vector = np.exp(2 * self.scales[2]) + self._offset_variance * u**2
-        return variance + _basis(u) ** 2 @ self._basis_variance
-
-    def _covariance_of(self, a: Vector, u_a: Vector, b: Vector, u_b: Vector) -> Vector:
-        """Covariance of what is expected over seeds."""
-        return self._signal(_squared_distances(a, b), u_a, u_b, self.scales)
-
-    def _signal(self, distances: Vector, u_a: Vector, u_b: Vector, scales: Vector) -> Vector:
-        alike = _matern(distances, float(np.exp(scales[3])))
-        by_shape = (np.exp(2 * scales[2]) + self._offset_variance * np.outer(u_a, u_b)) * alike
-        parabola = _basis(u_a) @ (self._basis_variance[:, None] * _basis(u_b).T)
-        covariance: Vector = by_shape + parabola
+    def _covariance(self, scales: Scales) -> Vector:
+        """Of the observations."""
+        z = _relative(self._points, scales)
+        lr = _matern(np.abs(z[:, None] - z[None, :]), scales.log_lr_length)
+        covariance = _sum_of_parts(lr, _matern(self._shape_distances, scales.log_shape_length), scales)
+        covariance += math.exp(2 * scales.log_seed_effect) * self._same_seed
+        covariance[np.diag_indices_from(covariance)] += math.exp(2 * scales.log_noise) + _JITTER
         return covariance
 
-    def _cholesky(self, scales: Vector) -> Vector:
-        covariance = self._signal(self._distances, self._u, self._u, scales)
-        covariance = covariance + np.exp(2 * scales[1]) * self._same_seed
-        diagonal = np.exp(2 * scales[0]) + _JITTER
-        factor: Vector = np.linalg.cholesky(covariance + diagonal * np.eye(len(self._u)))
-        return factor
+    def _fitted(self) -> Scales:
+        """The scales with the highest posterior."""
+        typical, spread = np.array(TYPICAL), np.array(SPREAD)
+        bounds = list(zip(typical - 3 * spread, typical + 3 * spread, strict=True))
+        bounds[-1] = (0.0, 1.2)
+        found = minimize(
+            self._loss, typical, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40}
+        )
+        return Scales(*(float(x) for x in found.x))
 
-    def _fitted(self) -> Vector:
-        """The scales with the highest posterior: log of noise, seed effect, shape effect and length."""
-        if len(self._y) < 4:
-            return self._typical
-        bounds = [(centre - 3.0, centre + 3.0) for centre in self._typical]
-        found = minimize(self._loss, self._typical, method="L-BFGS-B", bounds=bounds, options={"maxiter": 25})
-        return np.asarray(found.x)
-
-    def _loss(self, scales: Vector) -> float:
-        """Minus the log posterior of the scales, up to a constant."""
+    def _loss(self, x: Vector) -> tuple[float, Vector]:
+        """Minus the log posterior of the scales, up to a constant, and its gradient."""
+        scales = Scales(*x)
+        surprise = (x - np.array(TYPICAL)) / np.array(SPREAD)
         try:
-            factor = self._cholesky(scales)
+            factor = np.linalg.cholesky(self._covariance(scales))
         except np.linalg.LinAlgError:
-            return 1e10
-        white = np.linalg.solve(factor, self._residual)
-        surprise = (scales - self._typical) / np.array([0.7, 0.9, 0.8, 0.6])
-        return float(0.5 * white @ white + np.log(np.diag(factor)).sum() + 0.5 * surprise @ surprise)
+            return 1e10, np.zeros_like(x)
+        inverse = cho_solve((factor, True), np.eye(len(factor)))
+        weights = inverse @ self._y
+        loss = 0.5 * self._y @ weights + np.log(np.diag(factor)).sum() + 0.5 * surprise @ surprise
+        pull = inverse - np.outer(weights, weights)
+        slopes = np.array([0.5 * (pull * part).sum() for part in self._derivatives(scales)])
+        return float(loss), slopes + surprise / np.array(SPREAD)
+
+    def _derivatives(self, s: Scales) -> list[Vector]:
+        """Of the observations' covariance by each of the scales."""
+        z = _relative(self._points, s)
+        apart = z[:, None] - z[None, :]
+        lr, shape = (
+            _matern(np.abs(apart), s.log_lr_length),
+            _matern(self._shape_distances, s.log_shape_length),
+        )
+        common, level, own = (math.exp(2 * log) for log in (s.log_common, s.log_level, s.log_own))
+        by_lr = common + own * shape
+        c = self._points.log_scale
+        pull = 3.0 * apart * np.exp(-2 * s.log_lr_length) * _decay(np.abs(apart), s.log_lr_length)
+        return [
+            2 * math.exp(2 * s.log_noise) * np.eye(len(z)),
+            2 * math.exp(2 * s.log_seed_effect) * self._same_seed,
+            2 * common * lr,
+            2 * level * shape,
+            2 * own * shape * lr,
+            by_lr * _by_length(np.abs(apart), s.log_lr_length),
+            (level + own * lr) * _by_length(self._shape_distances, s.log_shape_length),
+            by_lr * pull * (c[:, None] - c[None, :]),
+        ]
 
 
-def _basis(u: Vector) -> Vector:
-    return np.stack([np.ones_like(u), u, u**2], axis=1)
+def tail_of(values: Vector) -> float:
+    """The distance from the best within which values count as they are; > 0.
+
+    >>> tail_of(np.array([1.0, 1.1, 1.3, 2.0, 9.0]))
+    0.3...
+    """
+    above = np.sort(values - values.min())
+    rank = max(1, round(TAIL_SHARE * (len(above) - 1))) if len(above) > 1 else 0
+    return float(max(above[rank], 1e-3 * above[-1], 1e-9 * float(np.abs(values).max()), 1e-12))
 
 
-def _matern(squared_distances: Vector, length: float) -> Vector:
-    scaled = np.sqrt(3.0 * squared_distances) / length
+def drawn_in(above_best: Vector, tail: float) -> Vector:
+    """Linear up to `tail`, logarithmic beyond."""
+    over = np.maximum(above_best, tail)
+    return np.where(above_best > tail, tail * (1.0 + np.log(over / tail)), above_best)
+
+
+def _relative(points: Points, scales: Scales) -> Vector:
+    relative: Vector = points.log_lr - scales.rho * points.log_scale
+    return relative
+
+
+def _sum_of_parts(lr: Vector, shape: Vector, s: Scales) -> Vector:
+    common, level, own = (math.exp(2 * log) for log in (s.log_common, s.log_level, s.log_own))
+    covariance: Vector = MEAN_SD**2 + common * lr + (level + own * lr) * shape
+    return covariance
+
+
+def _decay(distances: Vector, log_length: float) -> Vector:
+    decay: Vector = np.exp(-math.sqrt(3.0) * math.exp(-log_length) * distances)
+    return decay
+
+
+def _matern(distances: Vector, log_length: float) -> Vector:
+    scaled = math.sqrt(3.0) * math.exp(-log_length) * distances
     result: Vector = (1.0 + scaled) * np.exp(-scaled)
+    return result
+
+
+def _by_length(distances: Vector, log_length: float) -> Vector:
+    """Derivative of `_matern` by the log of its length."""
+    scaled = math.sqrt(3.0) * math.exp(-log_length) * distances
+    result: Vector = scaled**2 * np.exp(-scaled)
     return result
 
 
@@ -242,9 +294,3 @@ def _squared_distances(a: Vector, b: Vector) -> Vector:
     squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2.0 * a @ b.T
     positive: Vector = np.maximum(squares, 0.0)
     return positive
-
-
-def _drawn_in(above_best: Vector, tail: float) -> Vector:
-    """Linear up to `tail`, logarithmic beyond."""
-    over = np.maximum(above_best, tail)
-    return np.where(above_best > tail, tail * (1.0 + np.log(over / tail)), above_best)

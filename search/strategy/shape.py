@@ -2,12 +2,13 @@
 
 Two schedules are alike where their lr tables are, each at its own best peak lr. So the features of a shape
 are its factors times its scale at `POSITIONS` places, under a square root, which weighs the low lrs of the
-end like the high ones of the beginning. `linear` and `polynomial(1)` are the same point, whatever parameters
-name them.
+end like the high ones of the beginning; and its warm-up once more, since that moves the lr at which training
+breaks down. `linear` and `polynomial(1)` are the same point, whatever parameters name them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,11 @@ from search.strategy.peak_lr import peak_lr_scale
 from warmboot.schedule import WarmbootSchedule
 
 POSITIONS = 48
+LONG_WARMUP = 0.1
+"""A warm-up of this fraction of the horizon is as far from none as any."""
+WARMUP_WEIGHT = 0.35
+"""How far that is: as two floors 0.35 apart. A few steps of warm-up hardly change the table, but they decide
+which peak lrs can be trained at all."""
 _SAME = 1e-9
 
 
@@ -30,8 +36,8 @@ class Shape:
     schedule: WarmbootSchedule
     params: Mapping[str, Any]
     features: NDArray[np.float64]
-    lr_scale: float
-    """Its best peak lr relative to that of linear to zero, as far as `peak_lr_scale` knows."""
+    log_scale: float
+    """Log of its best peak lr relative to that of linear to zero, as far as `peak_lr_scale` knows."""
 
     def alike(self, other: Shape) -> bool:
         """Whether both are one shape but for rounding, whatever parameters name it."""
@@ -56,10 +62,10 @@ class ShapeMaker:
         factors = schedule.factors(self._total_steps)
         scale = peak_lr_scale(factors) / self._linear_scale
         curve = np.sqrt(scale * factors[self._places] / POSITIONS)
-        features = np.concatenate([curve, param_features(params, self._space)])
-        return Shape(
-            schedule if schedule.lr is None else schedule.replace(lr=None), dict(params), features, scale
-        )
+        warm = [WARMUP_WEIGHT * math.sqrt(min(schedule.warmup / LONG_WARMUP, 1.0))]
+        features = np.concatenate([curve, warm, param_features(params, self._space)])
+        without_lr = schedule if schedule.lr is None else schedule.replace(lr=None)
+        return Shape(without_lr, dict(params), features, math.log(scale))
 
 
 def param_features(params: Mapping[str, Any], space: ParamSpace) -> NDArray[np.float64]:

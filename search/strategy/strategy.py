@@ -2,13 +2,13 @@
 
 In this order, each as soon as what it needs has been measured:
 
-1. the peak lr: a sweep on one shape in short trainings, then that shape at full length on both sides of the
-   lr the sweep found, further out while the best one lies at the edge;
+1. the peak lr of one plain shape: a sweep in short trainings where there can be any, then full runs that
+   bracket the best one, further out while it lies at the edge. At a budget of a few runs this is the search;
 2. the portfolio: known shapes, each once, at the peak lr at which the model expects it to be best;
-3. then two of three trials go to the shape with the highest expected improvement among many drawn from the
-   space (plain ones, wild ones, neighbours of the best), at its own expected peak lr; and one of three to
-   another seed of a schedule that could be the best, so that nobody leads by luck: a challenger earns seeds
-   as long as it may win (compare Lindauer et al., SMAC3, JMLR 2022).
+3. then two of three trials go to the shape *and* peak lr with the highest expected improvement, among many
+   shapes drawn from the space (plain ones, wild ones, neighbours of the best), each at many peak lrs; and one
+   of three to another seed of a schedule that could be the best, so that nobody leads by luck: a challenger
+   earns seeds as long as it may win (compare Lindauer et al., SMAC3, JMLR 2022).
 
 It reads nothing but the study's trials, so any number of processes decide alike and a resumed study goes on
 where it was. Trials in training count as measured at their expected value, which keeps others from
@@ -20,18 +20,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
 from search.strategy.first_runs import FirstRuns
-from search.strategy.improvement import Improvement, features_of, xs_of
+from search.strategy.improvement import Improvement
 from search.strategy.lr_sweep import sweep_plan
 from search.strategy.portfolio import portfolio
-from search.strategy.progress import Progress, value_of
+from search.strategy.progress import Progress, points_of, value_of
 from search.strategy.proposal import WAIT, Proposal, Wait, Workshop
-from search.strategy.response import Response
+from search.strategy.response import Response, Scales
 from search.study_spec import StudySpec
 from warmboot.schedule import WarmbootSchedule
+from warmboot.standards import standards
 
 SHARE_OF_PORTFOLIO = 0.25
 FIT_GROWTH = 1.25
@@ -48,7 +48,7 @@ class Strategy:
         spec: StudySpec,
         seed: int,
         *,
-        n_runs: float | None,
+        n_runs: int | None,
         may_shorten: bool = True,
         most_in_training: int | None = None,
         earlier: Sequence[WarmbootSchedule] = (),
@@ -69,10 +69,12 @@ class Strategy:
         )
         most = len(shapes) if n_runs is None else max(1, int(n_runs * SHARE_OF_PORTFOLIO))
         self._reader = workshop.reader
-        self._first_runs = FirstRuns(workshop, sweep, shapes[0])
-        self._improvement = Improvement(workshop, shapes[1 : 1 + most])
+        self._first_runs = FirstRuns(workshop, sweep, shapes[0], n_runs)
+        known = standards().values()
+        baselines = [shape for shape in portfolio(workshop.space) if shape in known]
+        self._improvement = Improvement(workshop, shapes[1 : 1 + most], baselines)
         self._most_in_training = most_in_training
-        self._scales: NDArray[np.float64] | None = None
+        self._scales: Scales | None = None
         self._fitted_to = 0
 
     def __call__(self, trials: Sequence[FrozenTrial]) -> Proposal | Wait:
@@ -94,16 +96,15 @@ class Strategy:
 
     def response(self, progress: Progress) -> Response:
         """The model of what was measured, with what is in training at its expected value."""
-        prior = self._first_runs.prior(progress)
         best_first = sorted(progress.done, key=value_of)[:MOST_OBSERVATIONS]
         seen = [tried.observed(value_of(tried)) for tried in best_first]
         if len(seen) >= FIT_GROWTH * self._fitted_to:
             self._scales, self._fitted_to = None, len(seen)
-        response = Response(seen, prior, self._scales)
+        response = Response(seen, self._scales)
         self._scales = response.scales
         training = progress.in_training
         if not training:
             return response
-        means, _ = response.predict(features_of(training), xs_of(training))
+        means, _ = response.predict(points_of(training))
         expected = [tried.observed(float(mean)) for tried, mean in zip(training, means, strict=True)]
-        return Response([*seen, *expected], prior, self._scales)
+        return Response([*seen, *expected], self._scales)

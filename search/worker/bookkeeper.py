@@ -12,22 +12,28 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Hashable
+from statistics import median
 from typing import Any, Literal
 
 from optuna.trial import TrialState
 
-from search.confirmation import Confirmation, plan_confirmation
+from search.confirmation import Confirmation, is_confirmed, plan_confirmation
 from search.errors import RunError
 from search.evidence import evidence_lines
-from search.expectations import expectations, is_fresh, knobs_of, to_json, with_expectations
+from search.expectations import expectations, is_fresh, knobs_of, model_of, to_json, with_expectations
+from search.lead import LEAD
+from search.lead import to_json as lead_json
 from search.population.run import Measurement
-from search.results import Contender, best_standard, contenders
-from search.snapshot import all_contenders
+from search.results import Contender, contenders
+from search.snapshot import study_lead
 from search.storage.leases import LEASE_SECONDS
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
+from search.strategy.estimates import Answer
+from search.told_apart import pair_budget, told_apart
 from search.trial_limit import TrialLimit
 from search.worker.jobs import ConfirmationJob, Job, TrialJob, confirmation_jobs
+from search.worker.planner import runs_of
 from search.worker.training import Admitted, Event, TrainingFailed, Withdrawn
 from search.worker.trial_runs import trial_job
 
@@ -38,6 +44,7 @@ RUNS_AHEAD = 2  # asked for while all slots are busy, so that a slot that ends i
 EVENT_WAIT_SECONDS = 0.05
 POLL_SECONDS = 0.5  # how often to look again when other workers have the last trials
 SAME_FAILURES_TO_STOP = 5
+RECENT = 40  # trials by which the time of a run is told
 
 
 class Bookkeeper:
@@ -171,7 +178,7 @@ class Bookkeeper:
 
     def _confirm_or_wait(self) -> Outcome | None:
         found = self._contenders()
-        if not self._confirmation_plan(found).missing and (not found or self._is_answered()):
+        if self._is_confirmed(found) and (not found or self._is_answered()):
             return "done"
         if not self._trials.claim_confirmation():
             time.sleep(POLL_SECONDS)
@@ -192,45 +199,78 @@ class Bookkeeper:
         found = contenders(trials, self._spec.parsed_space, attributes.get("confirmation"))
         return with_expectations(found, attributes.get("expected"), trials)
 
+    def _is_confirmed(self, found: list[Contender]) -> bool:
+        stored = self._record.attributes.get("confirmation")
+        return is_confirmed(found, self._spec.direction, stored, self._spec.confirmation_size)
+
     def _confirmation_plan(self, found: list[Contender]) -> Confirmation:
         stored = self._record.attributes.get("confirmation")
         return plan_confirmation(found, self._spec.direction, stored, self._spec.confirmation_size)
 
-    def _expect(self, *, final: bool) -> None:
-        """Work out what is expected of every schedule; `final`: with what the confirmation has measured."""
+    def _expect(self, *, final: bool) -> Answer | None:
+        """Work out what is expected of every schedule and what leads; `final`: with what the confirmation
+        has measured."""
         trials = self._trials.study.get_trials(deepcopy=False)
         found = self._contenders()
-        searched = expectations(self._spec, trials, found, confirmed=False)
-        at_last = expectations(self._spec, trials, found, confirmed=True) if final else searched
-        self._record.set_attribute("expected", to_json(trials, searched, at_last))
+        model = model_of(self._spec, trials, found, confirmed=False)
+        at_last = model_of(self._spec, trials, found, confirmed=True) if final else model
+        answer = None if at_last is None else at_last.answer()
+        lead = {} if answer is None else {LEAD: lead_json(answer, found)}
+        stored = to_json(trials, expectations(model, found), expectations(at_last, found), **lead)
+        self._record.set_attribute("expected", stored)
+        return answer
 
     def _confirm(self, plan: Confirmation) -> None:
+        """Train the leaders and the best baseline again, and the best two on until they are told apart."""
+        self._train_confirmation(plan)
+        while not self._stop.is_set():
+            self._record.set_attribute("confirmation", plan.to_json(is_open=True))
+            if not self._more_pairs(plan, self._expect(final=True)):
+                self._record.set_attribute("confirmation", plan.to_json())
+                self._conclude()
+                break
+            self._train_confirmation(plan)
+        self._trials.release_confirmation()
+
+    def _train_confirmation(self, plan: Confirmation) -> None:
         waiting: list[ConfirmationJob] = confirmation_jobs(plan, self._spec)
-        count = len(waiting)
+        before, count = plan.n_runs, plan.n_runs + len(waiting)
+        left = len(waiting)
         while (waiting or self._jobs) and not self._stop.is_set():
             while waiting and len(self._jobs) < self._slots:
                 self._send(waiting.pop(0))
             self._take_in_events()
             self._renew_leases()
-            done = count - len(waiting) - len(self._jobs)
+            done = before + left - len(waiting) - len(self._jobs)
             self._notify({"kind": "confirming", "done": done, "of": count})
-        if not self._stop.is_set():
-            self._record.set_attribute("confirmation", plan.to_json())
-            self._expect(final=True)
-            self._conclude()
-        self._trials.release_confirmation()
+
+    def _more_pairs(self, plan: Confirmation, answer: Answer | None) -> bool:
+        """Whether leader and baseline are trained on more seeds; then `plan` has them."""
+        if answer is None or not plan.seeds or not plan.values or told_apart(answer):
+            return False
+        by_number = {contender.trial_numbers[0]: contender for contender in self._contenders()}
+        assert answer.leader is not None, "a difference is of two"
+        assert answer.baseline is not None, "a difference is of two"
+        pair = [by_number[answer.leader.number], by_number[answer.baseline.number]]
+        have = min(len(plan.values.get(contender.key, ())) for contender in pair)
+        budget = pair_budget(runs_of(self._spec.limit), self._seconds_per_run())
+        wanted = min(have + max(1, self._slots // 2), budget.pairs)
+        plan.extend(pair, wanted)
+        return bool(plan.missing) and plan.n_runs + len(plan.missing) <= budget.runs
+
+    def _seconds_per_run(self) -> float | None:
+        """Of the last trials, the runs that trained beside each of them counted off."""
+        seconds = [t.duration.total_seconds() for t in self._trials.completed()[-RECENT:] if t.duration]
+        return median(seconds) / self._slots if seconds else None
 
     def _conclude(self) -> None:
         """Note what the study has found, for everybody who looks at it."""
-        order = all_contenders(self._record)
+        lead, found = study_lead(self._record)
+        assert lead is not None, "a study with a confirmation has a schedule"
         trials = self._trials.study.get_trials(deepcopy=False)
-        self._record.set_attribute("knobs", knobs_of(self._spec, trials, order[0], order))
-        self._record.set_answer(self._answer(order))
-
-    def _answer(self, order: list[Contender]) -> str:
-        standard = best_standard(order, self._spec.direction)
-        lines = evidence_lines(self._spec, order[0], standard)
-        return "; ".join(" ".join(line.split()) for line in lines)
+        self._record.set_attribute("knobs", knobs_of(self._spec, trials, lead.subject, found))
+        lines = evidence_lines(self._spec, lead.chosen, lead)
+        self._record.set_answer("; ".join(" ".join(line.split()) for line in lines))
 
     def _hand_back(self) -> None:
         for job in self._jobs.values():

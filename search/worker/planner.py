@@ -13,7 +13,7 @@ from search.standards_first import StandardsFirst, standards_first
 from search.storage.database import Database
 from search.storage.study_record import find_study
 from search.storage.trial_queue import WAIT, Enough, Plan, Planned, Wait
-from search.strategy.estimates import estimated
+from search.strategy.estimates import study_model
 from search.strategy.plateau import plateau
 from search.strategy.progress import LEFT_TO_GAIN, PROPOSAL, PURPOSE
 from search.strategy.proposal import Outlook, Proposal
@@ -118,6 +118,7 @@ def _plateau(outlook: Outlook | None, trials: Sequence[FrozenTrial]) -> str | No
 def _best_shapes(database: Database, name: str) -> list[WarmbootSchedule]:
     """The shapes that lead an earlier study, without their lrs."""
     record = find_study(database, name)
-    found = estimated(record.spec, record.load().get_trials(deepcopy=False))
+    model = study_model(record.spec, record.load().get_trials(deepcopy=False))
+    found = [] if model is None else model.estimates()
     shapes = dict.fromkeys(estimate.schedule.replace(lr=None) for estimate in found)
     return list(shapes)[:SHAPES_OF_AN_EARLIER_STUDY]

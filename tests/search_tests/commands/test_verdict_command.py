@@ -9,7 +9,7 @@ import signal
 import pytest
 
 import warmboot
-from search.contest.result import read_baseline
+from search.lead import read_baseline
 from tests.search_tests.commands.workplace import Workplace
 
 OUTCOMES = {"win", "lose", "equivalent", "not settled"}

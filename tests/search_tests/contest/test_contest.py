@@ -13,7 +13,8 @@ import pytest
 from search.contest.arms import Arm, Arms, Reached
 from search.contest.contest import Conditions, contest
 from search.contest.in_steps import why_not_in_steps
-from search.contest.result import Result, read_baseline
+from search.contest.result import Result
+from search.lead import read_baseline
 from search.results import Contender
 from tests.search_tests.studies import study_spec
 from warmboot.schedule import WarmbootSchedule

@@ -1,0 +1,135 @@
+"""The searches that `replay.py` compares: each spends `n` trainings and names one schedule.
+
+A training is `measure(schedule, seed_number, share)`; the value returned is what a real one would report.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
+
+from search.confirmation_size import confirmation_size
+from search.strategy.estimates import StudyModel, study_model
+from search.strategy.progress import PROPOSAL, PURPOSE
+from search.strategy.proposal import Proposal
+from search.strategy.strategy import Strategy
+from search.study_spec import StudySpec
+from search.trial_limit import HORIZON
+from warmboot.schedule import WarmbootSchedule
+from warmboot.standards import standards
+
+Measure = Callable[[WarmbootSchedule, int, float], float]
+SWEEPS = ("linear", "linear_warmup", "cosine")
+
+
+def warmboot(
+    spec: StudySpec, n: int, measure: Measure, rng: np.random.Generator, *, shorten: bool = False
+) -> tuple[WarmbootSchedule, StudyModel]:
+    """The product's search, its confirmation included, one training at a time."""
+    size = confirmation_size(declared=False, leaders=None, seeds=None, n_runs=n)
+    search_steps = (n - size.most_runs) * spec.horizon_steps
+    strategy = Strategy(spec, int(rng.integers(2**32)), n_runs=n - size.most_runs, may_shorten=shorten)
+    trials: list[FrozenTrial] = []
+    spent = 0
+    while spent + spec.horizon_steps <= search_steps:
+        proposal = strategy(trials)
+        assert isinstance(proposal, Proposal), "nothing is in training"
+        trials.append(_trained(spec, proposal, trials, measure))
+        spent += proposal.horizon_steps
+    confirmed = _confirmed(spec, trials, size.leaders, size.seeds, measure) if size.leaders else {}
+    model = study_model(spec, trials, confirmed)
+    assert model is not None, "there is a full run"
+    return model.answer().chosen.schedule, model
+
+
+def _trained(
+    spec: StudySpec, proposal: Proposal, trials: Sequence[FrozenTrial], measure: Measure
+) -> FrozenTrial:
+    params = dict(proposal.params)
+    schedule = spec.parsed_space.sample(FixedTrial(params))
+    seed = sum(
+        t.user_attrs[PROPOSAL] == params and t.user_attrs[HORIZON] == proposal.horizon_steps for t in trials
+    )
+    value = measure(schedule, seed, proposal.horizon_steps / spec.horizon_steps)
+    attributes = {PROPOSAL: params, PURPOSE: proposal.purpose, HORIZON: proposal.horizon_steps, "seed": seed}
+    short = proposal.horizon_steps < spec.horizon_steps
+    trial = create_trial(
+        state=TrialState.PRUNED if short else TrialState.COMPLETE,
+        value=None if short else value,
+        user_attrs=attributes,
+        intermediate_values={proposal.horizon_steps: value},
+    )
+    trial.number = len(trials)
+    return trial
+
+
+def _confirmed(
+    spec: StudySpec, trials: Sequence[FrozenTrial], n_leaders: int, n_seeds: int, measure: Measure
+) -> dict[int, list[float]]:
+    model = study_model(spec, trials)
+    assert model is not None
+    found = model.estimates()
+    baselines = [estimate for estimate in found if estimate.is_baseline]
+    chosen = dict.fromkeys([*found[:n_leaders], *baselines[:1]])
+    return {e.number: [measure(e.schedule, 1_000 + j, 1.0) for j in range(n_seeds)] for e in chosen}
+
+
+def sweep(name: str, spec: StudySpec, n: int, measure: Measure, rng: np.random.Generator) -> WarmbootSchedule:
+    """One shape at `n` peak lrs at equal distances in the log, their offset drawn."""
+    field: Any = spec.parsed_space.lr
+    low, high = math.log(field.low), math.log(field.high)
+    offset = float(rng.random())
+    tried = [standards()[name].replace(lr=math.exp(low + (high - low) * (i + offset) / n)) for i in range(n)]
+    return min(tried, key=lambda schedule: measure(schedule, 0, 1.0))
+
+
+def refine(spec: StudySpec, n: int, measure: Measure, rng: np.random.Generator) -> WarmbootSchedule:
+    """Linear with 5% warm-up: half the runs a grid, then both sides of the best at half the distance."""
+    field: Any = spec.parsed_space.lr
+    low, high = math.log(field.low), math.log(field.high)
+    count = max(2, n // 2)
+    gap = (high - low) / count
+    values: dict[float, float] = {}
+
+    def run(x: float) -> None:
+        if len(values) < n and x not in values:
+            values[x] = measure(standards()["linear_warmup"].replace(lr=math.exp(x)), 0, 1.0)
+
+    for i in range(count):
+        run(low + gap * (i + 0.5))
+    while len(values) < n and gap > 1e-3:
+        gap /= 2
+        best = min(values, key=values.__getitem__)
+        run(min(best + gap, high))
+        run(max(best - gap, low))
+    return standards()["linear_warmup"].replace(lr=math.exp(min(values, key=values.__getitem__)))
+
+
+def optunas(
+    sampler: Callable[[int], optuna.samplers.BaseSampler],
+    spec: StudySpec,
+    n: int,
+    measure: Measure,
+    rng: np.random.Generator,
+) -> WarmbootSchedule:
+    """One of Optuna's samplers with its own defaults; the best single run is the answer."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        study = optuna.create_study(sampler=sampler(int(rng.integers(2**32))))
+        space = spec.parsed_space
+        study.optimize(lambda trial: measure(space.sample(trial), 0, 1.0), n_trials=n)
+    return space.sample(FixedTrial(study.best_params))
+
+
+SAMPLERS: Mapping[str, Callable[[int], optuna.samplers.BaseSampler]] = {
+    "random": lambda seed: optuna.samplers.RandomSampler(seed=seed),
+    "TPE": lambda seed: optuna.samplers.TPESampler(seed=seed),
+    "GPSampler": lambda seed: optuna.samplers.GPSampler(seed=seed),
+}

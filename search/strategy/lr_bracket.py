@@ -1,0 +1,109 @@
+"""Where the peak lr of one shape is tried next, until the best one lies between two others close by.
+
+First a grid over the range; then, as often as it takes, the middle between the best and its neighbours, or
+further out where the best is the last on its side. Nothing is assumed about the form of the response, so a
+cliff next to the best lr, a flat side and a second valley cost a run or two and not the answer. At any
+budget this alone is about as good as a grid of as many peak lrs, mostly better.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+SPACING = 1.15
+"""Distance of two peak lrs of the grid in the log: half a decade."""
+FINEST = 0.8
+"""Neighbours this close to the best end the bracketing; the model of all runs does better from there."""
+SAME_LR = 0.06
+"""Log peak lrs within this of each other are not worth two runs."""
+FEWEST, MOST = 3, 9
+AROUND_START = (0.0, -SPACING, SPACING)
+
+
+@dataclass(frozen=True)
+class LrBracket:
+    """The plan of one study.
+
+    Attributes:
+        low, high: log peak lrs, both included.
+        grid: the first log peak lrs, in the order in which they are tried.
+        most_runs: the bracketing takes no more.
+    """
+
+    low: float
+    high: float
+    grid: tuple[float, ...]
+    most_runs: int
+
+    def next(self, values: Mapping[float, float], in_training: Sequence[float]) -> list[float] | None:
+        """The log peak lrs to try now; empty: it is done; None: what is in training decides.
+
+        Args:
+            values: log peak lr -> the mean of its values, lower is better, of finished runs.
+            in_training: log peak lrs of the others.
+        """
+        asked = [*values, *in_training]
+        missing = [x for x in self.grid if not _near(x, asked)]
+        if missing:
+            return missing[: max(0, self.most_runs - len(asked))]
+        if len(asked) >= self.most_runs:
+            return []
+        if in_training:
+            return None
+        wanted = [x for x in self._around_best(values) if not _near(x, asked)]
+        return wanted[: self.most_runs - len(asked)]
+
+    def _around_best(self, values: Mapping[float, float]) -> list[float]:
+        """Both sides of the best, the better neighbour's first."""
+        tried = sorted(values)
+        best = min(range(len(tried)), key=lambda i: values[tried[i]])
+        sides: list[tuple[float, float]] = []
+        for neighbour in (best - 1, best + 1):
+            if 0 <= neighbour < len(tried):
+                gap = tried[neighbour] - tried[best]
+                if abs(gap) > FINEST:
+                    sides.append((values[tried[neighbour]], tried[best] + gap / 2))
+            elif len(tried) > 1:
+                inner = tried[best] - tried[2 * best - neighbour]
+                sides.append((-math.inf, min(max(tried[best] + inner, self.low), self.high)))
+        return [x for _, x in sorted(sides)]
+
+
+def plan_bracket(
+    low: float, high: float, *, n_runs: int | None, start: float | None = None, centre: float | None = None
+) -> LrBracket:
+    """The bracket a study can afford.
+
+    Args:
+        low, high: the range of the log peak lr.
+        n_runs: full runs of the whole study; None where only time limits it.
+        start: where to begin instead of a grid over the whole range.
+        centre: about the best log peak lr, where short trainings have told.
+
+    >>> [round(x, 2) for x in plan_bracket(0.0, 4.0, n_runs=8).grid]
+    [1.5, 2.5, 0.5, 3.5]
+    """
+    most = MOST if n_runs is None else min(MOST, max(min(n_runs, FEW), math.ceil(SHARE * n_runs)))
+    if high - low < SAME_LR:
+        return LrBracket(low, high, ((low + high) / 2,), 1)
+    middle = centre if centre is not None else start
+    if middle is not None:
+        half = SPACING / 2 if centre is not None else SPACING
+        grid = [x for x in (middle, middle - half, middle + half) if low <= x <= high]
+        return LrBracket(low, high, tuple(grid or [min(max(middle, low), high)]), most)
+    count = max(FEWEST, round((high - low) / SPACING))
+    if n_runs is not None:
+        count = min(count, max(FEWEST, math.ceil(n_runs / 2)))
+    cells = [low + (high - low) * (i + 0.5) / count for i in range(count)]
+    cells.sort(key=lambda x: abs(x - (low + high) / 2))
+    return LrBracket(low, high, tuple(cells), max(most, min(count, n_runs or count)))
+
+
+SHARE, FEW = 0.75, 6
+"""Of a study's runs the bracketing takes no more; of the first few it may take all."""
+
+
+def _near(x: float, others: Sequence[float]) -> bool:
+    return any(abs(x - other) < SAME_LR for other in others)
