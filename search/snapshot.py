@@ -16,7 +16,7 @@ from search.confirmation import is_confirmed
 from search.evidence import stored_verdict
 from search.expectations import stored_knobs, with_expectations
 from search.results import Contender, best_standard, contenders, ranked
-from search.storage.study_record import StudyRecord
+from search.storage.study_record import StudyRecord, spec_of
 from search.strategy.knobs import Knob
 from search.study_spec import StudySpec
 from search.transferred import Transferred, stored_transfer
@@ -120,7 +120,7 @@ class Snapshot:
 def take_snapshot(record: StudyRecord, study: optuna.Study) -> Snapshot:
     """Look at a study; `study` is passed in because it caches the trials it has read."""
     attributes = record.attributes
-    spec = StudySpec.from_json(attributes["spec"])
+    spec = spec_of(attributes)
     limit = TrialLimit.from_control(attributes["control"])
     trials = study.get_trials(deepcopy=False)
     confirmation = attributes.get("confirmation")
