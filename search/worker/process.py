@@ -28,7 +28,7 @@ from search.worker.bookkeeper import Bookkeeper, Outcome
 from search.worker.own_lr import learn_own_lr
 from search.worker.permission import Permission
 from search.worker.planner import make_plan
-from search.worker.trainers import make_trainer, slots_for
+from search.worker.trainers import TrainsRuns, make_trainer, slots_for
 
 # Python hands the interpreter to a waiting thread this often. With the default of 5 ms the training thread,
 # which needs it every few microseconds for a moment, would wait for the storage thread most of the time.
@@ -101,7 +101,11 @@ def _work_on(record: StudyRecord, task: WorkerTask, connection: Connection, stop
         stop=stop,
         notify=notify,
     )
-    keeping = _BookkeepingThread(bookkeeper, stop, ready)
+    return _train(trainer, _BookkeepingThread(bookkeeper, stop, ready), stop)
+
+
+def _train(trainer: TrainsRuns, keeping: _BookkeepingThread, stop: threading.Event) -> Outcome:
+    """Train here, in the main thread, while the other keeps the books."""
     keeping.start()
     try:
         trainer.train()
