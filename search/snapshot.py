@@ -16,7 +16,7 @@ from search.confirmation import is_confirmed
 from search.expectations import stored_knobs, with_expectations
 from search.lead import VERDICT, Lead, lead_by_means, lead_by_model, lead_of
 from search.results import Contender, contenders, ranked
-from search.storage.study_record import StudyRecord
+from search.storage.study_record import StudyRecord, spec_of
 from search.strategy.estimates import study_model
 from search.strategy.knobs import Knob
 from search.study_spec import StudySpec
@@ -136,7 +136,7 @@ def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = Fa
     else the means over the runs tell.
     """
     attributes = record.attributes
-    spec = StudySpec.from_json(attributes["spec"])
+    spec = spec_of(attributes)
     limit = TrialLimit.from_control(attributes["control"])
     trials = study.get_trials(deepcopy=False)
     confirmation = attributes.get("confirmation")

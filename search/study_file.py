@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from search.errors import UsageError, nearest, problems_text
+from search.own_lr import without_auto
 from search.param_checks import ParamsError
 from search.params import ParamSpace
 from search.proxy_spec import CommandProxy, FreeProxy
@@ -105,11 +106,9 @@ def _read_text(path: Path) -> str:
 
 def _space_problems(table: Mapping[str, Any]) -> list[str]:
     try:
-        space = Space.from_dict(table)
+        Space.from_dict(without_auto(table))
     except SpaceError as error:
         return [f"space.{line}" for line in error.problems]
-    if space.lr is None:
-        return ["space.lr: missing; give the peak lr, as a number or a range."]
     return []
 
 

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator, mode
 from search.confirmation_size import ConfirmationSize, confirmation_size
 from search.early_stopping.ladder import squeezed_horizons
 from search.early_stopping.spec import EarlyStoppingSpec
+from search.own_lr import AUTO, lr_problems, range_around, without_auto
 from search.params import ParamSpace
 from search.proxy_spec import Duration, ProxyKind, ProxySpec, Strict, kind_of
 from search.trial_limit import TrialLimit
@@ -61,7 +62,8 @@ class StudySpec(Strict):
     `resolve_epochs` turns into steps once the proxy is known. `objective` is by default `val_loss` of a
     declared proxy and `val` of a command or a free one. One of `n_trials`, `n_runs` (what so many trainings
     to the full horizon cost, in steps, the confirmation included) and `budget` (seconds) limits the study:
-    see `limit`.
+    see `limit`. An lr of "auto", which a command has where its space gives none, stands for a range around
+    the lr of the script's own optimizer: see `with_own_lr`.
     """
 
     name: Name
@@ -89,6 +91,14 @@ class StudySpec(Strict):
             return data
         declared = kind_of(data.get("proxy")) == "declared"
         return {**data, "objective": "val_loss" if declared else "val"}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lr_of_a_command(cls, data: Any) -> Any:
+        space = data.get("space") if isinstance(data, Mapping) else None
+        if not isinstance(space, Mapping) or "lr" in space or kind_of(data.get("proxy")) != "command":
+            return data
+        return {**data, "space": {"lr": AUTO, **space}}
 
     @field_validator("name")
     @classmethod
@@ -158,9 +168,21 @@ class StudySpec(Strict):
         return ParamSpace.from_dict(self.params)
 
     @property
+    def lr_is_auto(self) -> bool:
+        """Whether the lr is to be searched around the script's own, which is not known yet."""
+        return self.space.get("lr") == AUTO
+
+    def with_own_lr(self, own_lr: float) -> StudySpec:
+        """The same study where the script's own lr is known, as `search.own_lr` says: an lr of "auto" becomes
+        a range around it; any other stays."""
+        if not self.lr_is_auto:
+            return self
+        return self.model_copy(update={"space": {**self.space, "lr": range_around(own_lr)}})
+
+    @property
     def parsed_space(self) -> Space:
-        """The space as the schedule package knows it."""
-        return Space.from_dict(self.space)
+        """The space as the schedule package knows it; without an lr where that is not known yet."""
+        return Space.from_dict(without_auto(self.space))
 
     @property
     def horizon_steps(self) -> int:
@@ -205,6 +227,8 @@ def rule_problems(table: Mapping[str, Any]) -> list[str]:
     """
     problems = [*_choice_problems(table, HORIZONS), *_choice_problems(table, LIMITS)]
     problems += _confirmation_problems(table)
+    space = table.get("space")
+    problems += lr_problems(space, kind_of(table.get("proxy"))) if isinstance(space, Mapping) else []
     if kind_of(table.get("proxy")) == "declared":
         return problems
     if table.get("epochs") is not None:

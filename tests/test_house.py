@@ -38,7 +38,7 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("proxies", "study_spec"),
     ("early_stopping", "verdict_spec"),
     ("params", "proxy_spec", "trial_limit", "confirmation_size"),
-    ("param_checks", "durations", "seeds", "errors"),
+    ("param_checks", "durations", "seeds", "random_draws", "own_lr", "errors"),
 )
 
 # The base install has numpy alone; this file is imported only when somebody asks for what it has.

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from warmboot.errors import ScheduleError
-from warmboot.reporting import watch
+from warmboot.own_lr import tell_own_lr
+from warmboot.reporting import StopTraining, watch
 from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_file import Horizon, ScheduleFile, read
 from warmboot.trial_files import TrialFile, current_trial
@@ -21,7 +22,8 @@ def attach(optimizer: "Optimizer", total_steps: int, *, otherwise: Callable[[], 
     """The lr scheduler for this training; call its `step()` once after each `optimizer.step()`.
 
     - In a search: the trial's schedule. If it has an lr, the lrs of all groups are multiplied by one number
-      that makes the first group's the schedule's lr, so that their ratios stay.
+      that makes the first group's the schedule's lr, so that their ratios stay. Where the study leaves the
+      lr to the script, a search first starts the script only to learn it: then this ends the script.
     - Where the environment variable `WARMBOOT_SCHEDULE` names a schedule file: that schedule, on this
       horizon. Its lr is applied in the same way if the file has one; if not, the optimizer keeps its own.
     - Otherwise: your own scheduler, or a constant lr.
@@ -37,6 +39,7 @@ def attach(optimizer: "Optimizer", total_steps: int, *, otherwise: Callable[[], 
         A `WarmbootLR`, or what `otherwise` gives.
 
     Raises:
+        StopTraining: the search has learnt the optimizer's lr, for which alone it started the script.
         ScheduleError: where `otherwise` is no function; in a search, if `total_steps` is not the trial's;
             where the schedule has no room on the horizon; where its lr can't be applied because the first
             group's is 0.
@@ -50,6 +53,9 @@ def attach(optimizer: "Optimizer", total_steps: int, *, otherwise: Callable[[], 
     trial = current_trial()
     if trial is not None:
         _check_horizon(trial, total_steps)
+        if trial.own_lr is not None:
+            tell_own_lr(trial.own_lr, _base_lrs(optimizer)[0])
+            raise StopTraining(f"the search has learnt the lr of study {trial.study}'s script; no trial yet.")
         scheduler = _scheduler(optimizer, trial.schedule, total_steps)
         watch(scheduler)
         return scheduler
@@ -116,11 +122,9 @@ def _scheduler(optimizer: "Optimizer", schedule: WarmbootSchedule, total_steps: 
 def _scale_lrs(optimizer: "Optimizer", lr: float) -> None:
     """Make `lr` the first group's base lr and keep the ratios; what `WarmbootLR` starts from.
 
-    A base lr is a group's `initial_lr`, if a scheduler was there before, else its lr. Doing it twice is
-    doing it once.
+    Doing it twice is doing it once.
     """
-    groups = optimizer.param_groups
-    bases = [float(group.get("initial_lr", group["lr"])) for group in groups]
+    groups, bases = optimizer.param_groups, _base_lrs(optimizer)
     if bases[0] <= 0:
         raise ScheduleError(
             "attach",
@@ -131,3 +135,8 @@ def _scale_lrs(optimizer: "Optimizer", lr: float) -> None:
         )
     for group, base in zip(groups, bases, strict=True):
         group["initial_lr"] = lr if base == bases[0] else base / bases[0] * lr
+
+
+def _base_lrs(optimizer: "Optimizer") -> list[float]:
+    """Of each group its `initial_lr`, if a scheduler was there before, else its lr."""
+    return [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]

@@ -24,7 +24,8 @@ _SHORTEST_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.0005, 0.05
 class StopTraining(Exception):
     """The search has ended this trial: clean up and leave. Nothing is wrong with the training.
 
-    Raised by `report`. A script may let it pass: how it ends is of no further interest to the search.
+    Raised by `report`, and by `attach` where the search only wanted to know the optimizer's lr. A script may
+    let it pass: how it ends is of no further interest to the search.
     """
 
 

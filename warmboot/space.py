@@ -33,11 +33,16 @@ class SuggestsParameters(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class FloatRange:
-    """A real parameter that is searched: `low <= value <= high`, uniform, or log-uniform with `log`."""
+    """A real parameter that is searched: `low <= value <= high`, uniform, or log-uniform with `log`.
+
+    `start` is where a search of the lr begins; it widens from there within the bounds. What Optuna samples
+    does not depend on it.
+    """
 
     low: float
     high: float
     log: bool = False
+    start: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +86,8 @@ class Space:
         """Read the `[space]` table of a study file.
 
         Args:
-            table: a number fixes a parameter; `{low, high, log?}` searches it; `curve` takes a name or a
-                list of names; `restarts` a list of fractions.
+            table: a number fixes a parameter; `{low, high, log?}` searches it, for the lr with `start?`;
+                `curve` takes a name or a list of names; `restarts` a list of fractions.
 
         Raises:
             SpaceError: naming every problem at once.

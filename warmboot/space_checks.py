@@ -83,23 +83,49 @@ def _read_float(
     problems: list[str],
 ) -> Any:
     if isinstance(value, Mapping):
-        bounds = _read_bounds(name, value, ("low", "high", "log"), problems)
-        if bounds is None:
-            return None
-        low, high = bounds
-        outside = [x for x in (low, high) if not holds(x)]
-        problems += [f"{name}: got the bound {show(x)}; accepted are numbers {rule}." for x in outside]
-        log = value.get("log", False)
-        if not isinstance(log, bool):
-            problems.append(f"{name}.log: got {show(log)}; accepted are true and false.")
-        elif log and low <= 0:
-            problems.append(f"{name}: got low = {low!r} with log = true; accepted is low above 0.")
-        return float_range(low=float(low), high=float(high), log=bool(log))
+        return _read_range(name, value, rule, holds, float_range, problems)
     if not is_number(value) or not holds(value):  # type: ignore[arg-type]
         problems.append(
             f"{name}: got {show(value)}; accepted are a number {rule}, or a range such as "
             "{ low = ..., high = ... }."
         )
+        return None
+    return float(value)  # type: ignore[arg-type]
+
+
+def _read_range(
+    name: str,
+    table: Mapping[str, Any],
+    rule: str,
+    holds: Callable[[float], bool],
+    float_range: Callable[..., Any],
+    problems: list[str],
+) -> Any:
+    known = ("low", "high", "log", "start") if name == "lr" else ("low", "high", "log")
+    bounds = _read_bounds(name, table, known, problems)
+    if bounds is None:
+        return None
+    low, high = bounds
+    outside = [x for x in (low, high) if not holds(x)]
+    problems += [f"{name}: got the bound {show(x)}; accepted are numbers {rule}." for x in outside]
+    log = table.get("log", False)
+    if not isinstance(log, bool):
+        problems.append(f"{name}.log: got {show(log)}; accepted are true and false.")
+    elif log and low <= 0:
+        problems.append(f"{name}: got low = {low!r} with log = true; accepted is low above 0.")
+    fields: dict[str, Any] = {"low": float(low), "high": float(high), "log": bool(log)}
+    if "start" in table and "start" in known:
+        fields["start"] = _read_start(name, table["start"], fields, problems)
+    return float_range(**fields)
+
+
+def _read_start(name: str, value: object, fields: Mapping[str, Any], problems: list[str]) -> float | None:
+    """Where the search of a range begins; it is widened by factors, so the range is a logarithmic one."""
+    if not fields["log"]:
+        problems.append(f"{name}.start: got a start without log = true; add log = true or drop start.")
+    low, high = fields["low"], fields["high"]
+    if not is_number(value) or not low <= value <= high:
+        problems.append(f"{name}.start: got {show(value)}; accepted is a number in [{low:g}, {high:g}].")
         return None
     return float(value)  # type: ignore[arg-type]
 

@@ -29,7 +29,7 @@ FORMAT, VERSION = "warmboot-trial", 1
 LARGEST_PARAMS_BYTES = 64 * 1024
 LARGEST_SEED = 2**32 - 1
 _REQUIRED = ("format", "version", "study", "trial", "total_steps", "seed", "schedule", "reports", "stop")
-_KEYS = (*_REQUIRED, "params", "report_steps")
+_KEYS = (*_REQUIRED, "params", "report_steps", "own_lr")
 
 
 class TrialFileError(ScheduleError):
@@ -60,6 +60,9 @@ class TrialFile:
     """The trial's other hyperparameters, by name."""
     report_steps: tuple[int, ...] = ()
     """After how many steps a report is welcome; empty where the script decides."""
+    own_lr: Path | None = None
+    """Where `attach` writes the lr of the script's own optimizer and ends the script: nothing is trained.
+    None in a trial; see `warmboot.own_lr`."""
 
     def __post_init__(self) -> None:
         problems = _number_problems(self)
@@ -97,6 +100,8 @@ def write_trial(trial: TrialFile, path: Path) -> None:
         "reports": str(trial.reports),
         "stop": str(trial.stop),
     }
+    if trial.own_lr is not None:
+        document["own_lr"] = str(trial.own_lr)
     write_whole(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
@@ -125,6 +130,7 @@ def read_trial(path: str | os.PathLike[str]) -> TrialFile:
             stop=Path(document["stop"]),
             params=document.get("params", {}),
             report_steps=tuple(document.get("report_steps", ())),
+            own_lr=Path(document["own_lr"]) if "own_lr" in document else None,
         )
     except TrialFileError as error:
         raise TrialFileError(subject, error.problems) from None
@@ -231,7 +237,7 @@ def _schedule(table: object, problems: list[str]) -> WarmbootSchedule | None:
 def _shape_problems(document: dict[str, Any]) -> list[str]:
     problems = [
         f"{key} must be a path but got {show(document[key])}"
-        for key in ("reports", "stop")
+        for key in ("reports", "stop", "own_lr")
         if key in document and (not isinstance(document[key], str) or not document[key])
     ]
     if not isinstance(document.get("report_steps", []), list):

@@ -75,12 +75,19 @@ def plan_lines(plan: Plan) -> list[str]:
     return [
         f"{spec.name}: {spec.limit_text}, each to {spec.horizon_steps} steps on {spec.proxy.name}",
         f"machine   {_processes(plan)} on {plan.device}",
+        *_lr_lines(plan),
         *_cost_lines(plan),
         _order_line(plan),
         f"confirm   up to {plan.confirmation_runs} more trainings: {plan.confirmation_seeds} fresh seeds for "
         "each of the best schedules and the best standard",
         f"storage   {plan.storage}",
     ]
+
+
+def _lr_lines(plan: Plan) -> list[str]:
+    if not plan.spec.lr_is_auto:
+        return []
+    return ["lr        searched from the script's own, which is learnt by starting the script once"]
 
 
 def _order_line(plan: Plan) -> str:

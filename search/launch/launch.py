@@ -106,6 +106,8 @@ def _watch(record: StudyRecord, tasks: Sequence[WorkerTask], setting: Setting, v
             for message in pool.messages(timeout_seconds=LOOK_EVERY_SECONDS / 4):
                 if message["kind"] == "confirming":
                     confirming = (message["done"], message["of"])
+                elif message["kind"] == "note":
+                    view.note(message["text"])
                 elif message["kind"] == "lost":
                     view.note(
                         f"a worker process was lost (exit code {message['exit_code']}); another "

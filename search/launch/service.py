@@ -79,7 +79,9 @@ def _work_on(study: Snapshot, options: ServiceOptions, device: str, studies: Ope
         with WorkerPool(tasks) as pool:
             while pool.running:
                 for message in pool.messages(timeout_seconds=LISTEN_SECONDS):
-                    if message["kind"] == "lost":
+                    if message["kind"] == "note":
+                        say(f"{name}: {message['text']}")
+                    elif message["kind"] == "lost":
                         say(f"{name}: a worker process was lost (exit code {message['exit_code']}).")
     except RunError as error:
         studies.set_aside(name, str(error))

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import numpy as np
 
 from search.plan.estimate import Pace
-from search.plan.random_draws import RandomDraws
 from search.population.make import make_population
 from search.population.run import Run
 from search.proxies.registry import AnyProxy
+from search.random_draws import RandomDraws
 from search.seeds import run_seed
 from search.study_spec import StudySpec
 

@@ -112,7 +112,8 @@ def make_plan(study: str, options: PlanOptions) -> Plan:
 def _n_standards(spec: StudySpec, n_trials: int | None) -> int:
     if spec.sampler.name == "warmboot":
         return 0  # its first trials are decided as it goes
-    first = standards_first(spec.parsed_space, spec.limit.n_trials)
+    known = spec.with_own_lr(1.0)  # how many there are does not depend on the script's own lr
+    first = standards_first(known.parsed_space, spec.limit.n_trials)
     if n_trials is None:
         return len(first.trials)
     return sum(first(number) is not None for number in range(min(n_trials, len(first.trials) * first.every)))

@@ -1,7 +1,7 @@
 """The pace of the user's own training: two short runs of it, with a schedule drawn from the study's space.
 
 A training costs what its start costs (imports, data, compiling) and so much for each step. Two lengths tell
-the two apart; one would take the start for steps.
+the two apart; one would take the start for steps. Where the lr is the script's own, it is timed with that.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import time
 
 from search.errors import RunError, UsageError
 from search.plan.estimate import Pace
-from search.plan.random_draws import RandomDraws
 from search.population.run import Measurement
+from search.random_draws import RandomDraws
 from search.scripts.script_run import ScriptRun
 from search.seeds import run_seed
 from search.study_spec import StudySpec

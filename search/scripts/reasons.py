@@ -10,6 +10,11 @@ NEVER_REPORTED = (
     "never reported: it ended without an error, but made no report past step 0; "
     "call warmboot.report(step, val=...)"
 )
+_GIVE_A_RANGE = "give a range in the study file: lr = { low = ..., high = ..., log = true }"
+NEVER_ATTACHED = (
+    "never attached: it ended without an error, but did not call warmboot.attach; call it in the script, or "
+    f"{_GIVE_A_RANGE}"
+)
 _LONGEST_LINE = 300
 
 
@@ -26,6 +31,20 @@ def silence_limit(seconds: float) -> str:
 
 def bad_report(problem: str) -> str:
     return f"bad report: {problem}"
+
+
+def trains_without_attach(step: int) -> str:
+    return (
+        f"never attached: it reported step {step} and had not called warmboot.attach; call that before "
+        f"training, or {_GIVE_A_RANGE}"
+    )
+
+
+def bad_own_lr(own_lr: float) -> str:
+    return (
+        f"bad lr: the lr of the optimizer's first group is {own_lr:g}, and a search starts from a finite "
+        f"number above 0; make the optimizer with such an lr, or {_GIVE_A_RANGE}"
+    )
 
 
 def diverged_without_step_0(metric: str, step: int, value: float) -> str:

@@ -34,7 +34,9 @@ from sqlalchemy import (
 )
 
 LEASE_SECONDS = 60.0
-CONFIRMATION = -1  # the "trial number" under which the confirmation of a study is leased
+# The "trial numbers" under which other things than trials are leased, that one process does for all.
+CONFIRMATION = -1  # confirming the best schedules
+OWN_LR = -2  # starting the script to learn its own lr
 
 _metadata = MetaData()
 _leases = Table(

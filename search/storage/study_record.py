@@ -6,6 +6,7 @@ Everything is kept in the study's own user attributes under `warmboot:`, so that
 - `warmboot:spec`: the parsed study file;
 - `warmboot:proxy`: what it was trained on, with the fingerprint of its data and code;
 - `warmboot:control`: the limit of trials and `stop`, which every launch and `warmboot stop` may set;
+- `warmboot:own_lr`: the lr of the script's own optimizer, where the study starts from that;
 - `warmboot:openings`: how many processes have opened it; each samples from a seed of its own;
 - `warmboot:confirmation`: the best schedules trained again on fresh seeds.
 
@@ -29,6 +30,7 @@ from search.storage.seed_claims import SeedClaims
 from search.study_spec import StudySpec, differences
 
 _PREFIX = "warmboot:"
+OWN_LR = "own_lr"
 
 
 class StudyRecord:
@@ -47,7 +49,8 @@ class StudyRecord:
 
     @property
     def spec(self) -> StudySpec:
-        return StudySpec.from_json(self.attributes["spec"])
+        """The study file, with the script's own lr where that is known."""
+        return spec_of(self.attributes)
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Write one attribute (JSON); hold the database's lock where others may write it too."""
@@ -61,6 +64,12 @@ class StudyRecord:
         """Change the limit or `stop` for all that work on the study, now and later."""
         with self.database.lock():
             self.set_attribute("control", {**self.attributes["control"], **changes})
+
+    def keep_own_lr(self, own_lr: float) -> None:
+        """Note the lr of the script's own optimizer; the first that is noted stays."""
+        with self.database.lock():
+            if OWN_LR not in self.attributes:
+                self.set_attribute(OWN_LR, own_lr)
 
     def count_opening(self) -> int:
         """A number no other process that opened this study has had."""
@@ -81,6 +90,12 @@ class StudyRecord:
             sampler=sampler,
             pruner=pruner or optuna.pruners.NopPruner(),
         )
+
+
+def spec_of(attributes: Mapping[str, Any]) -> StudySpec:
+    """The study of a record's attributes as it is worked on: with the script's own lr where that is known."""
+    spec = StudySpec.from_json(attributes["spec"])
+    return spec.with_own_lr(attributes[OWN_LR]) if OWN_LR in attributes else spec
 
 
 def create_or_resume(

@@ -60,7 +60,7 @@ class FirstRuns:
         low, high = self._workshop.log_lr_range
         shorter = self._workshop.total_steps / self._sweep.horizon_steps
         field = self._workshop.lr
-        start = getattr(field, "start", None)
+        start = field.start if isinstance(field, FloatRange) else None
         return plan_bracket(
             low,
             high,

@@ -118,6 +118,8 @@ def _plateau(outlook: Outlook | None, trials: Sequence[FrozenTrial]) -> str | No
 def _best_shapes(database: Database, name: str) -> list[WarmbootSchedule]:
     """The shapes that lead an earlier study, without their lrs."""
     record = find_study(database, name)
+    if record.spec.lr_is_auto:  # it has not begun
+        return []
     model = study_model(record.spec, record.load().get_trials(deepcopy=False))
     found = [] if model is None else model.estimates()
     shapes = dict.fromkeys(estimate.schedule.replace(lr=None) for estimate in found)

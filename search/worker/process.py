@@ -23,12 +23,12 @@ from search.samplers import build_sampler
 from search.storage.database import open_for_work
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
-from search.study_spec import StudySpec
 from search.training_events import Event
 from search.worker.bookkeeper import Bookkeeper, Outcome
+from search.worker.own_lr import learn_own_lr
 from search.worker.permission import Permission
 from search.worker.planner import make_plan
-from search.worker.trainers import make_trainer, slots_for
+from search.worker.trainers import TrainsRuns, make_trainer, slots_for
 
 # Python hands the interpreter to a waiting thread this often. With the default of 5 ms the training thread,
 # which needs it every few microseconds for a moment, would wait for the storage thread most of the time.
@@ -76,31 +76,42 @@ def run_worker(task: WorkerTask, connection: Connection) -> None:
 
 def _work(task: WorkerTask, connection: Connection, stop: threading.Event) -> str:
     database = open_for_work(make_url(task.storage_address))
-    record = StudyRecord(database, task.study_name)
-    spec = record.spec
+    try:
+        return _work_on(StudyRecord(database, task.study_name), task, connection, stop)
+    finally:
+        database.close()
+
+
+def _work_on(record: StudyRecord, task: WorkerTask, connection: Connection, stop: threading.Event) -> str:
+    spec, notify = record.spec, functools.partial(_send, connection)
     if task.permission is not None:
         task.permission.require(spec.proxy)  # of what is run now, whatever it was when it was chosen
     ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     trainer, fingerprint = make_trainer(spec, device=task.device, ready=ready, events=events, stop=stop)
     check_fingerprint(record, fingerprint)
+    if not learn_own_lr(record, stop, lambda text: notify({"kind": "note", "text": text})):
+        return "handed back"
     bookkeeper = Bookkeeper(
         record,
-        _trial_queue(record, spec),
+        _trial_queue(record),
         slots=slots_for(spec, task.device),
         ready=ready,
         events=events,
         stop=stop,
-        notify=functools.partial(_send, connection),
+        notify=notify,
     )
-    keeping = _BookkeepingThread(bookkeeper, stop, ready)
+    return _train(trainer, _BookkeepingThread(bookkeeper, stop, ready), stop)
+
+
+def _train(trainer: TrainsRuns, keeping: _BookkeepingThread, stop: threading.Event) -> Outcome:
+    """Train here, in the main thread, while the other keeps the books."""
     keeping.start()
     try:
         trainer.train()
     finally:
         stop.set()
         keeping.join()
-        database.close()
     return keeping.result()
 
 
@@ -115,7 +126,8 @@ def check_fingerprint(record: StudyRecord, fingerprint: str) -> None:
         )
 
 
-def _trial_queue(record: StudyRecord, spec: StudySpec) -> TrialQueue:
+def _trial_queue(record: StudyRecord) -> TrialQueue:
+    spec = record.spec
     sampler_seed = seeds.sampler_seed(spec.seed, record.count_opening())
     sampler, pruner = build_sampler(spec.sampler, sampler_seed), build_pruner(spec.early_stopping)
     return TrialQueue(record, sampler, make_plan(spec, record.database, sampler_seed), pruner)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from search.proxy_spec import CommandProxy, DeclaredProxy, FreeProxy
+from search.scripts.launcher import CommandLauncher
 from search.scripts.script_run import Limits
 from search.study_spec import StudySpec
 
@@ -76,17 +77,26 @@ def _script_trainer(
 ) -> tuple[TrainsRuns, str]:
     from search.proxy_fingerprints import command_fingerprint, free_fingerprint
     from search.scripts.free_process import FreeLauncher
-    from search.scripts.launcher import CommandLauncher, Launcher
+    from search.scripts.launcher import Launcher
     from search.scripts.script_trainer import ScriptTrainer
 
     launcher: Launcher
     if isinstance(proxy, CommandProxy):
-        folder = None if proxy.working_directory is None else Path(proxy.working_directory)
-        launcher = CommandLauncher(proxy.command, working_directory=folder)
+        launcher = command_launcher(proxy)
         fingerprint = command_fingerprint(proxy)
     else:
         launcher = FreeLauncher(proxy.train, device=device)
         fingerprint = free_fingerprint(proxy)
-    limits = Limits(time_limit_seconds=proxy.time_limit, silence_limit_seconds=proxy.silence_limit)
-    trainer = ScriptTrainer(launcher, ready, events, stop, objective=spec.objective, limits=limits)
+    trainer = ScriptTrainer(launcher, ready, events, stop, objective=spec.objective, limits=limits_of(proxy))
     return trainer, fingerprint
+
+
+def command_launcher(proxy: CommandProxy) -> CommandLauncher:
+    """What starts the script of a command."""
+    folder = None if proxy.working_directory is None else Path(proxy.working_directory)
+    return CommandLauncher(proxy.command, working_directory=folder)
+
+
+def limits_of(proxy: CommandProxy | FreeProxy) -> Limits:
+    """How long one run of the user's own training may take."""
+    return Limits(time_limit_seconds=proxy.time_limit, silence_limit_seconds=proxy.silence_limit)

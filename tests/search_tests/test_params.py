@@ -14,7 +14,7 @@ from optuna.trial import FixedTrial
 
 from search.param_checks import ParamsError
 from search.params import ChoiceParam, FloatParam, IntParam, ParamSpace, other_params
-from search.plan.random_draws import RandomDraws
+from search.random_draws import RandomDraws
 from warmboot.space import Space
 
 TABLE: Mapping[str, Any] = {

@@ -99,7 +99,13 @@ CHANGED = {
     ("[space]", "[spaces]"): "space: missing",
     ("[space]\nlr = { low = 1e-2, high = 3.0, log = true }", "space = 3"): "space: got 3",
     ("lr = {", "lrr = {"): "space.lrr: unknown key; did you mean lr?",
-    ("lr = { low = 1e-2, high = 3.0, log = true }", ""): "space.lr: missing",
+    ("lr = { low = 1e-2, high = 3.0, log = true }", ""): "space.lr: missing; a built-in proxy has no lr of",
+    ("{ low = 1e-2, high = 3.0, log = true }", "'auto'"): "space.lr: got 'auto'; a built-in proxy has no lr",
+    (
+        "{ low = 1e-2, high = 3.0, log = true }",
+        "'Auto'",
+    ): "space.lr: got 'Auto'; accepted are a number, a ran",
+    ("log = true", "log = true, start = 5"): "space.lr.start: got 5; accepted is a number in [0.01, 3].",
     ("high = 3.0", "high = 1e-3"): "space.lr: got low = 0.01 above high = 0.001",
     ("low = 1e-2", "low = 0.0"): "space.lr",  # and a log range with 0
     ("low = 1e-2", "low = nan"): "space.lr.low: got nan",
@@ -154,6 +160,30 @@ def test_a_wrong_entry_is_named_with_its_rule_and_value(
     text = message_of(study_file(tmp_path, VALID.replace(old, new)))
     assert message in text
     assert text.startswith(f"{tmp_path}/mine.toml has ")
+
+
+COMMAND = VALID.replace('"char_lm_mlp"', '{ command = "python train.py" }')
+LR = "lr = { low = 1e-2, high = 3.0, log = true }\n"
+
+
+@pytest.mark.parametrize("lr", ['lr = "auto"\n', "warmup = 0.1\n", ""])
+def test_a_command_starts_from_its_own_lr_unless_told_otherwise(tmp_path: Path, lr: str) -> None:
+    spec = read_study_file(study_file(tmp_path, COMMAND.replace(LR, lr)))
+    assert spec.lr_is_auto
+    assert spec.space["lr"] == "auto"
+    assert not read_study_file(study_file(tmp_path, COMMAND)).lr_is_auto
+
+
+def test_a_function_needs_an_lr(tmp_path: Path) -> None:
+    text = VALID.replace('"char_lm_mlp"', '{ train = "mylab:train" }').replace(LR, "")
+    assert "space.lr: missing; only a command is started to learn" in message_of(study_file(tmp_path, text))
+
+
+def test_a_wrong_lr_does_not_hide_the_other_problems(tmp_path: Path) -> None:
+    text = VALID.replace(LR, "lr = 'auto'\nwarmup = 1.5\n").replace("n_trials = 20", "n_trials = 0")
+    message = message_of(study_file(tmp_path, text))
+    assert "has 3 problems" in message
+    assert all(f"  {place}: got" in message for place in ("space.lr", "space.warmup", "n_trials"))
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:

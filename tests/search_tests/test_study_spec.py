@@ -13,6 +13,7 @@ from search.proxy_spec import CommandProxy, DeclaredProxy, FreeProxy
 from search.study_spec import StudySpec, differences
 from search.trial_limit import TrialLimit
 from tests.search_tests.studies import FINGERPRINT, SPACE, study_spec
+from warmboot.space import FloatRange
 
 CASES: list[dict[str, Any]] = [
     {},
@@ -30,6 +31,7 @@ CASES: list[dict[str, Any]] = [
         }
     },
     {"proxy": {"command": "python train.py --steps {total_steps}", "time_limit": "30m"}},
+    {"proxy": {"command": "python train.py"}, "space": {"lr": "auto", "warmup": 0.1}},
     {"proxy": {"train": "mylab.training:train", "silence_limit": 60}},
 ]
 
@@ -103,6 +105,34 @@ COMMAND = {"command": "python train.py"}
 def test_a_command_is_the_same_search_wherever_it_runs(changes: dict[str, Any], same: bool) -> None:
     first = study_spec(proxy=COMMAND).comparable_part(FINGERPRINT)
     assert (first == study_spec(proxy={**COMMAND, **changes}).comparable_part(FINGERPRINT)) is same
+
+
+def test_the_own_lr_becomes_a_range_around_it() -> None:
+    spec = study_spec(proxy=COMMAND, space={"warmup": 0.1})
+    assert spec.space == {"lr": "auto", "warmup": 0.1}
+    assert spec.parsed_space.lr is None
+    known = spec.with_own_lr(3e-3)
+    assert known.parsed_space.lr == FloatRange(low=3e-7, high=30.0, log=True, start=3e-3)
+    assert known.parsed_space.warmup == 0.1
+    assert not known.lr_is_auto
+    assert known.with_own_lr(0.5) == known
+
+
+def test_an_lr_of_ones_own_stays() -> None:
+    spec = study_spec(proxy=COMMAND)
+    assert spec.with_own_lr(3e-3) == spec
+
+
+def test_to_leave_the_lr_out_is_to_say_auto() -> None:
+    left_out, said = (study_spec(proxy=COMMAND, space=space) for space in ({}, {"lr": "auto"}))
+    assert left_out.comparable_part(FINGERPRINT) == said.comparable_part(FINGERPRINT)
+    assert said.comparable_part(FINGERPRINT) != study_spec(proxy=COMMAND).comparable_part(FINGERPRINT)
+
+
+@pytest.mark.parametrize("proxy", ["char_lm_mlp", {"train": "mylab.training:train"}])
+def test_only_a_command_has_an_lr_of_its_own(proxy: Any) -> None:
+    with pytest.raises(ValueError, match=r"space\.lr: got 'auto'"):
+        study_spec(proxy=proxy, space={"lr": "auto"})
 
 
 def test_each_kind_of_proxy_is_told_by_its_key() -> None:

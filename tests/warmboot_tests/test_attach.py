@@ -14,9 +14,10 @@ import warmboot
 from tests.warmboot_tests.trials import enter_trial
 from warmboot.attaching import SCHEDULE_VARIABLE
 from warmboot.errors import ScheduleError, ScheduleFileError
+from warmboot.own_lr import read_own_lr
 from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_file import Horizon, ScheduleFile
-from warmboot.trial_files import VARIABLE
+from warmboot.trial_files import VARIABLE, TrialFileError
 
 SHAPE = WarmbootSchedule(warmup=0.1, restarts=[0.6], step_scale=0.5)
 
@@ -196,3 +197,40 @@ def test_a_few_skipped_steps_are_no_matter(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_with_nothing_at_all_the_lr_stays_what_it_is() -> None:
     optimizer = optimizer_of(0.1, 0.2)
     assert train(optimizer, warmboot.attach(optimizer, 50), 50) == [[0.1, 0.2]] * 50
+
+
+@pytest.mark.parametrize("make", [SGD, AdamW])
+def test_a_search_that_asks_for_the_own_lr_gets_it_and_ends_the_script(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, make: Any
+) -> None:
+    enter_trial(monkeypatch, tmp_path, own_lr=tmp_path / "own_lr")
+    optimizer = optimizer_of(torch.tensor(0.25), 3.0, make=make)
+    with pytest.raises(warmboot.StopTraining, match="the search has learnt the lr of study own's script"):
+        warmboot.attach(optimizer, 100, otherwise=lambda: LinearLR(optimizer))
+    assert read_own_lr(tmp_path / "own_lr") == 0.25
+    assert [float(group["lr"]) for group in optimizer.param_groups] == [0.25, 3.0]
+    assert all("initial_lr" not in group for group in optimizer.param_groups)
+
+
+def test_the_own_lr_is_that_before_any_scheduler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    enter_trial(monkeypatch, tmp_path, own_lr=tmp_path / "own_lr")
+    optimizer = optimizer_of(3e-3)
+    LinearLR(optimizer, start_factor=0.01)
+    with pytest.raises(warmboot.StopTraining):
+        warmboot.attach(optimizer, 100)
+    assert read_own_lr(tmp_path / "own_lr") == 3e-3
+
+
+def test_another_horizon_is_noticed_before_there_is_any_trial(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    enter_trial(monkeypatch, tmp_path, own_lr=tmp_path / "own_lr")
+    with pytest.raises(ScheduleError, match="total_steps is 99, but the trial's horizon is 100"):
+        warmboot.attach(optimizer_of(0.1), 99)
+    assert read_own_lr(tmp_path / "own_lr") is None
+
+
+def test_an_lr_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "own_lr").write_text("fast")
+    with pytest.raises(TrialFileError, match="must hold a number but got 'fast'"):
+        read_own_lr(tmp_path / "own_lr")

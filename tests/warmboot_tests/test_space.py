@@ -198,6 +198,13 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "inverted": ({"warmup": {"low": 0.2, "high": 0.1}}, "warmup: got low = 0.2 above high = 0.1"),
     "log with 0": ({"eta_min": {"low": 0.0, "high": 0.3, "log": True}}, "eta_min: got low = 0.0 with log"),
     "log that is no bool": ({"lr": {"low": 0.1, "high": 1.0, "log": 1}}, "lr.log: got 1"),
+    "a start outside": (
+        {"lr": {"low": 1e-5, "high": 1.0, "log": True, "start": 3.0}},
+        r"lr.start: got 3.0; accepted is a number in \[1e-05, 1\]",
+    ),
+    "a start that is no number": ({"lr": {"low": 0.1, "high": 1.0, "log": True, "start": "x"}}, "got 'x'"),
+    "a start without log": ({"lr": {"low": 0.1, "high": 1.0, "start": 0.2}}, "lr.start: .*add log = true"),
+    "a start of another": ({"hold": {"low": 0.1, "high": 0.5, "start": 0.2}}, "hold.start: unknown key"),
     "half a range": ({"lr": {"low": 0.1}}, "lr.high: missing; a range needs low and high"),
     "unknown in a range": ({"lr": {"low": 0.1, "high": 1.0, "step": 0.1}}, "lr.step: unknown key"),
     "a bound outside": ({"warmup": {"low": 0.0, "high": 1.0}}, "warmup: got the bound 1.0"),
@@ -282,6 +289,18 @@ def test_the_table_is_read_as_it_stands() -> None:
     assert SPACE.curve == ("cosine", "linear", "polynomial")
     assert SPACE.min_cycle == 0.05
     assert Space.from_dict({"warmup": 0, "curve": "linear"}) == Space(warmup=0.0, curve="linear")
+
+
+def test_a_start_is_kept_and_changes_nothing_that_is_drawn() -> None:
+    bounds: dict[str, Any] = {"low": 1e-5, "high": 1.0, "log": True}
+    space = Space.from_dict({"lr": {**bounds, "start": 3e-4}})
+    assert space.lr == FloatRange(low=1e-5, high=1.0, log=True, start=3e-4)
+    study = optuna.create_study()
+    study.enqueue_trial({"lr": 0.5})
+    trial = study.ask()
+    assert space.sample(trial) == WarmbootSchedule(lr=0.5)
+    assert trial.distributions == {"lr": optuna.distributions.FloatDistribution(**bounds)}
+    assert space.params_of(WarmbootSchedule(lr=0.5)) == {"lr": 0.5}
 
 
 def test_suggest_schedule_works_in_an_ordinary_objective() -> None:

@@ -30,6 +30,7 @@ from warmboot.trial_files import (
         {},
         {"params": {}, "report_steps": (0, 50, 100), "seed": 2**32 - 1, "trial": 0},
         {"schedule": WarmbootSchedule(curve="rex", warmup_steps=3)},  # without an lr
+        {"own_lr": Path("/tmp/own_lr")},
     ],
 )
 def test_what_is_written_is_read(tmp_path: Path, changes: dict[str, Any]) -> None:
@@ -57,6 +58,7 @@ WRONG = [
     ({"study": 3}, "study must be text but got 3"),
     ({"params": [1]}, r"params must be a JSON object but got \[1\]"),
     ({"reports": ""}, "reports must be a path but got ''"),
+    ({"own_lr": 0.1}, "own_lr must be a path but got 0.1"),
     ({"report_steps": [5, 5]}, r"report_steps must rise strictly and lie in \[0, 100\]"),
     ({"report_steps": "all"}, "report_steps must be a list of steps but got 'all'"),
     ({"schedule": {"warmup": 2}}, "schedule.warmup"),

@@ -22,7 +22,7 @@ total_steps = 400
 {limit}
 
 [space]
-lr = {{ low = 0.01, high = 1.0, log = true }}
+lr = {lr}
 curve = ["linear", "cosine"]
 
 [params]
@@ -55,10 +55,11 @@ def plan(
     proxy: str = '"char_lm_mlp"',
     limit: str = "n_trials = 16",
     sampler: str = "tpe",
+    lr: str = "{ low = 0.01, high = 1.0, log = true }",
     **options: Any,
 ) -> Plan:
     path = folder / "mine.toml"
-    path.write_text(STUDY.format(proxy=proxy, limit=limit, sampler=sampler))
+    path.write_text(STUDY.format(proxy=proxy, limit=limit, sampler=sampler, lr=lr))
     storage = make_url(f"postgresql://me:secret@host/{folder.name}")
     return make_plan(str(path), PlanOptions(storage=storage, workers=2, device="cpu", **options))
 
@@ -115,6 +116,17 @@ def test_two_short_trainings_tell_start_and_step_apart(tmp_path: Path) -> None:
     assert made.pace.slots == 1
     assert 2.0 < made.pace.seconds_per_run < 6.0, (
         "0.2 s and 400 steps of 5 ms, and what starting Python takes"
+    )
+
+
+def test_a_script_that_is_searched_from_its_own_lr_is_timed_with_it(tmp_path: Path) -> None:
+    its_own = "from warmboot.trial_files import current_trial\nassert current_trial().schedule.lr is None\n"
+    made = plan(tmp_path, proxy=command(tmp_path, its_own + SCRIPT), lr='"auto"', time_scripts=True)
+    assert made.pace is not None
+    assert made.pace.seconds_per_run > 2.0
+    assert made.n_standards == 4
+    assert "lr        searched from the script's own, which is learnt by starting the script once" in (
+        plan_lines(made)
     )
 
 

@@ -9,10 +9,12 @@ import optuna
 import pytest
 
 from search.errors import UsageError
+from search.snapshot import take_snapshot
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord, create_or_resume, find_study, study_names
 from search.trial_limit import TrialLimit
 from tests.search_tests.studies import FINGERPRINT, PROXY, SPACE, fill, make_study, study_spec
+from warmboot.space import FloatRange
 
 
 def test_a_study_keeps_its_file(database: Database) -> None:
@@ -160,3 +162,19 @@ def test_the_answer_for_the_dashboard_is_kept_when_the_study_goes_on(record: Stu
     record.set_answer("linear to 0")
     make_study(record.database)
     assert record.load().user_attrs["answer"] == "linear to 0"
+
+
+def test_the_first_own_lr_stays_and_every_reader_gets_it(database: Database) -> None:
+    changes: dict[str, Any] = {"proxy": {"command": "python train.py"}, "space": {"lr": "auto"}}
+    record = make_study(database, **changes)
+    assert record.spec.lr_is_auto
+    assert take_snapshot(record, record.load()).best is None
+    for own_lr in (3e-3, 0.5):
+        record.keep_own_lr(own_lr)
+    expected = FloatRange(low=3e-7, high=30.0, log=True, start=3e-3)
+    for spec in (record.spec, take_snapshot(record, record.load()).spec):
+        assert spec.parsed_space.lr == expected
+    again = make_study(database, **changes, n_trials=20)
+    assert again.spec.parsed_space.lr == expected
+    with pytest.raises(UsageError, match=r"space\.lr: the study has auto, the file has 0\.1"):
+        make_study(database, **{**changes, "space": {"lr": 0.1}})

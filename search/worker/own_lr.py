@@ -1,0 +1,111 @@
+"""What a worker does before the first trial of a study that starts from the lr of the user's own script.
+
+One worker at a time starts the script to learn that lr, the others wait for it. Whoever waits takes over
+from one that fails or is gone; a study that knows the lr never asks again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from search.proxy_spec import CommandProxy
+from search.random_draws import RandomDraws
+from search.scripts.own_lr_probe import OwnLrProbe
+from search.scripts.process_group import end_orphans
+from search.scripts.script_run import ScriptRun
+from search.scripts.script_trainer import LOOK_SECONDS
+from search.seeds import run_seed
+from search.storage.leases import LEASE_SECONDS, OWN_LR, Leases, this_owner
+from search.storage.study_record import StudyRecord
+from search.study_spec import StudySpec
+from search.worker.trainers import command_launcher, limits_of
+from search.worker.trial_runs import report_steps
+from warmboot.schedule import WarmbootSchedule
+
+WAIT_SECONDS = 0.5
+"""How often a worker looks whether another has learnt the lr."""
+
+Say = Callable[[str], None]
+"""Tells a person one line."""
+
+
+def learn_own_lr(record: StudyRecord, stop: threading.Event, say: Say) -> bool:
+    """Return once the study knows the lr that it starts from; at once where it does.
+
+    Args:
+        record: the study.
+        stop: ends the waiting, and a script that was started.
+        say: told what is going on, where this worker starts the script.
+
+    Returns:
+        False where `stop` was set before the lr was known.
+
+    Raises:
+        RunError: the script does not tell its lr; the message says why, with the end of its output.
+    """
+    leases = Leases(record.database.engine, record.study_id, this_owner())
+    while record.spec.lr_is_auto:
+        if stop.is_set():
+            return False
+        if _take(record, leases):
+            try:
+                _start_once(record, leases, stop, say)
+            finally:
+                leases.release(OWN_LR)
+        else:
+            stop.wait(WAIT_SECONDS)
+    return True
+
+
+def _take(record: StudyRecord, leases: Leases) -> bool:
+    """Whether it is for this worker to start the script."""
+    with record.database.lock():
+        lease = leases.all().get(OWN_LR)
+        if (lease is not None and lease.live) or not record.spec.lr_is_auto:
+            return False
+        leases.take(OWN_LR, attempts=1)
+        return True
+
+
+def _start_once(record: StudyRecord, leases: Leases, stop: threading.Event, say: Say) -> None:
+    say("starting the script once to learn the lr of its optimizer")
+    end_orphans()
+    with tempfile.TemporaryDirectory(prefix="warmboot-run-", ignore_cleanup_errors=True) as folder:
+        own_lr = _own_lr(record.spec, Path(folder), leases, stop)
+    if own_lr is not None:
+        record.keep_own_lr(own_lr)
+        say(f"the script's own lr is {own_lr:g}; the search starts from there")
+
+
+def _own_lr(spec: StudySpec, folder: Path, leases: Leases, stop: threading.Event) -> float | None:
+    """The lr that the script tells; None where `stop` was set before."""
+    assert isinstance(spec.proxy, CommandProxy), "only a command has an lr of its own"
+    launcher, limits = command_launcher(spec.proxy), limits_of(spec.proxy)
+    renew_at = time.monotonic() + LEASE_SECONDS / 4
+    with OwnLrProbe(launcher, _run(spec), folder, objective=spec.objective, limits=limits) as probe:
+        while not stop.wait(LOOK_SECONDS):
+            own_lr = probe.look()
+            if own_lr is not None:
+                return own_lr
+            if time.monotonic() >= renew_at:
+                leases.renew()
+                renew_at = time.monotonic() + LEASE_SECONDS / 4
+    return None
+
+
+def _run(spec: StudySpec) -> ScriptRun:
+    """What a first trial would be, but for its schedule, which is not trained."""
+    return ScriptRun(
+        key="own lr",
+        study=spec.name,
+        trial=0,
+        schedule=WarmbootSchedule(curve="constant"),
+        total_steps=spec.horizon_steps,
+        seed=run_seed(spec.seed, 0),
+        params=spec.parsed_params.sample(RandomDraws(spec.seed)),
+        report_steps=report_steps(spec.horizon_steps),
+    )
