@@ -16,6 +16,7 @@ from search.strategy.lr_sweep import SweepPlan, best_swept
 from search.strategy.progress import PEAK_LR, SWEEP, Progress, Tried, alike, value_of
 from search.strategy.proposal import WAIT, Proposal, Wait, Workshop
 from warmboot.schedule import WarmbootSchedule
+from warmboot.space import FloatRange
 
 
 class FirstRuns:
