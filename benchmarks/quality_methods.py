@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 from quality_pool import Training
 
 from search.confirmation_size import confirmation_size
-from search.strategy.estimates import CONFIRMATION_SEEDS, estimated
+from search.strategy.estimates import CONFIRMATION_SEEDS, StudyModel, study_model
 from search.strategy.proposal import Proposal
 from search.strategy.strategy import Strategy
 from search.study_spec import StudySpec
@@ -309,9 +309,8 @@ class Warmboot(Budgeted):
 
     def _leaders(self) -> list[Training]:
         """The runs that confirm: the leaders and the best standard, on seeds of their own."""
-        found = estimated(self.task.spec, self.study.get_trials(deepcopy=False))
-        shapes = standards().values()
-        known = [estimate for estimate in found if estimate.schedule.replace(lr=None) in shapes]
+        found = self._model().estimates()
+        known = [estimate for estimate in found if estimate.is_baseline]
         chosen = [*found[: self.size.leaders], *(known[:1] if self.size.leaders else [])]
         runs = []
         for estimate in dict.fromkeys(chosen):
@@ -333,9 +332,12 @@ class Warmboot(Budgeted):
             self.study.tell(training.note, training.value)
 
     def answer(self) -> WarmbootSchedule:
-        found = estimated(self.task.spec, self.study.get_trials(deepcopy=False), self.confirmed)
-        leading = [estimate for estimate in found if estimate.number in self.confirmed]
-        return (leading or found)[0].schedule
+        return self._model().answer().chosen.schedule
+
+    def _model(self) -> StudyModel:
+        model = study_model(self.task.spec, self.study.get_trials(deepcopy=False), self.confirmed)
+        assert model is not None, "a search has a full run"
+        return model
 
 
 def jittered_grid(task: Task, k: int, rng: np.random.Generator) -> list[float]:

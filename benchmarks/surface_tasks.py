@@ -10,7 +10,7 @@ import argparse as fine_tuned_text
 import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Literal
 
@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits, make_friedman1
+from surface_models import CONTEXT, CharacterLSTM, Decoder, digits_network, regression_network
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -31,7 +32,6 @@ Factors = Callable[[int], NDArray[np.float64]]
 OptimizerName = Literal["sgd", "adam", "adamw"]
 
 DATA_SEED = 42
-CONTEXT, WIDTH, HEADS, LAYERS = 64, 64, 4, 2
 SENTENCE = 24
 """Characters in a window of the LSTM."""
 PRETRAINING_STEPS, PRETRAINING_LR = 1500, 2e-3
@@ -123,74 +123,16 @@ def _untrained(task: SurfaceTask) -> float:
     return task._validation_loss(task.model())
 
 
-class Decoder(nn.Module):
-    """As GPT-2 (tokens and learned places, pre-norm, GELU), but without a norm before the head."""
-
-    def __init__(self, n_characters: int) -> None:
-        super().__init__()
-        self.token = nn.Embedding(n_characters, WIDTH)
-        self.place = nn.Embedding(CONTEXT, WIDTH)
-        self.blocks = nn.Sequential(*(Block() for _ in range(LAYERS)))
-        self.head = nn.Linear(WIDTH, n_characters, bias=False)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        hidden = self.blocks(self.token(tokens) + self.place.weight)
-        return self.head(hidden)  # type: ignore[no-any-return]
+def _decoder(head_scale: float) -> Decoder:
+    return Decoder(tokenize(reference_text())[1], head_scale)
 
 
-class Block(nn.Module):
-    """Attention to what came before and a two-layer network."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.norm1, self.norm2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
-        self.query_key_value = nn.Linear(WIDTH, 3 * WIDTH)
-        self.mixed = nn.Linear(WIDTH, WIDTH)
-        self.network = nn.Sequential(nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH))
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        n, places, _ = hidden.shape
-        parts = self.query_key_value(self.norm1(hidden)).view(n, places, 3, HEADS, WIDTH // HEADS)
-        query, key, value = parts.permute(2, 0, 3, 1, 4)
-        heads = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
-        hidden = hidden + self.mixed(heads.transpose(1, 2).reshape(n, places, WIDTH))
-        return hidden + self.network(self.norm2(hidden))  # type: ignore[no-any-return]
-
-
-class CharacterLSTM(nn.Module):
-    """Embedding, one LSTM, a softmax at each place."""
-
-    def __init__(self, n_characters: int) -> None:
-        super().__init__()
-        self.token = nn.Embedding(n_characters, 32)
-        self.lstm = nn.LSTM(32, 64, batch_first=True)
-        self.head = nn.Linear(64, n_characters)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.head(self.lstm(self.token(tokens))[0])  # type: ignore[no-any-return]
-
-
-def _digits_model() -> nn.Module:
-    def layer(before: int, after: int, stride: int) -> list[nn.Module]:
-        convolution = nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False)
-        return [convolution, nn.BatchNorm2d(after), nn.ReLU()]
-
-    layers = [*layer(1, 8, 1), *layer(8, 16, 2), *layer(16, 16, 2)]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(64, 10))
-
-
-def _regression_model() -> nn.Module:
-    return nn.Sequential(
-        nn.Linear(10, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1), nn.Flatten(0)
-    )
-
-
-def _text_model(kind: type[Decoder] | type[CharacterLSTM]) -> nn.Module:
-    return kind(tokenize(reference_text())[1])
+def _lstm() -> CharacterLSTM:
+    return CharacterLSTM(tokenize(reference_text())[1])
 
 
 def _fine_tuned_model() -> nn.Module:
-    model = Decoder(tokenize(reference_text())[1])
+    model = _decoder(1.0)
     model.load_state_dict(_pretrained())
     return model
 
@@ -198,7 +140,7 @@ def _fine_tuned_model() -> nn.Module:
 @cache
 def _pretrained() -> dict[str, Tensor]:
     """Weights of the decoder after a training on the reference text, linear with 10% warm-up."""
-    task = TASKS["gpt2_adamw"]
+    task = replace(TASKS["gpt2_adamw"], model=partial(_decoder, 1.0), batch_size=2)
     torch.manual_seed(DATA_SEED)
     model = task.model()
     progress = (np.arange(PRETRAINING_STEPS) + 1) / PRETRAINING_STEPS
@@ -258,8 +200,8 @@ TASKS: Mapping[str, SurfaceTask] = {
     "gpt2_adamw": SurfaceTask(
         optimizer="adamw",
         data=partial(_reference_data, CONTEXT),
-        model=partial(_text_model, Decoder),
-        batch_size=2,
+        model=partial(_decoder, 3.0),
+        batch_size=4,
         loss=_cross_entropy,
         weight_decay=0.1,
         bias_correction=False,
@@ -267,7 +209,7 @@ TASKS: Mapping[str, SurfaceTask] = {
     "digits_bn": SurfaceTask(
         optimizer="sgd",
         data=_digits_data,
-        model=_digits_model,
+        model=digits_network,
         batch_size=32,
         loss=_cross_entropy,
         momentum=0.9,
@@ -277,7 +219,7 @@ TASKS: Mapping[str, SurfaceTask] = {
     "lstm_clip": SurfaceTask(
         optimizer="sgd",
         data=partial(_reference_data, SENTENCE),
-        model=partial(_text_model, CharacterLSTM),
+        model=_lstm,
         batch_size=8,
         loss=_cross_entropy,
         momentum=0.9,
@@ -286,7 +228,7 @@ TASKS: Mapping[str, SurfaceTask] = {
     "regression_mse": SurfaceTask(
         optimizer="adam",
         data=_friedman_data,
-        model=_regression_model,
+        model=regression_network,
         batch_size=32,
         loss=functional.mse_loss,
         whole_epochs=True,

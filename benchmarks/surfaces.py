@@ -58,7 +58,7 @@ SETTINGS: Mapping[str, Setting] = {
     "char_lm_mlp": Setting("sgd", 600, 5e-3, 6.0, cheap=True),
     "mnist1d_mlp": Setting("sgd", 1240, 2e-3, 4.0, cheap=True),
     "regression_mse": Setting("adam", 250, 1e-4, 0.3),
-    "gpt2_adamw": Setting("adamw", 90, 2e-5, 4e-2),
+    "gpt2_adamw": Setting("adamw", 90, 4e-5, 4e-2),
     "digits_bn": Setting("sgd", 144, 2e-3, 4.0),
     "finetune": Setting("adamw", 42, 2e-5, 6e-2),
     "lstm_clip": Setting("sgd", 90, 0.8, 800.0),

@@ -38,6 +38,8 @@ BEYOND = 0.6
 N_COARSE, N_CLOSE, CLOSE = 17, 13, 0.6
 """Peak lrs at which each shape is considered: so many over all that was tried, and so many within `CLOSE`
 of the leader's."""
+SLACK = 0.05
+"""How far outside the range a peak lr may lie before it is drawn to its end."""
 
 
 class Improvement:
@@ -93,18 +95,18 @@ class Improvement:
         sd: NDArray[np.float64],
         progress: Progress,
     ) -> Proposal | None:
-        """Of the leader and its strongest challenger, the one with fewer seeds.
-
-        The strongest challenger is the schedule most likely to be better than the leader. None where both
-        have `MOST_SEEDS`.
+        """Of the best searched schedule and the best baseline, the one with fewer seeds: which of the two is
+        the answer hangs on them. With one kind alone, the best and its strongest challenger, the schedule
+        most likely to be better. None where both have `MOST_SEEDS`.
         """
         seeds: dict[str, int] = defaultdict(int)
         for tried in progress.done + progress.in_training:
             seeds[identity(tried.params)] += 1
         leader = identity(ranked[0].params)
+        first = {bool(self._workshop.name_of(t)): i for i, t in reversed(list(enumerate(ranked)))}
+        pair = sorted(first.values())
         others = [i for i, tried in enumerate(ranked) if identity(tried.params) != leader]
-        pair = [0]
-        if others:
+        if len(pair) == 1 and others:
             pair.append(max(others, key=lambda i: (mean[0] - mean[i]) / float(np.hypot(sd[0], sd[i]))))
         chosen = min(pair, key=lambda i: seeds[identity(ranked[i].params)])
         if seeds[identity(ranked[chosen].params)] >= MOST_SEEDS:
@@ -177,16 +179,19 @@ class Improvement:
         """
         places = self._places(leader, response)
         points = points_of(shapes)
-        log_lrs = self._in_range(places[None, :] + response.scales.rho * points.log_scale[:, None])
-        each = Points(
-            np.repeat(points.features, len(places), axis=0),
-            log_lrs.ravel(),
-            np.repeat(points.log_scale, len(places)),
-        )
-        mean, sd = (found.reshape(log_lrs.shape) for found in response.predict(each))
+        log_lrs = places[None, :] + response.scales.rho * points.log_scale[:, None]
+        low, high = self._workshop.log_lr_range
+        if high - low < SAME_LR:
+            log_lrs = np.full((len(shapes), 1), low)
+            found = response.predict(points._replace(log_lr=log_lrs[:, 0]))
+            mean, sd = found[0][:, None], found[1][:, None]
+        else:
+            mean, sd = response.predict_along(points.features, places)
         gains = -(mean + CAUTION * sd) if best is None else expected_improvement(mean - best, sd)
+        inside = (log_lrs >= low - SLACK) & (log_lrs <= high + SLACK)
+        gains = np.where(inside, gains, gains.min() - np.abs(log_lrs - (low + high) / 2))
         rows, at = np.arange(len(shapes)), gains.argmax(1)
-        return gains[rows, at], log_lrs[rows, at], mean[rows, at], sd[rows, at]
+        return gains[rows, at], np.clip(log_lrs, low, high)[rows, at], mean[rows, at], sd[rows, at]
 
     def _places(self, leader: Tried, response: Response) -> NDArray[np.float64]:
         """Peak lrs of linear at which shapes are considered, in the log."""
@@ -196,10 +201,6 @@ class Improvement:
         centre = leader.log_lr - response.scales.rho * leader.shape.log_scale
         close = centre + np.linspace(-CLOSE, CLOSE, N_CLOSE)
         return np.concatenate([np.linspace(low - BEYOND, high + BEYOND, N_COARSE), close])
-
-    def _in_range(self, log_lrs: NDArray[np.float64]) -> NDArray[np.float64]:
-        inside: NDArray[np.float64] = np.clip(log_lrs, *self._workshop.log_lr_range)
-        return inside
 
 
 def expected_improvement(behind: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.float64]:

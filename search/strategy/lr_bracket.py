@@ -19,7 +19,6 @@ FINEST = 0.8
 SAME_LR = 0.06
 """Log peak lrs within this of each other are not worth two runs."""
 FEWEST, MOST = 3, 9
-AROUND_START = (0.0, -SPACING, SPACING)
 
 
 @dataclass(frozen=True)

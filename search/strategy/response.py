@@ -146,6 +146,23 @@ class Response:
         mean = self._best + self.tail * (MEAN + cross @ self._weights)
         return mean, self.tail * np.sqrt(np.maximum(self._own_variance - explained, _JITTER))
 
+    def predict_along(self, features: Vector, places: Vector) -> tuple[Vector, Vector]:
+        """The same for each shape at each of many peak lrs relative to where the bound puts its best one:
+        what `predict` gives at `log_lr = places + rho * log_scale`, both `M x len(places)`.
+
+        Args:
+            features: `M x F`.
+            places: relative log peak lrs.
+        """
+        s = self.scales
+        shape = _matern(np.sqrt(_squared_distances(features, self._points.features)), s.log_shape_length)
+        apart = np.abs(places[:, None] - _relative(self._points, s)[None, :])
+        lr = _matern(apart, s.log_lr_length)
+        cross = _sum_of_parts(lr[None, :, :], shape[:, None, :], s)
+        mean = self._best + self.tail * (MEAN + cross @ self._weights)
+        explained = self._explained(cross.reshape(-1, cross.shape[-1])).reshape(mean.shape)
+        return mean, self.tail * np.sqrt(np.maximum(self._own_variance - explained, _JITTER))
+
     def differences(self, points: Points, base: Points) -> tuple[Vector, Vector]:
         """How much worse than `base` (one point) each is expected to be over seeds, and the standard
         deviation of that, both `M`.
