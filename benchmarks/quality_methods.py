@@ -18,6 +18,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState
 from quality_pool import Training
 
+from search.confirmation import BASELINES
 from search.confirmation_size import confirmation_size
 from search.strategy.estimates import CONFIRMATION_SEEDS, StudyModel, study_model
 from search.strategy.proposal import Proposal
@@ -310,8 +311,9 @@ class Warmboot(Budgeted):
     def _leaders(self) -> list[Training]:
         """The runs that confirm: the leaders and the best standard, on seeds of their own."""
         found = self._model().estimates()
-        known = [estimate for estimate in found if estimate.is_baseline]
-        chosen = [*found[: self.size.leaders], *(known[:1] if self.size.leaders else [])]
+        known = [estimate for estimate in found if estimate.is_baseline][:BASELINES]
+        others = [estimate for estimate in found if not estimate.is_baseline]
+        chosen = [*known, *others][: self.size.leaders + 1] if self.size.leaders else []
         runs = []
         for estimate in dict.fromkeys(chosen):
             for seed in range(self.size.seeds):

@@ -1,4 +1,4 @@
-"""Made-up trainings of many kinds, with a known truth: what a search of `replay.py` meets beside real surfaces.
+"""Made-up trainings of many kinds, with a known truth, for `replay.py`.
 
 The value of a schedule `s` at a peak lr, in standard deviations between seeds, is
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -150,7 +150,7 @@ def _half_parabolas(u: float, left: float, right: float) -> float:
 
 
 def _level(family: Family, rng: np.random.Generator) -> Callable[[WarmbootSchedule], float]:
-    """How bad a shape is: 0 for linear, less for shapes near a target drawn from the space, more elsewhere."""
+    """How bad a shape is: 0 for linear, less near a target drawn from the space, more elsewhere."""
     worth = rng.uniform(*family.shapes)
     target = _coordinates(_drawn_shape(rng))
     weights = rng.dirichlet(np.ones(len(target))) * 3.0
@@ -227,11 +227,6 @@ def _smooth(rng: np.random.Generator, sd: float) -> Callable[[NDArray[np.float64
 
 def _log_uniform(rng: np.random.Generator, pair: Pair) -> float:
     return float(math.exp(rng.uniform(math.log(pair[0]), math.log(pair[1]))))
-
-
-def fixed_offset(made: MadeUp, log_optimum: float) -> MadeUp:
-    """The same instance with its optimum elsewhere."""
-    return replace(made, log_optimum=log_optimum)
 
 
 def space(low: float, high: float, **changes: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
+from search.confirmation import BASELINES
 from search.confirmation_size import confirmation_size
 from search.strategy.estimates import StudyModel, study_model
 from search.strategy.progress import PROPOSAL, PURPOSE
@@ -76,8 +77,9 @@ def _confirmed(
     model = study_model(spec, trials)
     assert model is not None
     found = model.estimates()
-    baselines = [estimate for estimate in found if estimate.is_baseline]
-    chosen = dict.fromkeys([*found[:n_leaders], *baselines[:1]])
+    baselines = [estimate for estimate in found if estimate.is_baseline][:BASELINES]
+    searched = [estimate for estimate in found if not estimate.is_baseline]
+    chosen = [*baselines, *searched][: n_leaders + 1]
     return {e.number: [measure(e.schedule, 1_000 + j, 1.0) for j in range(n_seeds)] for e in chosen}
 
 

@@ -44,7 +44,8 @@ class Surface:
 
     @property
     def log_lrs(self) -> Vector:
-        return np.log(np.array(self.record["lrs"]))
+        log_lrs: Vector = np.log(np.array(self.record["lrs"]))
+        return log_lrs
 
     @cached_property
     def untrained(self) -> float:
@@ -90,7 +91,7 @@ class Surface:
         else:
             weights = self._weights(schedule.replace(lr=None))
             found = float(sum(w * float(c(inside)) for w, c in zip(weights, self._curves, strict=True) if w))
-        return found + (self.untrained - found) * min(over, 1.0)
+        return float(found + (self.untrained - found) * min(over, 1.0))
 
     def _weights(self, shape: WarmbootSchedule) -> Vector:
         return _weights_of(self, shape)
@@ -108,11 +109,12 @@ class Surface:
 def _weights_of(surface: Surface, shape: WarmbootSchedule) -> Vector:
     features = surface._makers.shape(shape, {}).features
     squares = ((surface._features - features) ** 2).sum(1)
-    if squares.min() < 1e-12:
-        return (squares == squares.min()) / float((squares == squares.min()).sum())
     weights: Vector = np.exp(-(squares - squares.min()) / (2 * WIDTH**2))
     weights[weights < 1e-4] = 0.0
-    return weights / weights.sum()
+    if squares.min() < 1e-12:
+        weights = (squares == squares.min()).astype(np.float64)
+    weights /= weights.sum()
+    return weights
 
 
 def surfaces() -> dict[str, Surface]:

@@ -1,8 +1,8 @@
 """Confirmation: the best schedules of a study, trained again on fresh seeds.
 
 The best of 200 single runs owes part of its value to its seed. Its mean on seeds that had no part in choosing
-it does not. The best standard is confirmed beside the leaders, on the same seeds, so that there is
-something to compare with.
+it does not. The best baselines are confirmed beside the leaders, on the same seeds: one of them may be the
+answer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from search.confirmation_size import SEEDS, USUAL, ConfirmationSize
-from search.results import Contender, best_standard, leaders
+from search.results import Contender, leaders
+
+BASELINES = 2
+"""So many of the baselines are confirmed beside the best other schedules."""
 
 
 @dataclass
@@ -20,7 +23,7 @@ class Confirmation:
     """The runs that confirm a study, and what they gave.
 
     Attributes:
-        contenders: the leaders, and the best standard where it is not one of them.
+        contenders: the best schedules, the two best baselines among them.
         values: schedule key -> value by seed index; grows as runs end.
         seeds: how many seeds each is trained on.
         further: schedule key -> on how many it is, where that is more.
@@ -76,12 +79,18 @@ def plan_confirmation(
     size: ConfirmationSize = USUAL,
 ) -> Confirmation:
     """Whom to confirm now. Runs that an earlier confirmation has made are kept."""
-    chosen = leaders(found, direction, size.leaders)
-    standard = best_standard(found, direction)
-    if chosen and standard is not None and standard.key not in {c.key for c in chosen}:
-        chosen.append(standard)
+    chosen = _chosen(found, direction, size.leaders) if size.leaders else []
     rows = (stored or {}).get("values", {})
     return Confirmation(chosen, {key: dict(enumerate(row)) for key, row in rows.items()}, size.seeds)
+
+
+def _chosen(found: Sequence[Contender], direction: str, n_leaders: int) -> list[Contender]:
+    """The best, `n_leaders` and one more: two baselines among them, since one of those may be the answer."""
+    order = leaders(found, direction, len(found))
+    baselines = [c for c in order if c.standard is not None][:BASELINES]
+    searched = [c for c in order if c.standard is None][: n_leaders + 1 - len(baselines)]
+    more = [c for c in order if c not in baselines and c not in searched]
+    return [*searched, *baselines, *more][: n_leaders + 1]
 
 
 def is_confirmed(

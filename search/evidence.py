@@ -55,13 +55,17 @@ def evidence_lines(
     spec: StudySpec, schedule: Contender, lead: Lead, transfer: Transferred | None = None
 ) -> list[str]:
     """The same for a person: what to use and why first, in a few lines."""
-    name = "answer" if schedule.key == lead.chosen.key else "schedule"
+    is_answer = schedule.key == lead.chosen.key
+    name = "answer" if is_answer else "schedule"
     lines = [f"{name:10s}{schedule.describe()}", f"{'':10s}{_values(spec, schedule)}"]
     lines += [f"{'':10s}{line}" for line in edge_lines(spec, schedule)]
+    if not is_answer:
+        lines.append(f"{'':10s}It is not the answer of the study; that is {lead.chosen.describe()}.")
     if lead.verdict is not None:
         lines += _labelled("verdict", verdict_lines(spec, lead))
     else:
-        lines += [f"{'':10s}{sentence(spec, lead)}", *_other_lines(spec, schedule, lead)]
+        known = [f"{'':10s}{sentence(spec, lead)}"] if is_answer else []
+        lines += [*known, *_other_lines(spec, schedule, lead)]
     return [*lines, *_labelled("transfer", [] if transfer is None else transfer.lines())]
 
 
@@ -131,7 +135,7 @@ def comparison(spec: StudySpec, schedule: Contender, other: Contender) -> str:
     gains = [sign * (b - a) for a, b in zip(schedule.confirmed, other.confirmed, strict=False)]
     where = f"{'ahead' if fmean(gains) >= 0 else 'behind'} by {abs(fmean(gains)):.3g}"
     return (
-        f"On the same {n} fresh seeds the answer is {where} on average (ahead on "
+        f"On the same {n} fresh seeds it is {where} on average (ahead on "
         f"{sum(gain > 0 for gain in gains)} of {n})."
     )
 

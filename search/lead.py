@@ -45,6 +45,7 @@ class Lead:
         probability: that the leader is better; None where it is not known.
         noise_sd: standard deviation between two seeds of one schedule; None where it is not known.
         verdict: on the leader, where there is one.
+        ahead: whether the leader is first by the means over the runs, where nothing more is known.
     """
 
     leader: Contender | None
@@ -53,6 +54,7 @@ class Lead:
     probability: float | None = None
     noise_sd: float | None = None
     verdict: Mapping[str, Any] | None = None
+    ahead: bool = False
 
     @property
     def chosen(self) -> Contender:
@@ -81,7 +83,7 @@ class Lead:
         outcome = None if self.verdict is None else self.verdict["outcome"]
         if outcome in ("win", "lose", "equivalent", "standard"):
             return bool(outcome == "win")
-        return self.probability is not None and self.probability >= SURE_ENOUGH
+        return self.ahead if self.probability is None else self.probability >= SURE_ENOUGH
 
 
 def lead_of(
@@ -115,7 +117,7 @@ def lead_by_means(found: Sequence[Contender], spec: StudySpec) -> Lead | None:
         return None
     order = ranked(found, spec.direction)
     leader = next((c for c in order if c.standard is None), None)
-    return Lead(leader, best_standard(found, spec.direction))
+    return Lead(leader, best_standard(found, spec.direction), ahead=order[0] is leader)
 
 
 def to_json(answer: Answer, found: Sequence[Contender]) -> dict[str, Any]:

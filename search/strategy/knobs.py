@@ -35,9 +35,10 @@ places is looked at, so it is more than the customary 2."""
 LEAST_EFFECT = 0.25
 """And where it is more than this share of what one run differs from another on the same seed."""
 FLAT = 1.0
-"""As good as the best is what is at most this many standard deviations between seeds worse ..."""
-GOOD_SDS = 1.28
-"""... even if the difference is this many standard deviations larger than expected: with 90% probability."""
+"""As good as the best is what is at most this many standard deviations between seeds worse."""
+GOOD_SDS, GOOD_SHARE = 1.64, 0.7
+"""That is claimed where the difference, were it so many of its standard deviations larger than expected,
+still is below this share of it: the noise between seeds is an estimate as well."""
 _RESTART_PLACE = re.compile(r"u\d+")
 
 
@@ -143,7 +144,7 @@ class KnobReader:
         enough = LEAST_EFFECT * self._response.paired_noise_sd
         matters = bool(((sure > 0) & (mean > enough)).any())
         best = values.index(self._taken[name])
-        good = mean + GOOD_SDS * sd <= FLAT * self._response.noise_sd
+        good = mean + GOOD_SDS * sd <= GOOD_SHARE * FLAT * self._response.noise_sd
         good[best] = True
         is_range = not isinstance(self._asked[name], CategoricalDistribution)
         chosen = [value for value, is_good in zip(values, good, strict=True) if is_good]
