@@ -1,6 +1,6 @@
 """How good is the answer for the training spent: this search beside what people do instead.
 
-    python benchmarks/search_quality.py --task char_lm_mlp [--searches 20] [--pairs 6]
+    python benchmarks/search_quality.py --task char_lm_mlp [--searches 20] [--methods warmboot sweep]
 
 Each method searches the same space on the same task with the same number of model-steps, many times with
 other seeds. Its answer is trained again on fresh seeds that no search has seen and judged on test data. A
@@ -9,7 +9,8 @@ grid of peak lrs has its offset drawn for every search: where the grid's cells l
 What plain samplers answer at a smaller budget is read off their longest search; all others are run anew for
 each budget. One file for each task is written to `benchmarks/records/`: medians over the searches with
 bootstrap intervals, and this search against the sweep with the best median at that budget, search by
-search, by a paired t test on the fresh seeds.
+search, by a paired t test on the fresh seeds. `--methods` trains those whose names begin so and keeps what
+the record has of the others; the seeds are the same.
 """
 
 from __future__ import annotations
@@ -89,23 +90,44 @@ def main() -> None:
     parser.add_argument("--task", choices=sorted(TASKS), required=True)
     parser.add_argument("--searches", type=int, default=20)
     parser.add_argument("--pairs", type=int, default=6, help="fresh seeds that judge an answer")
+    parser.add_argument("--methods", nargs="*", default=[""], help="beginnings of their names")
+    parser.add_argument("--budgets", type=int, nargs="*", default=[8, 16, 24, 64])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", ExperimentalWarning)
     path = RECORDS / f"search_quality_{arguments.task}.json"
-    for record in measured(arguments.task, arguments.searches, arguments.pairs):
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    wanted = functools.partial(_is_wanted, methods=arguments.methods, budgets=arguments.budgets)
+    for made in measured(arguments.task, arguments.searches, arguments.pairs, wanted):
+        record = made if arguments.methods == [""] else _with_others(made, before)
         path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print_table(record)
 
 
-def measured(name: str, n_searches: int, n_pairs: int) -> Iterator[dict[str, Any]]:
+def _is_wanted(method: str, budget: int, *, methods: Sequence[str], budgets: Sequence[int]) -> bool:
+    return budget in budgets and any(method.startswith(beginning) for beginning in methods)
+
+
+def _with_others(made: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """What was measured now, with what an earlier record has of other methods and budgets."""
+    tables = ("test_loss", "against_the_best_sweep", "answers_of_warmboot", "test_loss_of_each_answer")
+    merged = {table: {**before.get(table, {}), **made[table]} for table in tables}
+    others = [key for key in before.get("test_loss", {}) if key not in made["test_loss"]]
+    return {**made, **merged, "kept_from": {"date": before.get("date"), "methods": others}}
+
+
+def measured(
+    name: str, n_searches: int, n_pairs: int, is_wanted: Callable[[str, int], bool]
+) -> Iterator[dict[str, Any]]:
     """The record after each method on one task, so that hours are not lost with the last of them."""
     proxy, task, is_short = load_task(name)
     losses: dict[str, NDArray[np.float64]] = {}
     answers: dict[str, list[str]] = {}
     for method, make, budgets, prefixes in SHORT if is_short else FULL:
         for budget in (24,) if is_short else budgets:
+            if not is_wanted(method, budget):
+                continue
             start = time.perf_counter()
             found = searched(proxy, task, make, budget, n_searches, () if is_short else prefixes)
             for spent, schedules in found.items():

@@ -87,7 +87,7 @@ def plan_confirmation(
 def _chosen(found: Sequence[Contender], direction: str, n_leaders: int) -> list[Contender]:
     """The best, `n_leaders` and one more: two baselines among them, since one of those may be the answer."""
     order = leaders(found, direction, len(found))
-    baselines = [c for c in order if c.standard is not None][:BASELINES]
+    baselines = [c for c in order if c.standard is not None][: min(BASELINES, n_leaders)]
     searched = [c for c in order if c.standard is None][: n_leaders + 1 - len(baselines)]
     more = [c for c in order if c not in baselines and c not in searched]
     return [*searched, *baselines, *more][: n_leaders + 1]

@@ -14,6 +14,7 @@ def standards() -> dict[str, WarmbootSchedule]:
         "linear": WarmbootSchedule(curve="linear"),
         "linear_warmup": WarmbootSchedule(curve="linear", warmup=0.05),
         "cosine": WarmbootSchedule(curve="cosine"),
+        "cosine_floor": WarmbootSchedule(curve="cosine", eta_min=0.1),
         "cosine_warmup": WarmbootSchedule(curve="cosine", warmup=0.05),
         "wsd": WarmbootSchedule(curve="one_minus_sqrt", hold=0.8),
         "rex": WarmbootSchedule(curve="rex"),

@@ -25,6 +25,7 @@ from warmboot.standards import standards
 _ORDER = (
     "linear",
     "cosine",
+    "cosine_floor",
     "linear_warmup",
     "rex",
     "wsd",

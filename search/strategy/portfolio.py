@@ -18,6 +18,7 @@ from warmboot.standards import standards
 _KNOWN = (
     "linear_warmup",
     "linear",
+    "cosine_floor",
     WarmbootSchedule(curve="linear", eta_min=0.05),
     WarmbootSchedule(curve=Polynomial(power=0.8)),
     "cosine",
