@@ -5,8 +5,10 @@
 For each study: what the last screen of `warmboot launch` names and how sure it is, what `warmboot verdict`
 says of it, and what is exported before and after. Every schedule exported before its verdict is trained on
 fresh seeds, beside linear at the best of 16 peak lrs, as in `main_job.py`. First and last words disagree
-where a searched schedule is named and the verdict is *lose* or *equivalent*, or a plain one is named and the
-verdict on the leader is *win*. Writes `benchmarks/records/launches.json`.
+where the last screen says "better" and the verdict is *lose* or *equivalent*, where it says "ahead, by little"
+and the verdict is *lose*, and where it names a plain schedule and the verdict on the leader is *win*.
+`another_answer` counts besides how often the verdict changed what is exported. Writes
+`benchmarks/records/launches.json`.
 """
 
 from __future__ import annotations
@@ -32,6 +34,12 @@ from search.proxies import build_proxy
 from search.study_file import find_study_file, read_study_file
 
 RECORD = Path(__file__).parent / "records" / "launches.json"
+UNSAYS: Mapping[str, Sequence[str]] = {
+    "better": ("lose", "equivalent"),
+    "a little better": ("lose",),
+    "not shown": ("win",),
+}
+"""Claim of the last screen -> the verdicts that unsay it."""
 
 
 def main() -> None:
@@ -70,6 +78,7 @@ def studied(seed: int) -> dict[str, Any]:
         "verdict_seconds": round(seconds, 1),
         "trials": status["trials"],
         "names": best["answer"],
+        "claim": best.get("expected", {}).get("claim", "not shown"),
         "expected": best.get("expected"),
         "confirming_seeds": len(best["confirmed"]),
         "schedule": best["schedule"],
@@ -80,21 +89,14 @@ def studied(seed: int) -> dict[str, Any]:
         "exported_after": json.loads(after)["origin"]["schedule"],
         "exported_after_is_baseline": json.loads(after)["origin"]["evidence"]["answer"] == "baseline",
     }
-    found["disagree"] = disagrees(found["names"], found["outcome"])
+    found["disagree"] = found["outcome"] in UNSAYS[found["claim"]]
     print(
-        f"{seed}: {found['names']}, {found['expected']}; {found['outcome']} {found['gain_in_seed_sds']}; "
+        f"{seed}: {found['names']}, {found['claim']}, {found['expected']}; {found['outcome']} {found['gain_in_seed_sds']}; "
         f"{found['launch_seconds']} s, {found['verdict_seconds']} s",
         file=sys.stderr,
         flush=True,
     )
     return found
-
-
-def disagrees(names: str, outcome: str) -> bool:
-    """Whether the last screen of the launch said what the verdict unsaid."""
-    if names == "leader":
-        return outcome in ("lose", "equivalent")
-    return outcome == "win"
 
 
 def judged(studies: Sequence[Mapping[str, Any]], n_pairs: int) -> dict[str, Any]:
@@ -111,6 +113,10 @@ def judged(studies: Sequence[Mapping[str, Any]], n_pairs: int) -> dict[str, Any]
         "summary": {
             "studies": len(studies),
             "disagree": sum(s["disagree"] for s in studies),
+            "claims": {c: sum(s["claim"] == c for s in studies) for c in UNSAYS},
+            "another_answer": sum(
+                (s["names"] == "baseline") != s["exported_after_is_baseline"] for s in studies
+            ),
             "searched_is_answer": sum(s["names"] == "leader" for s in studies),
             "outcomes": {
                 o: sum(s["outcome"] == o for s in studies) for o in sorted({s["outcome"] for s in studies})

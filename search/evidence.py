@@ -16,7 +16,8 @@ FAIR_PEAK_LRS = 4
 """A schedule that was tried at fewer cannot be said to have been tuned."""
 EDGE = 0.02
 """Of the log range of the peak lr: this close to an end is at it."""
-LIKELY, VERY_LIKELY = 0.8, 0.95
+CLEAR = 0.8
+"""The probability of a gain above the verdict's margin from which it is called more than little."""
 
 
 def evidence(
@@ -44,6 +45,8 @@ def evidence(
         data["expected"] = {
             "gain_of_leader_over_baseline": lead.gain,
             "probability_of_being_better": lead.probability,
+            "probability_of_more_than_the_margin": lead.probability_of_margin,
+            "claim": claim(lead),
             "seed_sd": lead.noise_sd,
         }
     others = {"best_standard": lead.baseline, "leader": lead.leader}
@@ -87,15 +90,26 @@ def _compared(spec: StudySpec, lead: Lead, plain: str) -> str:
     assert lead.probability is not None, "a comparison has been made"
     chance, size = f"{_percent(lead.probability)} likely", _size(lead)
     settle = f"warmboot verdict {spec.name} settles it."
-    if lead.probability >= VERY_LIKELY:
+    if claim(lead) == "better":
         return f"It is better than plain {plain} by {size} so far ({chance}). {settle}"
-    if lead.probability >= LIKELY:
-        return f"It is probably better than plain {plain}, by {size} ({chance}), not shown yet. {settle}"
+    if claim(lead) == "a little better":
+        return (
+            f"It is ahead of plain {plain}, by {size} ({chance} to be better); so little may turn out to make "
+            f"no difference. {settle}"
+        )
     where = f"ahead by {size}, which is not enough" if lead.gain > 0 else f"behind by {size}"
     return (
         f"A plain schedule. Nothing has been shown to beat it: the best other one is {where} ({chance} to be "
         f"better). {settle}"
     )
+
+
+def claim(lead: Lead) -> str:
+    """What may be said of a lead without a verdict: "better", "a little better" or "not shown"."""
+    if not lead.leader_is_better:
+        return "not shown"
+    sure = lead.probability_of_margin is not None and lead.probability_of_margin >= CLEAR
+    return "better" if sure else "a little better"
 
 
 def verdict_lines(spec: StudySpec, lead: Lead) -> list[str]:
@@ -188,7 +202,8 @@ def _size(lead: Lead) -> str:
     text = f"{abs(lead.gain):.2g}"
     if not lead.noise_sd:
         return text
-    return f"{text} ({abs(lead.gain) / lead.noise_sd:.1g} standard deviations between seeds)"
+    sds = f"{abs(lead.gain) / lead.noise_sd:.1g}"
+    return f"{text} ({sds} standard deviation{'s' * (sds != '1')} between seeds)"
 
 
 def _percent(probability: float) -> str:

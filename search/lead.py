@@ -23,6 +23,7 @@ from search.expectations import is_fresh
 from search.results import Contender, best_standard, ranked
 from search.strategy.estimates import SURE_ENOUGH, Answer, StudyModel, probability_of
 from search.study_spec import StudySpec
+from search.verdict.sequential import MARGIN_IN_SEED_SDS
 from warmboot.errors import ScheduleFileError
 from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_file import reads
@@ -43,6 +44,8 @@ class Lead:
         gain: of leader over baseline, in the objective's unit, better is positive; None where it is not
             known.
         probability: that the leader is better; None where it is not known.
+        probability_of_margin: that it is better by more than the margin below which a verdict calls two
+            schedules equivalent; None where it is not known.
         noise_sd: standard deviation between two seeds of one schedule; None where it is not known.
         verdict: on the leader, where there is one.
         ahead: whether the leader is first by the means over the runs, where nothing more is known.
@@ -53,6 +56,7 @@ class Lead:
     gain: float | None = None
     probability: float | None = None
     noise_sd: float | None = None
+    probability_of_margin: float | None = None
     verdict: Mapping[str, Any] | None = None
     ahead: bool = False
 
@@ -122,13 +126,16 @@ def lead_by_means(found: Sequence[Contender], spec: StudySpec) -> Lead | None:
 
 def to_json(answer: Answer, found: Sequence[Contender]) -> dict[str, Any]:
     """What of an answer is kept on the study."""
-    keys = {contender.trial_numbers[0]: contender.key for contender in found}
+    keys = {number: contender.key for contender in found for number in contender.trial_numbers}
     difference = answer.difference
     return {
         "leader": None if answer.leader is None else keys[answer.leader.number],
         "baseline": None if answer.baseline is None else keys[answer.baseline.number],
         "gain": None if difference is None else difference.gain,
         "probability": None if difference is None else difference.probability,
+        "probability_of_margin": None
+        if difference is None
+        else difference.probability_above(MARGIN_IN_SEED_SDS * answer.noise_sd),
         "noise_sd": answer.noise_sd,
     }
 
@@ -148,9 +155,8 @@ def _from_json(stored: Mapping[str, Any], found: Sequence[Contender]) -> Lead:
     baseline = by_key.get(stored["baseline"])
     if baseline is not None:
         baseline = replace(baseline, siblings=sum(c.standard == baseline.standard for c in found))
-    return Lead(
-        by_key.get(stored["leader"]), baseline, stored["gain"], stored["probability"], stored["noise_sd"]
-    )
+    numbers = ("gain", "probability", "noise_sd", "probability_of_margin")
+    return Lead(by_key.get(stored["leader"]), baseline, **{name: stored[name] for name in numbers})
 
 
 def _judged(lead: Lead, verdict: Mapping[str, Any] | None) -> Lead:
@@ -172,7 +178,7 @@ def _judged(lead: Lead, verdict: Mapping[str, Any] | None) -> Lead:
     )
     leader = lead.leader or lead.subject
     gain, probability = _of_pairs(verdict)
-    return Lead(leader, baseline, gain, probability, verdict["seed_sd"], verdict)
+    return Lead(leader, baseline, gain, probability, verdict["seed_sd"], verdict=verdict)
 
 
 def _of_pairs(verdict: Mapping[str, Any]) -> tuple[float | None, float | None]:

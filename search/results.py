@@ -131,6 +131,6 @@ def _contender(key: str, trials: list[FrozenTrial], space: Space, confirmed: Seq
         trial_numbers=tuple(sorted(t.number for t in trials)),
         searched=tuple(float(t.value) for t in by_seed if t.value is not None),
         confirmed=tuple(confirmed),
-        standard=first.user_attrs.get("standard"),
+        standard=next((t.user_attrs["standard"] for t in trials if "standard" in t.user_attrs), None),
         params=other_params(first.params),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from search.strategy.estimates import Answer, Difference
+from search.study_spec import StudySpec
 
 SHARE_OF_STUDY = 0.1
 """Of a study's runs the confirmation takes no more, unless it did from the start."""
@@ -26,16 +27,18 @@ class PairBudget:
     pairs: int
 
 
-def pair_budget(n_runs_of_study: int | None, seconds_per_run: float | None) -> PairBudget:
-    """What a study can afford.
+def pair_budget(spec: StudySpec, seconds_per_run: float | None) -> PairBudget:
+    """What a study can afford; where it counts its runs, no more than was set aside.
 
     Args:
-        n_runs_of_study: None where only time limits it.
+        spec: the study.
         seconds_per_run: of one training, others beside it counted off; None where it is not known.
     """
+    if spec.n_runs is not None:
+        return PairBudget(runs=spec.confirmation_size.most_runs, pairs=MOST_PAIRS)
     if seconds_per_run is not None and seconds_per_run < QUICK_SECONDS:
         return PairBudget(runs=10**9, pairs=MOST_PAIRS)
-    runs = 0 if n_runs_of_study is None else int(SHARE_OF_STUDY * n_runs_of_study)
+    runs = 0 if spec.n_trials is None else int(SHARE_OF_STUDY * spec.n_trials)
     return PairBudget(runs=runs, pairs=MOST_PAIRS)
 
 

@@ -11,14 +11,16 @@ leader is better. Below `SURE_ENOUGH` the baseline is the answer.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from optuna.trial import FrozenTrial
 from scipy import special
 
-from search.strategy.improvement import CAUTION, identity
+from search.strategy.improvement import CAUTION
 from search.strategy.progress import Tried, points_of
 from search.strategy.response import Response
 from search.strategy.strategy import Strategy
@@ -49,11 +51,8 @@ class Estimate:
     """Its first trial."""
     cautious: float
     """`mean`, `CAUTION` standard deviations to the worse side."""
-
-    @property
-    def is_baseline(self) -> bool:
-        """Whether it is a schedule that everybody knows."""
-        return self.schedule.replace(lr=None) in standards().values()
+    is_baseline: bool
+    """Whether it is a schedule that everybody knows, whatever parameters name it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +68,11 @@ class Difference:
     @property
     def probability(self) -> float:
         """That the first is better than the second."""
-        return probability_of(self.gain, self.sd, self.freedom)
+        return self.probability_above(0.0)
+
+    def probability_above(self, margin: float) -> float:
+        """That the first is better by more than `margin`."""
+        return probability_of(self.gain - margin, self.sd, self.freedom)
 
 
 def probability_of(gain: float, sd: float, freedom: int) -> float:
@@ -114,13 +117,13 @@ class StudyModel:
     def __init__(self, spec: StudySpec, response: Response, runs: Sequence[Tried]) -> None:
         self.response, self.runs = response, runs
         self._sign = 1.0 if spec.direction == "minimize" else -1.0
+        self._baselines = [s.factors(spec.horizon_steps) for s in standards().values()]
+        self._steps = spec.horizon_steps
 
     def estimates(self) -> list[Estimate]:
         """One for each schedule, best first by `Estimate.cautious`."""
-        first = {identity(t.params): t for t in reversed(self.runs)}
-        counts = dict.fromkeys(first, 0)
-        for tried in self.runs:
-            counts[identity(tried.params)] += 1
+        first = {_schedule_of(t): t for t in reversed(self.runs)}
+        counts = Counter(_schedule_of(tried) for tried in self.runs)
         mean, sd = self.response.predict(points_of(list(first.values())))
         found = [
             Estimate(
@@ -131,6 +134,7 @@ class StudyModel:
                 n_runs=counts[key],
                 number=t.number,
                 cautious=self._sign * float(m + CAUTION * s),
+                is_baseline=self._is_baseline(t),
             )
             for (key, t), m, s in zip(first.items(), mean, sd, strict=True)
         ]
@@ -140,7 +144,7 @@ class StudyModel:
         """Of the schedule first tried in trial `number` over that of trial `other`."""
         first = {tried.number: tried for tried in reversed(self.runs)}
         behind, sd = self.response.differences(points_of([first[number]]), points_of([first[other]]))
-        freedom = FREEDOM + len(self.runs) - len({identity(tried.params) for tried in self.runs})
+        freedom = FREEDOM + len(self.runs) - len({_schedule_of(tried) for tried in self.runs})
         return Difference(gain=-float(behind[0]), sd=float(sd[0]), freedom=freedom)
 
     def answer(self) -> Answer:
@@ -152,6 +156,15 @@ class StudyModel:
         if leader is not None and baseline is not None:
             difference = self.difference(leader.number, baseline.number)
         return Answer(leader, baseline, difference, self.response.noise_sd)
+
+    def _is_baseline(self, tried: Tried) -> bool:
+        factors = tried.shape.schedule.factors(self._steps)
+        return any(np.array_equal(factors, baseline) for baseline in self._baselines)
+
+
+def _schedule_of(tried: Tried) -> tuple[bytes, float]:
+    """Equal for equal lr tables and other hyperparameters: a warm-up that rounds to no step is none."""
+    return np.round(tried.shape.features, 9).tobytes(), tried.lr
 
 
 def study_model(

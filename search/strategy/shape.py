@@ -62,7 +62,8 @@ class ShapeMaker:
         factors = schedule.factors(self._total_steps)
         scale = peak_lr_scale(factors) / self._linear_scale
         curve = np.sqrt(scale * factors[self._places] / POSITIONS)
-        warm = [WARMUP_WEIGHT * math.sqrt(min(schedule.warmup / LONG_WARMUP, 1.0))]
+        trained = math.floor(schedule.warmup * self._total_steps + 0.5) / self._total_steps
+        warm = [WARMUP_WEIGHT * math.sqrt(min(trained / LONG_WARMUP, 1.0))]
         features = np.concatenate([curve, warm, param_features(params, self._space)])
         without_lr = schedule if schedule.lr is None else schedule.replace(lr=None)
         return Shape(without_lr, dict(params), features, math.log(scale))

@@ -33,7 +33,6 @@ from search.strategy.estimates import Answer
 from search.told_apart import pair_budget, told_apart
 from search.trial_limit import TrialLimit
 from search.worker.jobs import ConfirmationJob, Job, TrialJob, confirmation_jobs
-from search.worker.planner import runs_of
 from search.worker.training import Admitted, Event, TrainingFailed, Withdrawn
 from search.worker.trial_runs import trial_job
 
@@ -246,17 +245,18 @@ class Bookkeeper:
 
     def _more_pairs(self, plan: Confirmation, answer: Answer | None) -> bool:
         """Whether leader and baseline are trained on more seeds; then `plan` has them."""
-        if answer is None or not plan.seeds or not plan.values or told_apart(answer):
+        if answer is None or not plan.values or told_apart(answer):
             return False
-        by_number = {contender.trial_numbers[0]: contender for contender in self._contenders()}
+        by_number = {number: c for c in self._contenders() for number in c.trial_numbers}
         assert answer.leader is not None, "a difference is of two"
         assert answer.baseline is not None, "a difference is of two"
         pair = [by_number[answer.leader.number], by_number[answer.baseline.number]]
         have = min(len(plan.values.get(contender.key, ())) for contender in pair)
-        budget = pair_budget(runs_of(self._spec.limit), self._seconds_per_run())
-        wanted = min(have + max(1, self._slots // 2), budget.pairs)
-        plan.extend(pair, wanted)
-        return bool(plan.missing) and plan.n_runs + len(plan.missing) <= budget.runs
+        budget = pair_budget(self._spec, self._seconds_per_run())
+        more = min(max(1, self._slots // 2), budget.pairs - have, (budget.runs - plan.n_runs) // 2)
+        if more > 0:
+            plan.extend(pair, have + more)
+        return more > 0
 
     def _seconds_per_run(self) -> float | None:
         """Of the last trials, the runs that trained beside each of them counted off."""

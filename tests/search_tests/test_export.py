@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -12,15 +12,17 @@ import pytest
 import warmboot
 from search.cli.export import FormatChoice
 from search.errors import RunError, UsageError
-from search.export import Format, export, horizon_from
+from search.export import ANSWER, Choice, Format, export, horizon_from
+from search.lead import VERDICT
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord
+from tests.search_tests.leads import TUNED, stored_verdict, without_document
 from tests.search_tests.studies import FINGERPRINT, LINEAR, fill, make_study, open_database, trial_queue
 from warmboot import Horizon
 from warmboot.exporters import EXPORTERS
 
 WARM = {"lr": 0.2, "warmup": 0.1, "n_restarts": 1, "u1": 0.5, "step_scale": 0.8, "curve": "cosine"}
-LUCKY = {"lr": 0.3, "warmup": 0.0, "n_restarts": 0, "curve": "cosine"}
+LUCKY = {"lr": 0.3, "warmup": 0.02, "n_restarts": 0, "curve": "cosine"}
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +30,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudyRecord]:
     """Trial 0 is the standard; 1 leads once confirmed; 2 has the best single value; 3 repeats 1."""
     database = open_database(tmp_path_factory.mktemp("export"))
     record = make_study(database)
-    keys = fill(record, [(LINEAR, 2.2)], standard="linear")
-    keys += fill(record, [(WARM, 2.1), (LUCKY, 2.0), (WARM, 2.3)])
-    values = {keys[0]: [2.2, 2.3, 2.2], keys[1]: [2.1, 2.0, 2.1]}
+    keys = fill(record, [(LINEAR, 2.4)], standard="linear")
+    keys += fill(record, [(WARM, 2.1), (LUCKY, 2.09), (WARM, 2.2)])
+    values = {keys[0]: [2.4, 2.5, 2.4], keys[1]: [2.1, 2.0, 2.1]}
     record.set_attribute("confirmation", {"seeds": 3, "leaders": keys[:2], "values": values})
     yield record
     database.close()
 
 
-def test_the_best_by_its_mean_over_seeds_is_exported(made: StudyRecord) -> None:
+def test_the_best_over_its_seeds_is_exported(made: StudyRecord) -> None:
     done = export(made, format="json", horizon=Horizon(50_000))
     assert done.contender.trial_numbers == (1, 3)
     assert done.optunas_best == 2, "the lucky one"
@@ -56,7 +58,7 @@ def test_the_file_says_where_it_comes_from(made: StudyRecord) -> None:
     assert origin["proxy"]["peak_lr"] == 0.2
     for name in ("optimizer", "batch_size", "weight_decay", "parameters"):
         assert name in origin["proxy"]
-    assert origin["evidence"]["searched"] == [2.1, 2.3]
+    assert origin["evidence"]["searched"] == [2.1, 2.2]
     assert origin["evidence"]["confirmed"] == [2.1, 2.0, 2.1]
     assert origin["evidence"]["best_standard"]["name"] == "linear"
     assert set(origin["versions"]) == {"python", "warmboot", "torch", "optuna", "numpy"}
@@ -92,13 +94,138 @@ def test_the_lr_is_kept_where_it_is_asked_for(made: StudyRecord) -> None:
 
 @pytest.mark.parametrize(("trial", "numbers"), [(0, (0,)), (1, (1, 3)), (2, (2,)), (3, (1, 3))])
 def test_a_trial_may_be_chosen(made: StudyRecord, trial: int, numbers: tuple[int, ...]) -> None:
-    assert export(made, format="json", horizon=None, trial=trial).contender.trial_numbers == numbers
+    assert (
+        export(made, format="json", horizon=None, choice=Choice(trial=trial)).contender.trial_numbers
+        == numbers
+    )
 
 
 @pytest.mark.parametrize("trial", [-1, 4, 99])
 def test_a_trial_that_is_none_is_wrong_usage(made: StudyRecord, trial: int) -> None:
     with pytest.raises(UsageError, match=f"--trial {trial}: not a complete trial of study 'small'"):
-        export(made, format="json", horizon=None, trial=trial)
+        export(made, format="json", horizon=None, choice=Choice(trial=trial))
+
+
+@pytest.fixture
+def unsure(database: Database) -> StudyRecord:
+    """A searched schedule (trial 4) that is hardly better by one run, linear at two peak lrs, cosine."""
+    record = make_study(database)
+    rows = [(LINEAR, 2.0), (LINEAR, 2.03), (LINEAR, 1.97)]
+    fill(record, rows, standard="linear")
+    fill(record, [({**LINEAR, "lr": 0.4}, 2.6)], standard="linear")
+    fill(record, [(WARM, 1.995)])
+    fill(record, [({**LINEAR, "curve": "cosine", "lr": 0.2}, 2.2)], standard="cosine")
+    return record
+
+
+@pytest.mark.parametrize(
+    ("choice", "numbers"),
+    [
+        (ANSWER, (0, 1, 2)),  # nothing has been shown to beat the plain one
+        (Choice(leader=True), (4,)),
+        (Choice(baseline="linear"), (0, 1, 2)),  # at the better of its two peak lrs
+        (Choice(baseline="cosine"), (5,)),
+        (Choice(trial=3), (3,)),
+    ],
+)
+def test_the_leader_and_every_baseline_can_be_had_whatever_the_answer_is(
+    unsure: StudyRecord, choice: Choice, numbers: tuple[int, ...]
+) -> None:
+    made = export(unsure, format="json", horizon=None, choice=choice, with_lr=True)
+    assert made.contender.trial_numbers == numbers
+    file = warmboot.reads(made.text)
+    assert file.schedule == made.contender.schedule
+    assert file.origin["trials"] == list(numbers)
+    is_answer = numbers == (0, 1, 2)
+    told = file.origin["evidence"]["answer"]
+    assert told == ("baseline" if is_answer else "another schedule of the study")
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        (Choice(baseline="rex"), "--baseline rex: not tried in study 'small'; .*cosine"),
+        (Choice(baseline="linar"), "--baseline linar: not tried in study 'small'; did you mean linear"),
+    ],
+)
+def test_a_baseline_that_was_not_tried_is_wrong_usage(
+    unsure: StudyRecord, choice: Choice, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        export(unsure, format="json", horizon=None, choice=choice)
+
+
+def test_a_study_of_plain_schedules_has_no_leader_to_export(record: StudyRecord) -> None:
+    fill(record, [(LINEAR, 2.2)], standard="linear")
+    assert export(record, format="json", horizon=None).contender.standard == "linear"
+    with pytest.raises(UsageError, match="--leader: study 'small' has tried nothing but plain schedules"):
+        export(record, format="json", horizon=None, choice=Choice(leader=True))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"trial": 0, "leader": True},  # 0 is a trial
+        {"trial": 3, "baseline": "linear"},
+        {"leader": True, "baseline": "linear"},
+        {"trial": 3, "leader": True, "baseline": "linear"},
+    ],
+)
+def test_one_schedule_is_exported_at_a_time(options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="give one of --trial, --leader and --baseline"):
+        Choice(**options)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "answer_is_leader"), [("win", True), ("lose", False), ("equivalent", False)]
+)
+def test_after_a_verdict_its_outcome_is_exported(
+    made: StudyRecord, outcome: str, answer_is_leader: bool
+) -> None:
+    """After a loss the baseline at the lr that the verdict has tuned, which was never a trial."""
+    leader = export(made, format="json", horizon=None, choice=Choice(leader=True)).contender
+    try:
+        made.set_attribute(VERDICT, stored_verdict(outcome, leader.key))
+        done = export(made, format="json", horizon=None, with_lr=True)
+        file = warmboot.reads(done.text)
+        assert (done.contender == leader) is answer_is_leader
+        assert file.schedule == (leader.schedule if answer_is_leader else TUNED)
+        assert file.schedule.lr == (0.2 if answer_is_leader else TUNED.lr)
+        assert file.origin["evidence"]["answer"] == ("leader" if answer_is_leader else "baseline")
+        assert file.origin["evidence"]["verdict"]["outcome"] == outcome
+        if not answer_is_leader:
+            assert file.origin["trials"] == []
+            assert file.origin["proxy"]["peak_lr"] == TUNED.lr
+            assert file.origin["evidence"]["confirmed"] == [2.0, 2.1, 1.9]
+        choice = Choice(baseline="linear")
+        tuned = export(made, format="json", horizon=None, choice=choice, with_lr=True)
+        assert warmboot.reads(tuned.text).schedule == TUNED, "whatever the outcome"
+        choice = Choice(leader=True)
+        assert export(made, format="json", horizon=None, choice=choice).contender == leader
+    finally:
+        made.set_attribute(VERDICT, None)
+
+
+def test_after_a_loss_of_ones_own_training_the_tuned_lr_is_written(database: Database) -> None:
+    record = make_study(database, proxy={"command": "python train.py"})
+    fill(record, [(LINEAR, 2.2)], standard="linear")
+    keys = fill(record, [(WARM, 2.0)])
+    record.set_attribute(VERDICT, stored_verdict("lose", keys[0]))
+    file = warmboot.reads(export(record, format="json", horizon=Horizon(100)).text)
+    assert file.schedule == TUNED
+    assert file.origin["lr_kept"] is True
+
+
+def test_after_a_loss_that_was_kept_without_its_document_the_search_has_the_baseline(
+    database: Database,
+) -> None:
+    record = make_study(database)
+    fill(record, [(LINEAR, 2.2), ({**LINEAR, "lr": 0.3}, 2.4)], standard="linear")
+    keys = fill(record, [(WARM, 1.8)])
+    record.set_attribute(VERDICT, without_document(stored_verdict("lose", keys[0])))
+    done = export(record, format="json", horizon=None, with_lr=True)
+    assert done.contender.trial_numbers == (0,)
+    assert warmboot.reads(done.text).schedule.lr == 0.1
 
 
 def test_numbers_need_a_horizon(made: StudyRecord) -> None:
@@ -141,7 +268,7 @@ def test_other_hyperparameters_are_told_with_the_schedule(database: Database) ->
 
 def test_the_lr_of_the_users_own_training_is_kept(database: Database) -> None:
     record = make_study(database, proxy={"command": "python train.py"})
-    fill(record, [(LINEAR, 2.2)])
+    fill(record, [(LINEAR, 2.2)], standard="linear")
     file = warmboot.reads(export(record, format="json", horizon=None).text)
     assert file.schedule.lr == 0.1
     assert file.origin["lr_kept"] is True
@@ -159,14 +286,16 @@ def test_without_a_completed_trial_it_says_how_many_run_or_failed(database: Data
 
 def test_where_optuna_agrees_nothing_is_said(database: Database) -> None:
     record = make_study(database)
-    fill(record, [(LINEAR, 2.2), (LUCKY, 2.0)])
+    fill(record, [(LINEAR, 2.2)], standard="linear")
+    fill(record, [(LUCKY, 1.2), (LUCKY, 1.3)])
     assert export(record, format="json", horizon=None).optunas_best is None
 
 
 def test_the_largest_is_the_best_where_the_objective_is_maximized(database: Database) -> None:
     record = make_study(database, direction="maximize", objective="val_accuracy")
-    fill(record, [(LINEAR, 0.7), (LUCKY, 0.9)])
-    assert export(record, format="json", horizon=None).contender.trial_numbers == (1,)
+    fill(record, [(LINEAR, 0.7), (LINEAR, 0.71)], standard="linear")
+    fill(record, [(LUCKY, 0.9), (LUCKY, 0.91)])
+    assert export(record, format="json", horizon=None).contender.trial_numbers == (2, 3)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from search.snapshot import Snapshot, all_contenders, take_snapshot
+from search.lead import lead_by_means
+from search.snapshot import Snapshot, all_contenders, study_lead, take_snapshot
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord
 from tests.search_tests.studies import LINEAR, fill, make_study, trial_queue
@@ -14,15 +15,19 @@ from tests.search_tests.studies import LINEAR, fill, make_study, trial_queue
 COSINE = {**LINEAR, "curve": "cosine"}
 
 
-def look(record: StudyRecord) -> Snapshot:
-    return take_snapshot(record, record.load())
+SOFT_START = {**LINEAR, "warmup": 0.02}
+"""No standard."""
+
+
+def look(record: StudyRecord, *, settle: bool = False) -> Snapshot:
+    return take_snapshot(record, record.load(), settle=settle)
 
 
 def test_a_study_that_has_not_begun(record: StudyRecord) -> None:
     snapshot = look(record)
     assert (snapshot.n_trials, snapshot.finished, snapshot.running) == (8, 0, 0)
     assert snapshot.best is None
-    assert snapshot.standard is None
+    assert (snapshot.lead, snapshot.other, snapshot.verdict) == (None, None, None)
     assert snapshot.seconds_left is None
     assert (snapshot.confirmed, snapshot.stopped) == (False, False)
 
@@ -53,14 +58,15 @@ def test_the_leader_is_the_same_as_in_the_full_ranking(database: Database) -> No
     """Each second only the trials that can matter are looked at; that must not change the answer."""
     record = make_study(database, n_trials=100)
     rows = [
-        ({**LINEAR, "lr": 0.01 * (1 + i % 13)}, 2.0 + (i * 7 % 13) / 10 + (i % 3) / 100) for i in range(30)
+        ({**SOFT_START, "lr": 0.01 * (1 + i % 13)}, 2.0 + (i * 7 % 13) / 10 + (i % 3) / 100)
+        for i in range(30)
     ]
     keys = fill(record, rows)
     fill(record, [(COSINE, 3.0)], standard="cosine")
     snapshot, ranking = look(record), all_contenders(record)
     assert snapshot.best == ranking[0]
-    assert snapshot.standard is not None
-    assert snapshot.standard.key == next(c.key for c in ranking if c.standard)
+    assert snapshot.other is not None
+    assert snapshot.other.key == next(c.key for c in ranking if c.standard)
 
     # a confirmed schedule leads, however far down its single runs are
     worst = ranking[-1].key if ranking[-1].standard is None else ranking[-2].key
@@ -74,11 +80,54 @@ def test_the_leader_is_the_same_as_in_the_full_ranking(database: Database) -> No
 
 def test_a_leader_in_the_mean_is_found_behind_many_lucky_runs_of_another(database: Database) -> None:
     record = make_study(database, n_trials=40)
-    fill(record, [(LINEAR, 1.0)] * 9 + [(LINEAR, 4.0)] * 9 + [(COSINE, 2.0)])
+    fill(record, [(SOFT_START, 1.0)] * 9 + [(SOFT_START, 4.0)] * 9 + [({**SOFT_START, "lr": 0.2}, 2.0)])
     best = look(record).best
     assert best is not None
     assert best == all_contenders(record)[0]
     assert best.mean == 2.0
+
+
+def test_while_a_study_runs_the_first_of_the_ranking_is_shown_and_nothing_is_claimed(
+    record: StudyRecord,
+) -> None:
+    fill(record, [(LINEAR, 2.0)], standard="linear")
+    fill(record, [(SOFT_START, 1.9)])
+    snapshot = look(record)
+    assert snapshot.lead is not None
+    assert snapshot.best is snapshot.lead.leader
+    assert snapshot.other is snapshot.lead.baseline
+    assert snapshot.lead.probability is None
+
+
+def test_settled_the_model_tells_what_leads(record: StudyRecord) -> None:
+    """One run that is hardly better than four is not enough, though it is first by the means."""
+    fill(record, [(LINEAR, value) for value in (2.0, 2.03, 1.97, 2.01)], standard="linear")
+    keys = fill(record, [(SOFT_START, 1.99)])
+    quick = look(record).best
+    assert quick is not None
+    assert quick.key == keys[0]
+    snapshot = look(record, settle=True)
+    assert snapshot.lead is not None
+    assert snapshot.lead.probability is not None
+    assert snapshot.lead.probability < 0.8
+    assert snapshot.best is snapshot.lead.baseline
+    assert snapshot.other is snapshot.lead.leader
+    assert snapshot.lead == study_lead(record)[0]
+
+
+def test_what_is_kept_on_the_study_is_told_without_working_it_out(record: StudyRecord) -> None:
+    """Until the next trial is complete."""
+    fill(record, [(LINEAR, 2.0)], standard="linear")
+    keys = fill(record, [(SOFT_START, 1.9)])
+    kept = {"leader": keys[0], "baseline": None, "gain": 0.2, "probability": 0.9, "noise_sd": 0.1}
+    record.set_attribute("expected", {"complete": 2, "searched": {}, "final": {}, "lead": kept})
+    for settle in (False, True):
+        lead = look(record, settle=settle).lead
+        assert lead is not None
+        assert (lead.gain, lead.probability, lead.noise_sd) == (0.2, 0.9, 0.1)
+        assert lead.baseline is None
+    fill(record, [(SOFT_START, 1.9)])
+    assert look(record).lead == lead_by_means(all_contenders(record), record.spec)
 
 
 def test_a_study_is_done_once_its_leaders_are_confirmed(database: Database) -> None:

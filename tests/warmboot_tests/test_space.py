@@ -125,6 +125,7 @@ def test_every_standard_is_in_a_space_that_admits_it(name: str) -> None:
             "warmup": {"low": 0.0, "high": 0.3},
             "n_restarts": {"low": 0, "high": 2},
             "hold": {"low": 0.0, "high": 0.8},
+            "eta_min": {"low": 0.0, "high": 0.2},
             "curve": ["constant", "linear", "cosine", "one_minus_sqrt", "rex"],
         }
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from search.cli.launch_views import LiveView, PlainView, live_panel, view_for
 from search.launch.launch import Setting
+from search.lead import Lead
 from search.results import Contender
 from search.snapshot import Snapshot
 from tests.search_tests.studies import study_spec
@@ -24,14 +26,16 @@ def contender(key: str, value: float, standard: str | None = None) -> Contender:
     return Contender(key=key, schedule=schedule, trial_numbers=(0,), searched=(value,), standard=standard)
 
 
+LEAD = Lead(contender("best", 2.0), contender("linear", 2.5, "linear"), ahead=True)
+
+
 def snapshot(**changes: Any) -> Snapshot:
     fields: dict[str, Any] = {
         "spec": study_spec(n_trials=100),
         "n_trials": 100,
         "counts": {"complete": 40, "running": 16},
         "diverged": 3,
-        "best": contender("best", 2.0),
-        "standard": contender("linear", 2.5, "linear"),
+        "lead": LEAD,
         "trials_per_second": 2.0,
         "confirmed": False,
         "stopped": False,
@@ -67,19 +71,27 @@ def test_the_panel_shows_progress_pace_the_best_and_its_curve() -> None:
         "2.0 trials/s, 30 s left",
         "best so far  val_loss 2.0000 (1 seed)",
         "linear to 0, peak lr 0.1, restart at 50%",
-        "best standard  linear: val_loss 2.5000",
+        "best plain one  linear to 0, peak lr 0.1: val_loss 2.5000 (1 seed)",
     ):
         assert part in text
     assert re.search("[█▇▆▅▄▃▂▁]{8}", text), "the curve is drawn"
 
 
-def test_a_best_that_is_the_standard_is_named_once() -> None:
-    standard = contender("linear", 1.0, "linear")
-    assert "best standard" not in panel_text(snapshot(best=standard, standard=standard))
+def test_where_the_best_is_a_plain_one_the_best_other_is_named() -> None:
+    text = panel_text(snapshot(lead=replace(LEAD, ahead=False)))
+    assert "best so far  val_loss 2.5000" in text
+    assert "best other one  linear to 0, peak lr 0.1, restart at 50%: val_loss 2.0000" in text
+
+
+def test_where_nothing_else_was_tried_the_best_is_named_once() -> None:
+    text = panel_text(snapshot(lead=Lead(None, contender("linear", 1.0, "linear"))))
+    assert "best so far  val_loss 1.0000" in text
+    assert "plain one" not in text
+    assert "other one" not in text
 
 
 def test_before_the_first_result_it_says_what_is_happening() -> None:
-    text = panel_text(snapshot(best=None, standard=None, counts={}, trials_per_second=None))
+    text = panel_text(snapshot(lead=None, counts={}, trials_per_second=None))
     assert "workers are starting" in text
 
 
@@ -97,7 +109,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 def test_the_live_view_goes_away_and_leaves_the_opening_line() -> None:
     on = console(terminal=True)
     view = LiveView(on)
-    view.begin(SETTING, snapshot(counts={}, best=None))
+    view.begin(SETTING, snapshot(counts={}, lead=None))
     view.update(snapshot(), None)
     view.note("a worker process was lost")
     view.end()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from search.cli.snapshots import counts_text, snapshot_json, state_text, status_lines, summary_lines
+from search.lead import Lead
 from search.results import Contender
 from search.snapshot import Snapshot
 from tests.search_tests.studies import study_spec
@@ -22,14 +24,23 @@ BEST = Contender(
 )
 
 
+PLAIN = Contender(
+    key="plain",
+    schedule=WarmbootSchedule(lr=0.2, curve="linear"),
+    trial_numbers=(0,),
+    searched=(2.3,),
+    standard="linear",
+)
+LEAD = Lead(BEST, PLAIN, gain=0.1, probability=0.9, noise_sd=0.1)
+
+
 def snapshot(**changes: Any) -> Snapshot:
     fields: dict[str, Any] = {
         "spec": study_spec(n_trials=100),
         "n_trials": 100,
         "counts": {"complete": 40},
         "diverged": 0,
-        "best": BEST,
-        "standard": None,
+        "lead": LEAD,
         "trials_per_second": None,
         "confirmed": False,
         "stopped": False,
@@ -71,9 +82,26 @@ def test_the_state_of_a_study_in_words(changes: dict[str, Any], text: str) -> No
 
 
 def test_status_is_readable_before_the_first_result() -> None:
-    assert status_lines(snapshot(best=None, counts={})) == [
+    assert status_lines(snapshot(lead=None, counts={})) == [
         "small: 0 of 100 trials done (resting; the next launch goes on)"
     ]
+
+
+def test_status_tells_the_answer_how_sure_it_is_and_its_opponent() -> None:
+    lines = status_lines(snapshot())
+    assert lines[1] == "answer    cosine to 0, peak lr 0.1, 5% warm-up"
+    assert "probably better than plain linear to 0" in lines[3]
+    assert lines[4] == "baseline  linear to 0, peak lr 0.2"
+    lines = status_lines(snapshot(lead=replace(LEAD, probability=0.5)))
+    assert lines[1] == "answer    linear to 0, peak lr 0.2"
+    assert "leader    cosine to 0, peak lr 0.1, 5% warm-up" in lines
+
+
+def test_a_peak_lr_at_the_end_of_its_range_is_told_by_status() -> None:
+    at_end = replace(LEAD, leader=replace(BEST, schedule=WarmbootSchedule(lr=1.0)))
+    text = "\n".join(status_lines(snapshot(lead=at_end)))
+    assert "at the high end of what was searched (1)" in text
+    assert "such as high = 10" in text
 
 
 def test_a_launch_ends_with_what_to_do_next() -> None:
@@ -88,5 +116,8 @@ def test_the_json_is_json_with_the_evidence() -> None:
     assert data["study"] == "small"
     assert data["trials"] == {"complete": 40}
     assert data["best"]["trials"] == [4, 7]
+    assert data["best"]["answer"] == "leader"
+    assert data["best"]["expected"]["probability_of_being_better"] == 0.9
+    assert data["best"]["best_standard"]["schedule"] == "linear to 0, peak lr 0.2"
     assert data["best"]["confirmed"] == [2.1, 2.1, 2.4]
-    assert json.loads(json.dumps(snapshot_json(snapshot(best=None))))["best"] is None
+    assert json.loads(json.dumps(snapshot_json(snapshot(lead=None))))["best"] is None

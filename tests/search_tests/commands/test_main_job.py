@@ -37,16 +37,20 @@ def test_the_first_trials_are_standards(finished: Workplace) -> None:
     assert "cosine" in first[3:]
 
 
-def test_the_best_and_the_best_standard_are_confirmed_on_fresh_seeds(finished: Workplace) -> None:
+def test_the_answer_and_what_it_is_compared_with_are_confirmed_on_fresh_seeds(finished: Workplace) -> None:
     report = json.loads(finished.run("status", "small", "--json").stdout)[0]
     assert report["confirmed"] is True
-    assert len(report["best"]["confirmed"]) == 3
+    best = report["best"]
+    other = best["best_standard" if best["answer"] == "leader" else "leader"]
+    assert len(best["confirmed"]) == len(other["confirmed"]) >= 3
 
 
-def test_status_shows_the_study_and_its_best(finished: Workplace) -> None:
+def test_status_shows_the_study_and_its_answer(finished: Workplace) -> None:
     out = finished.run("status").stdout
     assert "small: 12 of 12 trials done (done)" in out
-    assert re.search(r"val_loss \d\.\d+ on 3 fresh seeds", out)
+    assert re.search(r"^answer    .* peak lr ", out, re.M)
+    assert re.search(r"val_loss \d\.\d+ on \d+ fresh seeds", out)
+    assert re.search(r"\((\d\d|over 99|under 1)% likely", out), "how sure that is"
 
 
 def test_the_exported_file_works_in_plain_python(finished: Workplace) -> None:
@@ -75,6 +79,19 @@ def test_all_formats_hold_the_same_numbers(finished: Workplace) -> None:
 def test_a_single_trial_can_be_exported_with_its_lr(finished: Workplace) -> None:
     text = finished.run("export", "small", "--trial", "5", "--with-lr").stdout
     assert warmboot.reads(text).schedule.lr == finished.trials()[5].params["lr"]
+
+
+def test_the_leader_and_a_baseline_can_be_exported_whatever_the_answer_is(finished: Workplace) -> None:
+    leader = warmboot.reads(finished.run("export", "small", "--leader").stdout)
+    assert leader.origin["trials"]
+    done = finished.run("export", "small", "--baseline", "linear", "--with-lr")
+    baseline = warmboot.reads(done.stdout)
+    assert baseline.schedule.replace(lr=None) == warmboot.WarmbootSchedule(curve="linear")
+    assert baseline.schedule.lr in {trial.params["lr"] for trial in finished.trials()}
+    done = finished.run("export", "small", "--leader", "--baseline", "linear", expect=2)
+    assert "give one of --trial, --leader and --baseline" in done.stderr
+    done = finished.run("export", "small", "--baseline", "linar", expect=2)
+    assert "--baseline linar: not tried in study 'small'; did you mean linear" in done.stderr
 
 
 def test_preview_draws_the_exported_file(finished: Workplace) -> None:

@@ -42,7 +42,7 @@ def test_it_tells_peak_lrs_and_gains_at_every_horizon(found: dict[str, Any]) -> 
 
 
 def test_a_longer_training_gets_the_lr_of_its_own_horizon(finished: Workplace, found: dict[str, Any]) -> None:
-    done = finished.run("export", "small", "--total-steps", "2000", "--with-lr")
+    done = finished.run("export", "small", "--leader", "--total-steps", "2000", "--with-lr")
     file = warmboot.reads(done.stdout)
     told = file.origin["peak_lr"]
     assert file.schedule.lr == told["lr"]
@@ -55,9 +55,10 @@ def test_a_longer_training_gets_the_lr_of_its_own_horizon(finished: Workplace, f
 
 def test_too_far_is_refused_unless_asked_for(finished: Workplace, found: dict[str, Any]) -> None:
     del found
-    done = finished.run("export", "small", "--total-steps", "20000", "--with-lr", expect=2)
+    leader = ("export", "small", "--leader", "--total-steps", "20000", "--with-lr")
+    done = finished.run(*leader, expect=2)
     assert "20,000 steps are more than 30 times the longest horizon" in done.stderr
-    far = finished.run("export", "small", "--total-steps", "20000", "--with-lr", "--however-far")
+    far = finished.run(*leader, "--however-far")
     assert warmboot.reads(far.stdout).schedule.lr is not None
 
 

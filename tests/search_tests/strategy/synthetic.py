@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
+from search.strategy.estimates import Estimate, StudyModel, study_model
 from search.strategy.peak_lr import peak_lr_scale
-from search.strategy.progress import LEFT_TO_GAIN, PROPOSAL, PURPOSE, SWEEP
+from search.strategy.progress import LEFT_TO_GAIN, PROPOSAL, PURPOSE, SHAPE, SWEEP
 from search.strategy.proposal import Proposal
 from search.strategy.strategy import Strategy
 from search.study_spec import StudySpec
@@ -48,12 +49,23 @@ def end_of(schedule: WarmbootSchedule) -> float:
 
 
 def floor_matters(schedule: WarmbootSchedule) -> float:
-    """Only the peak lr and the end matter: to end at a tenth of the peak is best."""
-    return 2.0 + lr_term(schedule) + 3.0 * (end_of(schedule) - 0.1) ** 2
+    """Only the peak lr and the end matter: to end at a fifth of the peak is best, which no baseline does."""
+    return 2.0 + lr_term(schedule) + 3.0 * (end_of(schedule) - 0.2) ** 2
 
 
 def only_lr_matters(schedule: WarmbootSchedule) -> float:
     return 2.0 + lr_term(schedule)
+
+
+def small_gpt2(schedule: WarmbootSchedule) -> float:
+    """As a small GPT-2 with AdamW: best at a peak lr of 0.009, flat below it; without a warm-up a wall at
+    0.005, with one a cliff at 0.02."""
+    assert schedule.lr is not None
+    away = math.log(schedule.lr / 0.009)
+    value = 3.30 + (0.06 * away**2 if away < 0 else 0.15 * away**2)
+    if schedule.lr > (0.005 if schedule.warmup < 0.02 else 0.02):
+        value += 1.5
+    return value + 0.3 * end_of(schedule)
 
 
 def spec(**changes: Any) -> StudySpec:
@@ -69,6 +81,8 @@ class SyntheticStudy:
     trials: list[FrozenTrial] = field(default_factory=list)
     maximize: bool = False
     noise: float = 1.0
+    luck: int = 0
+    """Another number is another draw of the noise."""
 
     def begin(self, proposal: Proposal) -> FrozenTrial:
         attributes = {
@@ -84,11 +98,17 @@ class SyntheticStudy:
         self.trials.append(trial)
         return trial
 
+    def add(self, params: Mapping[str, Any], values: Sequence[float], purpose: str = SHAPE) -> None:
+        """Runs of one schedule whose values are known."""
+        for value in values:
+            trial = self.begin(Proposal(params, self.spec.horizon_steps, "by hand", purpose))
+            trial.values, trial.state = [value], TrialState.COMPLETE
+
     def end(self, trial: FrozenTrial) -> None:
         params, seed = trial.user_attrs[PROPOSAL], int(trial.user_attrs["seed"])
         schedule = self.spec.parsed_space.sample(FixedTrial(params))
-        shared = np.random.default_rng([1, seed]).normal() * SEED_SD
-        own = np.random.default_rng([2, trial.number]).normal() * OWN_SD
+        shared = np.random.default_rng([1, seed, self.luck]).normal() * SEED_SD
+        own = np.random.default_rng([2, trial.number, self.luck]).normal() * OWN_SD
         value = self.truth(schedule) + self.noise * float(shared + own)
         value = -value if self.maximize else value
         horizon = trial.user_attrs[HORIZON]
@@ -108,3 +128,14 @@ class SyntheticStudy:
 
     def schedule(self, trial: FrozenTrial) -> WarmbootSchedule:
         return self.spec.parsed_space.sample(FixedTrial(trial.user_attrs[PROPOSAL]))
+
+
+def model_of(study: SyntheticStudy) -> StudyModel:
+    model = study_model(study.spec, study.trials)
+    assert model is not None, "a trial has been trained to the full horizon"
+    return model
+
+
+def estimates_of(study: SyntheticStudy) -> list[Estimate]:
+    """Best first."""
+    return model_of(study).estimates()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
-from search.strategy.estimates import estimated, study_model
+from search.strategy.estimates import StudyModel
 from search.strategy.knobs import Knob, KnobReader, knob_lines
 from search.strategy.plateau import plateau
 from search.strategy.proposal import Proposal
@@ -15,39 +20,59 @@ from tests.search_tests.strategy.synthetic import (
     SyntheticStudy,
     Truth,
     floor_matters,
+    model_of,
     only_lr_matters,
     spec,
 )
 
 
-def knobs_of(truth: Truth, n: int = 80) -> dict[str, Knob]:
+def searched(truth: Truth, luck: int = 0) -> SyntheticStudy:
+    """Eighty trials."""
     space = {name: values for name, values in SPACE.items() if name not in ("n_restarts", "step_scale")}
-    study = SyntheticStudy(spec(space=space), truth)
-    study.run(Strategy(study.spec, 0, n_runs=200), n)
-    model = study_model(study.spec, study.trials)
-    assert model is not None
-    best = estimated(study.spec, study.trials)[0]
-    return {knob.name: knob for knob in KnobReader(study.spec, model[0], best.params).knobs()}
+    study = SyntheticStudy(spec(space=space), truth, luck=luck)
+    study.run(Strategy(study.spec, luck, n_runs=200), 80)
+    return study
+
+
+def knobs_of(study: SyntheticStudy) -> dict[str, Knob]:
+    model = model_of(study)
+    return knobs_at(study, model, model.estimates()[0].params)
+
+
+def knobs_at(study: SyntheticStudy, model: StudyModel, params: Mapping[str, Any]) -> dict[str, Knob]:
+    return {knob.name: knob for knob in KnobReader(study.spec, model, params).knobs()}
 
 
 @pytest.fixture(scope="module")
-def floor() -> dict[str, Knob]:
-    return knobs_of(floor_matters)
+def floor_study() -> SyntheticStudy:
+    return searched(floor_matters)
+
+
+@pytest.fixture(scope="module")
+def floor(floor_study: SyntheticStudy) -> dict[str, Knob]:
+    return knobs_of(floor_study)
 
 
 def test_what_matters_is_found_with_its_flat_region(floor: dict[str, Knob]) -> None:
     assert floor["lr"].matters
     assert floor["eta_min"].matters
     low, high = floor["eta_min"].as_good
-    assert low < 0.1 < high < 0.25
+    assert 0.1 < low < 0.2 < high < 0.3
     assert 0.01 < floor["eta_min"].effect < 0.15, "the truth is 0.12, where the search hardly was"
     low, high = floor["lr"].as_good
     assert high / low < 3
 
 
 def test_what_does_not_matter_is_called_so() -> None:
-    found = knobs_of(only_lr_matters)
+    """Only the peak lr itself matters, not its place relative to the bound's, which moves with the shape."""
+    found = knobs_of(searched(lambda schedule: 2.0 + 0.25 * math.log((schedule.lr or 1.0) / 0.25) ** 2))
     assert [name for name, knob in found.items() if knob.matters] == ["lr"]
+
+
+@pytest.mark.xfail(reason="where few shapes were tried, the model's prior of bad ones counts as an effect")
+def test_what_was_hardly_looked_at_is_not_said_to_matter() -> None:
+    """Of a warm-up the truth is 0.001 worse at most."""
+    assert not knobs_of(searched(floor_matters, luck=1))["warmup"].matters
 
 
 def test_the_strongest_comes_first(floor: dict[str, Knob]) -> None:
@@ -57,13 +82,95 @@ def test_the_strongest_comes_first(floor: dict[str, Knob]) -> None:
 
 def test_the_lines_say_it_in_words(floor: dict[str, Knob]) -> None:
     lines = knob_lines(list(floor.values()))
-    assert any(line.startswith("eta_min") and "is as good; elsewhere up to 0." in line for line in lines)
+    assert any(
+        re.fullmatch(
+            r"eta_min +0\.\d+ to 0\.\d+ is as good; elsewhere \(0 to 0\.\d+ was tried\) up to "
+            r"0\.\d+ worse, or more",
+            line,
+        )
+        for line in lines
+    )
     assert knob_lines([Knob("hold", 0.0, 0.01, 0.02, False, (0.0, 0.6), True, True)]) == [
-        "hold        no evidence that it matters: at most 0.01 ± 0.02"
+        "hold  no evidence that it matters: at most 0.01 ± 0.02"
     ]
     assert knob_lines([Knob("curve", "linear", 0.2, 0.02, True, ("linear", "rex"), False, False)]) == [
-        "curve       linear or rex is as good; elsewhere up to 0.2 worse, or more"
-    ]
+        "curve  linear or rex is as good; elsewhere up to 0.2 worse, or more"
+    ], "as it was kept before what was tried was kept too"
+
+
+def test_no_value_outside_of_what_was_tried_is_named(
+    floor_study: SyntheticStudy, floor: dict[str, Knob]
+) -> None:
+    runs = model_of(floor_study).runs
+    for name, knob in floor.items():
+        tried = [run.params[name] for run in runs if name in run.params]
+        if knob.is_range:
+            assert knob.tried == pytest.approx((min(tried), max(tried)))
+            low, high = knob.as_good
+            assert min(tried) - 1e-12 <= low <= knob.best <= high <= max(tried) + 1e-12
+        else:
+            assert set(knob.as_good) <= set(knob.tried) == set(tried)
+    line = next(line for line in knob_lines(list(floor.values())) if line.startswith("lr "))
+    low, high = floor["lr"].tried
+    assert f"({low:.3g} to {high:.3g} was tried)" in line
+
+
+WIDE: dict[str, Any] = {
+    "lr": {"low": 0.01, "high": 3.0, "log": True},
+    "eta_min": {"low": 0.0, "high": 0.3},
+    "warmup": {"low": 0.0, "high": 0.2},
+    "curve": ["cosine", "linear"],
+}
+BATCHES = (16, 32, 64, 128)
+
+
+def by_hand(rows: Mapping[float, float], **more: Any) -> tuple[SyntheticStudy, dict[str, Any]]:
+    """Linear with a floor, at each lr its value."""
+    study = SyntheticStudy(spec(space=WIDE, **more), floor_matters)
+    params = {"lr": 0.25, "eta_min": 0.1, "warmup": 0.0, "curve": "linear"}
+    for lr, value in rows.items():
+        study.add({**params, "lr": lr}, [value])
+    return study, params
+
+
+def test_of_what_was_never_varied_nothing_is_said() -> None:
+    study, params = by_hand({0.1: 2.2, 0.25: 2.0, 0.5: 2.1})
+    assert set(knobs_at(study, model_of(study), params)) == {"lr"}
+
+
+def test_a_range_ends_where_the_runs_end_and_not_where_the_space_does() -> None:
+    study, params = by_hand({0.1: 2.2, 0.25: 2.0, 0.5: 2.1})
+    lr = knobs_at(study, model_of(study), params)["lr"]
+    assert lr.tried == pytest.approx((0.1, 0.5))
+    assert 0.1 <= lr.as_good[0] <= 0.25 <= lr.as_good[1] <= 0.5
+
+
+def test_a_choice_of_whole_numbers_is_looked_at_whole() -> None:
+    """All four, the middle ones too; 64 and 128 are as good as each other."""
+    worse = {16: 0.3, 32: 0.1, 64: 0.0, 128: 0.0}
+    study = SyntheticStudy(spec(space=WIDE, params={"batch_size": list(BATCHES)}), floor_matters)
+    for batch_size, by in worse.items():
+        for lr in (0.15, 0.25, 0.4):
+            params = {"lr": lr, "eta_min": 0.1, "warmup": 0.0, "curve": "linear", "batch_size": batch_size}
+            value = 2.0 + by + 0.25 * math.log(lr / 0.25) ** 2
+            study.add(params, [value - 0.004, value + 0.004])
+    at = {"lr": 0.25, "eta_min": 0.1, "warmup": 0.0, "curve": "linear", "batch_size": 64}
+    knob = knobs_at(study, model_of(study), at)["batch_size"]
+    assert (knob.tried, knob.best, knob.matters, knob.is_range) == (BATCHES, 64, True, False)
+    assert set(knob.as_good) == {64, 128}
+    assert knob.effect == pytest.approx(0.3, abs=0.15)
+    assert knob_lines([knob])[0].startswith(
+        "batch_size  64 or 128 is as good; elsewhere (16, 32, 64, 128 were tried) up to 0."
+    )
+
+
+def test_of_a_choice_only_what_was_tried_is_named() -> None:
+    study = SyntheticStudy(spec(space=WIDE, params={"batch_size": list(BATCHES)}), floor_matters)
+    params = {"lr": 0.25, "eta_min": 0.1, "warmup": 0.0, "curve": "linear"}
+    for batch_size in (128, 32):
+        study.add({**params, "batch_size": batch_size}, [2.0, 2.01])
+    knob = knobs_at(study, model_of(study), {**params, "batch_size": 32})["batch_size"]
+    assert knob.tried == (32, 128), "in the order of the study file"
 
 
 def test_fixed_parameters_are_no_knobs(floor: dict[str, Knob]) -> None:

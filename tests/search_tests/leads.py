@@ -1,0 +1,103 @@
+"""Schedules and leads made by hand, for what is said and exported of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from search.contest.result import Result
+from search.contest.tuning import Tuned, Tuning
+from search.lead import Lead
+from search.results import Contender
+from search.verdict.pairs import PairedRuns
+from search.verdict.sequential import Look
+from warmboot.schedule import WarmbootSchedule
+
+TUNED = WarmbootSchedule(lr=0.17, curve="linear")
+"""What a verdict has made of the baseline."""
+
+
+def contender(
+    key: str,
+    *searched: float,
+    confirmed: tuple[float, ...] = (),
+    standard: str | None = None,
+    lr: float = 0.1,
+) -> Contender:
+    """The curve is linear for a standard, cosine with a floor for others."""
+    plain = WarmbootSchedule(lr=lr, curve="linear")
+    schedule = plain if standard else plain.replace(curve="cosine", eta_min=0.05)
+    return Contender(
+        key=key,
+        schedule=schedule,
+        trial_numbers=tuple(range(len(searched))),
+        searched=searched,
+        confirmed=confirmed,
+        standard=standard,
+    )
+
+
+LEADER = contender("best", 1.0, confirmed=(1.1, 1.2, 1.3))
+BASELINE = replace(contender("linear", 1.2, confirmed=(1.2, 1.1, 1.5), standard="linear"), siblings=6)
+
+
+def lead(**changes: Any) -> Lead:
+    """Very likely better, and no verdict."""
+    fields: dict[str, Any] = {
+        "leader": LEADER,
+        "baseline": BASELINE,
+        "gain": 0.1,
+        "probability": 0.97,
+        "noise_sd": 0.05,
+    }
+    return Lead(**{**fields, **changes})
+
+
+def stored_verdict(
+    outcome: str,
+    key: str = "best",
+    gains: tuple[float, ...] = (0.05, 0.03, 0.04, 0.06, 0.02),
+    *,
+    maximize: bool = False,
+) -> dict[str, Any]:
+    """A verdict on the schedule of that key, as it is kept on its study; the plain one reaches 2 always."""
+    sign = -1.0 if maximize else 1.0
+    tuned = Tuned(name="linear", schedule=TUNED, values=(2.0, 2.1, 1.9), n_lrs=7)
+    runs = PairedRuns(
+        candidate=tuple(2.0 - sign * gain for gain in gains),
+        standard=(2.0,) * len(gains),
+        direction="maximize" if maximize else "minimize",
+    )
+    mean = sum(gains) / len(gains)
+    look = Look(
+        n_pairs=len(gains),
+        mean=mean,
+        low=mean - 0.03,
+        high=mean + 0.03,
+        level=0.04,
+        correlation=None,
+        outcome=None,
+    )
+    is_standard = outcome == "standard"
+    result = Result(
+        outcome=outcome,
+        sentence=f"The verdict: {outcome}.",
+        lines=("warmboot export small writes it.",) if outcome in ("lose", "equivalent") else (),
+        key=key,
+        standard=tuned,
+        tuning=Tuning(standards=(tuned,), n_seeds=3, n_runs=30),
+        objective="val_loss",
+        margin=0.025,
+        seed_sd=0.05,
+        looks=() if is_standard else (look,),
+        runs=None if is_standard else runs,
+    )
+    stored: dict[str, Any] = json.loads(json.dumps(result.to_json()))
+    return stored
+
+
+def without_document(verdict: dict[str, Any]) -> dict[str, Any]:
+    """As it was kept before the baseline could be made again from it."""
+    standard = {name: value for name, value in verdict["standard"].items() if name != "document"}
+    return {**verdict, "standard": standard}
