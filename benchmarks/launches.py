@@ -5,7 +5,7 @@
 For each study: what the last screen of `warmboot launch` names and how sure it is, what `warmboot verdict`
 says of it, and what is exported before and after. Every schedule exported before its verdict is trained on
 fresh seeds, beside linear at the best of 16 peak lrs, as in `main_job.py`. First and last words disagree
-where the last screen says "better" and the verdict is *lose* or *equivalent*, where it says "ahead, by little"
+where the last screen says "better" and the verdict is *lose* or *equivalent*, where it says "ahead" by little
 and the verdict is *lose*, and where it names a plain schedule and the verdict on the leader is *win*.
 `another_answer` counts besides how often the verdict changed what is exported. Writes
 `benchmarks/records/launches.json`.
@@ -91,7 +91,8 @@ def studied(seed: int) -> dict[str, Any]:
     }
     found["disagree"] = found["outcome"] in UNSAYS[found["claim"]]
     print(
-        f"{seed}: {found['names']}, {found['claim']}, {found['expected']}; {found['outcome']} {found['gain_in_seed_sds']}; "
+        f"{seed}: {found['names']}, {found['claim']}, {found['expected']}; "
+        f"{found['outcome']} {found['gain_in_seed_sds']}; "
         f"{found['launch_seconds']} s, {found['verdict_seconds']} s",
         file=sys.stderr,
         flush=True,

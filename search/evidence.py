@@ -69,7 +69,10 @@ def evidence_lines(
     else:
         known = [f"{'':10s}{sentence(spec, lead)}"] if is_answer else []
         lines += [*known, *_other_lines(spec, schedule, lead)]
-    return [*lines, *_labelled("transfer", [] if transfer is None else transfer.lines())]
+    told = [] if transfer is None else transfer.lines()
+    if told and lead.chosen != lead.subject:
+        told = [f"Of the leader, {lead.subject.schedule.replace(lr=None).describe()}:", *told]
+    return [*lines, *_labelled("transfer", told)]
 
 
 def sentence(spec: StudySpec, lead: Lead) -> str:
@@ -94,8 +97,8 @@ def _compared(spec: StudySpec, lead: Lead, plain: str) -> str:
         return f"It is better than plain {plain} by {size} so far ({chance}). {settle}"
     if claim(lead) == "a little better":
         return (
-            f"It is ahead of plain {plain}, by {size} ({chance} to be better); so little may turn out to make "
-            f"no difference. {settle}"
+            f"It is ahead of plain {plain}, by {size} ({chance} to be better); so little may make no "
+            f"difference. {settle}"
         )
     where = f"ahead by {size}, which is not enough" if lead.gain > 0 else f"behind by {size}"
     return (

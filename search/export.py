@@ -19,7 +19,7 @@ from search.results import Contender, ranked
 from search.snapshot import study_lead
 from search.storage.study_record import StudyRecord
 from search.study_spec import StudySpec
-from search.transferred import Transferred, stored_transfer
+from search.transferred import Transferred, stored_transfer, transfer_of
 from warmboot.errors import ScheduleError
 from warmboot.exporters import EXPORTERS
 from warmboot.schedule_file import Horizon, ScheduleFile
@@ -161,7 +161,7 @@ def export(
         raise _nothing_yet(record)
     contender = choice.of(record.spec, lead, found)
     with_lr = record.spec.trains_own_model if with_lr is None else with_lr
-    transfer = stored_transfer(record.attributes, contender)
+    transfer = transfer_of(stored_transfer(record.attributes, lead.subject), contender)
     there = at_horizon(record.spec, contender, horizon, transfer, with_lr=with_lr, however_far=however_far)
     try:
         file = ScheduleFile(

@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial
 
 from search.expectations import is_fresh
 from search.results import Contender, best_standard, ranked
-from search.strategy.estimates import SURE_ENOUGH, Answer, StudyModel, probability_of
+from search.strategy.estimates import SURE_ENOUGH, Answer, StudyModel, is_enough, probability_of
 from search.study_spec import StudySpec
 from search.verdict.sequential import MARGIN_IN_SEED_SDS
 from warmboot.errors import ScheduleFileError
@@ -87,7 +87,11 @@ class Lead:
         outcome = None if self.verdict is None else self.verdict["outcome"]
         if outcome in ("win", "lose", "equivalent", "standard"):
             return bool(outcome == "win")
-        return self.ahead if self.probability is None else self.probability >= SURE_ENOUGH
+        if self.probability is None or self.leader is None or self.baseline is None:
+            return self.ahead
+        if self.verdict is not None:  # of pairs
+            return self.probability >= SURE_ENOUGH
+        return is_enough(self.probability, len(self.leader.values), len(self.baseline.values))
 
 
 def lead_of(
@@ -156,7 +160,7 @@ def _from_json(stored: Mapping[str, Any], found: Sequence[Contender]) -> Lead:
     if baseline is not None:
         baseline = replace(baseline, siblings=sum(c.standard == baseline.standard for c in found))
     numbers = ("gain", "probability", "noise_sd", "probability_of_margin")
-    return Lead(by_key.get(stored["leader"]), baseline, **{name: stored[name] for name in numbers})
+    return Lead(by_key.get(stored["leader"]), baseline, **{name: stored.get(name) for name in numbers})
 
 
 def _judged(lead: Lead, verdict: Mapping[str, Any] | None) -> Lead:

@@ -12,7 +12,7 @@ SHARE_OF_STUDY = 0.1
 QUICK_SECONDS = 1.0
 MOST_PAIRS = 30
 """Where a run takes less than that, this many pairs settle it, whatever share that is."""
-SURE, UNLIKELY = 0.98, 0.05
+SURE, UNLIKELY = 0.99, 0.05
 """Probabilities of being better at which two are told apart."""
 CLEARLY_EQUAL = 0.35
 """Standard deviations between seeds within which two are too much alike to be told apart."""

@@ -7,7 +7,7 @@ the standards it was trained beside.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from search.errors import UsageError
@@ -149,6 +149,17 @@ def stored_transfer(attributes: Mapping[str, Any], best: Contender | None) -> Tr
     """What is kept on a study; None where it is about another schedule than the best of now."""
     stored: Mapping[str, Any] | None = attributes.get(TRANSFER)
     return Transferred.from_json(stored) if stored and best and stored["key"] == best.key else None
+
+
+def transfer_of(found: Transferred | None, contender: Contender) -> Transferred | None:
+    """What a transfer says of one schedule: of its leader all, of a standard beside it how its lr falls."""
+    if found is None or contender.key == found.key:
+        return found
+    name = contender.schedule.replace(lr=None).describe()
+    for against in found.standards:
+        if against.side.name == name:
+            return replace(found, key=contender.key, leader=against.side, standards=())
+    return None
 
 
 def _law_line(side: Side, horizons: Sequence[int]) -> str:

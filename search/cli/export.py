@@ -111,8 +111,8 @@ def command(
         console.print(f"{'' if i else 'horizon':10s}{line}", markup=False)
     if made.optunas_best is not None and trial is None and baseline is None:
         console.print(
-            f"          Optuna's best trial is {made.optunas_best}, by a single run; the ranking here "
-            "is by the mean over seeds.",
+            f"          Optuna's best trial is {made.optunas_best}, by a single run; here all runs together "
+            "decide.",
             markup=False,
         )
     if output is not None:

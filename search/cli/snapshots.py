@@ -78,7 +78,10 @@ def status_lines(snapshot: Snapshot) -> list[str]:
     if snapshot.lead is not None:
         lines += evidence_lines(snapshot.spec, snapshot.lead.chosen, snapshot.lead, snapshot.transfer)
         lines.append(f"          {best_curve(snapshot)}")
-    lines += [f"{'' if i else 'knobs':10s}{line}" for i, line in enumerate(knob_lines(snapshot.knobs))]
+    knobs = knob_lines(snapshot.knobs)
+    if knobs and snapshot.lead is not None and snapshot.lead.chosen != snapshot.lead.subject:
+        knobs = [f"around the leader, {snapshot.lead.subject.describe()}:", *knobs]
+    lines += [f"{'' if i else 'knobs':10s}{line}" for i, line in enumerate(knobs)]
     return [*lines, *_failure_lines(snapshot)]
 
 

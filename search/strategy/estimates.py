@@ -34,6 +34,9 @@ FREEDOM = 1
 """Degrees of freedom of the noise before any schedule was repeated."""
 SURE_ENOUGH = 0.8
 """The probability of being better from which a schedule is preferred to the best baseline."""
+SURE_OF_ONE_RUN, FEW_RUNS = 0.975, 3
+"""The same for a schedule that was trained once, against one of so many runs or more: the best of many
+single runs owes much of its value to having been chosen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +87,20 @@ def probability_of(gain: float, sd: float, freedom: int) -> float:
     return float(special.stdtr(freedom, gain / sd)) if sd > 0 else float(gain > 0)
 
 
+def is_enough(probability: float, leader_runs: int, baseline_runs: int) -> bool:
+    """Whether a schedule is the answer rather than the best baseline.
+
+    Args:
+        probability: that it is better.
+        leader_runs, baseline_runs: how often each was trained to its end.
+
+    >>> is_enough(0.9, 2, 8), is_enough(0.9, 1, 8), is_enough(0.9, 1, 1)
+    (True, False, True)
+    """
+    single = leader_runs == 1 and baseline_runs >= FEW_RUNS
+    return probability >= (SURE_OF_ONE_RUN if single else SURE_ENOUGH)
+
+
 @dataclass(frozen=True, eq=False)
 class Answer:
     """What a study has found: `leader` is the best schedule that is no baseline, `baseline` the best that is
@@ -99,10 +116,13 @@ class Answer:
     @property
     def chosen(self) -> Estimate:
         """The answer: the leader where it is likely enough to be better, else the baseline."""
-        if self.leader is None or (self.difference and self.difference.probability < SURE_ENOUGH):
+        if self.leader is None:
             assert self.baseline is not None, "an answer names a schedule"
             return self.baseline
-        return self.leader
+        if self.baseline is None or self.difference is None:
+            return self.leader
+        runs = self.leader.n_runs, self.baseline.n_runs
+        return self.leader if is_enough(self.difference.probability, *runs) else self.baseline
 
 
 class StudyModel:
@@ -121,9 +141,11 @@ class StudyModel:
         self._steps = spec.horizon_steps
 
     def estimates(self) -> list[Estimate]:
-        """One for each schedule, best first by `Estimate.cautious`."""
-        first = {_schedule_of(t): t for t in reversed(self.runs)}
-        counts = Counter(_schedule_of(tried) for tried in self.runs)
+        """One for each schedule that was trained to its end, best first by `Estimate.cautious`."""
+        if not any(not tried.stopped for tried in self.runs):
+            return []
+        first = {_schedule_of(t): t for t in reversed(self.runs) if not t.stopped}
+        counts = Counter(_schedule_of(tried) for tried in self.runs if not tried.stopped)
         mean, sd = self.response.predict(points_of(list(first.values())))
         found = [
             Estimate(
@@ -172,7 +194,7 @@ def study_model(
     trials: Sequence[FrozenTrial],
     confirmed: Mapping[int, Sequence[float]] | None = None,
 ) -> StudyModel | None:
-    """The model of a study; None where no trial reached the full horizon.
+    """The model of a study; None where no trial was trained to the full horizon.
 
     Args:
         spec: the study.
@@ -181,7 +203,7 @@ def study_model(
     """
     strategy = Strategy(spec, spec.seed, n_runs=None)
     progress = strategy.read(trials)
-    if not progress.done:
+    if all(tried.stopped for tried in progress.done):
         return None
     sign = 1.0 if spec.direction == "minimize" else -1.0
     again = [

@@ -42,7 +42,8 @@ class FirstRuns:
             return self._swept_lr(progress.n_swept)
         if progress.sweep_in_training:
             return WAIT
-        values = _mean_by_lr(alike(progress.done, self._first))
+        failed = {tried.log_lr: math.inf for tried in alike(progress.failed, self._first)}
+        values = failed | _mean_by_lr(alike(progress.done, self._first))
         training = [tried.log_lr for tried in alike(progress.in_training, self._first)]
         wanted = self._bracket(progress).next(values, training)
         if wanted is None:

@@ -75,7 +75,7 @@ class Improvement:
             if again is not None:
                 return again
         if progress.n_full % BASELINE_EVERY == 1 and self._baselines:
-            return self._better_baseline(ranked, mean[order], response)
+            return self._better_baseline(ranked, mean[order], response, progress)
         return self._most_promising(ranked, response, float(mean[order[0]]), progress)
 
     def _known_shape(self, progress: Progress, leader: Tried, response: Response) -> Proposal | None:
@@ -116,7 +116,7 @@ class Improvement:
         return self._workshop.again(ranked[chosen], why)
 
     def _better_baseline(
-        self, ranked: Sequence[Tried], mean: NDArray[np.float64], response: Response
+        self, ranked: Sequence[Tried], mean: NDArray[np.float64], response: Response, progress: Progress
     ) -> Proposal:
         """Of the baselines, each at many peak lrs, the one that may be better than the best of them."""
         tried = [i for i, t in enumerate(ranked) if self._workshop.name_of(t)]
@@ -126,18 +126,18 @@ class Improvement:
         gains, log_lrs, expected, sd = self._scored(shapes, leader, response, best=best)
         chosen = int(np.argmax(gains))
         why = f"a baseline, expected {abs(expected[chosen]):.4g} ± {sd[chosen]:.2g}; the best {abs(best):.4g}"
-        return self._at(shapes[chosen], float(log_lrs[chosen]), ranked, why)
+        return self._at(shapes[chosen], float(log_lrs[chosen]), progress, why)
 
     def _at(
         self,
         shape: Tried,
         log_lr: float,
-        ranked: Sequence[Tried],
+        progress: Progress,
         why: str,
         outlook: Outlook | None = None,
     ) -> Proposal:
         """A run of a shape; at almost the same lr as an earlier one it is one more seed of that."""
-        for tried in ranked:
+        for tried in progress.done + progress.in_training:
             if tried.shape.alike(shape.shape) and abs(tried.log_lr - log_lr) < SAME_LR:
                 return self._workshop.again(tried, why, outlook=outlook)
         return self._workshop.at(shape, log_lr, why, outlook=outlook)
@@ -159,7 +159,7 @@ class Improvement:
             leader_seeds=sum(identity(t.params) == identity(leader.params) for t in progress.done),
         )
         why = f"expected {abs(mean[chosen]):.4g} ± {sd[chosen]:.2g}; the best so far {abs(best):.4g}"
-        return self._at(drawn[chosen], float(log_lrs[chosen]), ranked, why, outlook)
+        return self._at(drawn[chosen], float(log_lrs[chosen]), progress, why, outlook)
 
     def _drawn(self, leaders: Sequence[Tried]) -> list[Tried]:
         """Plain shapes, wild ones, neighbours of the leaders, and the leaders themselves."""

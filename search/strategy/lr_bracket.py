@@ -82,7 +82,7 @@ def plan_bracket(
         centre: about the best log peak lr, where short trainings have told.
 
     >>> [round(x, 2) for x in plan_bracket(0.0, 4.0, n_runs=8).grid]
-    [1.5, 2.5, 0.5, 3.5]
+    [2.0, 0.67, 3.33]
     """
     most = MOST if n_runs is None else min(MOST, max(min(n_runs, FEW), math.ceil(SHARE * n_runs)))
     if high - low < SAME_LR:

@@ -37,6 +37,8 @@ class Tried:
     """Lower is better; None while it trains."""
     number: int = -1
     """Of the trial; -1 where it has none yet."""
+    stopped: bool = False
+    """Whether it was stopped early: `value` is what it was expected to reach."""
 
     @property
     def log_lr(self) -> float:
@@ -56,6 +58,8 @@ class Progress:
     sweep_in_training: int = 0
     done: list[Tried] = field(default_factory=list)
     in_training: list[Tried] = field(default_factory=list)
+    failed: list[Tried] = field(default_factory=list)
+    """Trials that ended without a value."""
 
     @property
     def n_full(self) -> int:
@@ -92,10 +96,11 @@ class TrialReader:
         self._seen: dict[int, Tried] = {}
 
     def read(self, trials: Sequence[FrozenTrial]) -> Progress:
-        """All of a study's trials, in the order of their numbers; failed ones say nothing."""
+        """All of a study's trials, in the order of their numbers."""
         sweep: list[SweepPoint] = []
         done: list[Tried] = []
         in_training: list[Tried] = []
+        failed: list[Tried] = []
         n_swept = waiting = 0
         for trial in trials:
             value = self._value(trial)
@@ -106,13 +111,15 @@ class TrialReader:
                     sweep.append(SweepPoint(float(trial.user_attrs[PROPOSAL]["lr"]), value))
                 continue
             tried = self._tried(trial)
-            if tried is None or trial.state == TrialState.FAIL:
+            if tried is None:
                 continue
-            if not trial.state.is_finished():
+            if trial.state == TrialState.FAIL:
+                failed.append(tried)
+            elif not trial.state.is_finished():
                 in_training.append(tried)
             elif value is not None:
-                done.append(replace(tried, value=value))
-        return Progress(sweep, n_swept, waiting, done, in_training)
+                done.append(replace(tried, value=value, stopped=trial.state == TrialState.PRUNED))
+        return Progress(sweep, n_swept, waiting, done, in_training, failed)
 
     def shape(self, params: Mapping[str, Any]) -> Tried:
         """A trial that has not been asked for yet."""

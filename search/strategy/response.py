@@ -29,11 +29,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
 from scipy.optimize import minimize
 
-Vector = NDArray[np.float64]
+from search.strategy.kernels import Vector, by_length, decay, matern, squared_distances
 
 TAIL_SHARE = 0.4
 """Values above this share of all values are drawn towards the best: they are bad, and how bad says nothing
@@ -72,7 +71,7 @@ TYPICAL = Scales(
     math.log(0.5),
     0.7,
 )
-SPREAD = Scales(1.0, 1.0, 0.6, 0.9, 0.8, 0.5, 0.5, 0.35)
+SPREAD = Scales(0.5, 1.0, 0.6, 0.9, 0.8, 0.5, 0.5, 0.35)
 """Standard deviations of the prior around `TYPICAL`."""
 
 
@@ -115,7 +114,7 @@ class Response:
         self._best = float(values.min())
         self.tail = tail_of(values)
         self._y = drawn_in(values - self._best, self.tail) / self.tail - MEAN
-        self._shape_distances = np.sqrt(_squared_distances(self._points.features, self._points.features))
+        self._shape_distances = np.sqrt(squared_distances(self._points.features, self._points.features))
         self.scales = self._fitted() if scales is None else scales
         self._factor = np.linalg.cholesky(self._covariance(self.scales))
         self._weights = cho_solve((self._factor, True), self._y)
@@ -155,9 +154,9 @@ class Response:
             places: relative log peak lrs.
         """
         s = self.scales
-        shape = _matern(np.sqrt(_squared_distances(features, self._points.features)), s.log_shape_length)
+        shape = matern(np.sqrt(squared_distances(features, self._points.features)), s.log_shape_length)
         apart = np.abs(places[:, None] - _relative(self._points, s)[None, :])
-        lr = _matern(apart, s.log_lr_length)
+        lr = matern(apart, s.log_lr_length)
         cross = _sum_of_parts(lr[None, :, :], shape[:, None, :], s)
         mean = self._best + self.tail * (MEAN + cross @ self._weights)
         explained = self._explained(cross.reshape(-1, cross.shape[-1])).reshape(mean.shape)
@@ -196,17 +195,17 @@ class Response:
 
     def _signal(self, a: Points, b: Points, scales: Scales) -> Vector:
         """Covariance of what is expected over seeds, `len(a) x len(b)`."""
-        lr = _matern(
+        lr = matern(
             np.abs(_relative(a, scales)[:, None] - _relative(b, scales)[None, :]), scales.log_lr_length
         )
-        shape = _matern(np.sqrt(_squared_distances(a.features, b.features)), scales.log_shape_length)
+        shape = matern(np.sqrt(squared_distances(a.features, b.features)), scales.log_shape_length)
         return _sum_of_parts(lr, shape, scales)
 
     def _covariance(self, scales: Scales) -> Vector:
         """Of the observations."""
         z = _relative(self._points, scales)
-        lr = _matern(np.abs(z[:, None] - z[None, :]), scales.log_lr_length)
-        covariance = _sum_of_parts(lr, _matern(self._shape_distances, scales.log_shape_length), scales)
+        lr = matern(np.abs(z[:, None] - z[None, :]), scales.log_lr_length)
+        covariance = _sum_of_parts(lr, matern(self._shape_distances, scales.log_shape_length), scales)
         covariance += math.exp(2 * scales.log_seed_effect) * self._same_seed
         covariance[np.diag_indices_from(covariance)] += math.exp(2 * scales.log_noise) + _JITTER
         return covariance
@@ -241,21 +240,21 @@ class Response:
         z = _relative(self._points, s)
         apart = z[:, None] - z[None, :]
         lr, shape = (
-            _matern(np.abs(apart), s.log_lr_length),
-            _matern(self._shape_distances, s.log_shape_length),
+            matern(np.abs(apart), s.log_lr_length),
+            matern(self._shape_distances, s.log_shape_length),
         )
         common, level, own = (math.exp(2 * log) for log in (s.log_common, s.log_level, s.log_own))
         by_lr = common + own * shape
         c = self._points.log_scale
-        pull = 3.0 * apart * np.exp(-2 * s.log_lr_length) * _decay(np.abs(apart), s.log_lr_length)
+        pull = 3.0 * apart * np.exp(-2 * s.log_lr_length) * decay(np.abs(apart), s.log_lr_length)
         return [
             2 * math.exp(2 * s.log_noise) * np.eye(len(z)),
             2 * math.exp(2 * s.log_seed_effect) * self._same_seed,
             2 * common * lr,
             2 * level * shape,
             2 * own * shape * lr,
-            by_lr * _by_length(np.abs(apart), s.log_lr_length),
-            (level + own * lr) * _by_length(self._shape_distances, s.log_shape_length),
+            by_lr * by_length(np.abs(apart), s.log_lr_length),
+            (level + own * lr) * by_length(self._shape_distances, s.log_shape_length),
             by_lr * pull * (c[:, None] - c[None, :]),
         ]
 
@@ -267,8 +266,10 @@ def tail_of(values: Vector) -> float:
     0.3...
     """
     above = np.sort(values - values.min())
-    rank = max(1, round(TAIL_SHARE * (len(above) - 1))) if len(above) > 1 else 0
-    return float(max(above[rank], 1e-3 * above[-1], 1e-9 * float(np.abs(values).max()), 1e-12))
+    tail = above[max(1, round(TAIL_SHARE * (len(above) - 1)))] if len(above) > 1 else 0.0
+    if tail == 0.0 and above[-1] > 0.0:  # many are equal to the best
+        tail = above[above > 0.0][0]
+    return float(max(tail, 1e-9 * float(np.abs(values).max()), 1e-12))
 
 
 def drawn_in(above_best: Vector, tail: float) -> Vector:
@@ -286,28 +287,3 @@ def _sum_of_parts(lr: Vector, shape: Vector, s: Scales) -> Vector:
     common, level, own = (math.exp(2 * log) for log in (s.log_common, s.log_level, s.log_own))
     covariance: Vector = MEAN_SD**2 + common * lr + (level + own * lr) * shape
     return covariance
-
-
-def _decay(distances: Vector, log_length: float) -> Vector:
-    decay: Vector = np.exp(-math.sqrt(3.0) * math.exp(-log_length) * distances)
-    return decay
-
-
-def _matern(distances: Vector, log_length: float) -> Vector:
-    scaled = math.sqrt(3.0) * math.exp(-log_length) * distances
-    result: Vector = (1.0 + scaled) * np.exp(-scaled)
-    return result
-
-
-def _by_length(distances: Vector, log_length: float) -> Vector:
-    """Derivative of `_matern` by the log of its length."""
-    scaled = math.sqrt(3.0) * math.exp(-log_length) * distances
-    result: Vector = scaled**2 * np.exp(-scaled)
-    return result
-
-
-def _squared_distances(a: Vector, b: Vector) -> Vector:
-    """`len(a) x len(b)`."""
-    squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2.0 * a @ b.T
-    positive: Vector = np.maximum(squares, 0.0)
-    return positive

@@ -97,9 +97,12 @@ class Strategy:
         return self._reader.read(trials)
 
     def response(self, progress: Progress) -> Response:
-        """The model of what was measured, with what is in training at its expected value."""
+        """The model of what was measured, with what is in training at its expected value; where trainings
+        failed it is as bad as anywhere."""
         best_first = _best_schedules_first(progress.done)[:MOST_OBSERVATIONS]
         seen = [tried.observed(value_of(tried)) for tried in best_first]
+        worst = max(value_of(tried) for tried in best_first)
+        seen += [tried.observed(worst) for tried in progress.failed]
         if len(seen) >= FIT_GROWTH * self._fitted_to:
             self._scales, self._fitted_to = None, len(seen)
         response = Response(seen, self._scales)
