@@ -97,7 +97,7 @@ def _compared(spec: StudySpec, lead: Lead, plain: str) -> str:
         return f"It is better than plain {plain} by {size} so far ({chance}). {settle}"
     if claim(lead) == "a little better":
         return (
-            f"It is ahead of plain {plain}, by {size} ({chance} to be better); so little may make no "
+            f"It is ahead of plain {plain} by {size} ({chance} to be better); so little may make no "
             f"difference. {settle}"
         )
     where = f"ahead by {size}, which is not enough" if lead.gain > 0 else f"behind by {size}"

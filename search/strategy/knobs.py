@@ -185,6 +185,8 @@ def _words(knob: Knob) -> str:
         good = f"{low:.3g} to {high:.3g} is as good" if low != high else f"best at {low:.3g}"
     else:
         good = f"{' or '.join(map(str, knob.as_good))} is as good"
+    if not knob.is_range and len(knob.as_good) == 1:
+        good = f"best at {knob.as_good[0]}"
     return f"{good}; elsewhere{_tried_words(knob)} up to {knob.effect:.2g} worse, or more"
 
 

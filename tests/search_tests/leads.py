@@ -43,13 +43,14 @@ BASELINE = replace(contender("linear", 1.2, confirmed=(1.2, 1.1, 1.5), standard=
 
 
 def lead(**changes: Any) -> Lead:
-    """Very likely better, and no verdict."""
+    """Very likely better by more than a little, and no verdict."""
     fields: dict[str, Any] = {
         "leader": LEADER,
         "baseline": BASELINE,
         "gain": 0.1,
         "probability": 0.97,
         "noise_sd": 0.05,
+        "probability_of_margin": 0.9,
     }
     return Lead(**{**fields, **changes})
 

@@ -33,6 +33,8 @@ def test_the_data_keeps_searched_and_fresh_seeds_apart_and_claims_no_verdict() -
     assert data["expected"] == {
         "gain_of_leader_over_baseline": 0.1,
         "probability_of_being_better": 0.97,
+        "probability_of_more_than_the_margin": 0.9,
+        "claim": "better",
         "seed_sd": 0.05,
     }
 
@@ -97,13 +99,15 @@ def test_single_runs_are_not_compared() -> None:
         ),
         ({"probability": 0.9999}, "(over 99% likely)"),
         ({"gain": 0.05}, "by 0.05 (1 standard deviation between seeds) so far"),
-        # likely enough to be the answer, and no more
+        # likely enough to be the answer, and no more: a verdict may call the two equivalent
         (
-            {"probability": 0.87, "gain": 0.025},
-            "It is probably better than plain linear to 0, by 0.025 (0.5 standard deviations between seeds) "
-            f"(87% likely), not shown yet. {SETTLES}",
+            {"probability": 0.87, "gain": 0.025, "probability_of_margin": 0.5},
+            "It is ahead of plain linear to 0 by 0.025 (0.5 standard deviations between seeds) (87% likely "
+            f"to be better); so little may make no difference. {SETTLES}",
         ),
-        ({"probability": 0.8}, "It is probably better than plain linear to 0"),
+        ({"probability": 0.999, "probability_of_margin": 0.79}, "It is ahead of plain linear to 0 by 0.1"),
+        ({"probability": 0.8, "probability_of_margin": 0.8}, "It is better than plain linear to 0"),
+        ({"probability_of_margin": None}, "It is ahead of plain linear to 0"),
         # the plain one is the answer
         (
             {"probability": 0.799},
@@ -141,11 +145,16 @@ def test_each_grade_of_what_is_known_has_its_sentence(changes: dict[str, Any], s
         assert text == said
 
 
-@given(st.floats(-10, 10).filter(lambda gain: gain == 0 or abs(gain) > 1e-9), st.floats(0, 1))
-def test_below_the_threshold_nothing_is_claimed_to_be_better(gain: float, probability: float) -> None:
-    made = lead(gain=gain, probability=probability)
+@given(
+    st.floats(-10, 10).filter(lambda gain: gain == 0 or abs(gain) > 1e-9), st.floats(0, 1), st.floats(0, 1)
+)
+def test_below_the_threshold_nothing_is_claimed_to_be_better(
+    gain: float, probability: float, of_margin: float
+) -> None:
+    made = lead(gain=gain, probability=probability, probability_of_margin=of_margin)
     text = sentence(study_spec(), made)
-    assert (re.search(r"(is|probably) better than", text) is not None) is (probability >= 0.8)
+    assert (re.search(r"is (better than|ahead of) plain", text) is not None) is (probability >= 0.8)
+    assert ("is better than plain" in text) is (probability >= 0.8 and of_margin >= 0.8)
     assert (made.chosen is BASELINE) is text.startswith("A plain schedule.")
     assert "proves" not in text
     assert "100%" not in text
