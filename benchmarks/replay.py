@@ -74,18 +74,22 @@ def main() -> None:
                 found = list(pool.map(_searched, jobs, chunksize=3))
                 rows.append(_row(source, budget, found))
                 print(_text(rows[-1]), file=sys.stderr, flush=True)
-    record = {
+            record = _record(rows, arguments.instances, time.perf_counter() - start)
+            if not arguments.no_record:  # after each source, so that an hour is not lost with the last one
+                RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(_worst(rows), indent=1))
+
+
+def _record(rows: Sequence[Mapping[str, Any]], n_instances: int, seconds: float) -> dict[str, Any]:
+    return {
         "command": " ".join(["python", *sys.argv]),
         **describe_machine(),
-        "instances": arguments.instances,
-        "seconds": round(time.perf_counter() - start),
+        "instances": n_instances,
+        "seconds": round(seconds),
         "regret_in_seed_sds": "median, 90th percentile behind the best of three sweeps in hindsight",
         "worst": _worst(rows),
         "rows": rows,
     }
-    if not arguments.no_record:
-        RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(record["worst"], indent=1))
 
 
 def _searched(job: tuple[str, int, int, tuple[str, ...]]) -> dict[str, Any]:

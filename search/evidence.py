@@ -152,7 +152,7 @@ def comparison(spec: StudySpec, schedule: Contender, other: Contender) -> str:
     gains = [sign * (b - a) for a, b in zip(schedule.confirmed, other.confirmed, strict=False)]
     where = f"{'ahead' if fmean(gains) >= 0 else 'behind'} by {abs(fmean(gains)):.3g}"
     return (
-        f"On the same {n} fresh seeds it is {where} on average (ahead on "
+        f"On the same {n} fresh seeds the one above is {where} on average (ahead on "
         f"{sum(gain > 0 for gain in gains)} of {n})."
     )
 

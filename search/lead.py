@@ -159,8 +159,14 @@ def _from_json(stored: Mapping[str, Any], found: Sequence[Contender]) -> Lead:
     baseline = by_key.get(stored["baseline"])
     if baseline is not None:
         baseline = replace(baseline, siblings=sum(c.standard == baseline.standard for c in found))
-    numbers = ("gain", "probability", "noise_sd", "probability_of_margin")
-    return Lead(by_key.get(stored["leader"]), baseline, **{name: stored.get(name) for name in numbers})
+    return Lead(
+        by_key.get(stored["leader"]),
+        baseline,
+        gain=stored["gain"],
+        probability=stored["probability"],
+        noise_sd=stored["noise_sd"],
+        probability_of_margin=stored.get("probability_of_margin"),
+    )
 
 
 def _judged(lead: Lead, verdict: Mapping[str, Any] | None) -> Lead:

@@ -52,6 +52,12 @@ class FirstRuns:
             return None
         return self._workshop.at(self._first, wanted[0], "the peak lr at full length", purpose=PEAK_LR)
 
+    def once_more(self) -> Proposal:
+        """What to train where everything has failed so far: whoever counts failures ends the study."""
+        low, high = self._workshop.log_lr_range
+        why = "everything before has failed"
+        return self._workshop.at(self._first, (low + high) / 2, why, purpose=PEAK_LR)
+
     def _swept_lr(self, number: int) -> Proposal:
         steps, whole = self._sweep.horizon_steps, self._workshop.total_steps
         params = self._workshop.with_lr(self._first, math.log(self._sweep.lrs[number]))

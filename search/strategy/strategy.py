@@ -89,7 +89,7 @@ class Strategy:
         if first is not None:
             return first
         if not progress.done:
-            return WAIT
+            return WAIT if progress.in_training else self._first_runs.once_more()
         return self._improvement.next(progress, self.response(progress))
 
     def read(self, trials: Sequence[FrozenTrial]) -> Progress:

@@ -69,7 +69,7 @@ def test_the_data_holds_the_whole_verdict_where_there_is_one() -> None:
 
 def test_the_comparison_is_paired_by_seed() -> None:
     text = comparison(study_spec(), LEADER, BASELINE)
-    assert text == "On the same 3 fresh seeds it is ahead by 0.0667 on average (ahead on 2 of 3)."
+    assert text == "On the same 3 fresh seeds the one above is ahead by 0.0667 on average (ahead on 2 of 3)."
     longer = replace(LEADER, confirmed=(*LEADER.confirmed, 9.0))
     assert comparison(study_spec(), longer, BASELINE) == text, "only of what both have"
 
@@ -179,7 +179,7 @@ def test_a_plain_answer_is_told_with_the_best_other_schedule() -> None:
     assert lines[0] == "answer    linear to 0, peak lr 0.1"
     assert lines[2].strip().startswith("A plain schedule. Nothing has been shown to beat it")
     assert lines[3] == "leader    cosine to 5% of the peak, peak lr 0.1"
-    assert "it is behind by 0.0667" in lines[-1]
+    assert "the one above is behind by 0.0667" in lines[-1]
 
 
 def test_where_only_plain_schedules_were_tried_there_is_no_opponent() -> None:

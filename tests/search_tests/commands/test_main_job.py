@@ -50,7 +50,7 @@ def test_status_shows_the_study_and_its_answer(finished: Workplace) -> None:
     assert "small: 12 of 12 trials done (done)" in out
     assert re.search(r"^answer    .* peak lr ", out, re.M)
     assert re.search(r"val_loss \d\.\d+ on \d+ fresh seeds", out)
-    assert re.search(r"\((\d\d|over 99|under 1)% likely", out), "how sure that is"
+    assert re.search(r"\((\d+|over 99|under 1)% likely", out), "how sure that is"
 
 
 def test_the_exported_file_works_in_plain_python(finished: Workplace) -> None:
