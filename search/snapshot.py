@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.confirmation import is_confirmed
 from search.expectations import stored_knobs, with_expectations
 from search.lead import VERDICT, Lead, lead_by_means, lead_by_model, lead_of
-from search.results import Contender, contenders, ranked
+from search.results import Contender, contenders
 from search.storage.study_record import StudyRecord, spec_of
 from search.strategy.estimates import study_model
 from search.strategy.knobs import Knob
@@ -194,15 +194,6 @@ def _lead(
     model = study_model(spec, trials, again)
     assert model is not None, "a study with a contender has a full run"
     return lead_by_model(found, model, verdict)
-
-
-def all_contenders(record: StudyRecord) -> list[Contender]:
-    """Every schedule of the study, best first."""
-    spec = record.spec
-    attributes = record.attributes
-    trials = record.load().get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    found = contenders(trials, spec.parsed_space, attributes.get("confirmation"))
-    return ranked(with_expectations(found, attributes.get("expected"), trials), spec.direction)
 
 
 def _candidates(

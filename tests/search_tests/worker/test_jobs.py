@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from search import seeds
 from search.confirmation import plan_confirmation
 from search.population.run import Measurement, Run
-from search.snapshot import all_contenders
+from search.snapshot import study_lead
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import Planned
@@ -66,7 +66,7 @@ def test_other_hyperparameters_reach_the_run_and_the_key(database: Database) -> 
     for job in jobs:
         job.began(UNTRAINED)
         job.measured(measurement(100, 3.0, last=True))
-    plan = plan_confirmation(all_contenders(record), "minimize", None)
+    plan = plan_confirmation(study_lead(record)[1], "minimize", None)
     confirming = {job.contender.key: job.run.params for job in confirmation_jobs(plan, record.spec)}
     assert confirming[first.user_attrs["schedule_key"]] == jobs[0].run.params
 
@@ -129,7 +129,7 @@ def test_a_confirmation_trains_what_is_missing_on_seeds_of_its_own(database: Dat
     record = make_study(database)
     keys = fill(record, [(LINEAR, 2.0), ({**LINEAR, "lr": 0.3}, 2.1)])
     stored = {"values": {keys[0]: [2.0, 2.0, 2.0]}}
-    plan = plan_confirmation(all_contenders(record), "minimize", stored)
+    plan = plan_confirmation(study_lead(record)[1], "minimize", stored)
     jobs = confirmation_jobs(plan, record.spec)
     assert [each.run.seed for each in jobs] == [seeds.confirmation_seed(0, j) for j in range(3)]
     assert {each.contender.key for each in jobs} == {keys[1]}
@@ -143,7 +143,7 @@ def test_a_confirmation_trains_what_is_missing_on_seeds_of_its_own(database: Dat
 def test_a_diverged_confirmation_counts_as_untrained(database: Database) -> None:
     record = make_study(database)
     keys = fill(record, [(LINEAR, 2.0)])
-    plan = plan_confirmation(all_contenders(record), "minimize", None)
+    plan = plan_confirmation(study_lead(record)[1], "minimize", None)
     job = confirmation_jobs(plan, record.spec)[0]
     job.began(UNTRAINED)
     job.measured(Measurement(key=job.run.key, step=10, metrics={}, last=True, diverged_at_step=10))
