@@ -34,6 +34,8 @@ from search.proxies import build_proxy
 from search.study_file import find_study_file, read_study_file
 
 RECORD = Path(__file__).parent / "records" / "launches.json"
+EVERY = 2
+"""Studies after which the record is written."""
 UNSAYS: Mapping[str, Sequence[str]] = {
     "better": ("lose", "equivalent"),
     "a little better": ("lose",),
@@ -44,15 +46,18 @@ UNSAYS: Mapping[str, Sequence[str]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--studies", type=int, default=30)
+    parser.add_argument("--studies", type=int, default=30, help="an even number")
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=2, help="studies at once, one worker process each")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    studies: list[dict[str, Any]] = []
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        studies = list(pool.map(studied, range(arguments.studies)))
-    record = judged(studies, arguments.pairs)
-    RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        for study in pool.map(studied, range(arguments.studies)):
+            studies.append(study)
+            record = judged(studies, arguments.pairs) if len(studies) % EVERY == 0 else {}
+            if record:  # so that an hour is not lost with the last one
+                RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(record["summary"], indent=1))
 
 

@@ -12,6 +12,8 @@ SHARE_OF_STUDY = 0.1
 QUICK_SECONDS = 1.0
 MOST_PAIRS = 30
 """Where a run takes less than that, this many pairs settle it, whatever share that is."""
+LEAST_PAIRS = 10
+"""Before so many nothing is settled by what the model makes of other schedules."""
 SURE, UNLIKELY = 0.99, 0.05
 """Probabilities of being better at which two are told apart."""
 CLEARLY_EQUAL = 0.35

@@ -30,7 +30,7 @@ from search.storage.leases import LEASE_SECONDS
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
 from search.strategy.estimates import Answer
-from search.told_apart import pair_budget, told_apart
+from search.told_apart import LEAST_PAIRS, pair_budget, told_apart
 from search.trial_limit import TrialLimit
 from search.worker.jobs import ConfirmationJob, Job, TrialJob, confirmation_jobs
 from search.worker.training import Admitted, Event, TrainingFailed, Withdrawn
@@ -245,13 +245,15 @@ class Bookkeeper:
 
     def _more_pairs(self, plan: Confirmation, answer: Answer | None) -> bool:
         """Whether leader and baseline are trained on more seeds; then `plan` has them."""
-        if answer is None or not plan.values or told_apart(answer):
+        if answer is None or answer.difference is None or not plan.values:
             return False
         by_number = {number: c for c in self._contenders() for number in c.trial_numbers}
         assert answer.leader is not None, "a difference is of two"
         assert answer.baseline is not None, "a difference is of two"
         pair = [by_number[answer.leader.number], by_number[answer.baseline.number]]
         have = min(len(plan.values.get(contender.key, ())) for contender in pair)
+        if have >= LEAST_PAIRS and told_apart(answer):
+            return False
         budget = pair_budget(self._spec, self._seconds_per_run())
         more = min(max(1, self._slots // 2), budget.pairs - have, (budget.runs - plan.n_runs) // 2)
         if more > 0:

@@ -20,7 +20,7 @@ from search.storage.database import Database
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import Plan, Planned
 from search.strategy.estimates import study_model
-from search.told_apart import MOST_PAIRS, told_apart
+from search.told_apart import LEAST_PAIRS, MOST_PAIRS, told_apart
 from search.training_events import Event
 from search.worker.bookkeeper import Bookkeeper, Outcome
 from search.worker.runs import make_run
@@ -149,13 +149,16 @@ BETTER = {**LINEAR, "eta_min": 0.05}
 ALIKE = {**LINEAR, "warmup": 0.02}
 
 
-def test_what_is_told_apart_at_once_is_confirmed_on_the_usual_seeds(database: Database) -> None:
+def test_what_is_told_apart_at_once_takes_the_least_pairs_and_no_more(database: Database) -> None:
     worked = study(database, BETTER)
     assert worked.work() == "done"
     record = worked.record
-    assert {len(row) for row in rows(record).values()} == {SEEDS}
+    pairs = SEEDS + 2 * (SLOTS // 2)  # a round trains half as many pairs as there are slots
+    assert pairs - SLOTS // 2 < LEAST_PAIRS <= pairs
+    assert sorted(len(row) for row in rows(record).values()) == [SEEDS, SEEDS, pairs, pairs]
     assert record.attributes["confirmation"]["open"] is False
-    assert worked.said[-1] == {"kind": "confirming", "done": 4 * SEEDS, "of": 4 * SEEDS}
+    runs = 2 * SEEDS + 2 * pairs
+    assert worked.said[-1] == {"kind": "confirming", "done": runs, "of": runs}
     lead, _ = study_lead(record)
     assert lead is not None
     assert lead.chosen.schedule.eta_min == 0.05
