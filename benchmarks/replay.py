@@ -114,7 +114,7 @@ def _searched(job: tuple[str, int, int, tuple[str, ...]]) -> dict[str, Any]:
         if method == "warmboot, short trainings" and not _can_be_shortened(truth):
             continue
         if method in OURS:
-            schedule, model, used = _ours(method, spec, budget, measure, rng(50), low, high)
+            schedule, model, used = _ours(method, spec, budget, measure, rng(50), low, high, truth.untrained)
             found.setdefault("stated", {})[method] = _stated(truth, used, model, schedule)
         elif method == "refine one lr":
             schedule = refine(spec, budget, measure, rng(51))
@@ -139,14 +139,21 @@ def _can_be_shortened(truth: Any) -> bool:
 
 
 def _ours(
-    method: str, spec: StudySpec, budget: int, measure: Any, rng: np.random.Generator, low: float, high: float
+    method: str,
+    spec: StudySpec,
+    budget: int,
+    measure: Any,
+    rng: np.random.Generator,
+    low: float,
+    high: float,
+    untrained: float,
 ) -> tuple[WarmbootSchedule, StudyModel, StudySpec]:
     if method == "warmboot, lr from a start":
         start = math.exp(rng.uniform(math.log(low), math.log(high)))
         wide = {"low": start / 1e4, "high": start * 1e4, "log": True, "start": start}
         spec = _spec({**space(low, high), "lr": wide}, budget, spec.horizon_steps)
     shorten = method == "warmboot, short trainings"
-    return *warmboot(spec, budget, measure, rng, shorten=shorten), spec
+    return *warmboot(spec, budget, measure, rng, untrained=untrained, shorten=shorten), spec
 
 
 def _spec(table: Mapping[str, Any], budget: int, steps: int) -> StudySpec:

@@ -27,11 +27,19 @@ from warmboot.schedule import WarmbootSchedule
 from warmboot.standards import standards
 
 Measure = Callable[[WarmbootSchedule, int, float], float]
+ALMOST = 0.97
+"""Of what an untrained network has: from there a training counts as diverged, as the product judges it."""
 SWEEPS = ("linear", "linear_warmup", "cosine")
 
 
 def warmboot(
-    spec: StudySpec, n: int, measure: Measure, rng: np.random.Generator, *, shorten: bool = False
+    spec: StudySpec,
+    n: int,
+    measure: Measure,
+    rng: np.random.Generator,
+    *,
+    untrained: float,
+    shorten: bool = False,
 ) -> tuple[WarmbootSchedule, StudyModel]:
     """The product's search, its confirmation included, one training at a time."""
     size = confirmation_size(declared=False, leaders=None, seeds=None, n_runs=n)
@@ -42,7 +50,7 @@ def warmboot(
     while spent + spec.horizon_steps <= search_steps:
         proposal = strategy(trials)
         assert isinstance(proposal, Proposal), "nothing is in training"
-        trials.append(_trained(spec, proposal, trials, measure))
+        trials.append(_trained(spec, proposal, trials, measure, untrained))
         spent += proposal.horizon_steps
     confirmed = _confirmed(spec, trials, size.leaders, size.seeds, measure) if size.leaders else {}
     model = study_model(spec, trials, confirmed)
@@ -51,7 +59,7 @@ def warmboot(
 
 
 def _trained(
-    spec: StudySpec, proposal: Proposal, trials: Sequence[FrozenTrial], measure: Measure
+    spec: StudySpec, proposal: Proposal, trials: Sequence[FrozenTrial], measure: Measure, untrained: float
 ) -> FrozenTrial:
     params = dict(proposal.params)
     schedule = spec.parsed_space.sample(FixedTrial(params))
@@ -59,7 +67,14 @@ def _trained(
         t.user_attrs[PROPOSAL] == params and t.user_attrs[HORIZON] == proposal.horizon_steps for t in trials
     )
     value = measure(schedule, seed, proposal.horizon_steps / spec.horizon_steps)
-    attributes = {PROPOSAL: params, PURPOSE: proposal.purpose, HORIZON: proposal.horizon_steps, "seed": seed}
+    diverged: dict[str, Any] = {"diverged": {}} if value >= ALMOST * untrained else {}
+    attributes = {
+        PROPOSAL: params,
+        PURPOSE: proposal.purpose,
+        HORIZON: proposal.horizon_steps,
+        "seed": seed,
+        **diverged,
+    }
     short = proposal.horizon_steps < spec.horizon_steps
     trial = create_trial(
         state=TrialState.PRUNED if short else TrialState.COMPLETE,

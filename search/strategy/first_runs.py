@@ -79,8 +79,8 @@ class FirstRuns:
 
 
 def _mean_by_lr(runs: Sequence[Tried]) -> dict[float, float]:
-    """Log peak lr -> the mean of its runs."""
+    """Log peak lr -> the mean of its runs; infinite where one diverged, so that the way leads down."""
     values: dict[float, list[float]] = defaultdict(list)
     for tried in runs:
-        values[tried.log_lr].append(value_of(tried))
+        values[tried.log_lr].append(math.inf if tried.diverged else value_of(tried))
     return {log_lr: fmean(of_one) for log_lr, of_one in values.items()}

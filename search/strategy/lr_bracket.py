@@ -55,7 +55,7 @@ class LrBracket:
         return wanted[: self.most_runs - len(asked)]
 
     def _around_best(self, values: Mapping[float, float]) -> list[float]:
-        """Both sides of the best, the better neighbour's first."""
+        """Both sides of the best, the better neighbour's first; of equals the lowest lr is the best."""
         tried = sorted(values)
         best = min(range(len(tried)), key=lambda i: values[tried[i]])
         sides: list[tuple[float, float]] = []

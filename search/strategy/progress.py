@@ -39,6 +39,8 @@ class Tried:
     """Of the trial; -1 where it has none yet."""
     stopped: bool = False
     """Whether it was stopped early: `value` is what it was expected to reach."""
+    diverged: bool = False
+    """Whether it ended no better than untrained: its lr was too high, by how much nobody knows."""
 
     @property
     def log_lr(self) -> float:
@@ -118,7 +120,8 @@ class TrialReader:
             elif not trial.state.is_finished():
                 in_training.append(tried)
             elif value is not None:
-                done.append(replace(tried, value=value, stopped=trial.state == TrialState.PRUNED))
+                stopped, diverged = trial.state == TrialState.PRUNED, "diverged" in trial.user_attrs
+                done.append(replace(tried, value=value, stopped=stopped, diverged=diverged))
         return Progress(sweep, n_swept, waiting, done, in_training, failed)
 
     def shape(self, params: Mapping[str, Any]) -> Tried:

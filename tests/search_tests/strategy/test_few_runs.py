@@ -71,3 +71,23 @@ def test_a_peak_lr_at_which_trainings_fail_does_not_take_all_runs() -> None:
     assert max(failed.count(schedule) for schedule in failed) <= 2
     assert len(failed) <= 6
     assert floor_matters(model_of(study).answer().chosen.schedule) < 2.06
+
+
+def test_a_start_at_which_trainings_diverge_leads_down_to_where_they_do_not() -> None:
+    """The script's own lr is thirty times too high."""
+    lr = {"low": 1e-5, "high": 10.0, "log": True, "start": 30 * OPTIMUM}
+    study = SyntheticStudy(spec(n_trials=12, space={**SPACE, "lr": lr}), small_gpt2)
+    strategy = Strategy(study.spec, 0, n_runs=12, may_shorten=False)
+    for _ in range(12):
+        proposal = strategy(study.trials)
+        assert isinstance(proposal, Proposal)
+        trial = study.begin(proposal)
+        study.end(trial)
+        if (
+            study.schedule(trial).lr or 0.0
+        ) > 3 * OPTIMUM:  # as the worker judges it: no better than untrained
+            trial.values = [4.6]
+            trial.set_user_attr("diverged", {"diverged_at_step": None, "last_value": "9"})
+    found = model_of(study).answer().chosen.schedule.lr
+    assert found is not None
+    assert 1 / 1.6 < found / OPTIMUM < 1.6

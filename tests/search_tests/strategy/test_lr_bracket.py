@@ -198,3 +198,12 @@ def test_it_is_never_worse_than_its_grid(truth: Truth, n_runs: int) -> None:
     spacing = (HIGH - LOW) / len(bracket.grid)
     if len(in_grid) == len(bracket.grid):
         assert abs(best_of(values) - best) <= 1.5 * spacing + SAME_LR
+
+
+def test_where_all_diverged_it_walks_down() -> None:
+    """What diverged is infinitely bad, so nothing but the lr itself tells which of two is closer."""
+    bracket = plan_bracket(LOW, HIGH, n_runs=20, start=-1.0)
+    values = dict.fromkeys(bracket.grid, math.inf)
+    wanted = bracket.next(values, [])
+    assert wanted is not None
+    assert wanted[0] == pytest.approx(min(bracket.grid) - SPACING)
