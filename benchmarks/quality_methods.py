@@ -18,7 +18,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState
 from quality_pool import Training
 
-from search.confirmation import BASELINES
+from search.confirmation import to_confirm
 from search.confirmation_size import confirmation_size
 from search.strategy.estimates import CONFIRMATION_SEEDS, StudyModel, study_model
 from search.strategy.proposal import Proposal
@@ -311,9 +311,7 @@ class Warmboot(Budgeted):
     def _leaders(self) -> list[Training]:
         """The runs that confirm: the leaders and the best standard, on seeds of their own."""
         found = self._model().estimates()
-        known = [estimate for estimate in found if estimate.is_baseline][:BASELINES]
-        others = [estimate for estimate in found if not estimate.is_baseline]
-        chosen = [*known, *others][: self.size.leaders + 1] if self.size.leaders else []
+        chosen = to_confirm(found, lambda estimate: estimate.is_baseline, self.size.leaders)
         runs = []
         for estimate in dict.fromkeys(chosen):
             for seed in range(self.size.seeds):

@@ -15,7 +15,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
-from search.confirmation import BASELINES
+from search.confirmation import to_confirm
 from search.confirmation_size import confirmation_size
 from search.strategy.estimates import StudyModel, study_model
 from search.strategy.progress import PROPOSAL, PURPOSE
@@ -91,10 +91,7 @@ def _confirmed(
 ) -> dict[int, list[float]]:
     model = study_model(spec, trials)
     assert model is not None
-    found = model.estimates()
-    baselines = [estimate for estimate in found if estimate.is_baseline][:BASELINES]
-    searched = [estimate for estimate in found if not estimate.is_baseline]
-    chosen = [*baselines, *searched][: n_leaders + 1]
+    chosen = to_confirm(model.estimates(), lambda estimate: estimate.is_baseline, n_leaders)
     return {e.number: [measure(e.schedule, 1_000 + j, 1.0) for j in range(n_seeds)] for e in chosen}
 
 

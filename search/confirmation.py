@@ -7,13 +7,14 @@ answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from search.confirmation_size import SEEDS, USUAL, ConfirmationSize
 from search.results import Contender, leaders
 
+T = TypeVar("T")
 BASELINES = 2
 """So many of the baselines are confirmed beside the best other schedules."""
 
@@ -79,16 +80,19 @@ def plan_confirmation(
     size: ConfirmationSize = USUAL,
 ) -> Confirmation:
     """Whom to confirm now. Runs that an earlier confirmation has made are kept."""
-    chosen = _chosen(found, direction, size.leaders) if size.leaders else []
+    order = leaders(found, direction, len(found))
+    chosen = to_confirm(order, lambda c: c.standard is not None, size.leaders)
     rows = (stored or {}).get("values", {})
     return Confirmation(chosen, {key: dict(enumerate(row)) for key, row in rows.items()}, size.seeds)
 
 
-def _chosen(found: Sequence[Contender], direction: str, n_leaders: int) -> list[Contender]:
-    """The best, `n_leaders` and one more: two baselines among them, since one of those may be the answer."""
-    order = leaders(found, direction, len(found))
-    baselines = [c for c in order if c.standard is not None][: min(BASELINES, n_leaders)]
-    searched = [c for c in order if c.standard is None][: n_leaders + 1 - len(baselines)]
+def to_confirm(order: Sequence[T], is_baseline: Callable[[T], bool], n_leaders: int) -> list[T]:
+    """Of schedules in `order`, best first, `n_leaders` and one more: two baselines among them, since one of
+    those may be the answer. None where there are no leaders."""
+    if not n_leaders:
+        return []
+    baselines = [c for c in order if is_baseline(c)][: min(BASELINES, n_leaders)]
+    searched = [c for c in order if not is_baseline(c)][: n_leaders + 1 - len(baselines)]
     more = [c for c in order if c not in baselines and c not in searched]
     return [*searched, *baselines, *more][: n_leaders + 1]
 

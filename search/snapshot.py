@@ -13,11 +13,10 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from search.confirmation import is_confirmed
-from search.expectations import stored_knobs, with_expectations
+from search.expectations import model_of, stored_knobs, with_expectations
 from search.lead import VERDICT, Lead, lead_by_means, lead_by_model, lead_of
 from search.results import Contender, contenders
 from search.storage.study_record import StudyRecord, spec_of
-from search.strategy.estimates import study_model
 from search.strategy.knobs import Knob
 from search.study_spec import StudySpec
 from search.transferred import Transferred, stored_transfer
@@ -190,8 +189,7 @@ def _lead(
         return stored
     if not settle:
         return lead_by_means(found, spec)
-    again = {c.trial_numbers[0]: c.confirmed for c in found if c.confirmed}
-    model = study_model(spec, trials, again)
+    model = model_of(spec, trials, found, confirmed=True)
     assert model is not None, "a study with a contender has a full run"
     return lead_by_model(found, model, verdict)
 
