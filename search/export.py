@@ -17,6 +17,7 @@ from search.lead import Lead
 from search.proxy_spec import TUNABLE
 from search.results import Contender, ranked
 from search.snapshot import study_lead
+from search.storage.study_change import accepted_changes
 from search.storage.study_record import StudyRecord
 from search.study_spec import StudySpec
 from search.transferred import Transferred, stored_transfer, transfer_of
@@ -207,7 +208,8 @@ def _origin(
     transfer: Transferred | None,
 ) -> dict[str, Any]:
     """Where the schedule comes from; all that somebody needs to judge it a year later."""
-    spec, facts = record.spec, record.attributes["proxy"]
+    spec, attributes = record.spec, record.attributes
+    facts, changes = attributes["proxy"], accepted_changes(attributes)
     own = {name: value for name, value in contender.params.items() if name in TUNABLE and name in facts}
     return {
         "study": record.name,
@@ -224,6 +226,7 @@ def _origin(
         "lr_kept": there.lr is not None,
         **there.to_json(),
         "study_seed": spec.seed,
+        **({"accepted_changes": [change.to_json() for change in changes]} if changes else {}),
         "evidence": evidence(spec, contender, lead, transfer),
         "versions": {
             "python": platform.python_version(),

@@ -16,6 +16,7 @@ from search.confirmation import is_confirmed
 from search.expectations import model_of, stored_knobs, with_expectations
 from search.lead import VERDICT, Lead, lead_by_means, lead_by_model, lead_of
 from search.results import Contender, contenders
+from search.storage.study_change import Change, accepted_changes
 from search.storage.study_record import StudyRecord, spec_of
 from search.strategy.knobs import Knob
 from search.study_spec import StudySpec
@@ -46,6 +47,7 @@ class Snapshot:
         plateau: why its search ended before its limit; None where it did not.
         knobs: which parameters matter at the best schedule; empty before the study has ended.
         transfer: what is known of its best schedule at other horizons; None where nothing is.
+        changes: what changed of its training and was accepted, the oldest first.
     """
 
     spec: StudySpec
@@ -64,6 +66,7 @@ class Snapshot:
     plateau: str | None = None
     knobs: Sequence[Knob] = ()
     transfer: Transferred | None = None
+    changes: Sequence[Change] = ()
 
     @property
     def best(self) -> Contender | None:
@@ -160,6 +163,7 @@ def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = Fa
         runs_used=0.0 if limit.n_runs is None else limit.runs_used(trials),
         plateau=limit.plateau,
         transfer=stored_transfer(attributes, subject),
+        changes=accepted_changes(attributes),
         knobs=stored_knobs(attributes.get("knobs"), subject),
     )
 

@@ -197,11 +197,14 @@ class StudySpec(Strict):
         changes = {"total_steps": self.epochs * steps_per_epoch, "epochs": None}
         return self.model_copy(update=changes)
 
-    def comparable_part(self, proxy_fingerprint: str) -> dict[str, Any]:
-        """What must be equal for two trials to be comparable, as plain data for a diff."""
+    def comparable_part(self) -> dict[str, Any]:
+        """What must be equal for two trials to be comparable, as plain data for a diff.
+
+        What a command or a function is made of is not in it: that may change, where a person says so; see
+        `search.storage.study_change`.
+        """
         return {
             "proxy": self.proxy.comparable_part(),
-            "proxy fingerprint": proxy_fingerprint,
             "total_steps": self.total_steps,
             "objective": self.objective,
             "direction": self.direction,

@@ -33,12 +33,12 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("strategy",),
     ("training_events",),
     ("storage", "population", "samplers", "standards_first", "judging", "verdict"),
-    ("study_file", "output_file"),
+    ("study_file", "output_file", "command_home"),
     ("proxy_fingerprints",),
     ("proxies", "study_spec"),
     ("early_stopping", "verdict_spec"),
     ("params", "proxy_spec", "trial_limit", "confirmation_size"),
-    ("param_checks", "durations", "seeds", "random_draws", "own_lr", "errors"),
+    ("param_checks", "durations", "seeds", "random_draws", "own_lr", "errors", "made_of", "next_command"),
 )
 
 # The base install has numpy alone; this file is imported only when somebody asks for what it has.

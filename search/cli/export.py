@@ -83,10 +83,12 @@ def command(
 
     Example: warmboot export char_lm --total-steps 50000 > schedule.json
     """
+    from search.cli.snapshots import change_lines
     from search.evidence import evidence_lines
     from search.export import Choice, export, horizon_from
     from search.output_file import write_whole
     from search.storage.database import open_for_reading
+    from search.storage.study_change import accepted_changes
     from search.storage.study_record import find_study
 
     horizon = horizon_from(total_steps, epochs, steps_per_epoch)
@@ -106,6 +108,8 @@ def command(
         write_whole(output, made.text)
     console = talk()
     for line in evidence_lines(record.spec, made.contender, made.lead):
+        console.print(line, markup=False)
+    for line in change_lines(accepted_changes(record.attributes)):
         console.print(line, markup=False)
     for i, line in enumerate(made.at_horizon):
         console.print(f"{'' if i else 'horizon':10s}{line}", markup=False)

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from search.cli.options import (
+    AcceptChangeOption,
     DeviceOption,
     GpusOption,
     JsonOption,
@@ -44,6 +45,7 @@ def command(
     detach: Annotated[
         bool, typer.Option("--detach", help="Only register the study; `warmboot worker` trains it.")
     ] = False,
+    accept_change: AcceptChangeOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a study here: create it, or go on where it was left.
@@ -59,10 +61,15 @@ def command(
 
     console = talk()
     options = LaunchOptions(
-        storage=address(storage), n_trials=n_trials, workers=workers, device=device, gpus=gpu_list(gpus)
+        storage=address(storage),
+        n_trials=n_trials,
+        workers=workers,
+        device=device,
+        gpus=gpu_list(gpus),
+        accept_change=accept_change,
     )
     if detach:
-        record = register(study, options).record
+        record = register(study, options, lambda text: console.print(text, markup=False)).record
         snapshot = take_snapshot(record, record.load())
     else:
         snapshot = _watched(lambda: launch(study, options, view_for(console))[1], console)

@@ -46,6 +46,14 @@ AllowImportOption = Annotated[
 AllowCommandsOption = Annotated[
     bool, typer.Option("--allow-commands", help="Run a study's proxy that is a command.")
 ]
+AcceptChangeOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-change",
+        help="Go on though the script, or what else is trained, is not what the study's results had; it is "
+        "kept with the study.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 

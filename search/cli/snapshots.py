@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from search.durations import duration_text
 from search.evidence import evidence, evidence_lines
 from search.snapshot import Snapshot
+from search.storage.study_change import Change
 from search.strategy.knobs import knob_lines
 from search.worker.permission import option_for
 from warmboot.preview import sparkline
@@ -75,6 +77,7 @@ def status_lines(snapshot: Snapshot) -> list[str]:
     lines = [f"{snapshot.spec.name}: {counts_text(snapshot)} ({state_text(snapshot)})"]
     if snapshot.plateau is not None:
         lines.append(f"ended     early: {snapshot.plateau}")
+    lines += change_lines(snapshot.changes)
     if snapshot.lead is not None:
         lines += evidence_lines(snapshot.spec, snapshot.lead.chosen, snapshot.lead, snapshot.transfer)
         lines.append(f"          {best_curve(snapshot)}")
@@ -83,6 +86,11 @@ def status_lines(snapshot: Snapshot) -> list[str]:
         knobs = [f"around the leader, {snapshot.lead.subject.describe()}:", *knobs]
     lines += [f"{'' if i else 'knobs':10s}{line}" for i, line in enumerate(knobs)]
     return [*lines, *_failure_lines(snapshot)]
+
+
+def change_lines(changes: Sequence[Change]) -> list[str]:
+    """What changed of a study's training and was accepted."""
+    return [f"{'' if i else 'changed':10s}{change.describe()}" for i, change in enumerate(changes)]
 
 
 def _failure_lines(snapshot: Snapshot) -> list[str]:
@@ -126,6 +134,7 @@ def snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
         "trials_per_second": snapshot.trials_per_second,
         "seconds_left": snapshot.seconds_left,
         "stopped": snapshot.stopped,
+        "accepted_changes": [change.to_json() for change in snapshot.changes],
         "confirmed": snapshot.confirmed,
         "best": None
         if best is None or lead is None

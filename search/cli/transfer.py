@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from search.cli.options import (
+    AcceptChangeOption,
     AllowCommandsOption,
     AllowImportOption,
     DeviceOption,
@@ -40,6 +41,7 @@ def command(
     device: DeviceOption = "auto",
     allow_import: AllowImportOption = None,
     allow_commands: AllowCommandsOption = False,
+    accept_change: AcceptChangeOption = False,
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -60,6 +62,7 @@ def command(
         permission=Permission(imports=tuple(allow_import or ()), commands=allow_commands),
         horizons=asked,
         n_pairs=pairs,
+        accept_change=accept_change,
     )
     console = talk()
     with console.status("") as status:

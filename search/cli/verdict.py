@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from search.cli.options import (
+    AcceptChangeOption,
     AllowCommandsOption,
     AllowImportOption,
     DeviceOption,
@@ -67,6 +68,7 @@ def command(
     device: DeviceOption = "auto",
     allow_import: AllowImportOption = None,
     allow_commands: AllowCommandsOption = False,
+    accept_change: AcceptChangeOption = False,
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -90,6 +92,7 @@ def command(
             others=all_standards,
             steps=steps,
             margin=margin,
+            accept_change=accept_change,
         )
         record = find_study(open_for_work(address(storage)), name)
         with console.status("") as status:

@@ -62,7 +62,7 @@ class Arms:
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Arms:
-        trainer, self.fingerprint = make_trainer(
+        trainer, self.made_of = make_trainer(
             self.spec, device=self.device, ready=self._ready, events=self._events, stop=self._stop
         )
         self._thread = threading.Thread(target=trainer.train, name="trainer", daemon=True)

@@ -17,7 +17,7 @@ from search.lead import VERDICT
 from search.snapshot import take_snapshot
 from search.storage.study_record import StudyRecord
 from search.worker.permission import Permission
-from search.worker.process import check_fingerprint
+from search.worker.training_here import accept_made_of, check_made_of, spec_here
 from warmboot.schedule import WarmbootSchedule
 from warmboot.standards import standards
 
@@ -51,6 +51,7 @@ class Options:
         most_pairs: at which look it ends at the latest; None: as the study file says.
         margin: the largest difference that makes none to the user, in the objective's unit; None: as the
             study file says.
+        accept_change: whether another script than the study's may be trained; the study keeps that.
     """
 
     device: str
@@ -60,6 +61,7 @@ class Options:
     steps: bool = False
     most_pairs: int | None = None
     margin: float | None = None
+    accept_change: bool = False
 
 
 def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify) -> Result:
@@ -82,8 +84,10 @@ def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify
         raise UsageError(f"--steps: study {record.name!r} can't tell it: {reason}")
     conditions = _conditions(subject, options)
     _tell(record, subject, conditions, options, say)
-    with Arms(subject.spec, options.device, notify) as arms:
-        check_fingerprint(record, arms.fingerprint)
+    with Arms(spec_here(record), options.device, notify) as arms:
+        if options.accept_change:
+            accept_made_of(record, arms.made_of, say)
+        check_made_of(record, arms.made_of)
         result = contest(subject.spec, subject.leader, arms, conditions, say)
     record.set_attribute(VERDICT, result.to_json())
     record.set_answer(result.sentence)

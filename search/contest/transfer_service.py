@@ -17,7 +17,7 @@ from search.lead import VERDICT
 from search.storage.study_record import StudyRecord
 from search.transferred import TRANSFER, Transferred
 from search.worker.permission import Permission
-from search.worker.process import check_fingerprint
+from search.worker.training_here import accept_made_of, check_made_of, spec_here
 from warmboot.schedule import WarmbootSchedule
 from warmboot.standards import standards
 
@@ -34,12 +34,14 @@ class TransferOptions:
         permission: what a study's proxy may run.
         horizons: to train, in optimizer steps; empty: see `default_horizons`.
         n_pairs: fresh seeds at each.
+        accept_change: whether another script than the study's may be trained; the study keeps that.
     """
 
     device: str
     permission: Permission
     horizons: Sequence[int] = ()
     n_pairs: int = PAIRS
+    accept_change: bool = False
 
 
 def hold_transfer(
@@ -73,8 +75,10 @@ def hold_transfer(
     beside = strongest_standards(subject, record.attributes.get(VERDICT))
     say(f"leader: {subject.leader.describe()}")
     say(_cost(subject, horizons, len(beside), options))
-    with Arms(subject.spec, options.device, notify) as arms:
-        check_fingerprint(record, arms.fingerprint)
+    with Arms(spec_here(record), options.device, notify) as arms:
+        if options.accept_change:
+            accept_made_of(record, arms.made_of, say)
+        check_made_of(record, arms.made_of)
         found = transfer(
             subject.spec,
             subject.leader,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +32,8 @@ class LaunchOptions:
     device: str = "auto"
     gpus: tuple[str, ...] | None = None
     """One worker a GPU, or a group of `gpus_per_trial`; instead of `device`."""
+    accept_change: bool = False
+    """Whether a study with results goes on with another script; it keeps that."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Setting:
     workers: int
     slots: int
     device: str
+
+
+Say = Callable[[str], None]
+"""Tells a person one line."""
 
 
 class LaunchView(Protocol):
@@ -67,7 +73,7 @@ def launch(study: str, options: LaunchOptions, view: LaunchView) -> tuple[StudyR
         RunError: the work failed; what was finished is kept, and the same command goes on from there.
     """
     device = "cuda" if options.gpus is not None else resolve_device(options.device)
-    prepared = prepare(study, options.storage, options.n_trials)
+    prepared = _prepared(study, options, view.note)
     record = prepared.record
     places = placements_for(record.spec, device=device, gpus=options.gpus, workers=options.workers)
     address = options.storage.render_as_string(hide_password=False)
@@ -82,13 +88,18 @@ def launch(study: str, options: LaunchOptions, view: LaunchView) -> tuple[StudyR
         view.end()
 
 
-def register(study: str, options: LaunchOptions) -> Prepared:
+def register(study: str, options: LaunchOptions, say: Say = lambda _text: None) -> Prepared:
     """Create a study, or open it for more, and leave the work on it to `warmboot worker`.
 
     Raises:
         UsageError: nothing was stored; the message lists what is wrong.
     """
-    return prepare(study, options.storage, options.n_trials)
+    return _prepared(study, options, say)
+
+
+def _prepared(study: str, options: LaunchOptions, say: Say) -> Prepared:
+    accept = options.accept_change
+    return prepare(study, options.storage, options.n_trials, accept_change=accept, say=say)
 
 
 def _watch(record: StudyRecord, tasks: Sequence[WorkerTask], setting: Setting, view: LaunchView) -> None:

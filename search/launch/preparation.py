@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import URL
 
+from search.command_home import folder_from, located
 from search.early_stopping.pruners import pruner_problems
 from search.errors import UsageError, nearest, problems_text
 from search.population.make import make_population, params_problems
 from search.proxies.noisy_quadratic import NoisyQuadratic
-from search.proxies.registry import AnyProxy, declared_proxy
-from search.proxy_fingerprints import command_fingerprint, free_fingerprint
+from search.proxies.registry import AnyProxy, declared_made_of, declared_proxy
+from search.proxy_fingerprints import command_made_of, free_made_of
 from search.proxy_spec import CommandProxy, DeclaredProxy, FreeProxy
 from search.samplers import sampler_problems
 from search.scripts.command import command_problems
@@ -43,13 +46,22 @@ class Checked:
     proxy: AnyProxy | None
 
 
-def prepare(study: str, storage: URL, n_trials: int | None) -> Prepared:
+def prepare(
+    study: str,
+    storage: URL,
+    n_trials: int | None,
+    *,
+    accept_change: bool = False,
+    say: Callable[[str], None] = lambda _text: None,
+) -> Prepared:
     """Read and check a study file, then create its study or open it for more.
 
     Args:
         study: a packaged name or a path.
         storage: where studies are kept.
         n_trials: instead of the file's; a total over all launches.
+        accept_change: whether a study with results goes on with another script.
+        say: told in which folder its command runs where that is another one than this, and what has changed.
 
     Raises:
         UsageError: the file, the proxy or the storage has problems, or the name is taken by another search.
@@ -58,10 +70,28 @@ def prepare(study: str, storage: URL, n_trials: int | None) -> Prepared:
     spec = read_study_file(path)
     if n_trials is not None:
         spec = spec.with_n_trials(n_trials)
-    checked = check(spec, str(path))
+    here = located_by_file(spec, path)
+    checked = check(here, str(path))
+    place = {"file": str(path.absolute())}
+    if isinstance(here.proxy, CommandProxy):
+        place["folder"] = str(here.proxy.working_directory)
+        if place["folder"] != str(Path.cwd()):
+            say(f"the command runs in {place['folder']}")
     database = open_for_work(storage)
-    record, created = create_or_resume(database, checked.spec, checked.facts)
+    record, created = create_or_resume(
+        database,
+        checked.spec.model_copy(update={"proxy": spec.proxy}),  # the folder is this machine's
+        checked.facts,
+        place=place,
+        accept_change=accept_change,
+        say=say,
+    )
     return Prepared(database, record, created)
+
+
+def located_by_file(spec: StudySpec, path: Path) -> StudySpec:
+    """The study of a file, with the folder in which its command runs; see `search.command_home`."""
+    return located(spec, [folder_from(spec, home) for home in (path.absolute().parent, Path.cwd())])
 
 
 def check(spec: StudySpec, place: str) -> Checked:
@@ -121,7 +151,7 @@ def proxy_facts(proxy: AnyProxy, *, own: bool = False) -> dict[str, Any]:
     return {
         "name": proxy.name,
         "kind": "declared",
-        "fingerprint": proxy.fingerprint,
+        **declared_made_of(proxy).facts(),
         "note": OWN_NOTE if own else "a built-in task stands in for your model: the shape is a suggestion",
         "optimizer": proxy.optimizer.name,
         **{key: value for key, value in asdict(proxy.optimizer).items() if key != "name"},
@@ -136,8 +166,8 @@ def one_by_one_facts(proxy: CommandProxy | FreeProxy) -> dict[str, Any]:
     Raises:
         ValueError: a free proxy's module can't be found.
     """
-    made_of = command_fingerprint(proxy) if isinstance(proxy, CommandProxy) else free_fingerprint(proxy)
-    return {"name": proxy.name, "kind": proxy.kind, "fingerprint": made_of, "note": OWN_NOTE}
+    made_of = command_made_of(proxy) if isinstance(proxy, CommandProxy) else free_made_of(proxy)
+    return {"name": proxy.name, "kind": proxy.kind, **made_of.facts(), "note": OWN_NOTE}
 
 
 def _proxy(declared: DeclaredProxy, place: str) -> AnyProxy:

@@ -9,7 +9,7 @@ from sqlalchemy.engine import URL
 
 from search.errors import UsageError
 from search.launch.placement import placements_for
-from search.launch.preparation import Checked, check, resolve_device
+from search.launch.preparation import Checked, check, located_by_file, resolve_device
 from search.plan.estimate import Estimate, Pace, estimate
 from search.standards_first import standards_first
 from search.storage.address import shown
@@ -87,7 +87,7 @@ def make_plan(study: str, options: PlanOptions) -> Plan:
     if options.n_trials is not None:
         spec = spec.with_n_trials(options.n_trials)
     device = "cuda" if options.gpus is not None else resolve_device(options.device)
-    checked = check(spec, str(path))
+    checked = check(located_by_file(spec, path), str(path))
     spec = checked.spec
     slots = slots_for(spec, device)
     workers = len(placements_for(spec, device=device, gpus=options.gpus, workers=options.workers))

@@ -19,6 +19,8 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from search.made_of import DATA, part_hash
+
 Direction = Literal["minimize", "maximize"]
 METRICS: Mapping[str, Direction] = MappingProxyType({"val_loss": "minimize", "val_error": "minimize"})
 
@@ -172,13 +174,30 @@ class Proxy:
         return sum(parameter.numel() for parameter in self.build_model(0).parameters())
 
 
-def fingerprint(*, data: bytes, source: ModuleType, arguments: Mapping[str, Any]) -> str:
-    """SHA-256 of a proxy's data, the source of the module that makes it, and its arguments."""
+class Fingerprint(str):
+    """A fingerprint that also tells what went into it, so that a change can be named."""
+
+    parts: Mapping[str, str]
+    """What a person calls each part -> its own SHA-256."""
+
+    def __new__(cls, text: str, parts: Mapping[str, str]) -> Fingerprint:
+        made = super().__new__(cls, text)
+        made.parts = dict(parts)
+        return made
+
+
+def fingerprint(*, data: bytes, source: ModuleType, arguments: Mapping[str, Any]) -> Fingerprint:
+    """SHA-256 of a proxy's data, the source of the module that makes it, and its arguments.
+
+    The arguments are no part by themselves: they stand in the study file.
+    """
+    code = inspect.getsource(source).encode()
     digest = hashlib.sha256()
-    for part in (data, inspect.getsource(source).encode(), _canonical(arguments)):
+    for part in (data, code, _canonical(arguments)):
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
-    return digest.hexdigest()
+    file = f"{source.__name__.replace('.', '/')}.py"
+    return Fingerprint(digest.hexdigest(), {DATA: part_hash(data), file: part_hash(code)})
 
 
 def _canonical(arguments: Mapping[str, Any]) -> bytes:

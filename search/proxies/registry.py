@@ -13,8 +13,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from search.made_of import MadeOf
 from search.proxies.noisy_quadratic import NoisyQuadratic
-from search.proxies.proxy import Proxy
+from search.proxies.proxy import Fingerprint, Proxy
 
 AnyProxy = Proxy | NoisyQuadratic
 """A model that is trained, or a task whose loss is computed: a study of either reads the same."""
@@ -72,6 +73,12 @@ def declared_proxy(name: str, arguments: Mapping[str, Any], *, device: str = "cp
     proxy = factory(**arguments)
     assert isinstance(proxy, AnyProxy)
     return proxy
+
+
+def declared_made_of(proxy: AnyProxy) -> MadeOf:
+    """What a proxy is made of; one of the user's own may tell no more than a fingerprint."""
+    parts = proxy.fingerprint.parts if isinstance(proxy.fingerprint, Fingerprint) else None
+    return MadeOf(proxy.fingerprint, parts)
 
 
 def _unknown_proxy(name: str) -> str:

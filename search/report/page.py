@@ -84,6 +84,8 @@ def report(snapshot: Snapshot, trials: Sequence[FrozenTrial], proxy: dict[str, A
     page = Page(f"{snapshot.spec.name}: what the search has found")
     page.paragraph(answer(snapshot, best), "answer")
     page.paragraph(_counts(snapshot), "quiet")
+    for change in snapshot.changes:
+        page.paragraph(f"What it trains has changed, {change.describe()}.", "quiet")
     page.heading("The schedule")
     page.figure(figures.schedules(best, snapshot.other, snapshot.spec.horizon_steps))
     page.table(("", "schedule", "searched", "fresh seeds"), _values(best, snapshot.other))

@@ -34,14 +34,32 @@ def storage_address(given: str | None) -> URL:
     Raises:
         UsageError: not an address this version can use; the message tells the right form.
     """
-    text = given if given is not None else os.environ.get(ENVIRONMENT_VARIABLE)
+    text = given if given is not None else variable(ENVIRONMENT_VARIABLE)
     if text is None:
         return URL.create("sqlite", database=str(default_folder() / "warmboot.db"))
     url = parse_address(text)
-    password_file = os.environ.get(PASSWORD_FILE_VARIABLE)
+    password_file = variable(PASSWORD_FILE_VARIABLE)
     if password_file is None or is_sqlite(url) or url.password is not None:
         return url
     return url.set(password=_read_password(Path(password_file)))
+
+
+def variable(name: str) -> str | None:
+    """An environment variable; one that is set but empty counts as unset, as everywhere on such systems."""
+    return os.environ.get(name, "").strip() or None
+
+
+def storage_option(url: URL) -> tuple[str, ...]:
+    """The words with which a command finds a storage again; none where it would look there by itself.
+
+    They have no password: that of the next command comes from where it should lie.
+    """
+    try:
+        by_itself = storage_address(None)
+    except UsageError:  # what the environment says is of no use, and the next command would say so
+        by_itself = None
+    same = by_itself is not None and without_password(by_itself) == without_password(url)
+    return () if same else ("--storage", shown(without_password(url)))
 
 
 def default_folder() -> Path:

@@ -6,6 +6,8 @@ Everything is kept in the study's own user attributes under `warmboot:`, so that
 - `warmboot:spec`: the parsed study file;
 - `warmboot:proxy`: what it was trained on, with the fingerprint of its data and code;
 - `warmboot:control`: the limit of trials and `stop`, which every launch and `warmboot stop` may set;
+- `warmboot:place`: the study file that was launched last, and the folder of its command;
+- `warmboot:changes`: what changed of its training and was accepted;
 - `warmboot:own_lr`: the lr of the script's own optimizer, where the study starts from that;
 - `warmboot:openings`: how many processes have opened it; each samples from a seed of its own;
 - `warmboot:confirmation`: the best schedules trained again on fresh seeds.
@@ -16,18 +18,19 @@ Beside them stands `answer`, for a person who looks at the study in the dashboar
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 
 from search.errors import UsageError, nearest
-from search.storage.address import shown
+from search.made_of import MadeOf
 from search.storage.database import Database
 from search.storage.leases import Leases, this_owner
 from search.storage.seed_claims import SeedClaims
-from search.study_spec import StudySpec, differences
+from search.storage.study_change import PLACE, check_resumed
+from search.study_spec import StudySpec
 
 _PREFIX = "warmboot:"
 OWN_LR = "own_lr"
@@ -68,8 +71,13 @@ class StudyRecord:
     def keep_own_lr(self, own_lr: float) -> None:
         """Note the lr of the script's own optimizer; the first that is noted stays."""
         with self.database.lock():
-            if OWN_LR not in self.attributes:
+            if self.attributes.get(OWN_LR) is None:
                 self.set_attribute(OWN_LR, own_lr)
+
+    def forget_own_lr(self) -> None:
+        """Learn it anew before the next trial; hold the database's lock."""
+        if OWN_LR in self.attributes:
+            self.set_attribute(OWN_LR, None)
 
     def count_opening(self) -> int:
         """A number no other process that opened this study has had."""
@@ -95,21 +103,33 @@ class StudyRecord:
 def spec_of(attributes: Mapping[str, Any]) -> StudySpec:
     """The study of a record's attributes as it is worked on: with the script's own lr where that is known."""
     spec = StudySpec.from_json(attributes["spec"])
-    return spec.with_own_lr(attributes[OWN_LR]) if OWN_LR in attributes else spec
+    own_lr = attributes.get(OWN_LR)
+    return spec if own_lr is None else spec.with_own_lr(own_lr)
 
 
 def create_or_resume(
-    database: Database, spec: StudySpec, proxy: Mapping[str, Any]
+    database: Database,
+    spec: StudySpec,
+    proxy: Mapping[str, Any],
+    *,
+    place: Mapping[str, Any] | None = None,
+    accept_change: bool = False,
+    say: Callable[[str], None] = lambda _text: None,
 ) -> tuple[StudyRecord, bool]:
     """Create the study, or open it for more work. Returns the record and whether it is new.
 
     Args:
         database: where.
         spec: the parsed study file, its horizon in steps.
-        proxy: facts about the proxy for whoever reads the study later; "fingerprint" guards resuming.
+        proxy: facts about the proxy for whoever reads the study later; what it is made of among them guards
+            resuming.
+        place: the file that is launched and the folder of its command; see `PLACE`.
+        accept_change: whether a study with results goes on with another script.
+        say: told what has changed and was taken.
 
     Raises:
-        UsageError: a study of that name searches something else, or was not made by Warmboot.
+        UsageError: a study of that name searches something else or was not made by Warmboot, or what it
+            trains has changed.
     """
     with database.lock():
         created = _create(database, spec)
@@ -124,12 +144,13 @@ def create_or_resume(
                 "rename one of the two."
             )
         if "spec" in stored:
-            before = StudySpec.from_json(stored["spec"]).comparable_part(stored["proxy"]["fingerprint"])
-            given = spec.comparable_part(proxy["fingerprint"])
-            _refuse_another(spec.name, before, given, address=shown(database.url))
+            made_of = MadeOf.of_facts(proxy, folder=(place or {}).get("folder"))
+            check_resumed(record, spec, made_of, accept=accept_change, say=say)
         else:
             record.set_answer("none yet: the search has not ended")
         record.set_attribute("proxy", dict(proxy))
+        if place is not None:
+            record.set_attribute(PLACE, dict(place))
         record.set_attribute("control", {**spec.limit.to_control(), "stop": False})
         record.set_attribute("spec", spec.to_json())  # last: whoever finds it finds the others too
     return record, created
@@ -169,14 +190,3 @@ def _is_foreign(record: StudyRecord, spec: StudySpec) -> bool:
     study = record.load()
     directions = [direction.name.lower() for direction in study.directions]
     return directions != [spec.direction] or bool(study.get_trials(deepcopy=False))
-
-
-def _refuse_another(name: str, stored: Mapping[str, Any], given: Mapping[str, Any], *, address: str) -> None:
-    lines = differences(stored, given)
-    if lines:
-        text = "\n".join(f"  {line}" for line in lines)
-        raise UsageError(
-            f"study {name!r} exists and searches something else; the difference:\n{text}\n"
-            "Give the file another name, or delete the old study with: "
-            f"optuna delete-study --study-name {name!r} --storage {address}"
-        )

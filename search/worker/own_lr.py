@@ -23,6 +23,7 @@ from search.storage.leases import LEASE_SECONDS, OWN_LR, Leases, this_owner
 from search.storage.study_record import StudyRecord
 from search.study_spec import StudySpec
 from search.worker.trainers import command_launcher, limits_of
+from search.worker.training_here import spec_here
 from search.worker.trial_runs import report_steps
 from warmboot.schedule import WarmbootSchedule
 
@@ -75,7 +76,7 @@ def _start_once(record: StudyRecord, leases: Leases, stop: threading.Event, say:
     say("starting the script once to learn the lr of its optimizer")
     end_orphans()
     with tempfile.TemporaryDirectory(prefix="warmboot-run-", ignore_cleanup_errors=True) as folder:
-        own_lr = _own_lr(record.spec, Path(folder), leases, stop)
+        own_lr = _own_lr(spec_here(record), Path(folder), leases, stop)
     if own_lr is not None:
         record.keep_own_lr(own_lr)
         say(f"the script's own lr is {own_lr:g}; the search starts from there")

@@ -29,6 +29,7 @@ from search.worker.own_lr import learn_own_lr
 from search.worker.permission import Permission
 from search.worker.planner import make_plan
 from search.worker.trainers import TrainsRuns, make_trainer, slots_for
+from search.worker.training_here import check_made_of, spec_here
 
 # Python hands the interpreter to a waiting thread this often. With the default of 5 ms the training thread,
 # which needs it every few microseconds for a moment, would wait for the storage thread most of the time.
@@ -83,13 +84,13 @@ def _work(task: WorkerTask, connection: Connection, stop: threading.Event) -> st
 
 
 def _work_on(record: StudyRecord, task: WorkerTask, connection: Connection, stop: threading.Event) -> str:
-    spec, notify = record.spec, functools.partial(_send, connection)
+    spec, notify = spec_here(record), functools.partial(_send, connection)
     if task.permission is not None:
         task.permission.require(spec.proxy)  # of what is run now, whatever it was when it was chosen
     ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    trainer, fingerprint = make_trainer(spec, device=task.device, ready=ready, events=events, stop=stop)
-    check_fingerprint(record, fingerprint)
+    trainer, made_of = make_trainer(spec, device=task.device, ready=ready, events=events, stop=stop)
+    check_made_of(record, made_of)
     if not learn_own_lr(record, stop, lambda text: notify({"kind": "note", "text": text})):
         return "handed back"
     bookkeeper = Bookkeeper(
@@ -113,17 +114,6 @@ def _train(trainer: TrainsRuns, keeping: _BookkeepingThread, stop: threading.Eve
         stop.set()
         keeping.join()
     return keeping.result()
-
-
-def check_fingerprint(record: StudyRecord, fingerprint: str) -> None:
-    """Refuse a proxy that differs from the one the study was made with."""
-    stored = record.attributes["proxy"]["fingerprint"]
-    if stored != fingerprint:
-        raise UsageError(
-            f"the proxy of study {record.name!r} is another one here: its fingerprint is "
-            f"{fingerprint}, the study has {stored}. The text of char_lm_mlp differs between patch "
-            "releases of Python; use the Python that the study was made with."
-        )
 
 
 def _trial_queue(record: StudyRecord) -> TrialQueue:

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any, Protocol
 
+from search.made_of import MadeOf
 from search.proxy_spec import CommandProxy, DeclaredProxy, FreeProxy
 from search.scripts.launcher import CommandLauncher
 from search.scripts.script_run import Limits
@@ -40,8 +41,8 @@ def make_trainer(
     ready: queue.SimpleQueue[Any],
     events: queue.SimpleQueue[Any],
     stop: threading.Event,
-) -> tuple[TrainsRuns, str]:
-    """The trainer of a study, and the fingerprint of its proxy as it is here."""
+) -> tuple[TrainsRuns, MadeOf]:
+    """The trainer of a study, and what its proxy is made of here."""
     if isinstance(spec.proxy, DeclaredProxy):
         return _population_trainer(spec, spec.proxy, device, ready, events, stop)
     return _script_trainer(spec, spec.proxy, device, ready, events, stop)
@@ -54,17 +55,17 @@ def _population_trainer(
     ready: queue.SimpleQueue[Any],
     events: queue.SimpleQueue[Any],
     stop: threading.Event,
-) -> tuple[TrainsRuns, str]:
+) -> tuple[TrainsRuns, MadeOf]:
     import torch  # a worker that only watches a script does without
 
     from search.population.make import make_population
-    from search.proxies.registry import declared_proxy
+    from search.proxies.registry import declared_made_of, declared_proxy
     from search.worker.training import Trainer
 
     torch.set_num_threads(1)
     proxy = declared_proxy(declared.name, declared.arguments, device=device)
     make = functools.partial(make_population, proxy, slots=slots_for(spec, device), device=device)
-    return Trainer(make, ready, events, stop), proxy.fingerprint
+    return Trainer(make, ready, events, stop), declared_made_of(proxy)
 
 
 def _script_trainer(
@@ -74,8 +75,8 @@ def _script_trainer(
     ready: Any,
     events: Any,
     stop: threading.Event,
-) -> tuple[TrainsRuns, str]:
-    from search.proxy_fingerprints import command_fingerprint, free_fingerprint
+) -> tuple[TrainsRuns, MadeOf]:
+    from search.proxy_fingerprints import command_made_of, free_made_of
     from search.scripts.free_process import FreeLauncher
     from search.scripts.launcher import Launcher
     from search.scripts.script_trainer import ScriptTrainer
@@ -83,12 +84,12 @@ def _script_trainer(
     launcher: Launcher
     if isinstance(proxy, CommandProxy):
         launcher = command_launcher(proxy)
-        fingerprint = command_fingerprint(proxy)
+        made_of = command_made_of(proxy)
     else:
         launcher = FreeLauncher(proxy.train, device=device)
-        fingerprint = free_fingerprint(proxy)
+        made_of = free_made_of(proxy)
     trainer = ScriptTrainer(launcher, ready, events, stop, objective=spec.objective, limits=limits_of(proxy))
-    return trainer, fingerprint
+    return trainer, made_of
 
 
 def command_launcher(proxy: CommandProxy) -> CommandLauncher:

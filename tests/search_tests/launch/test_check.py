@@ -10,8 +10,6 @@ import pytest
 
 from search.errors import UsageError
 from search.launch.preparation import check
-from search.proxy_fingerprints import command_fingerprint, command_scripts, free_fingerprint
-from search.proxy_spec import CommandProxy, FreeProxy
 from tests.search_tests.studies import study_spec
 
 
@@ -54,31 +52,3 @@ def test_a_command_is_not_run(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_refused_by_name(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=rf"mine\.toml has 1 problem:\n  {re.escape(message)}"):
         check(study_spec(**changes), "mine.toml")
-
-
-def test_a_commands_fingerprint_is_its_words_and_its_script(tmp_path: Path) -> None:
-    def proxy(command: str = "python train.py --data 'a b.py'") -> CommandProxy:
-        return CommandProxy(command=command, working_directory=str(tmp_path))
-
-    before = command_fingerprint(proxy())
-    assert command_scripts(proxy()) == []
-    (tmp_path / "train.py").write_text("one")
-    with_script = command_fingerprint(proxy())
-    (tmp_path / "train.py").write_text("two")
-    changed = command_fingerprint(proxy())
-    assert len({before, with_script, changed, command_fingerprint(proxy("python train.py"))}) == 4
-    assert command_scripts(proxy()) == [tmp_path / "train.py"]
-    elsewhere = CommandProxy(command=proxy().command, time_limit="1m", working_directory=str(tmp_path))  # type: ignore[arg-type]
-    assert command_fingerprint(elsewhere) == changed
-
-
-def test_a_free_proxys_fingerprint_is_its_source_which_is_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    module = tmp_path / "my_lab_training.py"
-    module.write_text("raise RuntimeError('it ran')")
-    monkeypatch.syspath_prepend(tmp_path)
-    first = free_fingerprint(FreeProxy(train="my_lab_training:train"))
-    assert free_fingerprint(FreeProxy(train="my_lab_training:other")) != first
-    module.write_text("raise RuntimeError('it ran again')")
-    assert free_fingerprint(FreeProxy(train="my_lab_training:train")) != first

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any, Literal
 
 import optuna
@@ -13,7 +12,7 @@ from search.snapshot import take_snapshot
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord, create_or_resume, find_study, study_names
 from search.trial_limit import TrialLimit
-from tests.search_tests.studies import FINGERPRINT, PROXY, SPACE, fill, make_study, study_spec
+from tests.search_tests.studies import LINEAR, PROXY, SPACE, fill, make_study, study_spec
 from warmboot.space import FloatRange
 
 
@@ -80,24 +79,21 @@ def test_another_search_under_the_name_is_refused(
     assert record.attributes == before, "nothing is stored of what was refused"
 
 
-def test_another_text_or_source_of_the_proxy_is_refused_with_both_hashes(record: StudyRecord) -> None:
-    with pytest.raises(UsageError, match=f"proxy fingerprint: the study has {FINGERPRINT}, the file has e"):
-        create_or_resume(record.database, study_spec(), {**PROXY, "fingerprint": "e" * 64})
-
-
-def test_all_differences_are_told_at_once_with_the_way_out(database: Database) -> None:
-    make_study(database, name="my problem study")
+def test_all_differences_are_told_at_once_and_nothing_is_offered_that_loses_results(
+    database: Database,
+) -> None:
+    record = make_study(database, name="my problem study")
     other = study_spec(name="my problem study", seed=1, total_steps=200, space={**SPACE, "lr": 0.5})
     with pytest.raises(UsageError) as caught:
         create_or_resume(database, other, {**PROXY, "fingerprint": "e" * 64})
-    text = str(caught.value)
-    assert "study 'my problem study' exists" in text
-    for place in ("seed: ", "total_steps: ", "space.lr: ", "proxy fingerprint: "):
-        assert f"\n  {place}" in text
-    command = shlex.split(text.splitlines()[-1].partition("old study with: ")[2])
-    assert command[:2] == ["optuna", "delete-study"]
-    assert command[3] == "my problem study"
-    assert command[5] == database.url.render_as_string()
+    for place in ("seed: ", "total_steps: ", "space.lr: ", "what it trains has changed"):
+        assert f"\n  {place}" in str(caught.value)
+    assert "since it has no results, remove it with: warmboot delete 'my problem study' --storage" in str(
+        caught.value
+    )
+    fill(record, [(LINEAR, 1.0)])
+    with pytest.raises(UsageError, match=r"Give the file another name\.$"):
+        create_or_resume(database, other, PROXY)
 
 
 def test_resuming_clears_a_stop_and_keeps_the_trials(record: StudyRecord) -> None:
