@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from search.next_command import next_command
 from search.results import Contender
 from search.study_spec import StudySpec
 from search.transferred import Transferred
@@ -68,6 +69,6 @@ def _uncorrected(spec: StudySpec, lr: float | None) -> tuple[dict[str, Any], lis
         return grounds, []
     line = (
         f"The peak lr {lr:.4g} is that of {spec.horizon_steps:,} steps; the best one usually falls as "
-        f"trainings get longer. warmboot transfer {spec.name} measures how much."
+        f"trainings get longer. {next_command('transfer', spec.name)} measures how much."
     )
     return grounds, [line]

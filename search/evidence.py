@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from search.lead import Lead
+from search.next_command import next_command
 from search.results import Contender
 from search.study_spec import StudySpec
 from search.transferred import Transferred
@@ -92,7 +93,7 @@ def _compared(spec: StudySpec, lead: Lead, plain: str) -> str:
     assert lead.gain is not None, "a comparison has been made"
     assert lead.probability is not None, "a comparison has been made"
     chance, size = f"{_percent(lead.probability)} likely", _size(lead)
-    settle = f"warmboot verdict {spec.name} settles it."
+    settle = f"{next_command('verdict', spec.name)} settles it."
     if claim(lead) == "better":
         return f"It is better than plain {plain} by {size} so far ({chance}). {settle}"
     if claim(lead) == "a little better":
@@ -175,7 +176,8 @@ def _caveats(spec: StudySpec, schedule: Contender, other: Contender) -> str:
     searched = isinstance(spec.parsed_space.lr, FloatRange)
     if searched and other.standard is not None and 0 < other.siblings < FAIR_PEAK_LRS:
         lrs = "1 peak lr" if other.siblings == 1 else f"{other.siblings} peak lrs"
-        found.append(f"The plain schedule was tried at {lrs} only; warmboot verdict {spec.name} tunes it.")
+        tune = next_command("verdict", spec.name)
+        found.append(f"The plain schedule was tried at {lrs} only; {tune} tunes it.")
     return " ".join(found)
 
 

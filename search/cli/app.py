@@ -14,12 +14,14 @@ import typer
 
 from search.cli import (
     dashboard,
+    delete,
     export,
     launch,
     migrate,
     plan,
     preview,
     report,
+    reset,
     status,
     stop,
     transfer,
@@ -40,7 +42,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 _SEARCHING = (launch, plan, worker, status, stop)
-_AFTERWARDS = (verdict, transfer, report, export, dashboard, preview, migrate)
+_AFTERWARDS = (verdict, transfer, report, export, dashboard, preview, reset, delete, migrate)
 for module in (*_SEARCHING, *_AFTERWARDS):
     app.command(name=module.NAME)(module.command)
 

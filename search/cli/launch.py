@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,7 @@ from search.cli.options import (
     WorkersOption,
     address,
     gpu_list,
-    storage_words,
+    storage_option_words,
     talk,
 )
 from search.errors import RunError
@@ -76,12 +77,11 @@ def command(
     if as_json:
         print(json.dumps(snapshot_json(snapshot)))
     if detach:
-        words = f"{storage_words(storage)} {option_for(snapshot.spec.proxy)}".rstrip()
-        console.print(
-            f"{snapshot.spec.name}: registered; work on it with: warmboot worker{words}", markup=False
-        )
+        words = [*storage_option_words(storage), *option_for(snapshot.spec.proxy).split()]
+        command_line = shlex.join(["warmboot", "worker", *words])
+        console.print(f"{snapshot.spec.name}: registered; work on it with: {command_line}", markup=False)
         return
-    for line in summary_lines(snapshot, storage_words(storage)):
+    for line in summary_lines(snapshot, storage_option_words(storage)):
         console.print(line, markup=False)
     if snapshot.best is None and snapshot.failures:
         raise RunError(f"no trial of {snapshot.spec.name} was completed.")

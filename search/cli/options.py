@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from sqlalchemy.engine import URL
 
-from search.storage.address import parse_address, shown, storage_address
+from search.storage.address import parse_address, shown, storage_address, without_password
 
 StorageOption = Annotated[
     str | None,
@@ -67,9 +67,12 @@ def address(storage: str | None) -> URL:
     return storage_address(storage)
 
 
-def storage_words(storage: str | None) -> str:
-    """The option as it has to be repeated in the next command; empty where none was given."""
-    return f" --storage {shown(parse_address(storage))}" if storage else ""
+def storage_option_words(storage: str | None) -> tuple[str, ...]:
+    """The option as it has to be repeated in the next command; empty where none was given.
+
+    Without a password: that of the next command comes from where it should lie.
+    """
+    return ("--storage", shown(without_password(parse_address(storage)))) if storage else ()
 
 
 def gpu_list(gpus: str | None) -> tuple[str, ...] | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from search.durations import duration_text
 from search.evidence import evidence, evidence_lines
+from search.next_command import next_command
 from search.snapshot import Snapshot
 from search.storage.study_change import Change
 from search.strategy.knobs import knob_lines
@@ -102,20 +104,19 @@ def _failure_lines(snapshot: Snapshot) -> list[str]:
     return [*lines, "          The dashboard shows the whole output of each as its attribute `failed`."]
 
 
-def summary_lines(snapshot: Snapshot, storage_option: str) -> list[str]:
+def summary_lines(snapshot: Snapshot, storage_option: Sequence[str]) -> list[str]:
     """What a launch leaves on the screen: the result, and what to do with it."""
     spec = snapshot.spec
     # The horizon of one's own training is known; that of the model a built-in proxy stands in for is not.
     steps = spec.horizon_steps if spec.trains_own_model else 50_000
-    export = f"warmboot export {spec.name}{storage_option} --total-steps {steps} -o schedule.json"
+    options = ("--total-steps", str(steps), "-o", "schedule.json")
     lines = ["", *status_lines(snapshot), ""]
     if snapshot.best is not None and snapshot.done:
-        allowed = option_for(spec.proxy)
-        permission = f" {allowed}" if allowed else ""
-        lines.append(f"verdict   warmboot verdict {spec.name}{permission}{storage_option}")
+        allowed = option_for(spec.proxy).split()
+        lines.append(f"verdict   {next_command('verdict', spec.name, *allowed, *storage_option)}")
     if snapshot.best is not None:
-        lines.append(f"export    {export}")
-    return [*lines, f"look      warmboot dashboard{storage_option}"]
+        lines.append(f"export    {next_command('export', spec.name, *storage_option, *options)}")
+    return [*lines, f"look      {shlex.join(['warmboot', 'dashboard', *storage_option])}"]
 
 
 def snapshot_json(snapshot: Snapshot) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from search.cli.options import (
     JsonOption,
     StorageOption,
     address,
-    storage_words,
+    storage_option_words,
     talk,
 )
+from search.next_command import next_command
 
 if TYPE_CHECKING:
     from warmboot.schedule import WarmbootSchedule
@@ -115,7 +116,7 @@ def _told_if_interrupted(name: str, storage: str | None, console: Console) -> It
     except BaseException:
         console.print(
             f"interrupted: nothing of this verdict is kept; study {name} and any earlier verdict on it are "
-            f"unchanged. Run it again with: warmboot verdict {name}{storage_words(storage)}",
+            f"unchanged. Run it again with: {next_command(NAME, name, *storage_option_words(storage))}",
             markup=False,
         )
         raise

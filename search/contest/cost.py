@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from search.contest.in_steps import runs_for_steps
 from search.contest.tuning import SEEDS_OF_THE_BEST
+from search.next_command import next_command
 from search.verdict.sequential import STATED_PLAN
 
 
@@ -53,9 +54,8 @@ class Cost:
         first = STATED_PLAN.looks[0]
         if self.most_pairs > first:
             least = replace(self, n_others=0).most(first)
-            told.append(
-                f"warmboot verdict {name} --pairs {first} stops after {first} pairs: at most {least} runs"
-            )
+            sooner = next_command("verdict", name, "--pairs", str(first))
+            told.append(f"{sooner} stops after {first} pairs: at most {least} runs")
         return told
 
     def _parts(self) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import optuna
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 from search.errors import UsageError
 from search.snapshot import Snapshot, take_snapshot
 from search.storage.database import Database
-from search.storage.study_record import StudyRecord, study_names
+from search.storage.study_record import MADE, StudyGoneError, StudyRecord, study_names
 from search.worker.permission import Permission
 
 FIRST_PAUSE_SECONDS = 30.0
@@ -45,7 +46,7 @@ class OpenStudies:
         self._database = database
         self._permission = permission
         self._say = say
-        self._known: dict[int, _Known] = {}
+        self._known: dict[tuple[int, object], _Known] = {}
 
     @property
     def failed(self) -> list[str]:
@@ -59,11 +60,16 @@ class OpenStudies:
 
     def succeeded(self, name: str) -> None:
         """Nothing is left to do on a study, or it was stopped."""
-        self._of(name).failures = 0
+        with suppress(KeyError, StudyGoneError):
+            self._of(name).failures = 0
 
     def set_aside(self, name: str, reason: str) -> None:
-        """Leave a study alone for a while."""
-        known = self._of(name)
+        """Leave a study alone for a while; nothing is left to leave alone where it was deleted."""
+        try:
+            known = self._of(name)
+        except (KeyError, StudyGoneError):
+            self._say(f"{name}: {reason}")
+            return
         pause_seconds = min(FIRST_PAUSE_SECONDS * 2**known.failures, LONGEST_PAUSE_SECONDS)
         known.failures += 1
         known.not_before = time.monotonic() + pause_seconds
@@ -76,7 +82,7 @@ class OpenStudies:
             if time.monotonic() < known.not_before:
                 return None
             snapshot = take_snapshot(known.record, known.reader)
-        except KeyError:  # deleted since it was listed
+        except (KeyError, StudyGoneError):  # deleted since it was listed
             return None
         except ValidationError:
             self._say_once(known, "was made by another version of Warmboot; skipped.")
@@ -91,11 +97,11 @@ class OpenStudies:
         return snapshot
 
     def _of(self, name: str) -> _Known:
-        study_id = self._database.storage.get_study_id_from_name(name)
-        if study_id not in self._known:
-            record = StudyRecord(self._database, name)
-            self._known[study_id] = _Known(record, record.load())
-        return self._known[study_id]
+        record = StudyRecord(self._database, name)
+        key = (record.study_id, record.attributes.get(MADE))  # a reset study may have the same number
+        if key not in self._known:
+            self._known[key] = _Known(record, record.load())
+        return self._known[key]
 
     def _say_once(self, known: _Known, text: str) -> None:
         if known.said != text:

@@ -16,6 +16,7 @@ import plotly.io
 from optuna.trial import FrozenTrial
 
 from search.evidence import edge_lines, sentence
+from search.next_command import next_command
 from search.report import figures
 from search.results import Contender
 from search.snapshot import Snapshot
@@ -135,7 +136,8 @@ def _verdict(page: Page, snapshot: Snapshot) -> None:
     found = snapshot.verdict
     page.heading("The verdict")
     if found is None:
-        page.paragraph(f"None yet: run warmboot verdict {snapshot.spec.name} and make this report again.")
+        command = next_command("verdict", snapshot.spec.name)
+        page.paragraph(f"None yet: run {command} and make this report again.")
         return
     for line in (found["sentence"], *found["lines"]):
         page.paragraph(line)
@@ -156,8 +158,8 @@ def _transfer(page: Page, snapshot: Snapshot) -> None:
     found = snapshot.transfer
     if found is None:
         page.paragraph(
-            f"Not measured: warmboot transfer {snapshot.spec.name} tells how the best peak lr and the gain "
-            "change with the length of a training."
+            f"Not measured: {next_command('transfer', snapshot.spec.name)} tells how the best peak lr and "
+            "the gain change with the length of a training."
         )
         return
     for line in found.lines():
@@ -178,7 +180,7 @@ def _use(snapshot: Snapshot) -> str:
     name = snapshot.spec.name
     steps = snapshot.spec.horizon_steps if snapshot.spec.trains_own_model else 50_000
     return (
-        f"warmboot export {name} --total-steps {steps} -o schedule.json\n\n"
+        f"{next_command('export', name, '--total-steps', str(steps), '-o', 'schedule.json')}\n\n"
         "import warmboot\n\n"
         'file = warmboot.read("schedule.json")\n'
         f"scheduler = warmboot.WarmbootLR(optimizer, file.schedule, total_steps={steps:_})\n"

@@ -9,6 +9,7 @@ Everything is kept in the study's own user attributes under `warmboot:`, so that
 - `warmboot:place`: the study file that was launched last, and the folder of its command;
 - `warmboot:changes`: what changed of its training and was accepted;
 - `warmboot:own_lr`: the lr of the script's own optimizer, where the study starts from that;
+- `warmboot:made`: a word that tells it from any earlier study of its name or number;
 - `warmboot:openings`: how many processes have opened it; each samples from a seed of its own;
 - `warmboot:confirmation`: the best schedules trained again on fresh seeds.
 
@@ -17,6 +18,7 @@ Beside them stands `answer`, for a person who looks at the study in the dashboar
 
 from __future__ import annotations
 
+import secrets
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,7 +26,7 @@ from typing import Any
 import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 
-from search.errors import UsageError, nearest
+from search.errors import RunError, UsageError, nearest
 from search.made_of import MadeOf
 from search.storage.database import Database
 from search.storage.leases import Leases, this_owner
@@ -34,6 +36,14 @@ from search.study_spec import StudySpec
 
 _PREFIX = "warmboot:"
 OWN_LR = "own_lr"
+MADE = "made"
+
+
+class StudyGoneError(RunError):
+    """A study was deleted, or reset, while somebody worked on it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"study {name!r} was deleted or reset while this worked on it.")
 
 
 class StudyRecord:
@@ -46,8 +56,15 @@ class StudyRecord:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """The `warmboot:` attributes, without the prefix."""
-        stored = self.database.storage.get_study_user_attrs(self.study_id)
+        """The `warmboot:` attributes, without the prefix.
+
+        Raises:
+            StudyGoneError: the study is there no more.
+        """
+        try:
+            stored = self.database.storage.get_study_user_attrs(self.study_id)
+        except KeyError:
+            raise StudyGoneError(self.name) from None
         return {k.removeprefix(_PREFIX): v for k, v in stored.items() if k.startswith(_PREFIX)}
 
     @property
@@ -56,8 +73,15 @@ class StudyRecord:
         return spec_of(self.attributes)
 
     def set_attribute(self, key: str, value: Any) -> None:
-        """Write one attribute (JSON); hold the database's lock where others may write it too."""
-        self.database.storage.set_study_user_attr(self.study_id, f"{_PREFIX}{key}", value)
+        """Write one attribute (JSON); hold the database's lock where others may write it too.
+
+        Raises:
+            StudyGoneError: the study is there no more.
+        """
+        try:
+            self.database.storage.set_study_user_attr(self.study_id, f"{_PREFIX}{key}", value)
+        except KeyError:
+            raise StudyGoneError(self.name) from None
 
     def set_answer(self, text: str) -> None:
         """What the study says to somebody who looks at it in the dashboard."""
@@ -132,13 +156,10 @@ def create_or_resume(
             trains has changed.
     """
     with database.lock():
-        created = _create(database, spec)
+        created = create_empty(database, spec)
         record = StudyRecord(database, spec.name)
-        if created:
-            Leases(database.engine, record.study_id, this_owner()).forget_all()
-            SeedClaims(database.engine, record.study_id).forget_all()
         stored = record.attributes
-        if not stored and not created and _is_foreign(record, spec):
+        if not {*stored} - {MADE} and not created and _is_foreign(record, spec):
             raise UsageError(
                 f"the storage already has a study {spec.name!r} that Warmboot did not make; "
                 "rename one of the two."
@@ -174,7 +195,8 @@ def study_names(database: Database) -> list[str]:
     return [s.study_name for s in studies if f"{_PREFIX}spec" in s.user_attrs]
 
 
-def _create(database: Database, spec: StudySpec) -> bool:
+def create_empty(database: Database, spec: StudySpec) -> bool:
+    """Make a study that nothing is known of yet; False where there is one. Call under the database's lock."""
     try:
         study = optuna.create_study(study_name=spec.name, storage=database.storage, direction=spec.direction)
     except DuplicatedStudyError:
@@ -182,7 +204,16 @@ def _create(database: Database, spec: StudySpec) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         study.set_metric_names([spec.objective])  # the dashboard's axes read so
+    record = StudyRecord(database, spec.name)
+    forget_rows(record)
+    record.set_attribute(MADE, secrets.token_hex(8))
     return True
+
+
+def forget_rows(record: StudyRecord) -> None:
+    """Drop what our own tables hold under a study's id; SQLite gives the id of a deleted study out again."""
+    Leases(record.database.engine, record.study_id, this_owner()).forget_all()
+    SeedClaims(record.database.engine, record.study_id).forget_all()
 
 
 def _is_foreign(record: StudyRecord, spec: StudySpec) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from search.next_command import next_command
 from search.verdict.amounts import with_interval
 from search.verdict.intervals import Interval
 from search.verdict.planning import POWER
@@ -84,7 +85,7 @@ def lines(verdict: Verdict) -> list[str]:
     look = verdict.look
     found = [_pairing_line(look)]
     if look.outcome in ("lose", "equivalent"):
-        found.insert(0, f"warmboot export {verdict.study} writes it.")
+        found.insert(0, f"{next_command('export', verdict.study)} writes it.")
     if look.outcome == "equivalent" and 0 not in look.interval:
         side = "better" if look.mean > 0 else "worse"
         found.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -105,7 +106,7 @@ def test_a_peak_lr_at_the_end_of_its_range_is_told_by_status() -> None:
 
 
 def test_a_launch_ends_with_what_to_do_next() -> None:
-    text = "\n".join(summary_lines(snapshot(), " --storage sqlite:///mine.db"))
+    text = "\n".join(summary_lines(snapshot(), ("--storage", "sqlite:///mine.db")))
     assert "cosine to 0, peak lr 0.1, 5% warm-up" in text
     assert "warmboot export small --storage sqlite:///mine.db --total-steps 50000 -o schedule.json" in text
     assert "warmboot dashboard --storage sqlite:///mine.db" in text
@@ -121,3 +122,15 @@ def test_the_json_is_json_with_the_evidence() -> None:
     assert data["best"]["best_standard"]["schedule"] == "linear to 0, peak lr 0.2"
     assert data["best"]["confirmed"] == [2.1, 2.1, 2.4]
     assert json.loads(json.dumps(snapshot_json(snapshot(lead=None))))["best"] is None
+
+
+@pytest.mark.parametrize("name", ["my study", "-x"])
+def test_the_next_commands_can_be_pasted(name: str) -> None:
+    spec = study_spec(name=name, proxy={"command": "python train.py"})
+    done = replace(snapshot(spec=spec), confirmed=True, n_trials=40)
+    lines = summary_lines(done, ("--storage", "sqlite:///a b.db"))
+    commands = [shlex.split(line)[2:] for line in lines if " warmboot " in line]
+    assert [words[0] for words in commands] == ["verdict", "export", "dashboard"]
+    assert all("sqlite:///a b.db" in words for words in commands)
+    for words in commands[:2]:
+        assert words[1] == name or words[-2:] == ["--", name]

@@ -1,0 +1,25 @@
+"""`warmboot delete`."""
+
+from __future__ import annotations
+
+from search.cli.options import StorageOption, address, talk
+from search.cli.removal import NameArgument, YesOption, confirm
+
+NAME = "delete"
+
+
+def command(name: NameArgument, yes: YesOption = False, storage: StorageOption = None) -> None:
+    """Remove a study with all that is kept of it: trials, verdict, settings. Exported files stay.
+
+    Example: warmboot delete char_lm
+    """
+    from search.storage.database import open_for_reading, open_for_work
+    from search.storage.study_record import find_study
+    from search.storage.study_removal import delete_study
+
+    url = address(storage)
+    find_study(open_for_reading(url), name)
+    record = find_study(open_for_work(url), name)
+    confirm(record, NAME, yes=yes)
+    delete_study(record)
+    talk().print(f"{name}: deleted", markup=False)

@@ -1,0 +1,32 @@
+"""`warmboot reset`."""
+
+from __future__ import annotations
+
+from search.cli.options import StorageOption, address, storage_option_words, talk
+from search.cli.removal import NameArgument, YesOption, confirm
+
+NAME = "reset"
+
+
+def command(name: NameArgument, yes: YesOption = False, storage: StorageOption = None) -> None:
+    """Remove all that a study has found, trials and verdict, and keep what it searches.
+
+    It rests until it is launched again, and then begins anew. To search something else under its name,
+    delete it.
+
+    Example: warmboot reset char_lm
+    """
+    from search.next_command import next_command
+    from search.storage.database import open_for_reading, open_for_work
+    from search.storage.study_change import PLACE
+    from search.storage.study_record import find_study
+    from search.storage.study_removal import reset_study
+
+    url = address(storage)
+    find_study(open_for_reading(url), name)
+    record = find_study(open_for_work(url), name)
+    confirm(record, NAME, yes=yes)
+    fresh = reset_study(record)
+    file = (fresh.attributes.get(PLACE) or {}).get("file")
+    again = next_command("launch", file or "STUDY.toml", *storage_option_words(storage))
+    talk().print(f"{name}: reset; it begins anew with: {again}", markup=False)

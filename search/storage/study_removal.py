@@ -1,0 +1,77 @@
+"""Ending the life of a study: `delete_study` removes it whole, `reset_study` keeps what it searches.
+
+Either is done only where nobody trains for it. What is ours of it goes: trials, leases, claimed seeds, and
+all attributes. What was exported stays, and so does the study file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import optuna
+
+from search.errors import UsageError
+from search.next_command import next_command
+from search.storage.address import storage_option
+from search.storage.study_change import PLACE, live_owners
+from search.storage.study_record import StudyRecord, create_empty, forget_rows
+
+_KEPT = (PLACE, "proxy", "spec")
+"""Of a study that is reset; `spec` last, since whoever finds that expects the others."""
+
+
+def delete_study(record: StudyRecord) -> None:
+    """Remove a study and all that is kept of it.
+
+    Raises:
+        UsageError: somebody trains for it.
+    """
+    with record.database.lock():
+        _refuse_in_training(record, "delete")
+        _remove(record)
+
+
+def reset_study(record: StudyRecord) -> StudyRecord:
+    """Remove all that a study has found, and keep what it searches; its next launch begins with trial 0.
+
+    It is stopped, so that no worker begins it anew before that launch.
+
+    Raises:
+        UsageError: somebody trains for it.
+    """
+    with record.database.lock():
+        _refuse_in_training(record, "reset")
+        stored, spec = record.attributes, record.spec
+        _remove(record)
+        create_empty(record.database, spec)
+        fresh = StudyRecord(record.database, record.name)
+        fresh.set_answer("none yet: the search has not begun")
+        fresh.set_attribute("control", {**spec.limit.to_control(), "stop": True})
+        for key in _KEPT:
+            if key in stored:
+                fresh.set_attribute(key, stored[key])
+    return fresh
+
+
+def _remove(record: StudyRecord) -> None:
+    forget_rows(record)
+    optuna.delete_study(study_name=record.name, storage=record.database.storage)
+
+
+def _refuse_in_training(record: StudyRecord, what: str) -> None:
+    owners = live_owners(record)
+    if owners:
+        stop = next_command("stop", record.name, *storage_option(record.database.url))
+        raise UsageError(
+            f"{what}: study {record.name!r} is being trained by {_processes(owners)}; end that first, "
+            f"with Ctrl-C there or with: {stop}"
+        )
+
+
+def _processes(owners: Sequence[str]) -> str:
+    """
+    >>> _processes(["lab1/4026531836|77|1700000000.00"])
+    'process 77 on lab1'
+    """
+    parts = [owner.rsplit("|", 2) for owner in owners]
+    return ", ".join(f"process {pid} on {machine.rpartition('/')[0]}" for machine, pid, _ in parts)
