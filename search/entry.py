@@ -7,6 +7,8 @@ import sys
 
 def main() -> None:
     """Run the command line; where the service is not installed, say how to install it."""
+    import warmboot  # noqa: F401  # where Python is too old, it says so in a line
+
     try:
         from search.cli.app import run
     except ModuleNotFoundError as error:

@@ -18,6 +18,7 @@ from search.study_spec import StudySpec, rule_problems
 from search.verdict_spec import VerdictSpec
 from warmboot.space import Space
 from warmboot.space_checks import SpaceError
+from warmboot.text_file import decoded
 
 _MAX_BYTES = 1_000_000
 _TABLES: dict[str, tuple[str, ...]] = {
@@ -65,8 +66,9 @@ def read_study_file(path: Path) -> StudySpec:
     Raises:
         UsageError: the file can't be read, or has problems; all of them are listed.
     """
+    text = _read_text(path)
     try:
-        table = tomllib.loads(_read_text(path))
+        table = tomllib.loads(text)
     except RecursionError as error:
         raise UsageError(f"{path}: not a study file: nested too deeply.") from error
     except ValueError as error:  # tomllib's own error, or an int of thousands of digits
@@ -97,11 +99,13 @@ def _read_text(path: Path) -> str:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise UsageError(f"{path}: larger than {_MAX_BYTES} bytes; this is no study file.")
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not UTF-8 text (byte {error.start}).") from error
+        content = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: can't be read: {error.strerror}.") from error
+    try:
+        return decoded(content)
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}.") from error
 
 
 def _space_problems(table: Mapping[str, Any]) -> list[str]:

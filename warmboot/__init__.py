@@ -6,6 +6,13 @@ a training script of your own into a search. Importing this package imports neit
 and numpy only when something is used: names are looked up where they live, when they are asked for.
 """
 
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036  # before anything that an older one can't read
+    from warmboot.python_version import refuse_older
+
+    refuse_older()
+
 from importlib import import_module
 from typing import TYPE_CHECKING
 

@@ -23,6 +23,7 @@ from warmboot.json_objects import load_json
 from warmboot.lints import Finding, Level
 from warmboot.preview import View, view_of, view_of_numbers
 from warmboot.schedule_file import read
+from warmboot.text_file import decoded
 
 EXAMPLE_STEPS = 1000
 _LARGEST_BYTES = 300_000_000
@@ -192,10 +193,9 @@ def _text_of(path: Path) -> str:
     if len(content) > _LARGEST_BYTES:
         raise ScheduleFileError(str(path), [f"is larger than {_LARGEST_BYTES:,} bytes"])
     try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        rule = f"is not UTF-8 text (byte {content[error.start]:#04x} at {error.start})"
-        raise ScheduleFileError(str(path), [f"{rule}; save it as UTF-8"]) from None
+        return decoded(content)
+    except ValueError as error:
+        raise ScheduleFileError(str(path), [str(error)]) from None
 
 
 def _refuse(path: Path, rule: str) -> None:

@@ -14,6 +14,7 @@ from warmboot.errors import ScheduleFileError
 from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_document import parse
 from warmboot.schedule_record import FORMAT, VERSION, Horizon, ScheduleFile
+from warmboot.text_file import decoded
 from warmboot.whole_file import write_whole
 
 __all__ = ["Horizon", "ScheduleFile", "read", "reads", "write", "writes"]
@@ -87,7 +88,6 @@ def _text_of(path: Path) -> str:
         rule = f"is larger than {LARGEST_FILE_BYTES:,} bytes, which no schedule file is"
         raise ScheduleFileError(str(path), [rule])
     try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        rule = f"is not UTF-8 text (byte {content[error.start]:#04x} at {error.start})"
-        raise ScheduleFileError(str(path), [f"{rule}; save it as UTF-8"]) from None
+        return decoded(content)
+    except ValueError as error:
+        raise ScheduleFileError(str(path), [str(error)]) from None

@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import hmac
 import os
+import shlex
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,7 +72,7 @@ def read_password_file(path: str | os.PathLike[str]) -> Credentials:
 def _first_line(place: Path) -> str:
     """The first line; the mode is looked at on the open file, so that it can't change between."""
     try:
-        with place.open(encoding="utf-8") as file:
+        with place.open(encoding="utf-8-sig") as file:
             _refuse_open_mode(place, os.fstat(file.fileno()).st_mode)
             return file.readline(4096).rstrip("\r\n")
     except UnicodeDecodeError:
@@ -87,5 +88,5 @@ def _refuse_open_mode(place: Path, mode: int) -> None:
     if os.name == "posix" and mode & _READABLE_BY_OTHERS:
         raise PasswordFileError(
             f"The password file {place} is open to other users of this machine (mode "
-            f"{stat.S_IMODE(mode):04o}). Close it with: chmod 600 {place}"
+            f"{stat.S_IMODE(mode):04o}). Close it with: chmod 600 {shlex.quote(str(place))}"
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from search.scripts.printed_text import printed_text
+
 LARGEST_LOG_BYTES = 1_000_000
 TAIL_BYTES = 4096
 
@@ -31,7 +33,7 @@ class BoundedLog:
 
     def tail(self) -> str:
         """The last 4 KB as text; a line that is cut, and progress bars' overwritten states, are left out."""
-        text = self._tail.decode(errors="replace").replace("\r\n", "\n")
+        text = printed_text(self._tail)
         if len(self._tail) == TAIL_BYTES and "\n" in text[:-1]:
             text = text.split("\n", 1)[1]
         lines = (line.rstrip("\r").rsplit("\r", 1)[-1].rstrip() for line in text.split("\n"))

@@ -6,6 +6,7 @@ one, whatever it holds.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shlex
 import string
@@ -13,9 +14,11 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from search.errors import nearest
+from warmboot.space import Space
 
 RUN_PLACEHOLDERS = ("total_steps", "seed", "trial")
 """What every command may ask for, besides the study's `[params]`."""
+_OF_THE_SCHEDULE = frozenset(field.name for field in dataclasses.fields(Space)) - {"lr"}
 _SHELL_WORDS = frozenset({"&&", "||", "|", ";", "&", "<", ">", ">>", "2>", "2>&1"})
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
@@ -67,13 +70,27 @@ def _filled(word: str, values: Mapping[str, Any]) -> str:
     return "".join(text + ("" if name is None else str(values[name])) for text, name, _, _ in parts)
 
 
+def _unknown(name: str, known: Collection[str]) -> str:
+    if name == "lr":
+        return (
+            "{lr} is not filled in: the lr of a trial comes with its schedule, which warmboot.attach(optimizer, "
+            "total_steps) in the script sets step by step; leave {lr} out of the command"
+        )
+    if name in _OF_THE_SCHEDULE:
+        return (
+            f"{{{name}}} is not filled in: it belongs to the trial's schedule, which the script gets by "
+            f"warmboot.attach(optimizer, total_steps); leave {{{name}}} out of the command"
+        )
+    hint = nearest(name, known).rstrip(".")
+    return f"{{{name}}} is unknown; {hint} (write {{{{ and }}}} for braces themselves)"
+
+
 def _word_problems(word: str, known: Collection[str]) -> list[str]:
     problems = []
     try:
         for _, name, form, conversion in string.Formatter().parse(word):
             if name is not None and name not in known:
-                hint = nearest(name, known).rstrip(".")
-                problems.append(f"{{{name}}} is unknown; {hint} (write {{{{ and }}}} for braces themselves)")
+                problems.append(_unknown(name, known))
             elif form or conversion:
                 problems.append(f"{{{name}}} takes no format; write it without what follows the name")
     except ValueError as error:

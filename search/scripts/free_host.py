@@ -73,7 +73,7 @@ def _paths_of(descriptor: int) -> queue.SimpleQueue[Path]:
     paths: queue.SimpleQueue[Path] = queue.SimpleQueue()
 
     def read() -> None:
-        with open(descriptor) as stream:
+        with open(descriptor, encoding="utf-8") as stream:
             for line in stream:
                 paths.put(Path(line.rstrip("\n")))
         os._exit(0)

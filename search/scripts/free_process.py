@@ -71,7 +71,7 @@ class _FreeExecution:
         code = self._host.poll()
         if self._result.exists():
             self._host.poll()  # what was printed before the result was written
-            failure = json.loads(self._result.read_text())["failure"]
+            failure = json.loads(self._result.read_text(encoding="utf-8"))["failure"]
             self._ended_well = failure is None
             return Ended(output=self.tail()) if failure is None else self._failed(failure)
         if code is None:

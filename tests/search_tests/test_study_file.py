@@ -233,12 +233,18 @@ BROKEN = {
     "a key twice": (VALID.encode() + b"lr = 0.1\n", "not valid TOML"),
     "a table twice": (VALID.encode() + b"[space]\n", "not valid TOML"),
     "no TOML": (b"name: mine\n", "not valid TOML: .*line 1"),
-    "another encoding": ('name = "größe"'.encode("latin-1"), r"not UTF-8 text \(byte 10\)"),
+    "another encoding": ('name = "größe"'.encode("latin-1"), r"not UTF-8 text \(byte 0xf6 at 10\)"),
+    "what PowerShell writes": ('name = "x"'.encode("utf-16"), "is UTF-16 text; save it as UTF-8"),
     "a picture": (bytes(range(256)), "not UTF-8 text"),
     "zero bytes": (b"\0" * 100, "not valid TOML"),
     "endless nesting": (b"a = " + b"[" * 50_000, "nested too deeply"),
     "an endless number": (b"n_trials = " + b"9" * 10_000, "not valid TOML"),
 }
+
+
+def test_the_mark_that_some_editors_put_before_a_file_is_no_part_of_it(tmp_path: Path) -> None:
+    path = study_file(tmp_path, b"\xef\xbb\xbf" + VALID.encode())
+    assert read_study_file(path) == read_study_file(study_file(tmp_path, VALID.encode()))
 
 
 @pytest.mark.parametrize("case", BROKEN)

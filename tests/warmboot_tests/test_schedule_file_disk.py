@@ -33,10 +33,16 @@ def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
         write(FILE, tmp_path / "absent" / "schedule.json")
 
 
-def test_a_file_that_is_not_utf8_is_refused_with_the_place(tmp_path: Path) -> None:
+def test_the_mark_that_some_editors_put_before_a_file_is_no_part_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "schedule.json"
+    path.write_bytes(b"\xef\xbb\xbf" + writes(FILE).encode())
+    assert read(path) == FILE
+
+
+def test_a_file_that_is_not_utf8_is_refused_with_the_encoding(tmp_path: Path) -> None:
     path = tmp_path / "schedule.json"
     path.write_bytes(writes(FILE).encode("utf-16"))
-    with pytest.raises(ScheduleFileError, match=r"not UTF-8 text \(byte 0xff at 0\); save it as"):
+    with pytest.raises(ScheduleFileError, match="is UTF-16 text; save it as UTF-8"):
         read(path)
 
 

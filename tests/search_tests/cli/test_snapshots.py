@@ -129,7 +129,7 @@ def test_the_next_commands_can_be_pasted(name: str) -> None:
     spec = study_spec(name=name, proxy={"command": "python train.py"})
     done = replace(snapshot(spec=spec), confirmed=True, n_trials=40)
     lines = summary_lines(done, ("--storage", "sqlite:///a b.db"))
-    commands = [shlex.split(line)[2:] for line in lines if " warmboot " in line]
+    commands = [shlex.split(line)[2:] for line in lines if line[10:].startswith("warmboot ")]
     assert [words[0] for words in commands] == ["verdict", "export", "dashboard"]
     assert all("sqlite:///a b.db" in words for words in commands)
     for words in commands[:2]:
