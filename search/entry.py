@@ -7,17 +7,13 @@ import sys
 
 def main() -> None:
     """Run the command line; where the service is not installed, say how to install it."""
-    import warmboot  # noqa: F401  # where Python is too old, it says so in a line
+    from warmboot.extras import extra_of, missing_text  # which says so in a line where Python is too old
 
     try:
         from search.cli.app import run
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] in ("search", "warmboot"):
+        if extra_of(error) is None:
             raise
-        print(
-            f"warmboot: the command line needs the package {error.name!r}; install the service with: "
-            "pip install 'warmboot[search]'",
-            file=sys.stderr,
-        )
+        print(f"warmboot: {missing_text(error, 'the command line')}", file=sys.stderr)
         raise SystemExit(2) from None
     run()

@@ -87,7 +87,13 @@ _HOME_OF = {name: home for home, names in _NAMES_BY_HOME.items() for name in nam
 def __getattr__(name: str) -> object:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'warmboot' has no attribute {name!r}")
-    value = getattr(import_module(f"warmboot.{_HOME_OF[name]}"), name)
+    try:
+        value = getattr(import_module(f"warmboot.{_HOME_OF[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        text = f"warmboot.{name} needs torch, which is not installed: pip install torch"
+        raise ModuleNotFoundError(text, name="torch") from None
     globals()[name] = value  # the next look-up finds it without asking here
     return value
 

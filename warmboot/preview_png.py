@@ -26,10 +26,7 @@ def _picture(view: View) -> bytes:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError(
-            "a PNG needs matplotlib, which is not installed: pip install matplotlib "
-            "(or warmboot[search], which brings it)"
-        ) from error
+        raise ImportError("a PNG needs matplotlib, which is not installed: pip install matplotlib") from error
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     axes = figure.add_subplot()
     axes.plot(view.values, drawstyle="steps-mid" if len(view.values) < 200 else "default")

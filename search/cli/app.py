@@ -30,6 +30,7 @@ from search.cli import (
 )
 from search.errors import RunError, UsageError
 from warmboot.errors import ScheduleError
+from warmboot.extras import extra_of, missing_text
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
 
@@ -103,6 +104,8 @@ def _report(error: Exception) -> int:
         code, text = EXIT_USAGE, str(error)
     elif isinstance(error, RunError):
         code, text = EXIT_FAILED, str(error)
+    elif isinstance(error, ImportError) and extra_of(error) is not None:
+        code, text = EXIT_USAGE, missing_text(error, "this")
     elif isinstance(error, OSError):
         code, text = EXIT_FAILED, f"{error.filename or 'system'}: {error.strerror or error}"
     else:

@@ -16,6 +16,7 @@ from typing import Any
 from search.made_of import MadeOf
 from search.proxies.noisy_quadratic import NoisyQuadratic
 from search.proxies.proxy import Fingerprint, Proxy
+from warmboot.extras import extra_of, missing_text
 
 AnyProxy = Proxy | NoisyQuadratic
 """A model that is trained, or a task whose loss is computed: a study of either reads the same."""
@@ -70,7 +71,13 @@ def declared_proxy(name: str, arguments: Mapping[str, Any], *, device: str = "cp
         raise ValueError(_unknown_proxy(name))
     factory = getattr(importlib.import_module(_BUILT_IN[name]), name)
     _check_arguments(name, factory, arguments)
-    proxy = factory(**arguments)
+    try:
+        proxy = factory(**arguments)
+    except ModuleNotFoundError as error:
+        missing = error.__cause__ if isinstance(error.__cause__, ImportError) else error
+        if extra_of(missing) is None:
+            raise
+        raise ModuleNotFoundError(missing_text(missing, f"proxy {name}")) from error
     assert isinstance(proxy, AnyProxy)
     return proxy
 

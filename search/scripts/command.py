@@ -73,8 +73,9 @@ def _filled(word: str, values: Mapping[str, Any]) -> str:
 def _unknown(name: str, known: Collection[str]) -> str:
     if name == "lr":
         return (
-            "{lr} is not filled in: the lr of a trial comes with its schedule, which warmboot.attach(optimizer, "
-            "total_steps) in the script sets step by step; leave {lr} out of the command"
+            "{lr} is not filled in: the lr of a trial comes with its schedule, which "
+            "warmboot.attach(optimizer, total_steps) in the script sets step by step; leave {lr} out of the "
+            "command"
         )
     if name in _OF_THE_SCHEDULE:
         return (

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from search.errors import RunError, UsageError
 from search.storage.address import server_name, shown, without_password
 from search.storage.rdb_storage import rdb_storage
+from warmboot.extras import install_command
 
 CONNECT_TIMEOUT_SECONDS = 4  # for each address of a name: `localhost` has two
 LOCK_TIMEOUT_SECONDS = 60.0
@@ -144,5 +145,5 @@ def _require_driver() -> None:
     except ImportError as error:  # of psycopg, or of the C library under it
         raise UsageError(
             "--storage: a postgresql address needs the PostgreSQL driver; install it with: "
-            "pip install 'warmboot[postgres]'"
+            f"{install_command('postgres')}"
         ) from error

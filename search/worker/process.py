@@ -30,6 +30,7 @@ from search.worker.permission import Permission
 from search.worker.planner import make_plan
 from search.worker.trainers import TrainsRuns, make_trainer, slots_for
 from search.worker.training_here import check_made_of, spec_here
+from warmboot.extras import extra_of, missing_text
 
 # Python hands the interpreter to a waiting thread this often. With the default of 5 ms the training thread,
 # which needs it every few microseconds for a moment, would wait for the storage thread most of the time.
@@ -71,6 +72,8 @@ def run_worker(task: WorkerTask, connection: Connection) -> None:
         end |= {"outcome": "failed", "message": str(error), "traceback": traceback.format_exc()}
     except Exception as error:
         message = f"a worker failed with {type(error).__name__}: {error}"
+        if isinstance(error, ImportError) and extra_of(error) is not None:
+            message = missing_text(error, "a worker")
         end |= {"outcome": "failed", "message": message, "traceback": traceback.format_exc()}
     _send(connection, end)
 

@@ -135,7 +135,9 @@ def test_a_proxy_of_the_users_own_comes_from_a_factory(
 
 def test_digits_without_scikit_learn_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'warmboot\[digits\]'"):
+    with pytest.raises(
+        ModuleNotFoundError, match=r"digits_mlp needs the package sklearn.* pip install .*\[digits\]'"
+    ):
         build_proxy("digits_mlp", {})
 
 

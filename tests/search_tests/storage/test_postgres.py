@@ -160,7 +160,7 @@ def test_a_missing_driver_is_told_with_the_command(monkeypatch: pytest.MonkeyPat
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without_psycopg)
-    with pytest.raises(UsageError, match=r"install it with: pip install 'warmboot\[postgres\]'"):
+    with pytest.raises(UsageError, match=r"install it with: .* -m pip install .*\[postgres\]'"):
         open_for_work(parse_address("postgresql://host/db"))
 
 
