@@ -14,7 +14,7 @@ from search.proxies import Proxy, build_proxy
 
 MakeRun = Callable[..., Run]
 EXPLODING_LR = 1e25
-SLOTS = (1, 2, 3, 5, 8, 16, 17, 32)
+SLOTS = (1, 2, 8, 17)
 
 
 def train(population: Population, runs: list[Run]) -> dict[object, list[Measurement]]:
