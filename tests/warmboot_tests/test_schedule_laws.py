@@ -82,7 +82,9 @@ def test_scaling_the_base_lr_scales_every_normal_lr(laid: LaidOut, lr: float) ->
 
 @given(laid_out(), st.floats(1e-6, 1e6))
 @example((NO_NORMAL_FLOOR, 2), 1e-6)
-def test_below_the_normal_floats_an_lr_is_off_by_two_of_the_smallest_at_most(laid: LaidOut, lr: float) -> None:
+def test_below_the_normal_floats_an_lr_is_off_by_two_of_the_smallest_at_most(
+    laid: LaidOut, lr: float
+) -> None:
     scaled, expected = lr_tables(laid, lr)
     below = expected < 3 * np.finfo(float).smallest_normal
     assert np.all(np.abs(scaled[below] - expected[below]) <= 2 * np.finfo(float).smallest_subnormal)
