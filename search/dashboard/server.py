@@ -14,7 +14,7 @@ import socket
 import socketserver
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 import optuna_dashboard
 
 from search.dashboard.guard import LOOPBACK_HOSTS, Guard
+from search.dashboard.own_names import own_name
 from search.dashboard.password import Credentials, read_password_file
 from search.errors import RunError, UsageError
 
@@ -96,6 +97,7 @@ def open_server(
     port: int = DEFAULT_PORT,
     allow_edit: bool = False,
     password_file: str | os.PathLike[str] | None = None,
+    allow_hosts: Sequence[str] = (),
 ) -> DashboardServer:
     """Bind the guarded dashboard of `storage` to `host:port`; the caller runs and closes it.
 
@@ -105,9 +107,12 @@ def open_server(
         port: In [0, 65535]; 0 takes any free one (see `DashboardServer.url`).
         allow_edit: Let the browser change and delete studies.
         password_file: Its first line, `user:password`, has to come with every request.
+        allow_hosts: Names of its own, `NAME` or `NAME:PORT`, under which browsers reach it as well; a proxy
+            asks for a login, or `password_file` does.
 
     Raises:
-        UsageError: `host` is open to others without a password file, or `storage` is no URL.
+        UsageError: `host` is open to others without a password file, `storage` is no URL, or one of
+            `allow_hosts` is no name.
         PasswordFileError: The password file can't be used.
         AddressError: The port is taken or out of range, or the host is not of this machine.
     """
@@ -122,6 +127,7 @@ def open_server(
         optuna_dashboard.wsgi(storage),
         hosts=_names_of(host),
         any_address=host in _WILDCARDS,
+        own_names=[own_name(text) for text in allow_hosts],
         allow_edit=allow_edit,
         credentials=credentials,
     )
@@ -135,6 +141,7 @@ def serve(
     port: int = DEFAULT_PORT,
     allow_edit: bool = False,
     password_file: str | os.PathLike[str] | None = None,
+    allow_hosts: Sequence[str] = (),
     on_ready: Callable[[str], None],
 ) -> None:
     """Serve the dashboard until Ctrl-C or SIGTERM, then return.
@@ -145,7 +152,14 @@ def serve(
     The rest, what is raised included, is as for `open_server`. Call it from the main thread:
     elsewhere the signals keep the meaning that they had.
     """
-    server = open_server(storage, host=host, port=port, allow_edit=allow_edit, password_file=password_file)
+    server = open_server(
+        storage,
+        host=host,
+        port=port,
+        allow_edit=allow_edit,
+        password_file=password_file,
+        allow_hosts=allow_hosts,
+    )
     with server, _ended_by_signals(server):
         on_ready(server.url)
         server.serve_forever()

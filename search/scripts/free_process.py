@@ -10,11 +10,11 @@ from pathlib import Path
 
 from search.scripts import reasons
 from search.scripts.bounded_log import BoundedLog
-from search.scripts.free_host import RESULT
 from search.scripts.launcher import CannotStartError, Ended, Execution, rose, script_environment
 from search.scripts.out_of_memory import count_oom_kills, says_out_of_memory
 from search.scripts.process_group import ProcessGroup
 from search.scripts.script_run import ScriptRun
+from warmboot.free_host import RESULT
 
 
 class FreeLauncher:
@@ -53,7 +53,7 @@ class FreeLauncher:
 
     def _started(self, log: BoundedLog) -> ProcessGroup:
         # -P: the folder in which the service was started is no place to import from
-        command = [sys.executable, "-P", "-m", "search.scripts.free_host", self._train, self._device]
+        command = [sys.executable, "-P", "-m", "warmboot.free_host", self._train, self._device]
         return ProcessGroup(command, log=log, environment=self._environment, with_input=True)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.warmboot_tests.export_runs import SCHEDULES
@@ -137,7 +137,6 @@ def test_what_the_class_can_not_express_becomes_a_table_that_says_why(
     assert lrs == schedule.factors(100).tolist()
 
 
-@settings(max_examples=60)
 @given(schedules(), st.integers(1, 40), st.integers(1, 8))
 def test_every_schedule_gets_arguments_or_a_table(
     schedule: WarmbootSchedule, epochs: int, steps_per_epoch: int

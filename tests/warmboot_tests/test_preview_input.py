@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.warmboot_tests.strategies import schedules
@@ -94,7 +94,6 @@ def test_a_restart_that_the_class_drops_is_said(tmp_path: Path) -> None:
     assert [(finding.name, finding.step) for finding in view.findings[1:]] == CAWB_FLAWS
 
 
-@settings(max_examples=60)
 @given(schedules(), st.integers(1, 30), st.integers(1, 8))
 def test_every_exported_file_is_read_back_without_being_run(
     schedule: WarmbootSchedule, epochs: int, steps_per_epoch: int

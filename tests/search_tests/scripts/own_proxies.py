@@ -7,7 +7,7 @@ import sys
 import time
 
 import warmboot
-from search.scripts.free import Context, free_proxy
+from warmboot.free import Context, free_proxy
 from warmboot.schedule import WarmbootSchedule
 
 KEPT: list[int] = []

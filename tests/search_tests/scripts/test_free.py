@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from search.population.run import Measurement
-from search.scripts.free import free_proxy, load_free_proxy
 from search.scripts.free_process import FreeLauncher
 from search.scripts.script_run import Limits
 from search.training_events import Admitted, Event, TrainingFailed
 from tests.search_tests.scripts.workshop import Working, Workshop, reason, script_run
+from warmboot.free import free_proxy, load_free_proxy
 
 MODULE = "tests.search_tests.scripts.own_proxies"
 

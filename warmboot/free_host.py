@@ -1,4 +1,4 @@
-"""The process in which a free proxy lives: `python -m search.scripts.free_host package.module:train DEVICE`.
+"""The process in which a free proxy lives: `python -m warmboot.free_host package.module:train DEVICE`.
 
 It reads the path of one trial file a line from its input, trains that run, and writes `result.json` beside
 the trial file: `{"failure": null}`, or what went wrong. After a failure it is not used again. It ends when
@@ -15,8 +15,9 @@ import threading
 import traceback
 from pathlib import Path
 
-from search.scripts.free import Context, Train, load_free_proxy
+from warmboot.free import Context, Train, load_free_proxy
 from warmboot.reporting import StopTraining
+from warmboot.service import lend_name
 from warmboot.trial_files import VARIABLE, read_trial
 from warmboot.whole_file import write_whole
 
@@ -25,6 +26,7 @@ RESULT = "result.json"
 
 def main(reference: str, device: str) -> None:
     """Serve runs until the input ends."""
+    lend_name()  # modules written for earlier versions import `search.scripts.free`
     paths = _paths_of(_private_input())
     train: Train | None = None
     while True:
