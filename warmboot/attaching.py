@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from warmboot.errors import ScheduleError
+from warmboot.group_lrs import base_lrs_of, part_shared_lrs, set_lr
 from warmboot.own_lr import tell_own_lr
 from warmboot.reporting import StopTraining, watch
 from warmboot.schedule import WarmbootSchedule
@@ -54,7 +55,7 @@ def attach(optimizer: "Optimizer", total_steps: int, *, otherwise: Callable[[], 
     if trial is not None:
         _check_horizon(trial, total_steps)
         if trial.own_lr is not None:
-            tell_own_lr(trial.own_lr, _base_lrs(optimizer)[0])
+            tell_own_lr(trial.own_lr, base_lrs_of(optimizer.param_groups)[0])
             raise StopTraining(f"the search has learnt the lr of study {trial.study}'s script; no trial yet.")
         scheduler = _scheduler(optimizer, trial.schedule, total_steps)
         watch(scheduler)
@@ -124,7 +125,7 @@ def _scale_lrs(optimizer: "Optimizer", lr: float) -> None:
 
     Doing it twice is doing it once.
     """
-    groups, bases = optimizer.param_groups, _base_lrs(optimizer)
+    groups, bases = optimizer.param_groups, base_lrs_of(optimizer.param_groups)
     if bases[0] <= 0:
         raise ScheduleError(
             "attach",
@@ -133,10 +134,7 @@ def _scale_lrs(optimizer: "Optimizer", lr: float) -> None:
                 f"of all groups are scaled so that it becomes {lr:g}; give the first group any other lr"
             ],
         )
+    part_shared_lrs(optimizer)
     for group, base in zip(groups, bases, strict=True):
         group["initial_lr"] = lr if base == bases[0] else base / bases[0] * lr
-
-
-def _base_lrs(optimizer: "Optimizer") -> list[float]:
-    """Of each group its `initial_lr`, if a scheduler was there before, else its lr."""
-    return [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
+        set_lr(group, group["initial_lr"])

@@ -234,3 +234,14 @@ def test_an_lr_that_is_no_number_is_refused(tmp_path: Path) -> None:
     (tmp_path / "own_lr").write_text("fast")
     with pytest.raises(TrialFileError, match="must hold a number but got 'fast'"):
         read_own_lr(tmp_path / "own_lr")
+
+
+def test_groups_that_share_a_tensor_lr_are_scaled_each_for_itself(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    enter_trial(monkeypatch, tmp_path, schedule=SHAPE.replace(lr=0.5))
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(2)]
+    optimizer = AdamW(groups, lr=torch.tensor(0.25, dtype=torch.float64))
+    scheduler = warmboot.attach(optimizer, 100)
+    assert train(optimizer, scheduler, 100) == [[0.5 * f, 0.5 * f] for f in SHAPE.factors(100)]
+    assert float(optimizer.defaults["lr"]) == 0.25
