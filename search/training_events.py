@@ -49,5 +49,13 @@ class Withdrawn:
     key: Hashable
 
 
-Event = Measurement | Admitted | TrainingFailed | Withdrawn
+@dataclass(frozen=True)
+class Remarked:
+    """Something about a run that a person should know and that does not change what becomes of it."""
+
+    key: Hashable
+    text: str
+
+
+Event = Measurement | Admitted | Remarked | TrainingFailed | Withdrawn
 """What a training thread sends."""

@@ -16,6 +16,8 @@ import traceback
 from pathlib import Path
 
 from search.scripts.free import Context, Train, load_free_proxy
+from search.scripts.reasons import CALLED_EXIT
+from search.scripts.watched_schedule import watched
 from warmboot.reporting import StopTraining
 from warmboot.trial_files import VARIABLE, read_trial
 from warmboot.whole_file import write_whole
@@ -44,7 +46,7 @@ def _run(train: Train, path: Path, device: str) -> str | None:
     """Train one run; why it failed, if it did."""
     os.environ[VARIABLE] = str(path)  # `warmboot.report` and `attach` work here too
     try:
-        trial = read_trial(path)
+        trial = watched(read_trial(path))
         train(trial.schedule, Context(trial, device))
     except StopTraining:
         return None
@@ -55,7 +57,7 @@ def _run(train: Train, path: Path, device: str) -> str | None:
 
 def _described(error: BaseException) -> str:
     if isinstance(error, SystemExit):
-        return f"{traceback.format_exc()}it called sys.exit({error.code!r})"
+        return f"{traceback.format_exc()}{CALLED_EXIT}({error.code!r})"
     return traceback.format_exc()
 
 

@@ -31,9 +31,9 @@ from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
 from search.strategy.estimates import Answer
 from search.told_apart import LEAST_PAIRS, pair_budget, told_apart
+from search.training_events import Admitted, Event, Remarked, TrainingFailed, Withdrawn
 from search.trial_limit import TrialLimit
 from search.worker.jobs import ConfirmationJob, Job, TrialJob, confirmation_jobs
-from search.worker.training import Admitted, Event, TrainingFailed, Withdrawn
 from search.worker.trial_runs import trial_job
 
 Outcome = Literal["done", "stopped", "handed back"]
@@ -82,6 +82,7 @@ class Bookkeeper:
         self._ask_again_at = 0.0
         self._renew_at = time.monotonic() + LEASE_SECONDS / 4
         self._last_failure, self._same_failures = "", 0
+        self._remarked = False
 
     def work(self) -> Outcome:
         """Keep the books until the study is done or stopped, or this worker is told to end."""
@@ -116,6 +117,8 @@ class Bookkeeper:
         elif isinstance(event, Withdrawn):
             self._jobs.pop(event.key).withdrawn()
             self._ask_again_at = 0.0
+        elif isinstance(event, Remarked):
+            self._take_in_remark(event)
         else:
             self._take_in_measurement(event)
 
@@ -130,6 +133,15 @@ class Bookkeeper:
             self._ask_again_at = 0.0  # what waited for this result need not wait longer
             if isinstance(job, TrialJob):
                 self._notify({"kind": "told", "number": job.trial.number, "value": job.value})
+
+    def _take_in_remark(self, event: Remarked) -> None:
+        """Kept with each trial; said once, for a script does in every trial what it does in one."""
+        job = self._jobs[event.key]
+        if isinstance(job, TrialJob):
+            job.remarked(event.text)
+            if not self._remarked:
+                self._notify({"kind": "note", "text": f"trial {job.trial.number}: {event.text}"})
+            self._remarked = True
 
     def _take_in_failure(self, event: TrainingFailed) -> None:
         for key in event.keys:

@@ -6,12 +6,14 @@ thread.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 
 from search import seeds
 from search.confirmation import Confirmation
@@ -25,6 +27,9 @@ from search.strategy.progress import EXPECTED
 from search.study_spec import StudySpec
 from search.training_events import Withdraw
 from search.worker.runs import AnyRun, make_run
+
+REMARK = "remark"
+"""Attribute of a trial: what a person should know of its training."""
 
 
 class Job(Protocol):
@@ -99,6 +104,11 @@ class TrialJob:
             self._stopping = decision
             return self._end(measurement)
         return self._next_training() if measurement.last else None
+
+    def remarked(self, text: str) -> None:
+        """A person should know this of the training."""
+        with contextlib.suppress(UpdateFinishedTrialError):  # finished elsewhere
+            self.trial.set_user_attr(REMARK, text)
 
     def failed(self, reason: str) -> None:
         self.queue.fail(self.trial.number, reason)
