@@ -30,6 +30,11 @@ class TrainingFailed:
     keys: tuple[Hashable, ...]
     traceback_text: str
 
+    @property
+    def reason(self) -> str:
+        """Why, in a line for people."""
+        return self.traceback_text.strip().rpartition("\n")[2]
+
 
 @dataclass(frozen=True)
 class Withdraw:

@@ -34,7 +34,8 @@ def report(step: int, **metrics: Any) -> None:
     step, tells what the untrained model is worth: with it a diverged trial has a value to be told. The
     trial's result is the report at its horizon, made after the last step (a twentieth before it will do); a
     training that ends without it fails. What is reported after that, as by an evaluation of the best
-    checkpoint, is left out, and where it differs the search says so. NaN and infinities mean that the training diverged.
+    checkpoint, is left out, and where it differs the search says so. NaN and infinities mean that the
+    training diverged.
 
     In a training of several processes (torchrun) call it on rank 0 alone or on all ranks with the same
     steps. Rank 0 writes and never waits; the metrics of the others are not looked at, and they wait until

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import traceback
 
 from search.scripts.bounded_log import TAIL_BYTES
 from search.scripts.out_of_memory import says_out_of_memory
@@ -100,6 +101,13 @@ def raised(traceback_text: str) -> str:
     kind = "out of memory" if says_out_of_memory(traceback_text) else "raised"
     last = traceback_text.rstrip().rpartition("\n")[2]
     return f"{kind}: {last if last.startswith(CALLED_EXIT) else error_line(traceback_text)}"
+
+
+def traceback_with_reason() -> str:
+    """The traceback of the error that is handled at present; its last line is the error in one line."""
+    text = traceback.format_exc().rstrip()
+    line = error_line(text)
+    return text if text.endswith(f"\n{line}") else f"{text}\n\n{line}"
 
 
 def kept_output(output: str, tail: str) -> str:

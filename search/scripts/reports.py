@@ -72,9 +72,9 @@ class ReportReader:
         if self.remark is None:
             self.remark = (
                 f"after the last step, {self._last_step} with {_text(self._last_metrics)}, step "
-                f"{report.step} was reported with {_text(report.metrics)}; that is left out, the first is the "
-                "result. If the best checkpoint is what you keep (load_best_model_at_end), report the best "
-                "value so far each time; if not, do not report what is evaluated after the training."
+                f"{report.step} was reported with {_text(report.metrics)}; that is left out, the first is "
+                "the result. If the best checkpoint is what you keep (load_best_model_at_end), report the "
+                "best value so far each time; if not, do not report what is evaluated after the training."
             )
 
     def _new_lines(self) -> list[bytes]:

@@ -19,6 +19,7 @@ from search import seeds
 from search.confirmation import Confirmation
 from search.early_stopping.rung_rule import Decision
 from search.early_stopping.stoppers import AVERAGED, Look, NeverStops, Stopper
+from search.errors import RunError
 from search.judging import Judgement, judge
 from search.population.run import Measurement
 from search.results import Contender
@@ -116,8 +117,13 @@ class TrialJob:
     def withdrawn(self) -> None:
         self._stop()
 
-    def hand_back(self) -> None:
-        self.queue.hand_back(self.trial.number)
+    def hand_back(self, reason: str | None = None) -> None:
+        self.queue.hand_back(self.trial.number, reason)
+
+    @property
+    def has_trained(self) -> bool:
+        """Whether anything was reported past its first step."""
+        return bool(self._reported)
 
     def _note(self, measurement: Measurement) -> None:
         if measurement.metrics and measurement.step not in self._curve.get("step", ()):
@@ -192,7 +198,10 @@ class ConfirmationJob:
             self.confirmation.add(self.contender.key, self.seed_index, value)
 
     def failed(self, reason: str) -> None:
-        raise RuntimeError(f"confirming {self.contender.describe()} failed:\n{reason}")
+        why = reason.strip().rpartition("\n")[2]
+        error = RunError(f"confirming {self.contender.describe()} failed: {why}")
+        error.add_note(reason)  # seen with --debug
+        raise error
 
     def withdrawn(self) -> None:
         raise AssertionError("a confirmation is always trained to its end")
