@@ -1,9 +1,10 @@
 """Warmboot: learning-rate schedules with warm-up, restarts and decay, as plain numbers.
 
 Start at `WarmbootSchedule`; `WarmbootLR` drives a PyTorch optimizer with one, `read` and `write`
-keep it in a file, `suggest_schedule` draws one inside an Optuna objective, `attach` and `report` put
-a training script of your own into a search. Importing this package imports neither torch nor optuna,
-and numpy only when something is used: names are looked up where they live, when they are asked for.
+keep it in a file, `suggest_schedule` draws one inside an Optuna objective, `attach` (`lr` without torch)
+and `report` put a training script of your own into a search. Importing this package imports neither
+torch nor optuna, and numpy only when something is used: names are looked up where they live, when they
+are asked for.
 """
 
 from importlib import import_module
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         register_curve,
     )
     from warmboot.errors import ScheduleError, ScheduleFileError
+    from warmboot.lr_of_steps import LrOfSteps, lr
     from warmboot.reporting import StopTraining, params, report
     from warmboot.schedule import WarmbootSchedule
     from warmboot.schedule_file import Horizon, ScheduleFile, read, reads, write, writes
@@ -38,6 +40,7 @@ __all__ = [
     "Curve",
     "Horizon",
     "Linear",
+    "LrOfSteps",
     "OneMinusSqrt",
     "Polynomial",
     "Rex",
@@ -50,6 +53,7 @@ __all__ = [
     "WarmbootLR",
     "WarmbootSchedule",
     "attach",
+    "lr",
     "params",
     "read",
     "reads",
@@ -66,6 +70,7 @@ _NAMES_BY_HOME = {
     "cawb": "CosineAnnealingWarmbootingLR",
     "curves": "Constant Cosine Curve Linear OneMinusSqrt Polynomial Rex register_curve",
     "errors": "ScheduleError ScheduleFileError",
+    "lr_of_steps": "LrOfSteps lr",
     "reporting": "StopTraining params report",
     "schedule": "WarmbootSchedule",
     "schedule_file": "Horizon ScheduleFile read reads write writes",

@@ -10,8 +10,15 @@ from pathlib import Path
 
 from search.scripts import reasons
 from search.scripts.bounded_log import BoundedLog
-from search.scripts.launcher import CannotStartError, Ended, Execution, rose, script_environment
-from search.scripts.out_of_memory import count_oom_kills, says_out_of_memory
+from search.scripts.launcher import (
+    CannotStartError,
+    Ended,
+    Execution,
+    ended_badly,
+    rose,
+    script_environment,
+)
+from search.scripts.out_of_memory import count_oom_kills
 from search.scripts.process_group import ProcessGroup
 from search.scripts.script_run import ScriptRun
 from warmboot.free_host import RESULT
@@ -77,7 +84,7 @@ class _FreeExecution:
         if code is None:
             return None
         oom_killed = rose(self._oom_kills, count_oom_kills())
-        return Ended(failure=reasons.bad_end(code, self.tail(), oom_killed=oom_killed), output=self.tail())
+        return ended_badly(code, self._host.log, oom_killed=oom_killed)
 
     def tail(self) -> str:
         return self._host.log.tail()
@@ -87,6 +94,5 @@ class _FreeExecution:
             self._launcher.close()
 
     def _failed(self, traceback_text: str) -> Ended:
-        kind = "out of memory" if says_out_of_memory(traceback_text) else "raised"
         output = f"{self.tail()}\n{traceback_text}".strip()
-        return Ended(failure=f"{kind}: {reasons.last_line(traceback_text)}", output=output)
+        return Ended(failure=reasons.raised(traceback_text), output=output)

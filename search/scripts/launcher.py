@@ -120,17 +120,23 @@ class _ScriptExecution:
         code = self._group.poll()
         if code is None:
             return None
-        tail = self.tail()
         if code == 0:
-            return Ended(output=tail)
+            return Ended(output=self.tail())
         oom_killed = rose(self._oom_kills, count_oom_kills())
-        return Ended(failure=reasons.bad_end(code, tail, oom_killed=oom_killed), output=tail)
+        return ended_badly(code, self._group.log, oom_killed=oom_killed)
 
     def tail(self) -> str:
         return self._group.log.tail()
 
     def end(self) -> None:
         self._group.end()
+
+
+def ended_badly(exit_code: int, log: BoundedLog, *, oom_killed: bool) -> Ended:
+    """The end of a process with an exit code other than 0, by what it has printed."""
+    output = log.text()
+    failure = reasons.bad_end(exit_code, output, oom_killed=oom_killed)
+    return Ended(failure=failure, output=reasons.kept_output(output, log.tail()))
 
 
 def script_environment(extra: Mapping[str, str]) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import tempfile
 import threading
-import traceback
 from collections import deque
 from collections.abc import Hashable
 from pathlib import Path
@@ -107,7 +106,7 @@ class ScriptTrainer:
             ) as folder:
                 self._train_in(Path(folder), run)
         except Exception:  # a full disk, for example: the run is lost, the worker is not
-            self._events.put(TrainingFailed((run.key,), traceback.format_exc()))
+            self._events.put(TrainingFailed((run.key,), reasons.traceback_with_reason()))
 
     def _train_in(self, folder: Path, run: ScriptRun) -> None:
         path = folder / "trial.json"

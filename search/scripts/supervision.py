@@ -14,7 +14,8 @@ from search.scripts import reasons
 from search.scripts.launcher import Ended, Execution
 from search.scripts.reports import ReportReader
 from search.scripts.script_run import Limits, ScriptRun
-from search.training_events import Admitted, Event, TrainingFailed
+from search.training_events import Admitted, Event, Remarked, TrainingFailed
+from warmboot.following import least_last_step
 from warmboot.trial_files import Report
 
 STOP_GRACE_SECONDS = 5.0
@@ -54,6 +55,7 @@ class Supervision:
         self._latest: Measurement | None = None
         self._final: Measurement | None = None  # what a run that was asked to end sends when it has
         self._withdrawing = False
+        self._remarked = False
 
     @property
     def withdrawn(self) -> bool:
@@ -84,6 +86,7 @@ class Supervision:
             failure = self._take_in(report)
             if failure is not None:
                 return self._fail(failure)
+        self._remark()
         if problem is not None and self._asked_to_end_at is None:
             return self._fail(reasons.bad_report(problem))
         return self._judge_end(ended) if ended is not None else self._judge_time()
@@ -105,6 +108,11 @@ class Supervision:
         if report.step > 0:
             self._measured(measurement)
         return None
+
+    def _remark(self) -> None:
+        if self._reader.remark is not None and not self._remarked:
+            self._remarked = True
+            self._events.put(Remarked(self._run.key, self._reader.remark))
 
     def _measurement(self, report: Report, *, last: bool = False) -> Measurement:
         metrics = {name: number for name, number in report.metrics.items() if math.isfinite(number)}
@@ -137,6 +145,9 @@ class Supervision:
             return self._fail(ended.failure, ended.output)
         if self._latest is None:
             return self._fail(reasons.NEVER_REPORTED, ended.output)
+        total_steps = self._run.total_steps
+        if self._latest.step < least_last_step(total_steps):
+            return self._fail(reasons.stopped_short(self._latest.step, total_steps), ended.output)
         return self._finish()
 
     def _judge_time(self) -> bool:

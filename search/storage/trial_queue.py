@@ -21,10 +21,9 @@ from optuna.trial import FrozenTrial, TrialState
 from search.storage.leases import CONFIRMATION, Lease, Leases, this_owner
 from search.storage.seed_claims import SeedClaims
 from search.storage.study_record import StudyRecord
-from search.trial_limit import TrialLimit
+from search.trial_limit import FAILURE, LOST, TrialLimit
 
 MAX_ATTEMPTS = 3
-_FAILURE = "failed"
 
 
 @dataclass(frozen=True)
@@ -135,16 +134,22 @@ class TrialQueue:
 
     def fail(self, number: int, reason: str) -> bool:
         """Fail a trial and keep the reason with it."""
-        return self._finish(number, TrialState.FAIL, None, {_FAILURE: reason})
+        return self._finish(number, TrialState.FAIL, None, {FAILURE: reason})
 
-    def hand_back(self, number: int) -> None:
-        """Return a trial that this process will not finish; it costs the trial no attempt."""
+    def hand_back(self, number: int, reason: str | None = None) -> None:
+        """Return a trial that this process will not finish; it costs the trial no attempt.
+
+        `reason`: why it failed here, kept with it until it is finished.
+        """
         with self._record.database.lock():
             lease = self._leases.all().get(number)
             if lease is None or lease.owner != this_owner():
                 return
             self._leases.give_up(number, attempts=lease.attempts - 1)
             if self.stored(number).state == TrialState.RUNNING:
+                if reason is not None:
+                    storage = self._record.database.storage
+                    storage.set_trial_user_attr(self._trial_id(number), FAILURE, reason)
                 self._set_state(number, TrialState.WAITING)
 
     def renew(self) -> None:
@@ -174,7 +179,7 @@ class TrialQueue:
             lease = leases.get(trial.number)
             if lease is not None and lease.attempts >= MAX_ATTEMPTS:
                 reason = f"its worker disappeared {lease.attempts} times; not tried again."
-                self.fail(trial.number, reason)
+                self._finish(trial.number, TrialState.FAIL, None, {FAILURE: reason, LOST: lease.attempts})
                 continue
             with contextlib.suppress(UpdateFinishedTrialError):  # told at the last moment
                 self._set_state(trial.number, TrialState.WAITING)

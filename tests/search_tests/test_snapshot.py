@@ -153,6 +153,7 @@ def test_a_study_of_failures_is_done_without_a_confirmation(database: Database) 
     queue = trial_queue(record)
     trial = queue.next()
     assert trial is not None
+    queue.report(trial, 20, 3.0)
     queue.fail(trial.number, "out of memory")
     assert look(record).done
     assert not look(record).confirmed

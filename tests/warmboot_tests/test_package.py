@@ -15,6 +15,7 @@ PUBLIC = [
     "Curve",
     "Horizon",
     "Linear",
+    "LrOfSteps",
     "OneMinusSqrt",
     "Polynomial",
     "Rex",
@@ -27,6 +28,7 @@ PUBLIC = [
     "WarmbootLR",
     "WarmbootSchedule",
     "attach",
+    "lr",
     "params",
     "read",
     "reads",
@@ -59,6 +61,7 @@ USES = [
     "import warmboot.preview, warmboot.exporters, warmboot.lints",
     "import warmboot.preview_input, warmboot.preview_png",
     "import warmboot; warmboot.attach; warmboot.report(1, val=0.5); warmboot.params()",
+    "import warmboot; warmboot.lr(0.1, 10)(3); warmboot.lr(0.1, 10).table()",
 ]
 
 

@@ -20,7 +20,9 @@ from warmboot.trial_files import VARIABLE, Report, TrialFile
 @pytest.fixture
 def trial(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TrialFile:
     monkeypatch.delenv("RANK", raising=False)
-    return enter_trial(monkeypatch, tmp_path)
+    trial = enter_trial(monkeypatch, tmp_path)
+    warmboot.lr(0.1, trial.total_steps).table()  # the schedule is taken, and what is reported believed
+    return trial
 
 
 def test_reports_are_appended(trial: TrialFile) -> None:

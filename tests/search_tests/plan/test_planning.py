@@ -36,6 +36,7 @@ SCRIPT = """
 import sys, time
 import warmboot
 total_steps = int(sys.argv[1])
+warmboot.lr(0.1, total_steps).table()
 warmboot.report(0, val=1.0)
 time.sleep(0.2 + 0.005 * total_steps)
 warmboot.report(total_steps, val=0.5)

@@ -61,11 +61,11 @@ def test_a_script_that_hangs_in_silence(workshop: Workshop) -> None:
 def test_a_script_that_prints_or_reports_does_not_hang(workshop: Workshop) -> None:
     body = """
         import time, warmboot
-        for step in range(1, 7):
-            time.sleep(0.3)
+        for step in range(95, 101):
+            time.sleep(0.6)
             print(step) if step % 2 else warmboot.report(step, val=1.0)
     """
-    last = workshop.train(body, limits=silence(1.0))[-1]
+    last = workshop.train(body, limits=silence(3.0))[-1]
     assert isinstance(last, Measurement), last
 
 
@@ -122,6 +122,22 @@ def test_the_last_words_of_those_that_ran_out_of_memory(words: str) -> None:
 
 def test_other_last_words_are_something_else() -> None:
     assert not says_out_of_memory("it has to do with my memory: MemoryErrors, for one\nValueError: no data")
+
+
+def test_the_reason_is_the_error_and_not_what_is_printed_last(workshop: Workshop) -> None:
+    body = """
+        import atexit, sys
+        print("loading")
+        @atexit.register
+        def bye():
+            for _ in range(200):
+                print("Set X_FULL_ERROR=1 for a complete stack trace.", file=sys.stderr)
+        raise KeyError("no such backbone: resnet51")
+    """
+    text = workshop.failure(body)
+    assert reason(text) == "exit code 1: KeyError: 'no such backbone: resnet51'."
+    assert "loading" not in text
+    assert 'raise KeyError("no such backbone' in text, "the traceback is kept, though it lies before the end"
 
 
 def test_a_script_that_prints_a_megabyte_and_more(workshop: Workshop) -> None:

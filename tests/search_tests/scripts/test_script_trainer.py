@@ -10,7 +10,7 @@ import pytest
 
 from search.population.run import Measurement
 from search.scripts.launcher import CommandLauncher
-from search.training_events import Admitted, TrainingFailed
+from search.training_events import Admitted, Remarked, TrainingFailed
 from tests.search_tests.scripts.workshop import PYTHON, Working, Workshop, reason, script_run
 
 REPORTING = """
@@ -114,11 +114,58 @@ def test_a_diverged_script_is_asked_to_end(workshop: Workshop) -> None:
     assert time.monotonic() - started < 4
 
 
+def test_an_equal_repeat_says_nothing_new(workshop: Workshop) -> None:
+    """As of a `Trainer` that evaluates after the training what it has evaluated at its end."""
+    events = workshop.train(REPORTING, "0:2 50:1.5 50:1.5 100:1 100:1.0000000001")
+    assert [type(event) for event in events] == [Admitted, Measurement, Measurement]
+    assert events[-1] == Measurement(key="a", step=100, metrics={"val": 1.0}, last=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "late"),
+    [("50:1 100:2 100:1", "step 100"), ("50:1 100:2 50:1", "step 50"), ("97:2 97:1", "step 97")],
+)
+def test_another_value_after_the_last_step_is_named_and_the_first_counts(
+    workshop: Workshop, words: str, late: str
+) -> None:
+    """As of the best checkpoint, which a `Trainer` may load at the end and evaluate."""
+    events = workshop.train(REPORTING, words)
+    (remark,) = [event for event in events if isinstance(event, Remarked)]
+    assert re.match(
+        rf"after the last step, \d+ with val=2, {late} was reported with val=1; .*best value so far",
+        remark.text,
+    )
+    assert isinstance(events[-1], Measurement)
+    assert (events[-1].metrics, events[-1].last) == ({"val": 2.0}, True)
+
+
+def test_who_reports_the_best_so_far_may_report_the_best_checkpoint_after_the_training(
+    workshop: Workshop,
+) -> None:
+    events = workshop.train(REPORTING, "50:1 100:1 100:1")
+    assert not any(isinstance(event, Remarked) for event in events)
+
+
+def test_a_script_that_trains_something_else_fails_at_its_first_report(workshop: Workshop) -> None:
+    body = """
+        import importlib
+        importlib.import_module("warmboot").report(20, val=1.0)
+    """
+    assert reason(workshop.failure(body)).startswith(
+        "exit code 1: ValueError: warmboot.report: step 20 is reported, but nothing here has taken"
+    )
+
+
 BROKEN_RULES = [
     # what is reported, why the run fails
     ("30:nan", r"diverged: val is nan at step 30, and there is no report at step 0"),
     ("0:nan", r"bad report: val of the untrained model \(step 0\) is nan"),
-    ("40:1 40:1", r"bad report: step 40 was reported twice"),
+    (
+        "40:1 40:0.9",
+        r"bad report: step 40 was reported twice, with val=1 and then with val=0\.9; report a step",
+    ),
+    ("0:1 60:0.5", r"stopped short: .* last report is of step 60 and the trial asked for 100; train all"),
+    ("90:0.5", r"stopped short: .* report once more after the last: warmboot\.report\(100, val=\.\.\.\)"),
     ("40:1 30:1", r"bad report: step 30 was reported after step 40; steps must rise"),
     ("", r"never reported: .* call warmboot\.report\(step, val=\.\.\.\)"),
     ("0:1", r"never reported: .* no report past step 0"),

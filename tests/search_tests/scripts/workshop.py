@@ -22,6 +22,8 @@ from warmboot.schedule import WarmbootSchedule
 PATIENCE_SECONDS = 60
 PYTHON = shlex.quote(sys.executable)
 MARK = "WARMBOOT_TEST_MARK"
+TAKES = "from warmboot.trial_files import current_trial; current_trial()\n"
+"""A script that reports has to take the trial's schedule; this one follows it by itself."""
 
 
 def script_run(key: str = "a", **changes: object) -> ScriptRun:
@@ -88,9 +90,10 @@ class Workshop:
         self.environment = {MARK: secrets.token_hex(8)}
 
     def launcher(self, body: str, arguments: str = "") -> CommandLauncher:
-        """Runs a Python script of this text."""
+        """Runs a Python script of this text, which may report."""
         script = self.folder / "script.py"
-        script.write_text(textwrap.dedent(body))
+        text = textwrap.dedent(body)
+        script.write_text(TAKES + text if "warmboot.report" in text else text)
         command = f"{PYTHON} {shlex.quote(str(script))} {arguments}"
         return CommandLauncher(command, environment=self.environment)
 
