@@ -153,22 +153,18 @@ class WarmbootLR(LRScheduler):
 
         Loads under `torch.load(weights_only=True)`, and is JSON.
         """
-        return state_of(
-            self.last_epoch, self._course, self._base_lrs()[: len(self._last_lr)], self._is_in_charge()
-        )
+        base_lrs = self._base_lrs()[: len(self._last_lr)]
+        return state_of(self.last_epoch, self._course, base_lrs, self._is_in_charge())
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on at the saved step count, with the saved horizons, and set the lrs that belong to it.
 
         It does not matter whether the optimizer's state is loaded before or after. A retarget is part
-        of the state: after one, the scheduler may have been built with the first `total_steps` or
-        with the last, and goes on exactly. Built with another one, what is left of the schedule is
-        stretched to it, without a jump in lr, and a warning says so. The groups' base lrs are the
-        saved ones; one warning if the optimizer has others. The lrs stay as they are where another
-        scheduler, or somebody's hand, had set them when the state was saved.
-
-        States of before they were whole (`last_epoch` alone, or with the horizons) are loaded as well;
-        what they don't hold is taken from this scheduler.
+        of the state: built with the first `total_steps` or with the last, it goes on exactly. Built with
+        another one, what is left of the schedule is stretched to it, without a jump in lr, and a
+        warning says so; so does one of other base lrs, for the saved ones are used. Where another
+        scheduler, or a hand, had set the lrs when the state was saved, they stay as they are.
+        States of before they were whole (`last_epoch` alone, or with the horizons) are loaded as well.
 
         Raises:
             ScheduleError: if this is not the state of a `WarmbootLR`, or of one with another schedule.
@@ -186,7 +182,8 @@ class WarmbootLR(LRScheduler):
         self._came_with = None
         self._drift.start_again()
         if in_charge and self.last_epoch >= 0:
-            self._apply(None if saved.base_lrs is None else len(saved.base_lrs))
+            n_groups = None if saved.base_lrs is None else len(saved.base_lrs)
+            self._apply(self.optimizer.param_groups[:n_groups])
         else:
             self._last_lr = self.get_lr()
         for remark in filter(None, remarks):
@@ -194,8 +191,7 @@ class WarmbootLR(LRScheduler):
 
     def __getstate__(self) -> dict[str, Any]:
         # what hangs on the optimizer does not travel
-        here_only = ("_drift", "_trace")
-        return {name: value for name, value in self.__dict__.items() if name not in here_only}
+        return {name: value for name, value in vars(self).items() if name not in ("_drift", "_trace")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -220,32 +216,38 @@ class WarmbootLR(LRScheduler):
         self._course, self.total_steps = course, course.total_steps
         self._factors = FactorBlocks(course)
 
-    def _apply(self, n_groups: int | None = None) -> tuple[Any, Any, Any] | None:
-        """Set the lrs of the first `n_groups`, or all; of one that was not as we left it, what it
-        was, what it had been left at, and what it is now."""
-        groups = trained = self.optimizer.param_groups
-        if n_groups is not None:
-            trained = groups[:n_groups]
-        base_lrs: list[Any] = [group.get("initial_lr") for group in trained]
-        left_at = self._trace.lrs
-        if None in base_lrs or len(base_lrs) > len(left_at):
-            self.base_lrs = base_lrs = [*take_in_groups(self.optimizer, self.base_lrs)]
-            left_at = [*left_at, *(copy_of(group["lr"]) for group in groups[len(left_at) :])]
-        factor, changed = self._factors.at(self.last_epoch), None
+    def _apply(self, groups: list[dict[str, Any]] | None = None) -> tuple[Any, Any, Any] | None:
+        """Set the lrs; of one that was changed since: what it was, what we had set, what it is now."""
+        if groups is None:
+            groups = self.optimizer.param_groups
+        factor, trace, changed = self._factors.at(self.last_epoch), self._trace, None
+        if len(groups) > len(trace.lrs):
+            self._take_in_groups()
+        left_at = trace.lrs
         last_lr: list[float | Tensor] = []
-        for group, base_lr, before in zip(trained, base_lrs, left_at, strict=False):
+        for group in groups:
+            base_lr = group.get("initial_lr")
+            if type(base_lr) is not float:
+                self._take_in_groups()
+                base_lr = group["initial_lr"]
             lr = group["lr"]
             if isinstance(lr, Tensor):
                 lr.fill_(base_lr * factor)
                 last_lr.append(lr.clone())
             else:
                 group["lr"] = now = base_lr * factor
+                if lr != left_at[len(last_lr)]:
+                    changed = lr, left_at[len(last_lr)], now
                 last_lr.append(now)
-                if lr != before:
-                    changed = lr, before, now
-        self._last_lr = self._trace.lrs = last_lr
-        self._trace.groups = groups
+        self._last_lr = trace.lrs = last_lr
+        trace.groups = self.optimizer.param_groups
         return changed
+
+    def _take_in_groups(self) -> None:
+        """Of groups that are new, or came back from an optimizer's state without `initial_lr`."""
+        groups, lrs = self.optimizer.param_groups, self._trace.lrs
+        self.base_lrs = [*take_in_groups(self.optimizer, self.base_lrs)]
+        self._trace.lrs = [*lrs, *(copy_of(group["lr"]) for group in groups[len(lrs) :])]
 
     def _base_lrs(self) -> list[float]:
         return base_lrs_of(self.optimizer.param_groups, self.base_lrs)

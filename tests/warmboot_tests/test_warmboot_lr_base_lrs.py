@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-import torch.distributed.checkpoint as dcp
 from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
@@ -88,8 +89,8 @@ def through_a_distributed_checkpoint(saved: Any, loaded: Any, folder: Path, **op
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch.distributed is disabled")
         warnings.filterwarnings("ignore", category=FutureWarning)
-        dcp.save({"scheduler": saved}, checkpoint_id=folder)
-        dcp.load({"scheduler": loaded}, checkpoint_id=folder, **options)
+        save({"scheduler": saved}, checkpoint_id=folder)
+        load({"scheduler": loaded}, checkpoint_id=folder, **options)
 
 
 @pytest.mark.parametrize("retargeted_at", [None, 4])
