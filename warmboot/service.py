@@ -13,6 +13,7 @@ from __future__ import annotations
 import pickle
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, spec_from_file_location
@@ -98,6 +99,17 @@ def _first_spec(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
     return None
 
 
+def service_command(module: str, *arguments: str) -> list[str]:
+    """The command of a process that calls `main(*arguments)` of a module of the service.
+
+    Its PYTHONPATH has to hold this process's `sys.path`. (`python -m search.x` may find anybody's `search`.)
+
+    >>> service_command("search.durations", "2m")[1:]
+    ['-P', '-m', 'warmboot.service', 'search.durations', '2m']
+    """
+    return [sys.executable, "-P", "-m", "warmboot.service", module, *arguments]
+
+
 def pickled_call(function: Callable[..., object], *arguments: Any) -> bytes:
     """A call for `call_as_service`, by name; the child can't take the name `search` before it unpickles."""
     return pickle.dumps((function, arguments))
@@ -112,3 +124,8 @@ def call_as_service(call: bytes, *more: Any) -> None:
     claim_name()
     function, arguments = pickle.loads(call)
     function(*arguments, *more)
+
+
+if __name__ == "__main__":
+    claim_name()
+    import_module(sys.argv[1]).main(*sys.argv[2:])

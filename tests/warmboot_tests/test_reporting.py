@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -103,12 +102,12 @@ def test_another_rank_waits_for_rank_0_and_writes_nothing(
     reporting.report_to(trial, 1, {"val": 1.0})
     monkeypatch.setenv("RANK", "1")
     warmboot.report(1, val=None)  # rank 0 has reported it
-    later = threading.Timer(0.2, reporting.report_to, (trial, 2, {"val": 1.0}))
-    later.start()
-    started = time.monotonic()
-    warmboot.report(2)
-    assert time.monotonic() - started > 0.1
-    later.join()
+    waiting = threading.Thread(target=warmboot.report, args=(2,))
+    waiting.start()
+    waiting.join(0.2)
+    assert waiting.is_alive()
+    reporting.report_to(trial, 2, {"val": 1.0})
+    waiting.join()
     assert [report.step for report in reports_of(trial)] == [1, 2]
 
 

@@ -74,6 +74,19 @@ if __name__ == "__main__":
     assert output_of(run, project, ROOT) == "0"
 
 
+def test_a_module_of_ours_runs_as_a_program(project: Path) -> None:
+    """One without a `main` stands for it: it was found, and not the project's."""
+    program = """
+import os, subprocess, sys
+from warmboot.service import service_command
+path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+done = subprocess.run(service_command("search.durations"), env=path, capture_output=True, text=True)
+print(done.stderr.splitlines()[-1])
+"""
+    found = output_of(program, project, ROOT)
+    assert found == "AttributeError: module 'search.durations' has no attribute 'main'"
+
+
 def test_their_module_is_found_from_a_process_of_ours_and_not_run(project: Path) -> None:
     where = (
         "from warmboot.service import find_theirs; found = find_theirs({!r}); print(found and found.origin)"

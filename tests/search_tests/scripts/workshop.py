@@ -25,6 +25,25 @@ MARK = "WARMBOOT_TEST_MARK"
 TAKES = "from warmboot.trial_files import current_trial; current_trial()\n"
 """A script that reports has to take the trial's schedule; this one follows it by itself."""
 
+# Two processes that leave the script's session, as daemons do, and one that stays in it.
+FAMILY = """
+import os, signal, sys, time, subprocess
+def wait_forever():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(10_000)
+def daemon():
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            wait_forever()
+        os._exit(0)
+    os.wait()
+daemon()
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(10_000)"], start_new_session=True)
+if os.fork() == 0:
+    wait_forever()
+"""
+
 
 def script_run(key: str = "a", **changes: object) -> ScriptRun:
     fields = {
