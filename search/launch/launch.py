@@ -88,7 +88,7 @@ def register(study: str, options: LaunchOptions) -> Prepared:
     Raises:
         UsageError: nothing was stored; the message lists what is wrong.
     """
-    return prepare(study, options.storage, options.n_trials)
+    return prepare(study, options.storage, options.n_trials, trains_here=False)
 
 
 def _watch(record: StudyRecord, tasks: Sequence[WorkerTask], setting: Setting, view: LaunchView) -> None:

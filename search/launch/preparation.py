@@ -16,6 +16,7 @@ from search.proxy_fingerprints import command_fingerprint, free_fingerprint
 from search.proxy_spec import CommandProxy, DeclaredProxy, FreeProxy
 from search.samplers import sampler_problems
 from search.scripts.command import command_problems
+from search.scripts.command_look import look_problems
 from search.storage.database import Database, open_for_work
 from search.storage.study_record import StudyRecord, create_or_resume
 from search.study_file import find_study_file, read_study_file
@@ -43,13 +44,14 @@ class Checked:
     proxy: AnyProxy | None
 
 
-def prepare(study: str, storage: URL, n_trials: int | None) -> Prepared:
+def prepare(study: str, storage: URL, n_trials: int | None, *, trains_here: bool = True) -> Prepared:
     """Read and check a study file, then create its study or open it for more.
 
     Args:
         study: a packaged name or a path.
         storage: where studies are kept.
         n_trials: instead of the file's; a total over all launches.
+        trains_here: whether what it trains has to run on this machine.
 
     Raises:
         UsageError: the file, the proxy or the storage has problems, or the name is taken by another search.
@@ -58,18 +60,19 @@ def prepare(study: str, storage: URL, n_trials: int | None) -> Prepared:
     spec = read_study_file(path)
     if n_trials is not None:
         spec = spec.with_n_trials(n_trials)
-    checked = check(spec, str(path))
+    checked = check(spec, str(path), trains_here=trains_here)
     database = open_for_work(storage)
     record, created = create_or_resume(database, checked.spec, checked.facts)
     return Prepared(database, record, created)
 
 
-def check(spec: StudySpec, place: str) -> Checked:
+def check(spec: StudySpec, place: str, *, trains_here: bool = True) -> Checked:
     """Check a study against its proxy and this machine; stores nothing.
 
     Args:
         spec: the parsed study file.
         place: what messages call it.
+        trains_here: whether what it trains has to run on this machine.
 
     Raises:
         UsageError: the proxy can't be made here, or does not fit the file; all problems are listed.
@@ -85,6 +88,8 @@ def check(spec: StudySpec, place: str) -> Checked:
     else:
         if isinstance(spec.proxy, CommandProxy):
             found = command_problems(spec.proxy.command, spec.params)
+            if trains_here and not found:
+                found = look_problems(spec.proxy.command, spec.proxy.folder)
             problems += [f"proxy.command: {line}." for line in found]
         try:
             facts = one_by_one_facts(spec.proxy)

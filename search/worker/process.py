@@ -19,7 +19,9 @@ from sqlalchemy.engine import make_url
 from search import seeds
 from search.early_stopping.pruners import build_pruner
 from search.errors import RunError, UsageError
+from search.proxy_spec import CommandProxy, ProxySpec
 from search.samplers import build_sampler
+from search.scripts.command_look import look_problems
 from search.storage.database import open_for_work
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
@@ -86,6 +88,7 @@ def _work_on(record: StudyRecord, task: WorkerTask, connection: Connection, stop
     spec, notify = record.spec, functools.partial(_send, connection)
     if task.permission is not None:
         task.permission.require(spec.proxy)  # of what is run now, whatever it was when it was chosen
+        _look(spec.proxy)
     ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     trainer, fingerprint = make_trainer(spec, device=task.device, ready=ready, events=events, stop=stop)
@@ -113,6 +116,13 @@ def _train(trainer: TrainsRuns, keeping: _BookkeepingThread, stop: threading.Eve
         stop.set()
         keeping.join()
     return keeping.result()
+
+
+def _look(proxy: ProxySpec) -> None:
+    """Refuse a command that can't run here; a launch has looked before it made the study."""
+    problems = look_problems(proxy.command, proxy.folder) if isinstance(proxy, CommandProxy) else []
+    if problems:
+        raise UsageError(f"proxy.command: {problems[0]}.")
 
 
 def check_fingerprint(record: StudyRecord, fingerprint: str) -> None:
