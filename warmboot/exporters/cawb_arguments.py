@@ -18,6 +18,7 @@ from warmboot.cawb_loop import lf_of, lrs_in_loop
 from warmboot.checks import integer_problem
 from warmboot.curves import Cosine, FloatArray, RegisteredCurve
 from warmboot.errors import ScheduleError
+from warmboot.exporters.host_parts import scheduler_of_ones_own
 from warmboot.exporters.python_parts import formula_of_curve, header, table, unknown_curve
 from warmboot.schedule import WarmbootSchedule
 
@@ -39,13 +40,19 @@ def lf(x, gap):
 
 _TABLE_USE = "Use: scheduler = make_scheduler(optimizer), then scheduler.step() after each optimizer.step()."
 _TABLE_TEMPLATE = '''\
-from torch.optim.lr_scheduler import LambdaLR
+import math
+import warnings
+
+from torch.optim.lr_scheduler import LRScheduler
 
 {factor}
 
-def make_scheduler(optimizer, total_steps={total_steps}):
+{parts}
+
+
+def make_scheduler(optimizer, total_steps={total_steps}, last_epoch=-1):
     """Call its step() once after each optimizer.step()."""
-    return LambdaLR(optimizer, lambda step: factor(step, total_steps))
+    return ScheduledLR(optimizer, total_steps, last_epoch)
 '''
 
 
@@ -150,6 +157,7 @@ def _table_file(
 ) -> str:
     text = _TABLE_TEMPLATE.format(
         factor=table(schedule, total_steps, reason),
+        parts=scheduler_of_ones_own(),
         total_steps=total_steps,
     )
     return f"{header(schedule, origin or {}, _TABLE_USE)}\n{text}"
