@@ -133,8 +133,9 @@ def test_an_optimizer_that_comes_back_without_its_initial_lr_is_not_taken_for_a_
     for order in (1, -1):  # whichever is loaded first
         again = sgd()
         resumed = make(again)
-        for part, state in list(zip((again, resumed), states, strict=True))[::order]:
-            part.load_state_dict(state)
+        loaders = [again.load_state_dict, resumed.load_state_dict]
+        for load, state in list(zip(loaders, states, strict=True))[::order]:
+            load(state)
         assert trained(again, resumed, 2)[1] == pytest.approx(BASE_LR * LINEAR.factor(6, 11), rel=1e-12)
 
 

@@ -45,7 +45,8 @@ data = [{"x": torch.ones(1), "labels": torch.ones(1)} for _ in range(8)]
 def train(module, stop_at=None, resume=False, callbacks=(), **arguments):
     recorder = Recorder()
     args = TrainingArguments(
-        output_dir=module.__name__, **{"max_steps": steps, **arguments}, per_device_train_batch_size=2, report_to=[],
+        output_dir=module.__name__, **{"max_steps": steps, **arguments},
+        per_device_train_batch_size=2, report_to=[],
         gradient_accumulation_steps=2, learning_rate=base_lr, use_cpu=True, disable_tqdm=True,
         logging_strategy="no", save_strategy="steps" if stop_at else "no", save_steps=stop_at or 500,
         lr_scheduler_type="cosine", warmup_steps=3)
@@ -53,7 +54,8 @@ def train(module, stop_at=None, resume=False, callbacks=(), **arguments):
         def on_step_end(self, args, state, control, **_):
             control.should_training_stop = state.global_step == stop_at
     trainer = module.ScheduledTrainer(
-        model=Model(), args=args, train_dataset=data, callbacks=[recorder, *callbacks] + [Stop()] * bool(stop_at))
+        model=Model(), args=args, train_dataset=data,
+        callbacks=[recorder, *callbacks] + [Stop()] * bool(stop_at))
     trainer.train(resume_from_checkpoint=resume)
     return recorder.lrs if callbacks else [lrs[0] for lrs in recorder.lrs]
 

@@ -72,7 +72,8 @@ def factor(step, total_steps):
     """The lr at a step, divided by the optimizer's lr."""
     if total_steps != len(FACTORS):
         raise ValueError(
-            f"this table is for {{len(FACTORS)}} steps, not {{total_steps}}; export the schedule again for those"
+            f"this table is for {{len(FACTORS)}} steps, not {{total_steps}}; "
+            "export the schedule again for those"
         )
     return FACTORS[min(step, len(FACTORS) - 1)]
 '''
