@@ -53,7 +53,7 @@ def command(
 def _write_png(view: View, png: Path) -> None:
     try:
         write_png(view, png)
-    except (ImportError, FileNotFoundError, PermissionError) as error:
+    except (ImportError, FileNotFoundError, PermissionError, IsADirectoryError) as error:
         words = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"--png {png}: {words}.") from error
     except OSError as error:
