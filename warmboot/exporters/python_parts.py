@@ -15,6 +15,8 @@ from warmboot.errors import ScheduleError
 from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_checks import total_steps_problem
 
+EXPORT_BEGINS = "# A learning-rate schedule made by warmboot:"
+
 # The formulas of `built_in_curves` in plain Python, as the body of `curve(x)`.
 _FORMULAS = {
     "cosine": "math.sin(math.pi / 2 * (1 - x)) ** 2",
@@ -117,8 +119,7 @@ def python_file(
 
 def header(schedule: WarmbootSchedule, origin: Mapping[str, object], use: str) -> str:
     """What the file is, whence it comes and how it is used, as comments."""
-    words = f"A learning-rate schedule made by warmboot: {schedule.describe()}."
-    lines = textwrap.wrap(words, 97)
+    lines = textwrap.wrap(f"{EXPORT_BEGINS.removeprefix('# ')} {schedule.describe()}.", 97)
     # as JSON in ASCII, so that no text from outside can end the comment and become code
     lines += [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in origin.items()]
     if schedule.lr is not None:
