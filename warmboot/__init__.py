@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from warmboot.attaching import attach
+    from warmboot.best_trial import write_best
     from warmboot.cawb import CosineAnnealingWarmbootingLR
     from warmboot.curves import (
         Constant,
@@ -62,11 +63,13 @@ __all__ = [
     "standards",
     "suggest_schedule",
     "write",
+    "write_best",
     "writes",
 ]
 
 _NAMES_BY_HOME = {
     "attaching": "attach",
+    "best_trial": "write_best",
     "cawb": "CosineAnnealingWarmbootingLR",
     "curves": "Constant Cosine Curve Linear OneMinusSqrt Polynomial Rex register_curve",
     "errors": "ScheduleError ScheduleFileError",

@@ -37,6 +37,7 @@ PUBLIC = [
     "standards",
     "suggest_schedule",
     "write",
+    "write_best",
     "writes",
 ]
 # what a training environment may lack, or should not wait for
