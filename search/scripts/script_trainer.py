@@ -25,8 +25,8 @@ class ScriptTrainer:
     """Trains the runs of `ready`, one after the other, and sends what happens to them to `events`.
 
     For each run: `Admitted` at its first report, with the metrics of a report at step 0 as `untrained`, and
-    with none where there was none; a `Measurement` for each later report as it comes in; one that is `last`
-    when the script has ended well. Where the last report was not at `total_steps`, that one repeats it. A
+    with none where there was none; a `Measurement` for later reports as they come in, of many only some
+    hundred (see `supervision`); one that is `last`, the latest, when the script has ended well. A
     run whose objective is not finite has diverged and is ended; other metrics that are not finite are left
     out. A run that fails sends `TrainingFailed`, perhaps as its only event: the last line of its text is
     the reason, what the script printed last stands before it. A run to withdraw is asked to end by its next

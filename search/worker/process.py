@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import queue
+import select
 import signal
 import sys
 import threading
@@ -83,14 +84,14 @@ def _work(task: WorkerTask, connection: Connection, stop: threading.Event) -> st
 
 
 def _work_on(record: StudyRecord, task: WorkerTask, connection: Connection, stop: threading.Event) -> str:
-    spec, notify = record.spec, functools.partial(_send, connection)
+    spec, tell = record.spec, functools.partial(notify, connection)
     if task.permission is not None:
         task.permission.require(spec.proxy)  # of what is run now, whatever it was when it was chosen
     ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     trainer, fingerprint = make_trainer(spec, device=task.device, ready=ready, events=events, stop=stop)
     check_fingerprint(record, fingerprint)
-    if not learn_own_lr(record, stop, lambda text: notify({"kind": "note", "text": text})):
+    if not learn_own_lr(record, stop, lambda text: tell({"kind": "note", "text": text})):
         return "handed back"
     bookkeeper = Bookkeeper(
         record,
@@ -99,7 +100,7 @@ def _work_on(record: StudyRecord, task: WorkerTask, connection: Connection, stop
         ready=ready,
         events=events,
         stop=stop,
-        notify=notify,
+        notify=tell,
     )
     return _train(trainer, _BookkeepingThread(bookkeeper, stop, ready), stop)
 
@@ -164,6 +165,16 @@ def _listen(connection: Connection, stop: threading.Event) -> None:
         while connection.recv() != "stop":
             pass
     stop.set()
+
+
+def notify(connection: Connection, message: dict[str, Any]) -> None:
+    """Tell the parent what a person may want to watch; left out where the parent is far behind with reading.
+
+    Who tells it holds the leases, and must not wait for a parent that is stopped or busy.
+    """
+    _, writable, _ = select.select([], [connection], [], 0)
+    if writable:
+        _send(connection, message)
 
 
 def _send(connection: Connection, message: dict[str, Any]) -> None:

@@ -14,11 +14,12 @@ import pytest
 
 from search.population.run import Measurement
 from search.scripts.bounded_log import BoundedLog
+from search.scripts.launcher import CommandLauncher
 from search.scripts.out_of_memory import count_oom_kills, says_out_of_memory
 from search.scripts.process_group import end_orphans
 from search.scripts.reasons import bad_end
 from search.scripts.script_run import Limits
-from search.training_events import Admitted
+from search.training_events import Admitted, TrainingFailed
 from tests.search_tests.scripts.workshop import Working, Workshop, reason, script_run
 
 
@@ -150,6 +151,14 @@ def test_a_script_that_prints_a_megabyte_and_more(workshop: Workshop) -> None:
     text = workshop.failure(body)
     assert reason(text) == f"exit code 1: line 29999 {'x' * 90}."
     assert 3000 < len(text) < 6000
+
+
+def test_a_script_that_prints_without_end_is_ended_by_its_limit(workshop: Workshop) -> None:
+    launcher = CommandLauncher("yes", environment=workshop.environment)
+    with Working(launcher, workshop.runs, Limits(time_limit_seconds=0.5)) as working:
+        event = working.events_of(script_run())[-1]
+    assert isinstance(event, TrainingFailed)
+    assert reason(event.traceback_text).startswith("time limit")
 
 
 def test_a_log_keeps_its_end_and_not_more(tmp_path: Path) -> None:
