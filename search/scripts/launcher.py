@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from search.ending_signals import ending_signals
 from search.scripts import reasons
 from search.scripts.bounded_log import BoundedLog
 from search.scripts.command import fill_in
+from search.scripts.guardian import start_guardian
 from search.scripts.out_of_memory import count_oom_kills
 from search.scripts.process_group import ProcessGroup
 from search.scripts.script_run import ScriptRun
@@ -30,6 +33,8 @@ class Ended:
 
     failure: str | None = None
     output: str = ""
+    asked: bool = False
+    """Whether a signal asked it to end that a whole job gets, this process among it."""
 
 
 class Execution(Protocol):
@@ -89,6 +94,7 @@ class CommandLauncher:
             words = fill_in(self._command, run.placeholders)
         except ValueError as error:
             raise CannotStartError(f"can't be started: {error}".rstrip(".")) from None
+        start_guardian()
         folder = self._working_directory
         if folder is not None and not folder.is_dir():
             raise CannotStartError(f"can't be started: working_directory {folder} is no folder")
@@ -133,10 +139,12 @@ class _ScriptExecution:
 
 
 def ended_badly(exit_code: int, log: BoundedLog, *, oom_killed: bool) -> Ended:
-    """The end of a process with an exit code other than 0, by what it has printed."""
+    """The end of a process with an exit code other than 0, its own or a shell's, by what it has printed."""
     output = log.text()
     failure = reasons.bad_end(exit_code, output, oom_killed=oom_killed)
-    return Ended(failure=failure, output=reasons.kept_output(output, log.tail()))
+    asked = {signal.SIGINT, *ending_signals()}
+    was_asked = -exit_code in asked or exit_code - 128 in asked
+    return Ended(failure=failure, output=reasons.kept_output(output, log.tail()), asked=was_asked)
 
 
 def script_environment(extra: Mapping[str, str]) -> dict[str, str]:

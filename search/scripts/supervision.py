@@ -23,6 +23,7 @@ MIDDLE_REPORTS = 200
 
 Each of them is written to the database, and a script that reports every step makes them faster than that.
 """
+SIGNALLED_TOO_SECONDS = 1.0
 STOP_GRACE_SECONDS = 5.0
 """How long a run that was asked to end by its file `stop` may take, before it is ended."""
 
@@ -56,6 +57,7 @@ class Supervision:
         self._objective, self._limits = objective, limits
         self._started_at = self._last_report_at = time.monotonic()
         self._asked_to_end_at: float | None = None
+        self._ended_at: float | None = None
         self._untrained: Mapping[str, float] | None = None  # None until the run was admitted
         self._latest: Measurement | None = None
         self._passed_part = -1  # of `MIDDLE_REPORTS` equal parts of the horizon
@@ -95,9 +97,17 @@ class Supervision:
         self._remark()
         if problem is not None and self._asked_to_end_at is None:
             return self._fail(reasons.bad_report(problem))
-        if ended is not None and self._reader.is_behind:
-            return False  # what it has reported last is still to be read
+        if ended is not None and (self._reader.is_behind or self._is_to_hear_too(ended)):
+            return False  # what it has reported last is still to be read, or it was no failure
         return self._judge_end(ended) if ended is not None else self._judge_time()
+
+    def _is_to_hear_too(self, ended: Ended) -> bool:
+        """Whether this process may hear in a moment that it is to end as well: then the run is handed back.
+
+        A batch system signals all processes of a job, and the script may be the first to act on it.
+        """
+        self._ended_at = time.monotonic() if self._ended_at is None else self._ended_at
+        return ended.asked and time.monotonic() - self._ended_at < SIGNALLED_TOO_SECONDS
 
     def _take_in(self, report: Report) -> str | None:
         """Pass a report on; returns why the run fails with it, if it does."""

@@ -7,12 +7,8 @@ machine that is no longer there, so that nobody waits after a `kill -9` before g
 
 from __future__ import annotations
 
-import functools
-import os
-import socket
 from dataclasses import dataclass
 
-import psutil
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -32,6 +28,8 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
+
+from search.process_identity import is_gone, this_process
 
 LEASE_SECONDS = 60.0
 # The "trial numbers" under which other things than trials are leased, that one process does for all.
@@ -61,7 +59,7 @@ class Lease:
 
     @property
     def live(self) -> bool:
-        return not self.expired and not _owner_is_gone(self.owner)
+        return not self.expired and not is_gone(self.owner)
 
 
 def create_lease_table(engine: Engine) -> None:
@@ -70,8 +68,8 @@ def create_lease_table(engine: Engine) -> None:
 
 
 def this_owner() -> str:
-    """The name under which this process leases: machine, process id, and when that process started."""
-    return f"{_machine()}|{os.getpid()}|{psutil.Process().create_time():.2f}"
+    """The name under which this process leases."""
+    return this_process()
 
 
 class Leases:
@@ -144,28 +142,3 @@ def _now(connection: Connection) -> ColumnElement[float]:
     if connection.dialect.name == "sqlite":
         return literal_column("((julianday('now') - 2440587.5) * 86400.0)", Double)
     return type_coerce(extract("epoch", func.clock_timestamp()), Double)
-
-
-@functools.cache
-def _machine() -> str:
-    """This machine, and where containers share a host name, this process namespace."""
-    try:
-        namespace = os.stat("/proc/self/ns/pid").st_ino
-    except OSError:
-        namespace = 0
-    return f"{socket.gethostname()}/{namespace}"
-
-
-def _owner_is_gone(owner: str) -> bool:
-    machine, pid, started = owner.rsplit("|", 2)
-    if machine != _machine():
-        return False
-    try:
-        process = psutil.Process(int(pid))
-        # The start is counted from the boot time, which moves a little when the clock is set.
-        reused = abs(process.create_time() - float(started)) > 2.0
-        return reused or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.AccessDenied:
-        return False

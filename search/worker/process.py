@@ -19,6 +19,7 @@ from sqlalchemy.engine import make_url
 
 from search import seeds
 from search.early_stopping.pruners import build_pruner
+from search.ending_signals import ending_signals
 from search.errors import RunError, UsageError
 from search.samplers import build_sampler
 from search.storage.database import open_for_work
@@ -59,7 +60,8 @@ def run_worker(task: WorkerTask, connection: Connection) -> None:
     # Ctrl-C reaches the whole group of processes; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    for number in ending_signals():
+        signal.signal(number, lambda *_: stop.set())
     threading.Thread(target=_listen, args=(connection, stop), daemon=True).start()
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     if task.visible_gpus is not None:

@@ -20,6 +20,7 @@ from search.scripts.process_group import end_orphans
 from search.scripts.reasons import bad_end
 from search.scripts.script_run import Limits
 from search.training_events import Admitted, TrainingFailed
+from tests.search_tests.patience import PATIENCE_SECONDS, wait_until
 from tests.search_tests.scripts.workshop import Working, Workshop, reason, script_run
 
 
@@ -227,6 +228,22 @@ def test_a_run_dropped_half_way_leaves_no_family(workshop: Workshop) -> None:
     assert time.monotonic() - started < 5
 
 
+def test_a_script_that_is_told_to_end_with_its_whole_job_has_not_failed(workshop: Workshop) -> None:
+    """A batch system signals every process; the script may be gone before its worker has heard."""
+    body = "import os, signal, warmboot\nwarmboot.report(1, val=1.0)\nos.kill(os.getpid(), signal.SIGTERM)"
+    with Working(workshop.launcher(body), workshop.runs) as working:
+        working.ready.put(script_run())
+        working.next_event()
+        working.next_event()
+        wait_until(lambda: workshop.left() == [])
+    assert working.events.empty()
+
+
+def test_a_script_that_alone_is_told_to_end_has_failed(workshop: Workshop) -> None:
+    text = workshop.failure("import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
+    assert reason(text) == "killed: it was ended by SIGTERM, which the search did not send."
+
+
 def test_what_a_killed_worker_leaves_is_ended_by_the_next(workshop: Workshop) -> None:
     worker = f"""
         import os, signal, sys
@@ -239,7 +256,12 @@ def test_what_a_killed_worker_leaves_is_ended_by_the_next(workshop: Workshop) ->
         os.kill(os.getpid(), signal.SIGKILL)
     """
     environment = {**os.environ, **workshop.environment}
-    subprocess.run([sys.executable, "-c", textwrap.dedent(worker)], env=environment, timeout=60, check=False)
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(worker)],
+        env=environment,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
     assert len(workshop.left()) == 1
     assert end_orphans() >= 1
     assert workshop.left() == []

@@ -21,7 +21,7 @@ KEY = ("trial", 0)
 
 
 class Flood(queue.SimpleQueue[Any]):
-    """The events of one run: none until it was asked for, and then whenever one is taken, the next is there."""
+    """The events of one run: none until it was asked for, and then one whenever one is wanted."""
 
     taken = -1
 
