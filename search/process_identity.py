@@ -57,6 +57,11 @@ def is_gone(name: str) -> bool:
     return not _is_hidden(int(pid)) if now is None else now != started
 
 
+def is_of_this_boot(name: str) -> bool:
+    """Whether a process was started since this machine was, in whatever container; False if not known."""
+    return bool(boot_id()) and f"/{boot_id()}/" in name
+
+
 def _started(pid: int) -> str | None:
     """Ticks from the start of the machine to that of a process; None for one that has ended, or is hidden."""
     try:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
+from sqlalchemy import text
 
-from search.process_identity import process_name
+from search.process_identity import boot_id, process_name
 from search.storage import leases
 from search.storage.database import Database
 from search.storage.leases import Lease, Leases, this_owner
+from tests.search_tests.studies import open_database
 
 ELSEWHERE = "another-machine/1|1|0.00"
 """As older versions wrote it, too."""
@@ -59,18 +62,48 @@ def test_a_process_of_another_machine_is_believed_until_its_time_is_over() -> No
     assert not lease_of(ELSEWHERE, expired=True).live
 
 
+@pytest.mark.parametrize("set_by_seconds", [-7200.0, 7200.0])
+def test_a_clock_that_is_set_ends_no_lease_and_keeps_none_alive(
+    mine: Leases, monkeypatch: pytest.MonkeyPatch, set_by_seconds: float
+) -> None:
+    mine.take(0, attempts=1)
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 0.0)
+    mine.take(1, attempts=1)
+    told = time.time
+    monkeypatch.setattr(time, "time", lambda: told() + set_by_seconds)
+    assert [lease.live for _, lease in sorted(mine.all().items())] == [True, False]
+
+
+def test_in_a_file_what_an_owner_left_before_the_machine_was_started_again_is_free(tmp_path: Path) -> None:
+    database = open_database(tmp_path)
+    machine, pid, started = this_owner().rsplit("|", 2)
+    before = Leases(database.engine, 1, f"{machine.replace(boot_id(), boot_id()[::-1])}|{pid}|{started}")
+    before.take(0, attempts=1)
+    older_version = Leases(database.engine, 1, ELSEWHERE)
+    older_version.take(1, attempts=1)
+    with database.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE warmboot_leases SET expires_at = :at WHERE number = 1"), {"at": time.time() + 60}
+        )
+    assert [lease.live for _, lease in sorted(before.all().items())] == [False, True]
+    database.close()
+
+
 def test_a_lease_ends_with_its_time_unless_it_is_renewed(
     mine: Leases, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    theirs = Leases(database.engine, 1, ELSEWHERE)
-    monkeypatch.setattr(leases, "LEASE_SECONDS", 0.5)
+    theirs = Leases(database.engine, 1, f"{this_owner()}0")  # a start that no process of this number has had
+    monkeypatch.setattr("search.storage.leases.is_gone", lambda _: False)
     for number in (0, 1):
         mine.take(number, attempts=1)
     theirs.take(2, attempts=1)
     assert all(lease.live for lease in mine.all().values())
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 0.0)
+    mine.renew()
+    theirs.renew()
+    assert not any(lease.live for lease in mine.all().values())
     monkeypatch.setattr(leases, "LEASE_SECONDS", 60.0)
     mine.renew()
-    time.sleep(0.6)
     assert [lease.live for _, lease in sorted(mine.all().items())] == [True, True, False]
 
 
