@@ -17,6 +17,8 @@ from search.scripts.guardian import start_guardian
 from search.scripts.out_of_memory import count_oom_kills
 from search.scripts.process_group import ProcessGroup
 from search.scripts.script_run import ScriptRun
+from search.scripts.worker_number import VARIABLE as WORKER_VARIABLE
+from search.scripts.worker_number import free_port, worker_number
 from warmboot.trial_files import VARIABLE
 
 # What the service itself is told this way, a password perhaps among it, is nothing to a script.
@@ -91,7 +93,8 @@ class CommandLauncher:
 
     def start(self, run: ScriptRun, trial_path: Path) -> Execution:
         try:
-            words = fill_in(self._command, run.placeholders)
+            # A port is chosen when it is needed; a parameter of the study may have that name.
+            words = fill_in(self._command, {"port": free_port(), **run.placeholders})
         except ValueError as error:
             raise CannotStartError(f"can't be started: {error}".rstrip(".")) from None
         start_guardian()
@@ -148,9 +151,10 @@ def ended_badly(exit_code: int, log: BoundedLog, *, oom_killed: bool) -> Ended:
 
 
 def script_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment as a script gets it; what it prints arrives at once."""
+    """This process's environment as a script gets it, with the number of this process; what it prints arrives
+    at once."""
     own = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_SCRIPTS}
-    return {"PYTHONUNBUFFERED": "1", **own, **extra}
+    return {"PYTHONUNBUFFERED": "1", **own, WORKER_VARIABLE: str(worker_number()), **extra}
 
 
 def rose(before: int | None, after: int | None) -> bool:

@@ -22,6 +22,7 @@ from search.early_stopping.pruners import build_pruner
 from search.ending_signals import ending_signals
 from search.errors import RunError, UsageError
 from search.samplers import build_sampler
+from search.scripts.worker_number import VARIABLE, worker_number
 from search.storage.database import open_for_work
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
@@ -66,6 +67,7 @@ def run_worker(task: WorkerTask, connection: Connection) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     if task.visible_gpus is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = task.visible_gpus  # read when CUDA is first used
+    os.environ[VARIABLE] = str(worker_number())
     end: dict[str, Any] = {"kind": "end"}
     try:
         end["outcome"] = _work(task, connection, stop)
