@@ -17,7 +17,7 @@ from search.lead import Lead
 from search.proxy_spec import TUNABLE
 from search.results import Contender, ranked
 from search.snapshot import study_lead
-from search.storage.study_record import StudyRecord
+from search.storage.study_record import StudyRecord, live_leases
 from search.study_spec import StudySpec
 from search.transferred import Transferred, stored_transfer, transfer_of
 from warmboot.errors import ScheduleError
@@ -214,7 +214,8 @@ def _cawb(file: ScheduleFile, max_deviation: float) -> tuple[str, str]:
 
 def _nothing_yet(record: StudyRecord) -> RunError:
     trials = record.load().get_trials(deepcopy=False)
-    running = sum(t.state == TrialState.RUNNING for t in trials)
+    leases = live_leases(record)
+    running = sum(t.state == TrialState.RUNNING and t.number in leases for t in trials)
     failed = sum(t.state == TrialState.FAIL for t in trials)
     return RunError(
         f"study {record.name!r} has no completed trial yet ({running} running, {failed} failed); "

@@ -16,7 +16,7 @@ from search.confirmation import is_confirmed
 from search.expectations import model_of, stored_knobs, with_expectations
 from search.lead import VERDICT, Lead, lead_by_means, lead_by_model, lead_of
 from search.results import Contender, contenders
-from search.storage.study_record import StudyRecord, spec_of
+from search.storage.study_record import StudyRecord, live_leases, spec_of
 from search.strategy.knobs import Knob
 from search.study_spec import StudySpec
 from search.transferred import Transferred, stored_transfer
@@ -32,7 +32,8 @@ class Snapshot:
 
     Attributes:
         n_trials: how many it is to have in total; None where its time is limited instead.
-        counts: trials by state name ("complete", "running", "waiting", "fail", "pruned").
+        counts: trials by state name ("complete", "running", "waiting", "fail", "pruned"); one whose worker is
+            gone waits to be taken up again.
         diverged: how many of the complete ones diverged.
         lead: what leads, or None before the first result.
         trials_per_second: over the last completions; None where too few or too long ago.
@@ -47,6 +48,7 @@ class Snapshot:
         plateau: why its search ended before its limit; None where it did not.
         knobs: which parameters matter at the best schedule; empty before the study has ended.
         transfer: what is known of its best schedule at other horizons; None where nothing is.
+        at_work: whether somebody works on it: trains a trial, confirms the best, learns the script's own lr.
     """
 
     spec: StudySpec
@@ -66,6 +68,7 @@ class Snapshot:
     plateau: str | None = None
     knobs: Sequence[Knob] = ()
     transfer: Transferred | None = None
+    at_work: bool = False
 
     @property
     def best(self) -> Contender | None:
@@ -154,7 +157,11 @@ def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = Fa
     attributes = record.attributes
     spec = spec_of(attributes)
     limit = TrialLimit.from_control(attributes["control"])
+    leases = live_leases(record)  # before the trials, for those that end in between
     trials = study.get_trials(deepcopy=False)
+    left = {t.number for t in trials if t.state == TrialState.RUNNING} - leases
+    if left:
+        left -= live_leases(record)  # and after them, for those that have begun
     confirmation = attributes.get("confirmation")
     looked_at = trials if settle else _candidates(trials, spec, attributes)
     found = contenders(looked_at, spec.parsed_space, confirmation)
@@ -164,7 +171,7 @@ def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = Fa
     return Snapshot(
         spec=spec,
         n_trials=limit.n_trials,
-        counts=dict(Counter(trial.state.name.lower() for trial in trials)),
+        counts=dict(Counter("waiting" if t.number in left else t.state.name.lower() for t in trials)),
         diverged=sum("diverged" in trial.user_attrs for trial in trials),
         lead=lead,
         trials_per_second=_rate(trials),
@@ -173,12 +180,15 @@ def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = Fa
         failures=_failures(trials),
         uncounted=sum(not counts(trial) for trial in trials),
         budget_seconds=limit.budget_seconds,
-        trained_seconds=trained_seconds(trials, datetime.datetime.now()),
+        trained_seconds=trained_seconds(
+            [trial for trial in trials if trial.number not in left], datetime.datetime.now()
+        ),
         n_runs=limit.n_runs,
         runs_used=0.0 if limit.n_runs is None else limit.runs_used(trials),
         plateau=limit.plateau,
         transfer=stored_transfer(attributes, subject),
         knobs=stored_knobs(attributes.get("knobs"), subject),
+        at_work=bool(leases),
     )
 
 

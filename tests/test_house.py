@@ -39,7 +39,16 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("proxies", "study_spec"),
     ("early_stopping", "verdict_spec"),
     ("params", "proxy_spec", "trial_limit", "confirmation_size"),
-    ("param_checks", "durations", "seeds", "random_draws", "own_lr", "errors"),
+    (
+        "param_checks",
+        "durations",
+        "seeds",
+        "random_draws",
+        "own_lr",
+        "errors",
+        "ending_signals",
+        "process_identity",
+    ),
 )
 
 # The base install has numpy alone; this file is imported only when somebody asks for what it has.

@@ -84,7 +84,7 @@ def command(
 
 
 def _watched(launch: Callable[[], Snapshot], console: Console) -> Snapshot:
-    """Launch, and where Ctrl-C or SIGTERM ends it, say what becomes of the study."""
+    """Launch, and where Ctrl-C or another signal ends it, say what becomes of the study."""
     try:
         return launch()
     except Exception:

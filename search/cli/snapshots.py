@@ -56,7 +56,7 @@ def state_text(snapshot: Snapshot) -> str:
     if snapshot.running and snapshot.trials_per_second:
         left = snapshot.seconds_left or 0.0
         return f"running, {snapshot.trials_per_second:.1f} trials a second, {duration_text(left)} left"
-    if snapshot.running:
+    if snapshot.running or snapshot.at_work:
         return "running"
     return "resting; the next launch goes on"
 

@@ -104,7 +104,7 @@ def command(
 
 @contextmanager
 def _told_if_interrupted(name: str, storage: str | None, console: Console) -> Iterator[None]:
-    """Where Ctrl-C or SIGTERM ends the work, say what is kept of it."""
+    """Where Ctrl-C or another signal ends the work, say what is kept of it."""
     try:
         yield
     except Exception:

@@ -25,6 +25,7 @@ import optuna_dashboard
 from search.dashboard.guard import LOOPBACK_HOSTS, Guard
 from search.dashboard.own_names import own_name
 from search.dashboard.password import Credentials, read_password_file
+from search.ending_signals import ending_signals
 from search.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def serve(
     allow_hosts: Sequence[str] = (),
     on_ready: Callable[[str], None],
 ) -> None:
-    """Serve the dashboard until Ctrl-C or SIGTERM, then return.
+    """Serve the dashboard until Ctrl-C or a signal such as SIGTERM, then return.
 
     Args:
         on_ready: Called once with the address, when a browser can open it.
@@ -167,7 +168,7 @@ def serve(
 
 @contextmanager
 def _ended_by_signals(server: DashboardServer) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end `serve_forever`, also where whoever started this process ignores Ctrl-C.
+    """Signals end `serve_forever`, Ctrl-C also where whoever started this process ignores it.
 
     Not by an exception: it may strike where it is swallowed, as in a destructor.
     """
@@ -178,7 +179,8 @@ def _ended_by_signals(server: DashboardServer) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Before this they end the whole process; whoever asked it to ignore SIGHUP, as nohup does, is heard.
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, *ending_signals())}
     try:
         yield
     finally:

@@ -14,7 +14,7 @@ from typing import Any
 
 from search.errors import nearest
 
-RUN_PLACEHOLDERS = ("total_steps", "seed", "trial")
+RUN_PLACEHOLDERS = ("total_steps", "seed", "trial", "port")
 """What every command may ask for, besides the study's `[params]`."""
 _SHELL_WORDS = frozenset({"&&", "||", "|", ";", "&", "<", ">", ">>", "2>", "2>&1"})
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from search.scripts import reasons
 from search.scripts.bounded_log import BoundedLog
+from search.scripts.guardian import start_guardian
 from search.scripts.launcher import (
     CannotStartError,
     Ended,
@@ -59,6 +60,7 @@ class FreeLauncher:
             self._host = None
 
     def _started(self, log: BoundedLog) -> ProcessGroup:
+        start_guardian()
         # -P: the folder in which the service was started is no place to import from
         command = [sys.executable, "-P", "-m", "warmboot.free_host", self._train, self._device]
         return ProcessGroup(command, log=log, environment=self._environment, with_input=True)

@@ -36,6 +36,12 @@ class ReportReader:
         self._last_step, self._last_metrics = -1, dict[str, float]()
         self.remark: str | None = None
         """What was reported after the end of the training, if it is news; a sentence or two."""
+        self._is_behind = False
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last look left something unread; the next one goes on there."""
+        return self._is_behind
 
     def new(self) -> tuple[list[Report], str | None]:
         """The reports that are new, in order, up to the first that breaks a rule, and what it breaks."""
@@ -85,6 +91,7 @@ class ReportReader:
         except FileNotFoundError:
             return []
         self._offset += len(data)
+        self._is_behind = len(data) == _READ_BYTES
         *lines, self._rest = (self._rest + data).split(b"\n")
         return [*lines, self._rest] if len(self._rest) > LONGEST_LINE_BYTES else lines
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL
 
 from search.errors import RunError, UsageError
-from search.storage.address import default_folder, shown, sqlite_path
+from search.storage.address import ANOTHER_PLACE, default_folder, make_folder, shown, sqlite_path
 from search.storage.rdb_storage import rdb_storage
 
 BUSY_TIMEOUT_SECONDS = 60.0
@@ -35,7 +35,10 @@ class SqliteBackend:
         if not folder.exists():
             if folder != default_folder():
                 raise UsageError(f"--storage: the folder {folder} does not exist; create it first.")
-            folder.mkdir(parents=True)
+            make_folder(folder)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            problem = f"can't be opened for writing (nor anything else in {folder}, by this user)"
+            raise RunError(f"{shown(self._url)} {problem}; {ANOTHER_PLACE}.")
         # SQLite itself would notice at the first write
         if self._path.exists() and not os.access(self._path, os.W_OK):
             raise RunError(f"{shown(self._url)} can't be opened for writing (the file is read-only).")

@@ -98,6 +98,12 @@ def spec_of(attributes: Mapping[str, Any]) -> StudySpec:
     return spec.with_own_lr(attributes[OWN_LR]) if OWN_LR in attributes else spec
 
 
+def live_leases(record: StudyRecord) -> frozenset[int]:
+    """The numbers of the trials that somebody works on, and of what else is leased as those are."""
+    leases = Leases(record.database.engine, record.study_id, this_owner()).all()
+    return frozenset(number for number, lease in leases.items() if lease.live)
+
+
 def create_or_resume(
     database: Database, spec: StudySpec, proxy: Mapping[str, Any]
 ) -> tuple[StudyRecord, bool]:

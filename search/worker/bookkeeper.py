@@ -88,7 +88,6 @@ class Bookkeeper:
         try:
             while not self._stop.is_set():
                 self._take_in_events()
-                self._renew_leases()
                 self._ask_for_more()
                 if not self._jobs:
                     outcome = self._when_idle()
@@ -99,14 +98,20 @@ class Bookkeeper:
         return "handed back"
 
     def _take_in_events(self) -> None:
-        """Wait a moment for one event, then take all that are there."""
+        """Wait a moment for one event, then take all that are there.
+
+        Leases and stop are looked at between any two: they never wait behind what a flood of events brings.
+        """
         try:
             event = self._events.get(timeout=EVENT_WAIT_SECONDS)
             while True:
                 self._take_in(event)
+                self._renew_leases()
+                if self._stop.is_set():
+                    return
                 event = self._events.get_nowait()
         except queue.Empty:
-            return
+            self._renew_leases()
 
     def _take_in(self, event: Event) -> None:
         if isinstance(event, TrainingFailed):
@@ -131,8 +136,6 @@ class Bookkeeper:
             del self._jobs[measurement.key]
             self._failures.success()
             self._ask_again_at = 0.0  # what waited for this result need not wait longer
-            if isinstance(job, TrialJob):
-                self._notify({"kind": "told", "number": job.trial.number, "value": job.value})
 
     def _take_in_remark(self, event: Remarked) -> None:
         """Kept with each trial; said once, for a script does in every trial what it does in one."""
@@ -246,14 +249,15 @@ class Bookkeeper:
     def _train_confirmation(self, plan: Confirmation) -> None:
         waiting: list[ConfirmationJob] = confirmation_jobs(plan, self._spec)
         before, count = plan.n_runs, plan.n_runs + len(waiting)
-        left = len(waiting)
+        left, told = len(waiting), -1
         while (waiting or self._jobs) and not self._stop.is_set():
             while waiting and len(self._jobs) < self._slots:
                 self._send(waiting.pop(0))
             self._take_in_events()
-            self._renew_leases()
             done = before + left - len(waiting) - len(self._jobs)
-            self._notify({"kind": "confirming", "done": done, "of": count})
+            if done != told:
+                self._notify({"kind": "confirming", "done": done, "of": count})
+                told = done
 
     def _more_pairs(self, plan: Confirmation, answer: Answer | None) -> bool:
         """Whether leader and baseline are trained on more seeds; then `plan` has them."""

@@ -74,7 +74,6 @@ class TrialJob:
     """Trainings of this trial after `run`; the last one is to its horizon."""
     steps_before: int = 0
     """Steps of its trainings before `run`."""
-    value: float | None = None
     _untrained: float = math.nan
     _reported: set[int] = field(default_factory=set)
     _curve: dict[str, list[float]] = field(default_factory=dict)
@@ -95,7 +94,6 @@ class TrialJob:
             self._reported.add(step)
             self.queue.report(self.trial, step, judgement.value)
         if measurement.last and not self.to_follow:
-            self.value = judgement.value
             self._tell(judgement)
             return None
         if self._stopping is not None:  # asked to end already

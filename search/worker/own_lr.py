@@ -6,7 +6,6 @@ from one that fails or is gone; a study that knows the lr never asks again.
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -14,8 +13,9 @@ from pathlib import Path
 
 from search.proxy_spec import CommandProxy
 from search.random_draws import RandomDraws
+from search.scripts.leftovers import end_leftovers
 from search.scripts.own_lr_probe import OwnLrProbe
-from search.scripts.process_group import end_orphans
+from search.scripts.run_folder import run_folder
 from search.scripts.script_run import ScriptRun
 from search.scripts.script_trainer import LOOK_SECONDS
 from search.seeds import run_seed
@@ -73,9 +73,9 @@ def _take(record: StudyRecord, leases: Leases) -> bool:
 
 def _start_once(record: StudyRecord, leases: Leases, stop: threading.Event, say: Say) -> None:
     say("starting the script once to learn the lr of its optimizer")
-    end_orphans()
-    with tempfile.TemporaryDirectory(prefix="warmboot-run-", ignore_cleanup_errors=True) as folder:
-        own_lr = _own_lr(record.spec, Path(folder), leases, stop)
+    end_leftovers()
+    with run_folder() as folder:
+        own_lr = _own_lr(record.spec, folder, leases, stop)
     if own_lr is not None:
         record.keep_own_lr(own_lr)
         say(f"the script's own lr is {own_lr:g}; the search starts from there")

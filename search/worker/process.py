@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import queue
+import select
 import signal
 import sys
 import threading
@@ -18,10 +19,12 @@ from sqlalchemy.engine import make_url
 
 from search import seeds
 from search.early_stopping.pruners import build_pruner
+from search.ending_signals import ending_signals
 from search.errors import RunError, UsageError
 from search.proxy_spec import CommandProxy, ProxySpec
 from search.samplers import build_sampler
 from search.scripts.command_look import look_problems
+from search.scripts.worker_number import VARIABLE, worker_number
 from search.storage.database import open_for_work
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
@@ -60,11 +63,13 @@ def run_worker(task: WorkerTask, connection: Connection) -> None:
     # Ctrl-C reaches the whole group of processes; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    for number in ending_signals():
+        signal.signal(number, lambda *_: stop.set())
     threading.Thread(target=_listen, args=(connection, stop), daemon=True).start()
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     if task.visible_gpus is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = task.visible_gpus  # read when CUDA is first used
+    os.environ[VARIABLE] = str(worker_number())
     end: dict[str, Any] = {"kind": "end"}
     try:
         end["outcome"] = _work(task, connection, stop)
@@ -85,7 +90,7 @@ def _work(task: WorkerTask, connection: Connection, stop: threading.Event) -> st
 
 
 def _work_on(record: StudyRecord, task: WorkerTask, connection: Connection, stop: threading.Event) -> str:
-    spec, notify = record.spec, functools.partial(_send, connection)
+    spec, tell = record.spec, functools.partial(notify, connection)
     if task.permission is not None:
         task.permission.require(spec.proxy)  # of what is run now, whatever it was when it was chosen
         _look(spec.proxy)
@@ -93,7 +98,7 @@ def _work_on(record: StudyRecord, task: WorkerTask, connection: Connection, stop
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     trainer, fingerprint = make_trainer(spec, device=task.device, ready=ready, events=events, stop=stop)
     check_fingerprint(record, fingerprint)
-    if not learn_own_lr(record, stop, lambda text: notify({"kind": "note", "text": text})):
+    if not learn_own_lr(record, stop, lambda text: tell({"kind": "note", "text": text})):
         return "handed back"
     bookkeeper = Bookkeeper(
         record,
@@ -102,7 +107,7 @@ def _work_on(record: StudyRecord, task: WorkerTask, connection: Connection, stop
         ready=ready,
         events=events,
         stop=stop,
-        notify=notify,
+        notify=tell,
     )
     return _train(trainer, _BookkeepingThread(bookkeeper, stop, ready), stop)
 
@@ -174,6 +179,16 @@ def _listen(connection: Connection, stop: threading.Event) -> None:
         while connection.recv() != "stop":
             pass
     stop.set()
+
+
+def notify(connection: Connection, message: dict[str, Any]) -> None:
+    """Tell the parent what a person may want to watch; left out where the parent is far behind with reading.
+
+    Who tells it holds the leases, and must not wait for a parent that is stopped or busy.
+    """
+    _, writable, _ = select.select([], [connection], [], 0)
+    if writable:
+        _send(connection, message)
 
 
 def _send(connection: Connection, message: dict[str, Any]) -> None:

@@ -22,8 +22,7 @@ from search.results import schedule_of
 from search.seeds import run_seed
 from search.study_file import read_study_file
 from tests.search_tests.commands.workplace import Workplace
-
-PATIENCE_SECONDS = 60
+from tests.search_tests.patience import PATIENCE_SECONDS
 
 
 def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
@@ -103,7 +102,7 @@ def test_a_killed_worker_is_replaced_and_its_trials_are_finished(workplace: Work
     ]
     assert len(workers) == 1
     workers[0].kill()
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, err
     assert "a worker process was lost (exit code -9)" in err
     assert [t.state for t in workplace.trials()] == [TrialState.COMPLETE] * 16
@@ -113,7 +112,7 @@ def test_two_launches_at_once_share_one_exact_total(workplace: Workplace) -> Non
     workplace.write_study(n_trials=20, total_steps=100)
     both = [workplace.start("launch", "small.toml", "--workers", "1") for _ in range(2)]
     for process in both:
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 0, err
         assert "20 of 20 trials done" in err
     trials = workplace.trials()
@@ -123,16 +122,18 @@ def test_two_launches_at_once_share_one_exact_total(workplace: Workplace) -> Non
     assert len(set(trained)) == len(trained), "two workers trained the same"
 
 
-@pytest.mark.parametrize(("sent", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("sent", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
+)
 def test_an_interrupted_launch_hands_its_trials_back(
     workplace: Workplace, sent: signal.Signals, exit_code: int
 ) -> None:
     workplace.write_study(n_trials=400, total_steps=400)
     process = workplace.start("launch", "small.toml", "--workers", "1")
     wait_until(under_way(workplace), process)
-    # a terminal sends Ctrl-C to the whole group of processes
-    (os.killpg if sent == signal.SIGINT else os.kill)(process.pid, sent)
-    _, err = process.communicate(timeout=30)
+    # a terminal sends Ctrl-C, and that it is closed, to the whole group of processes
+    (os.kill if sent == signal.SIGTERM else os.killpg)(process.pid, sent)
+    _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == exit_code, err
     assert "Traceback" not in err
     assert "interrupted: trials in training were handed back" in err
@@ -145,7 +146,7 @@ def test_stop_ends_a_study_gently_and_the_next_launch_goes_on(workplace: Workpla
     process = workplace.start("launch", "small.toml", "--workers", "1")
     wait_until(under_way(workplace), process)
     workplace.run("stop", "small")
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, err
     assert "stopped" in err
     stopped = states(workplace)

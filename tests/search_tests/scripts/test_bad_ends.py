@@ -12,11 +12,13 @@ import pytest
 
 from search.population.run import Measurement
 from search.scripts.bounded_log import BoundedLog
+from search.scripts.launcher import CommandLauncher
 from search.scripts.out_of_memory import count_oom_kills, says_out_of_memory
 from search.scripts.process_group import end_orphans
 from search.scripts.reasons import bad_end
 from search.scripts.script_run import Limits
-from search.training_events import Admitted
+from search.training_events import Admitted, TrainingFailed
+from tests.search_tests.patience import PATIENCE_SECONDS, wait_until
 from tests.search_tests.scripts.workshop import FAMILY, Working, Workshop, reason, script_run
 
 
@@ -104,6 +106,14 @@ def test_a_script_that_prints_a_megabyte_and_more(workshop: Workshop) -> None:
     assert 3000 < len(text) < 6000
 
 
+def test_a_script_that_prints_without_end_is_ended_by_its_limit(workshop: Workshop) -> None:
+    launcher = CommandLauncher("yes", environment=workshop.environment)
+    with Working(launcher, workshop.runs, Limits(time_limit_seconds=0.5)) as working:
+        event = working.events_of(script_run())[-1]
+    assert isinstance(event, TrainingFailed)
+    assert reason(event.traceback_text).startswith("time limit")
+
+
 def test_a_log_keeps_its_end_and_not_more(tmp_path: Path) -> None:
     log = BoundedLog(tmp_path / "log", largest_bytes=10_000)
     for number in range(5_000):
@@ -150,6 +160,22 @@ def test_a_run_dropped_half_way_leaves_no_family(workshop: Workshop) -> None:
         assert len(workshop.left()) == 4
 
 
+def test_a_script_that_is_told_to_end_with_its_whole_job_has_not_failed(workshop: Workshop) -> None:
+    """A batch system signals every process; the script may be gone before its worker has heard."""
+    body = "import os, signal, warmboot\nwarmboot.report(1, val=1.0)\nos.kill(os.getpid(), signal.SIGTERM)"
+    with Working(workshop.launcher(body), workshop.runs) as working:
+        working.ready.put(script_run())
+        working.next_event()
+        working.next_event()
+        wait_until(lambda: workshop.left() == [])
+    assert working.events.empty()
+
+
+def test_a_script_that_alone_is_told_to_end_has_failed(workshop: Workshop) -> None:
+    text = workshop.failure("import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
+    assert reason(text) == "killed: it was ended by SIGTERM, which the search did not send."
+
+
 def test_what_a_killed_worker_leaves_is_ended_by_the_next(workshop: Workshop) -> None:
     worker = f"""
         import os, signal, sys
@@ -162,7 +188,12 @@ def test_what_a_killed_worker_leaves_is_ended_by_the_next(workshop: Workshop) ->
         os.kill(os.getpid(), signal.SIGKILL)
     """
     environment = {**os.environ, **workshop.environment}
-    subprocess.run([sys.executable, "-c", textwrap.dedent(worker)], env=environment, timeout=60, check=False)
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(worker)],
+        env=environment,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
     assert len(workshop.left()) == 1
     assert end_orphans() >= 1
     assert workshop.left() == []

@@ -11,7 +11,8 @@ from search.errors import RunError
 from search.scripts.launcher import CommandLauncher, Launcher
 from search.scripts.own_lr_probe import OwnLrProbe
 from search.scripts.script_run import Limits
-from tests.search_tests.scripts.workshop import PATIENCE_SECONDS, PYTHON, Workshop, reason, script_run
+from tests.search_tests.patience import PATIENCE_SECONDS
+from tests.search_tests.scripts.workshop import PYTHON, Workshop, reason, script_run
 from warmboot.schedule import WarmbootSchedule
 
 # All that is looked at of an optimizer; importing torch takes longer than these scripts.

@@ -45,6 +45,21 @@ def test_a_last_report_before_the_horizon_is_repeated_as_the_last(workshop: Work
     ]
 
 
+def test_of_very_many_reports_some_are_passed_on_and_the_last_always(workshop: Workshop) -> None:
+    body = """
+        import json, os
+        told = json.load(open(os.environ["WARMBOOT_TRIAL"]))
+        with open(told["reports"], "w") as stream:  # over a megabyte, which no look takes in at once
+            for step in range(39_999):
+                print(json.dumps({"step": step, "metrics": {"val": step}}), file=stream)
+    """
+    welcome = (8_001, 16_003)
+    events = workshop.train(body, total_steps=40_000, report_steps=welcome)
+    steps = [event.step for event in events if isinstance(event, Measurement)]
+    assert steps == [*sorted({*range(200, 40_000, 200), *welcome, 1}), 39_998]
+    assert events[-1] == Measurement(key="a", step=39_998, metrics={"val": 39_998.0}, last=True)
+
+
 def test_reports_arrive_while_the_script_runs(workshop: Workshop) -> None:
     waiting = """
         import time, warmboot

@@ -17,9 +17,9 @@ from search.scripts.launcher import CommandLauncher, Launcher
 from search.scripts.script_run import Limits, ScriptRun
 from search.scripts.script_trainer import ScriptTrainer
 from search.training_events import Event, TrainingFailed, Withdraw, Withdrawn
+from tests.search_tests.patience import PATIENCE_SECONDS
 from warmboot.schedule import WarmbootSchedule
 
-PATIENCE_SECONDS = 60
 PYTHON = shlex.quote(sys.executable)
 MARK = "WARMBOOT_TEST_MARK"
 TAKES = "from warmboot.trial_files import current_trial; current_trial()\n"
