@@ -50,7 +50,7 @@ def command(
     mode = "studies can be changed and deleted" if allow_edit else "read-only"
     console = talk()
     serve(
-        database.storage,
+        database.rdb,
         host=host,
         port=port,
         allow_edit=allow_edit,

@@ -61,7 +61,11 @@ class Lease:
 
     @property
     def live(self) -> bool:
-        return not self.expired and not _owner_is_gone(self.owner)
+        return self.held(forgiving=False)
+
+    def held(self, *, forgiving: bool) -> bool:
+        """Whether its owner may still work under it; `forgiving`: though its time is over."""
+        return (forgiving or not self.expired) and not _owner_is_gone(self.owner)
 
 
 def create_lease_table(engine: Engine) -> None:

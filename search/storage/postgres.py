@@ -20,13 +20,21 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from search.errors import RunError, UsageError
 from search.storage.address import server_name, shown, without_password
-from search.storage.rdb_storage import rdb_storage
+from search.storage.patience import LockHeldError, Trouble
+from search.storage.rdb_storage import driver_error, rdb_storage
 
 CONNECT_TIMEOUT_SECONDS = 4  # for each address of a name: `localhost` has two
-LOCK_TIMEOUT_SECONDS = 60.0
+LOCK_TIMEOUT_SECONDS = 5.0  # then whoever waits looks up from it, and tries again
 # Advisory locks are numbers, and each database of a server has its own: so one number, unlikely to be used
 # by anything else in the database.
 LOCK_KEY = int.from_bytes(hashlib.sha256(b"warmboot").digest()[:8], signed=True)
+# Of SQLSTATE: connection, rollback as of a deadlock, lack of resources, an operator's doing, the system's.
+_PASSING_CLASSES = frozenset({"08", "40", "53", "57", "58"})
+_DATABASE_DROPPED = "57P04"
+_REFUSALS = ("does not exist", "authentication failed", "no password supplied", "permission denied", "pg_hba")
+SHOWN_CHARACTERS = 160
+# A peer that vanished without a word is noticed within 45 s: here, and by the server, which frees its lock.
+_KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 10, "keepalives_count": 3}
 _LOCK = text("SELECT pg_advisory_lock(:key)").bindparams(bindparam("key", LOCK_KEY))
 _UNLOCK = text("SELECT pg_advisory_unlock(:key)").bindparams(bindparam("key", LOCK_KEY))
 
@@ -68,7 +76,7 @@ class PostgresBackend:
         """A session's advisory lock, on a connection that does nothing else.
 
         Raises:
-            RunError: another process has kept it for `LOCK_TIMEOUT_SECONDS`.
+            LockHeldError: another process has kept it for `LOCK_TIMEOUT_SECONDS`.
         """
         with self._lock_engine.connect() as connection:
             try:
@@ -76,9 +84,8 @@ class PostgresBackend:
             except OperationalError as error:
                 if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
                     raise
-                raise RunError(
-                    f"{shown(self._url)}: another process has kept the lock for "
-                    f"{LOCK_TIMEOUT_SECONDS:.0f} s; is one paused?"
+                raise LockHeldError(
+                    f"{shown(self._url)}: another process has kept the lock; is one paused?"
                 ) from error
             try:
                 yield
@@ -101,6 +108,15 @@ class PostgresBackend:
             return RunError(f"{address} can't be written by this user ({said}).")
         return RunError(f"{address} can't be used; is a server running at {server_name(self._url)}? ({said})")
 
+    def trouble(self, error: Exception) -> Trouble | None:
+        if isinstance(error, LockHeldError):
+            return error.trouble
+        inner = driver_error(error)
+        if inner is None or not _is_away(inner):
+            return None
+        said = self._one_line(str(inner.orig)).rpartition("failed: ")[2][:SHOWN_CHARACTERS]
+        return Trouble(f"the database at {server_name(self._url)} is away ({said})")
+
     def close(self) -> None:
         self._lock_engine.dispose()
 
@@ -119,10 +135,22 @@ class PostgresBackend:
         return line.replace(str(password), "***") if password else line
 
 
+def _is_away(error: DBAPIError) -> bool:
+    """Whether the server could not be asked, or will do at the next try what it did not do now."""
+    if error.connection_invalidated:
+        return True
+    code = getattr(error.orig, "sqlstate", None)
+    if code is not None:
+        return code[:2] in _PASSING_CLASSES and code != _DATABASE_DROPPED
+    # Without a code it is of connecting. What a server says in refusing somebody does not pass.
+    return isinstance(error, OperationalError) and not any(text in str(error) for text in _REFUSALS)
+
+
 def _connect_args(url: URL, *, lock_timeout_ms: int = 0) -> dict[str, Any]:
     """What libpq is told besides the address; options of the address itself are kept."""
     given = url.query.get("options", "")
-    options = [given] if isinstance(given, str) else [*given]
+    options = [f"-c tcp_{key}={value}" for key, value in _KEEPALIVES.items()]
+    options += [given] if isinstance(given, str) else [*given]
     options += ["-c timezone=utc"]  # Optuna compares and stores the session's local time, without its zone
     if lock_timeout_ms:
         options += [f"-c lock_timeout={lock_timeout_ms}"]
@@ -130,6 +158,7 @@ def _connect_args(url: URL, *, lock_timeout_ms: int = 0) -> dict[str, Any]:
         "options": " ".join(option for option in options if option),
         "application_name": "warmboot",
         "client_encoding": "utf8",  # or a database without an encoding answers in bytes
+        **{key: value for key, value in _KEEPALIVES.items() if key not in url.query},
     }
     if "connect_timeout" not in url.query:
         arguments["connect_timeout"] = CONNECT_TIMEOUT_SECONDS

@@ -11,16 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from optuna.storages import RDBStorage
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL
 
 from search.errors import RunError, UsageError
 from search.storage.address import default_folder, shown, sqlite_path
-from search.storage.rdb_storage import rdb_storage
+from search.storage.patience import LockHeldError, Trouble
+from search.storage.rdb_storage import driver_error, rdb_storage
 
-BUSY_TIMEOUT_SECONDS = 60.0
+BUSY_TIMEOUT_SECONDS = 5.0  # then whoever waits looks up from it, and tries again
 
 
 class SqliteBackend:
@@ -57,8 +58,20 @@ class SqliteBackend:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        with FileLock(f"{self._path}.lock", timeout=BUSY_TIMEOUT_SECONDS):
+        """A lock on a file beside the database.
+
+        Raises:
+            LockHeldError: another process has kept it for `BUSY_TIMEOUT_SECONDS`.
+        """
+        lock = FileLock(f"{self._path}.lock", timeout=BUSY_TIMEOUT_SECONDS)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise LockHeldError(f"{shown(self._url)}: another process has kept the lock") from error
+        try:
             yield
+        finally:
+            lock.release()
 
     def explained(self, cause: str) -> UsageError | RunError:
         address = shown(self._url)
@@ -71,6 +84,19 @@ class SqliteBackend:
         if "readonly" in cause or "unable to open" in cause:
             return RunError(f"{address} can't be opened for writing ({cause}).")
         return RunError(f"{address} can't be used: {cause}.")
+
+    def trouble(self, error: Exception) -> Trouble | None:
+        if isinstance(error, LockHeldError):
+            return error.trouble
+        inner = driver_error(error)
+        code = "" if inner is None else str(getattr(inner.orig, "sqlite_errorname", ""))
+        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return LockHeldError(f"{shown(self._url)}: another process keeps writing").trouble
+        if code == "SQLITE_FULL":
+            return Trouble(f"{shown(self._url)}: the disk is full; results are held until there is room")
+        if code.startswith("SQLITE_IOERR"):
+            return Trouble(f"{shown(self._url)}: the disk does not do its work ({code})")
+        return None
 
     def close(self) -> None:
         """The lock file is closed whenever the lock is free."""

@@ -68,6 +68,7 @@ class TrialQueue:
         pruner: optuna.pruners.BasePruner | None = None,
     ) -> None:
         self._record = record
+        self._database = record.database
         self._study = record.load(sampler, pruner)
         self._plan = plan
         self._leases = Leases(record.database.engine, record.study_id, this_owner())
@@ -79,40 +80,18 @@ class TrialQueue:
 
     def next(self) -> optuna.Trial | None:
         """The next trial, leased to this process; None where there is none to begin at present."""
-        with self._record.database.lock():
-            control = self._record.attributes["control"]
-            # Leases before trials: telling needs no lock, and whoever finishes in between has no lease left
-            # but must not look RUNNING.
-            leases = self._leases.all()
-            trials = self._study.get_trials(deepcopy=False)
-            handed_back = self._sweep(trials, leases)
-            if control["stop"]:
-                return None
-            if not handed_back and not any(t.state == TrialState.WAITING for t in trials):
-                if not TrialLimit.from_control(control).may_start(trials, datetime.datetime.now()):
-                    return None
-                planned = self._plan(trials)
-                if isinstance(planned, Enough):
-                    self._record.set_attribute("control", {**control, "plateau": planned.why})
-                if isinstance(planned, Wait | Enough):
-                    return None
-                if planned is not None:
-                    self._study.enqueue_trial(dict(planned.params), user_attrs=dict(planned.user_attrs))
-            trial = self._study.ask()
-            before = leases.get(trial.number)
-            self._leases.take(trial.number, attempts=1 + (before.attempts if before else 0))
-            return trial
+        return self._database.locked(self._next)
 
     def claim_seed(self, trial: optuna.Trial, schedule_key: str) -> int:
         """The first seed of a schedule that no other trial has; a trial taken up again keeps its own."""
-        seed = self._claims.claim(schedule_key, trial.number)
+        seed = self._database.patiently(lambda: self._claims.claim(schedule_key, trial.number))
         trial.set_user_attr("schedule_key", schedule_key)
         trial.set_user_attr("seed", seed)
         return seed
 
     def stored(self, number: int) -> FrozenTrial:
         """The trial as the database has it."""
-        return self._record.database.storage.get_trial(self._trial_id(number))
+        return self._database.storage.get_trial(self._trial_id(number))
 
     def completed(self) -> list[FrozenTrial]:
         """The complete trials of the study."""
@@ -141,39 +120,72 @@ class TrialQueue:
 
         `reason`: why it failed here, kept with it until it is finished.
         """
-        with self._record.database.lock():
+
+        def give_up() -> None:
             lease = self._leases.all().get(number)
             if lease is None or lease.owner != this_owner():
                 return
             self._leases.give_up(number, attempts=lease.attempts - 1)
             if self.stored(number).state == TrialState.RUNNING:
                 if reason is not None:
-                    storage = self._record.database.storage
-                    storage.set_trial_user_attr(self._trial_id(number), FAILURE, reason)
+                    self._database.storage.set_trial_user_attr(self._trial_id(number), FAILURE, reason)
                 self._set_state(number, TrialState.WAITING)
+
+        self._database.locked(give_up)
 
     def renew(self) -> None:
         """Extend the leases of everything this process holds."""
-        self._leases.renew()
+        self._database.patiently(self._leases.renew)
 
     def claim_confirmation(self) -> bool:
         """Whether this process is the one to confirm the study's best schedules."""
-        with self._record.database.lock():
+        tried = False
+
+        def claim() -> bool:
+            nonlocal tried
             lease = self._leases.all().get(CONFIRMATION)
-            if lease is not None and lease.live:
+            if lease is not None and lease.live and not (tried and lease.owner == this_owner()):
                 return False
+            tried = True  # it may be taken though the database was away before it could say so
             self._leases.take(CONFIRMATION, attempts=1)
             return True
 
+        return self._database.locked(claim)
+
     def release_confirmation(self) -> None:
-        self._leases.release(CONFIRMATION)
+        self._database.patiently(lambda: self._leases.release(CONFIRMATION))
+
+    def _next(self) -> optuna.Trial | None:
+        control = self._record.attributes["control"]
+        # Leases before trials: telling needs no lock, and whoever finishes in between has no lease left
+        # but must not look RUNNING.
+        leases = self._leases.all()
+        trials = self._study.get_trials(deepcopy=False)
+        handed_back = self._sweep(trials, leases)
+        if control["stop"]:
+            return None
+        if not handed_back and not any(t.state == TrialState.WAITING for t in trials):
+            if not TrialLimit.from_control(control).may_start(trials, datetime.datetime.now()):
+                return None
+            planned = self._plan(trials)
+            if isinstance(planned, Enough):
+                self._record.set_attribute("control", {**control, "plateau": planned.why})
+            if isinstance(planned, Wait | Enough):
+                return None
+            if planned is not None:
+                self._study.enqueue_trial(dict(planned.params), user_attrs=dict(planned.user_attrs))
+        trial = self._study.ask()
+        before = leases.get(trial.number)
+        self._leases.take(trial.number, attempts=1 + (before.attempts if before else 0))
+        return trial
 
     def _sweep(self, trials: Sequence[FrozenTrial], leases: Mapping[int, Lease]) -> bool:
         """Put every RUNNING trial without a live lease back; idempotent, so a crash in it is harmless.
 
         Returns whether any was put back.
         """
-        lost = [t for t in trials if t.state == TrialState.RUNNING and not _is_live(leases.get(t.number))]
+        running = [t for t in trials if t.state == TrialState.RUNNING]
+        lost = [t for t in running if not self._is_held(leases.get(t.number))]
         handed_back = False
         for trial in lost:
             lease = leases.get(trial.number)
@@ -186,10 +198,14 @@ class TrialQueue:
                 handed_back = True
         return handed_back
 
+    def _is_held(self, lease: Lease | None) -> bool:
+        """Whether somebody trains under this lease; where nobody could renew, all get time to."""
+        return lease is not None and lease.held(forgiving=self._database.just_back)
+
     def _finish(
         self, number: int, state: TrialState, value: float | None, attributes: Mapping[str, Any]
     ) -> bool:
-        storage, trial_id = self._record.database.storage, self._trial_id(number)
+        storage, trial_id = self._database.storage, self._trial_id(number)
         if self.stored(number).state != TrialState.RUNNING:
             return False
         try:
@@ -202,16 +218,12 @@ class TrialQueue:
             if self.stored(number).state == TrialState.RUNNING:
                 raise
             return False
-        self._leases.release(number)
+        self._database.patiently(lambda: self._leases.release(number))
         return True
 
     def _set_state(self, number: int, state: TrialState) -> None:
-        self._record.database.storage.set_trial_state_values(self._trial_id(number), state)
+        self._database.storage.set_trial_state_values(self._trial_id(number), state)
 
     def _trial_id(self, number: int) -> int:
-        storage = self._record.database.storage
+        storage = self._database.storage
         return storage.get_trial_id_from_study_id_trial_number(self._record.study_id, number)
-
-
-def _is_live(lease: Lease | None) -> bool:
-    return lease is not None and lease.live
