@@ -8,6 +8,7 @@ Optuna's `RDBStorage` does the storing. What each kind of database needs besides
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeVar
@@ -26,22 +27,23 @@ from search.storage.patient_storage import patient_storage
 from search.storage.postgres import PostgresBackend
 from search.storage.rdb_storage import driver_error
 from search.storage.seed_claims import create_seed_table
-from search.storage.sqlite import SqliteBackend
+from search.storage.sqlite import SqliteBackend, SqliteReading
 
 T = TypeVar("T")
 
 
 class Backend(Protocol):
-    """What differs between kinds of database. One object serves one address in one process."""
+    """What differs between kinds of database, and between working and looking on. One object serves one
+    address in one process."""
 
-    def check_for_work(self) -> None:
+    def check(self) -> None:
         """Refuse, in a sentence, what the driver would notice late or explain badly."""
 
-    def check_for_reading(self) -> None:
-        """As `check_for_work`, for a database that has to exist."""
+    def storage(self) -> RDBStorage:
+        """Connect."""
 
-    def storage(self, *, create_tables: bool) -> RDBStorage:
-        """Connect as a worker (`create_tables`) or as somebody who looks on."""
+    def watched(self) -> AbstractContextManager[None]:
+        """Around each unit of work: notices what happens to the database itself."""
 
     def lock(self) -> AbstractContextManager[None]:
         """Held by one at a time over all processes and machines; released when its process dies."""
@@ -70,8 +72,10 @@ class Database:
         self.url = url
         self.rdb = rdb
         self._backend = backend
-        self._trier = Trier(backend.trouble)
+        self._trier = Trier(backend.trouble, backend.watched)
         self.storage = patient_storage(rdb, self._trier)
+        # However the process ends, but for a kill: the last to work on a file leaves it whole.
+        self._close = weakref.finalize(self, _close, rdb, backend)
 
     @property
     def engine(self) -> Engine:
@@ -117,9 +121,14 @@ class Database:
         return self._backend.lock()
 
     def close(self) -> None:
-        self.rdb.remove_session()
-        self.engine.dispose()
-        self._backend.close()
+        """End all connections; done at the end of the process where nobody does it before."""
+        self._close()
+
+
+def _close(rdb: RDBStorage, backend: Backend) -> None:
+    rdb.remove_session()
+    rdb.engine.dispose()
+    backend.close()
 
 
 def open_for_work(url: URL, patience: Patience | None = None) -> Database:
@@ -134,29 +143,33 @@ def open_for_work(url: URL, patience: Patience | None = None) -> Database:
         UsageError: the folder or the driver is missing, or it is no database of this version of Optuna.
         RunError: it can't be reached or written.
     """
-    backend = _backend(url)
-    backend.check_for_work()
+    backend = SqliteBackend(url) if is_sqlite(url) else PostgresBackend(url)
+    backend.check()
     with _opening(url, backend):
         storage = _opener(backend, patience)(lambda: _with_tables(backend))
-    return _database(url, storage, backend, patience)
+    database = Database(url, storage, backend)
+    if patience is not None:
+        database.patience = patience
+    return database
 
 
 def open_for_reading(url: URL) -> Database:
-    """Open an existing database to look at it; nothing is created in it.
+    """Open an existing database to look at it; nothing is created in it or beside it.
 
     Raises:
         UsageError: there is none, or it is no database of this version of Optuna.
         RunError: it can't be reached.
     """
-    backend = _backend(url)
-    backend.check_for_reading()
+    backend = SqliteReading(url) if is_sqlite(url) else PostgresBackend(url, reading=True)
+    backend.check()
     with _opening(url, backend):
-        return _database(url, backend.storage(create_tables=False), backend, None)
+        storage = Trier(lambda error: _without_end(backend.trouble(error)), backend.watched)(backend.storage)
+    return Database(url, storage, backend)
 
 
 def _with_tables(backend: Backend) -> RDBStorage:
     with backend.lock():
-        storage = backend.storage(create_tables=True)
+        storage = backend.storage()
         create_lease_table(storage.engine)
         create_seed_table(storage.engine)
     return storage
@@ -173,17 +186,6 @@ def _opener(backend: Backend, patience: Patience | None) -> Trier:
 
 def _without_end(trouble: Trouble | None) -> Trouble | None:
     return None if trouble is None or trouble.ends else trouble
-
-
-def _database(url: URL, storage: RDBStorage, backend: Backend, patience: Patience | None) -> Database:
-    database = Database(url, storage, backend)
-    if patience is not None:
-        database.patience = patience
-    return database
-
-
-def _backend(url: URL) -> Backend:
-    return SqliteBackend(url) if is_sqlite(url) else PostgresBackend(url)
 
 
 @contextmanager

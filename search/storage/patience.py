@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -95,13 +96,19 @@ class Trier:
 
     Args:
         trouble_of: what an exception means; None: it is no trouble that passes.
+        watched: around each unit; may raise as the unit itself.
     """
 
-    def __init__(self, trouble_of: Callable[[Exception], Trouble | None]) -> None:
+    def __init__(
+        self,
+        trouble_of: Callable[[Exception], Trouble | None],
+        watched: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+    ) -> None:
         self.patience = Patience()
         self.last_trouble_at = -math.inf
         """When the last one was over, by `time.monotonic`."""
         self._trouble_of = trouble_of
+        self._watched = watched
         self._whole = threading.local()
 
     def __call__(self, work: Callable[[], T]) -> T:
@@ -115,7 +122,7 @@ class Trier:
         waiting: _Waiting | None = None
         while True:
             try:
-                with self._inside():
+                with self._inside(), self._watched():
                     return work()
             except Exception as error:
                 trouble = self._trouble_of(error)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from optuna.storages import RDBStorage
@@ -42,13 +42,18 @@ _UNLOCK = text("SELECT pg_advisory_unlock(:key)").bindparams(bindparam("key", LO
 class PostgresBackend:
     """One PostgreSQL database; the lock has connections of its own.
 
+    Args:
+        url: its address.
+        reading: whether it has to have its tables already.
+
     Raises:
         UsageError: the driver is not installed.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, reading: bool = False) -> None:
         _require_driver()
         self._url = url
+        self._reading = reading
         self._lock_engine = create_engine(
             without_password(url),
             isolation_level="AUTOCOMMIT",  # who holds the lock must not hold a transaction open besides
@@ -56,18 +61,15 @@ class PostgresBackend:
             connect_args=_connect_args(url, lock_timeout_ms=int(LOCK_TIMEOUT_SECONDS * 1000)),
         )
 
-    def check_for_work(self) -> None:
+    def check(self) -> None:
         """Whatever is wrong with a server shows when it is connected to."""
 
-    def check_for_reading(self) -> None:
-        """As above."""
-
-    def storage(self, *, create_tables: bool) -> RDBStorage:
-        if not create_tables:
+    def storage(self) -> RDBStorage:
+        if self._reading:
             self._require_tables()
         return rdb_storage(
             without_password(self._url),
-            create_tables=create_tables,
+            create_tables=not self._reading,
             engine_kwargs={"pool_pre_ping": True, "connect_args": _connect_args(self._url)},
         )
 
@@ -94,6 +96,10 @@ class PostgresBackend:
                     connection.execute(_UNLOCK)
                 except DBAPIError:
                     connection.invalidate()  # the session is gone, and the lock with it
+
+    def watched(self) -> AbstractContextManager[None]:
+        """Nothing changes under a server's own hands."""
+        return nullcontext()
 
     def explained(self, cause: str) -> UsageError | RunError:
         address, said = shown(self._url), self._one_line(cause)

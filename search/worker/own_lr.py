@@ -63,12 +63,15 @@ def learn_own_lr(record: StudyRecord, stop: threading.Event, say: Say) -> bool:
 
 def _take(record: StudyRecord, leases: Leases) -> bool:
     """Whether it is for this worker to start the script."""
+    tried = False
 
     def take() -> bool:
+        nonlocal tried
         lease = leases.all().get(OWN_LR)
-        taken = lease is not None and lease.live and lease.owner != this_owner()
+        taken = lease is not None and lease.live and not (tried and lease.owner == this_owner())
         if taken or not record.spec.lr_is_auto:
             return False
+        tried = True  # it may be taken though the database was away before it could say so
         leases.take(OWN_LR, attempts=1)
         return True
 
