@@ -37,6 +37,7 @@ LEASE_SECONDS = 60.0
 # The "trial numbers" under which other things than trials are leased, that one process does for all.
 CONFIRMATION = -1  # confirming the best schedules
 OWN_LR = -2  # starting the script to learn its own lr
+PLANNING = -3  # working out what to train next
 
 _metadata = MetaData()
 _leases = Table(

@@ -9,17 +9,21 @@ that nothing that prints an address can show it.
 from __future__ import annotations
 
 import hashlib
+import os
+import re
+import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from optuna.storages import RDBStorage
-from sqlalchemy import bindparam, create_engine, inspect, text
+from sqlalchemy import Connection, bindparam, create_engine, inspect, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from search.errors import RunError, UsageError
 from search.storage.address import server_name, shown, without_password
+from search.storage.lock_holder import process_text
 from search.storage.patience import LockHeldError, Trouble
 from search.storage.rdb_storage import driver_error, rdb_storage
 
@@ -33,9 +37,15 @@ _PASSING_CLASSES = frozenset({"08", "40", "53", "57", "58"})
 _DATABASE_DROPPED = "57P04"
 _REFUSALS = ("does not exist", "authentication failed", "no password supplied", "permission denied", "pg_hba")
 SHOWN_CHARACTERS = 160
+MACHINE_CHARACTERS = 40
 # A peer that vanished without a word is noticed within 45 s: here, and by the server, which frees its lock.
 _KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 10, "keepalives_count": 3}
 _LOCK = text("SELECT pg_advisory_lock(:key)").bindparams(bindparam("key", LOCK_KEY))
+_HOLDERS = text(
+    "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
+    "JOIN pg_database d ON d.oid = l.database WHERE d.datname = current_database() AND l.granted AND "
+    "l.locktype = 'advisory' AND ((l.classid::bigint << 32) | l.objid::bigint) = :key"
+).bindparams(bindparam("key", LOCK_KEY))
 _UNLOCK = text("SELECT pg_advisory_unlock(:key)").bindparams(bindparam("key", LOCK_KEY))
 
 
@@ -86,9 +96,8 @@ class PostgresBackend:
             except OperationalError as error:
                 if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
                     raise
-                raise LockHeldError(
-                    f"{shown(self._url)}: another process has kept the lock; is one paused?"
-                ) from error
+                who = self._lock_holder(connection)
+                raise LockHeldError(f"{shown(self._url)}: {who} keeps the lock") from error
             try:
                 yield
             finally:
@@ -126,6 +135,15 @@ class PostgresBackend:
     def close(self) -> None:
         self._lock_engine.dispose()
 
+    def _lock_holder(self, connection: Connection) -> str:
+        """Who has it, by the name under which our processes connect."""
+        for name in connection.scalars(_HOLDERS):
+            found = re.fullmatch(r"warmboot (\d+) on (.+)", name)
+            if found is not None:
+                here = found[2] == _machine()
+                return process_text(int(found[1])) if here else f"process {found[1]} on {found[2]}"
+        return "another process"
+
     def _require_tables(self) -> None:
         with self._lock_engine.connect() as connection:
             if not inspect(connection).has_table("alembic_version"):  # the last that Optuna makes
@@ -139,6 +157,11 @@ class PostgresBackend:
         line = " ".join(said.split())
         password = self._url.password
         return line.replace(str(password), "***") if password else line
+
+
+def _machine() -> str:
+    """As a server keeps it: names of programs have 63 bytes there."""
+    return socket.gethostname()[:MACHINE_CHARACTERS]
 
 
 def _is_away(error: DBAPIError) -> bool:
@@ -162,7 +185,7 @@ def _connect_args(url: URL, *, lock_timeout_ms: int = 0) -> dict[str, Any]:
         options += [f"-c lock_timeout={lock_timeout_ms}"]
     arguments: dict[str, Any] = {
         "options": " ".join(option for option in options if option),
-        "application_name": "warmboot",
+        "application_name": f"warmboot {os.getpid()} on {_machine()}",
         "client_encoding": "utf8",  # or a database without an encoding answers in bytes
         **{key: value for key, value in _KEEPALIVES.items() if key not in url.query},
     }

@@ -22,6 +22,7 @@ from sqlalchemy.engine import URL
 
 from search.errors import RunError, UsageError
 from search.storage.address import default_folder, shown, sqlite_path
+from search.storage.lock_holder import holder_of
 from search.storage.patience import LockHeldError, Trouble
 from search.storage.rdb_storage import driver_error, rdb_storage
 from search.storage.sqlite_reading import ChangedWhileReadError, ReadOnlyFile
@@ -67,7 +68,8 @@ class SqliteBackend:
         try:
             lock.acquire()
         except Timeout as error:
-            raise LockHeldError(f"{shown(self._url)}: another process has kept the lock") from error
+            who = holder_of([Path(lock.lock_file)])
+            raise LockHeldError(f"{shown(self._url)}: {who} keeps the lock") from error
         try:
             yield
         finally:
@@ -169,7 +171,9 @@ def _trouble(url: URL, error: Exception) -> Trouble | None:
     inner = driver_error(error)
     code = "" if inner is None else str(getattr(inner.orig, "sqlite_errorname", ""))
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return LockHeldError(f"{shown(url)}: another process keeps writing").trouble
+        path = sqlite_path(url)
+        who = holder_of([path, path.with_name(f"{path.name}-shm")])
+        return LockHeldError(f"{shown(url)}: {who} keeps writing").trouble
     if code == "SQLITE_FULL":
         return Trouble(f"{shown(url)}: the disk is full; results are held until there is room")
     if code.startswith("SQLITE_IOERR"):

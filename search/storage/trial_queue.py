@@ -2,7 +2,8 @@
 
 Asking runs under the database's lock: sweep, count, ask, lease. So the total is exact however many ask at
 once, and a trial whose worker is gone is taken up again under its own number, with its parameters and
-reports.
+reports. What to train next is worked out by one process at a time as well, but under a lease instead of the
+lock: it can take long, and a process that stands still in it must not stop all others.
 Telling needs no lock: the first tell wins, and "somebody else has finished this trial" is a normal outcome.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,12 +20,15 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from search.storage.leases import CONFIRMATION, Lease, Leases, this_owner
+from search.storage.leases import CONFIRMATION, PLANNING, Lease, Leases, this_owner
 from search.storage.seed_claims import SeedClaims
 from search.storage.study_record import StudyRecord
 from search.trial_limit import FAILURE, LOST, TrialLimit
 
 MAX_ATTEMPTS = 3
+PLANNING_WAIT_SECONDS = 5.0
+"""How long somebody who asks waits for another who plans, before he does something else."""
+PLANNING_LOOK_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,17 @@ class Enough:
     why: str
 
 
+class _OthersPlan:
+    """Another process works out what to train next."""
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """It is for this process to work out what to train next; `trials` are those of the study."""
+
+    trials: Sequence[FrozenTrial]
+
+
 WAIT = Wait()
 Plan = Callable[[Sequence[FrozenTrial]], Planned | Wait | Enough | None]
 """All trials of the study -> the next one; None leaves it to Optuna's sampler."""
@@ -56,7 +72,7 @@ class TrialQueue:
     Args:
         record: the study.
         sampler: proposes parameters.
-        plan: what to train next; called under the study's lock.
+        plan: what to train next; called in one process at a time.
         pruner: of Optuna's; None prunes nothing.
     """
 
@@ -73,6 +89,7 @@ class TrialQueue:
         self._plan = plan
         self._leases = Leases(record.database.engine, record.study_id, this_owner())
         self._claims = SeedClaims(record.database.engine, record.study_id)
+        self._asked: optuna.Trial | None = None
 
     @property
     def study(self) -> optuna.Study:
@@ -80,7 +97,18 @@ class TrialQueue:
 
     def next(self) -> optuna.Trial | None:
         """The next trial, leased to this process; None where there is none to begin at present."""
-        return self._database.locked(self._next)
+        self._asked = None
+        until = time.monotonic() + PLANNING_WAIT_SECONDS
+        while True:
+            found = self._database.locked(self._take_up)
+            if not isinstance(found, _OthersPlan):
+                break
+            if time.monotonic() > until:
+                return None
+            time.sleep(PLANNING_LOOK_SECONDS)
+        if not isinstance(found, _Turn):
+            return found
+        return self._planned(found)
 
     def claim_seed(self, trial: optuna.Trial, schedule_key: str) -> int:
         """The first seed of a schedule that no other trial has; a trial taken up again keeps its own."""
@@ -123,7 +151,7 @@ class TrialQueue:
 
         def give_up() -> None:
             lease = self._leases.all().get(number)
-            if lease is None or lease.owner != this_owner():
+            if lease is None or not _is_mine(lease):
                 return
             self._leases.give_up(number, attempts=lease.attempts - 1)
             if self.stored(number).state == TrialState.RUNNING:
@@ -144,7 +172,7 @@ class TrialQueue:
         def claim() -> bool:
             nonlocal tried
             lease = self._leases.all().get(CONFIRMATION)
-            if lease is not None and lease.live and not (tried and lease.owner == this_owner()):
+            if lease is not None and lease.live and not (tried and _is_mine(lease)):
                 return False
             tried = True  # it may be taken though the database was away before it could say so
             self._leases.take(CONFIRMATION, attempts=1)
@@ -155,26 +183,58 @@ class TrialQueue:
     def release_confirmation(self) -> None:
         self._database.patiently(lambda: self._leases.release(CONFIRMATION))
 
-    def _next(self) -> optuna.Trial | None:
+    def _take_up(self) -> optuna.Trial | _Turn | _OthersPlan | None:
+        """Under the lock: a trial that waits, or the turn to plan one."""
         control = self._record.attributes["control"]
         # Leases before trials: telling needs no lock, and whoever finishes in between has no lease left
         # but must not look RUNNING.
         leases = self._leases.all()
+        if self._asked is not None and _is_mine(leases.get(self._asked.number)):
+            return self._asked
         trials = self._study.get_trials(deepcopy=False)
         handed_back = self._sweep(trials, leases)
         if control["stop"]:
             return None
-        if not handed_back and not any(t.state == TrialState.WAITING for t in trials):
-            if not TrialLimit.from_control(control).may_start(trials, datetime.datetime.now()):
-                return None
-            planned = self._plan(trials)
-            if isinstance(planned, Enough):
-                self._record.set_attribute("control", {**control, "plateau": planned.why})
-            if isinstance(planned, Wait | Enough):
-                return None
+        if handed_back or any(t.state == TrialState.WAITING for t in trials):
+            return self._ask(leases)
+        if not TrialLimit.from_control(control).may_start(trials, datetime.datetime.now()):
+            return None
+        planner = leases.get(PLANNING)
+        if planner is not None and planner.live and not _is_mine(planner):
+            return _OthersPlan()
+        self._leases.take(PLANNING, attempts=1)
+        return _Turn(trials)
+
+    def _planned(self, turn: _Turn) -> optuna.Trial | None:
+        """Work out the next trial, and begin it."""
+        try:
+            planned = self._plan(turn.trials)
+        except BaseException:
+            self._database.patiently(lambda: self._leases.release(PLANNING))
+            raise
+        return self._database.locked(lambda: self._begin(planned))
+
+    def _begin(self, planned: Planned | Wait | Enough | None) -> optuna.Trial | None:
+        """Under the lock: what was planned, unless another has taken over the planning meanwhile."""
+        leases, control = self._leases.all(), self._record.attributes["control"]
+        if self._asked is not None and _is_mine(leases.get(self._asked.number)):
+            return self._asked
+        if not _is_mine(leases.get(PLANNING)):
+            return None
+        trial = None
+        if isinstance(planned, Enough):
+            self._record.set_attribute("control", {**control, "plateau": planned.why})
+        elif not isinstance(planned, Wait) and not control["stop"]:
             if planned is not None:
                 self._study.enqueue_trial(dict(planned.params), user_attrs=dict(planned.user_attrs))
-        trial = self._study.ask()
+            trial = self._ask(leases)
+        self._leases.release(PLANNING)
+        return trial
+
+    def _ask(self, leases: Mapping[int, Lease]) -> optuna.Trial:
+        """Under the lock: Optuna's next trial, leased."""
+        # Where the database goes away before it could say that the lease is taken, it is this trial again.
+        trial = self._asked = self._study.ask()
         before = leases.get(trial.number)
         self._leases.take(trial.number, attempts=1 + (before.attempts if before else 0))
         return trial
@@ -227,3 +287,7 @@ class TrialQueue:
     def _trial_id(self, number: int) -> int:
         storage = self._database.storage
         return storage.get_trial_id_from_study_id_trial_number(self._record.study_id, number)
+
+
+def _is_mine(lease: Lease | None) -> bool:
+    return lease is not None and lease.owner == this_owner()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
+import signal
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,15 +15,17 @@ import pytest
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from search.errors import RunError
 from search.storage.database import Database, open_for_work
+from search.storage.leases import PLANNING, Leases
 from search.storage.patience import LockHeldError, Patience, StorageAwayError, Trier, Trouble
 from search.storage.patient_storage import CALLS
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
 from tests.search_tests.postgres_server import PostgresServer
-from tests.search_tests.storage.processes import claim
+from tests.search_tests.storage.processes import claim, hold_the_lock, kill, running
 from tests.search_tests.studies import make_study, trial_queue
 
 
@@ -248,3 +253,113 @@ def test_whatever_statement_is_lost_each_trial_is_made_once_and_told_once(
     assert [t.state for t in trials] == [TrialState.COMPLETE] * n_trials
     assert all(t.values == [1.0] and t.intermediate_values == {50: 2.0} for t in trials)
     assert n_trials > 10
+
+
+@pytest.mark.parametrize("what", ["a trial", "the planning"])
+def test_an_answer_that_is_lost_begins_no_second_trial(
+    database: Database, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """The lease is stored, and the disk fails before it could say so."""
+    record, take, lost = make_study(database), Leases.take, list[int]()
+
+    def take_and_fail(self: Leases, number: int, attempts: int) -> None:
+        take(self, number, attempts)
+        if not lost and (number >= 0) == (what == "a trial"):
+            lost.append(number)
+            failure = sqlite3.OperationalError("disk I/O error")
+            failure.sqlite_errorname = "SQLITE_IOERR_FSYNC"
+            raise OperationalError("COMMIT", {}, failure)
+
+    monkeypatch.setattr(Leases, "take", take_and_fail)
+    database.patience = Patience(say=lambda _: None)
+    queue = trial_queue(record)
+    trial = queue.next()
+    assert trial is not None
+    assert lost
+    assert [t.state for t in record.load().trials] == [TrialState.RUNNING]
+    assert queue.complete(trial, 1.0, {})
+
+
+# A process that stands still.
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.storage.patience.QUIET_SECONDS", 0.0)
+    monkeypatch.setattr("search.storage.sqlite.BUSY_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("search.storage.trial_queue.PLANNING_WAIT_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_stopped_process_that_keeps_the_lock_is_named_and_waited_for(database: Database) -> None:
+    record, said = make_study(database), list[str]()
+    queue = trial_queue(record)
+    with running(hold_the_lock, record) as (_, process_id):
+        os.kill(process_id, signal.SIGSTOP)
+
+        def told(text: str) -> None:
+            said.append(text)
+            kill(process_id)
+
+        database.patience = Patience(limit_seconds=0.0, say=told)
+        assert queue.next() is not None
+    assert len(said) == 1
+    assert f"process {process_id}, which is stopped (kill -CONT {process_id}" in said[0]
+
+
+@pytest.mark.usefixtures("quick")
+def test_leases_are_renewed_while_another_keeps_the_lock(database: Database) -> None:
+    record = make_study(database)
+    queue = trial_queue(record)
+    trial = queue.next()
+    assert trial is not None
+    leases = Leases(database.engine, record.study_id, "nobody")
+    leases.give_up(trial.number, attempts=1)
+    with running(hold_the_lock, record) as (_, process_id):
+
+        def renew_and_end() -> None:
+            queue.renew()
+            assert leases.all()[trial.number].live
+            kill(process_id)
+
+        database.patience = Patience(say=lambda _: None, meanwhile=renew_and_end)
+        assert queue.next() is not None
+    assert leases.all()[trial.number].live
+
+
+@pytest.mark.usefixtures("quick")
+def test_who_stands_still_while_he_plans_stops_nobody(database: Database) -> None:
+    record = make_study(database)
+    queue, elsewhere = trial_queue(record), Leases(database.engine, record.study_id, "elsewhere/1|1|0.00")
+    first = queue.next()
+    assert first is not None
+    elsewhere.take(PLANNING, attempts=1)
+    assert queue.next() is None, "another plans"
+    queue.hand_back(first.number)
+    again = queue.next()
+    assert again is not None, "what waits needs no plan"
+    assert again.number == first.number
+    assert queue.complete(again, 1.0, {})
+    elsewhere.give_up(PLANNING, attempts=1)  # a minute later
+    second = queue.next()
+    assert second is not None
+    assert second.number == 1
+
+
+def test_a_plan_of_who_was_taken_for_gone_is_dropped(database: Database) -> None:
+    record = make_study(database)
+    elsewhere = Leases(database.engine, record.study_id, "elsewhere/1|1|0.00")
+    queue = trial_queue(record, plan=lambda _: elsewhere.take(PLANNING, attempts=1))
+    assert queue.next() is None
+    assert record.load().trials == []
+
+
+def test_a_plan_that_fails_leaves_the_turn_to_others(database: Database) -> None:
+    record = make_study(database)
+
+    def fail(_: object) -> None:
+        raise ArithmeticError("singular")
+
+    with pytest.raises(ArithmeticError, match="singular"):
+        trial_queue(record, plan=fail).next()
+    assert Leases(database.engine, record.study_id, "nobody").all() == {}
