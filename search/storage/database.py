@@ -17,7 +17,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage, get_storage
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 
 from search.errors import RunError, UsageError
 from search.storage.address import is_sqlite, shown
@@ -48,8 +48,8 @@ class Backend(Protocol):
     def lock(self) -> AbstractContextManager[None]:
         """Held by one at a time over all processes and machines; released when its process dies."""
 
-    def explained(self, cause: str) -> UsageError | RunError:
-        """The error to raise for what the driver said while opening."""
+    def explained(self, cause: str, *, in_use: bool = False) -> UsageError | RunError:
+        """The error to raise for what the driver said while opening, or later (`in_use`)."""
 
     def trouble(self, error: Exception) -> Trouble | None:
         """What passes by itself: a server that is away, a lock that is kept; None: anything else."""
@@ -72,7 +72,7 @@ class Database:
         self.url = url
         self.rdb = rdb
         self._backend = backend
-        self._trier = Trier(backend.trouble, backend.watched)
+        self._trier = Trier(backend.trouble, backend.watched, lambda error: _lasting(backend, error))
         self.storage = patient_storage(rdb, self._trier)
         # However the process ends, but for a kill: the last to work on a file leaves it whole.
         self._close = weakref.finalize(self, _close, rdb, backend)
@@ -182,6 +182,12 @@ def _opener(backend: Backend, patience: Patience | None) -> Trier:
     trier = Trier(backend.trouble)
     trier.patience = patience
     return trier
+
+
+def _lasting(backend: Backend, error: Exception) -> Exception | None:
+    """What a driver's error in use means that does not pass; None: it is none, or its caller knows it."""
+    inner = driver_error(error) if isinstance(error, StorageInternalError | OperationalError) else None
+    return None if inner is None else backend.explained(str(inner.orig), in_use=True)
 
 
 def _without_end(trouble: Trouble | None) -> Trouble | None:

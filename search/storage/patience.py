@@ -97,18 +97,21 @@ class Trier:
     Args:
         trouble_of: what an exception means; None: it is no trouble that passes.
         watched: around each unit; may raise as the unit itself.
+        explained: the error to raise for one that does not pass.
     """
 
     def __init__(
         self,
         trouble_of: Callable[[Exception], Trouble | None],
         watched: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+        explained: Callable[[Exception], Exception | None] = lambda _: None,
     ) -> None:
         self.patience = Patience()
         self.last_trouble_at = -math.inf
         """When the last one was over, by `time.monotonic`."""
         self._trouble_of = trouble_of
         self._watched = watched
+        self._explained = explained
         self._whole = threading.local()
 
     def __call__(self, work: Callable[[], T]) -> T:
@@ -127,7 +130,10 @@ class Trier:
             except Exception as error:
                 trouble = self._trouble_of(error)
                 if trouble is None:
-                    raise
+                    explained = self._explained(error)
+                    if explained is None:
+                        raise
+                    raise explained from error
                 waiting = waiting or _Waiting(self.patience)
                 with self._inside():  # what is done meanwhile does not wait in its turn
                     waiting.pause(trouble, error)

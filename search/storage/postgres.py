@@ -110,9 +110,11 @@ class PostgresBackend:
         """Nothing changes under a server's own hands."""
         return nullcontext()
 
-    def explained(self, cause: str) -> UsageError | RunError:
+    def explained(self, cause: str, *, in_use: bool = False) -> UsageError | RunError:
         address, said = shown(self._url), self._one_line(cause)
         if "database" in cause and "does not exist" in cause:
+            if in_use:
+                return RunError(f"{address} was deleted or renamed while it was used ({said}).")
             return UsageError(f"{address}: {said}; create it first, for example with: createdb")
         if "authentication failed" in cause or "no password supplied" in cause:
             return RunError(
@@ -121,6 +123,8 @@ class PostgresBackend:
             )
         if "permission denied" in cause:
             return RunError(f"{address} can't be written by this user ({said}).")
+        if in_use:
+            return RunError(f"{address}: the database says: {said}")
         return RunError(f"{address} can't be used; is a server running at {server_name(self._url)}? ({said})")
 
     def trouble(self, error: Exception) -> Trouble | None:

@@ -36,6 +36,7 @@ class SqliteBackend:
     def __init__(self, url: URL) -> None:
         self._url = url
         self._path = sqlite_path(url)
+        self._opened: tuple[int, int] | None = None
 
     def check(self) -> None:
         folder = self._path.parent
@@ -51,11 +52,23 @@ class SqliteBackend:
         connect_args = {"timeout": BUSY_TIMEOUT_SECONDS}
         storage = rdb_storage(self._url, create_tables=True, engine_kwargs={"connect_args": connect_args})
         _write_ahead(storage.engine)
+        self._opened = _identity(self._path)
         return storage
 
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        yield
+    def watched(self) -> AbstractContextManager[None]:
+        """Notice a file that is another one now: what is stored in the old one, nobody will find.
+
+        Raises:
+            RunError: it was deleted, moved or replaced.
+        """
+        now = _identity(self._path)
+        if self._opened is not None and now != self._opened:
+            what = "deleted or moved" if now is None else "replaced by another file"
+            raise RunError(
+                f"{shown(self._url)} was {what} while it was used; what is stored from now on would be lost. "
+                "Put it back where it was, and go on with the same command."
+            )
+        return contextlib.nullcontext()
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -75,7 +88,7 @@ class SqliteBackend:
         finally:
             lock.release()
 
-    def explained(self, cause: str) -> UsageError | RunError:
+    def explained(self, cause: str, *, in_use: bool = False) -> UsageError | RunError:
         address = shown(self._url)
         unwritable = "readonly" in cause or "unable to open" in cause
         if unwritable and not self._path.is_dir():
@@ -87,6 +100,8 @@ class SqliteBackend:
 
     def close(self) -> None:
         """Leave one ordinary file, unless others still work on it; they will then."""
+        if self._opened is None or _identity(self._path) != self._opened:
+            return
         with contextlib.suppress(sqlite3.Error, OSError, Timeout):
             rest(self._path)
 
@@ -116,9 +131,13 @@ class SqliteReading:
         raise AssertionError("who looks changes nothing, so there is nothing to lock")
 
     def watched(self) -> AbstractContextManager[None]:
+        if not self._path.exists():
+            raise RunError(f"{shown(self._url)} was deleted or moved while it was looked at.")
         return self._file.unchanged()
 
-    def explained(self, cause: str) -> UsageError | RunError:
+    def explained(self, cause: str, *, in_use: bool = False) -> UsageError | RunError:
+        if "readonly" in cause:
+            return RunError(f"{shown(self._url)} was opened to look at it alone ({cause}).")
         return _explained(self._url, cause)
 
     def trouble(self, error: Exception) -> Trouble | None:
@@ -128,6 +147,15 @@ class SqliteReading:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file it is, whatever its name; None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def rest(path: Path) -> None:

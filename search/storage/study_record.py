@@ -22,7 +22,7 @@ from typing import Any
 import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 
-from search.errors import UsageError, nearest
+from search.errors import RunError, UsageError, nearest
 from search.storage.address import shown
 from search.storage.database import Database
 from search.storage.leases import Leases, this_owner
@@ -31,6 +31,10 @@ from search.study_spec import StudySpec, differences
 
 _PREFIX = "warmboot:"
 OWN_LR = "own_lr"
+
+
+class StudyGoneError(RunError):
+    """A study that was there is no longer in its database."""
 
 
 class StudyRecord:
@@ -43,9 +47,21 @@ class StudyRecord:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """The `warmboot:` attributes, without the prefix."""
-        stored = self.database.storage.get_study_user_attrs(self.study_id)
+        """The `warmboot:` attributes, without the prefix.
+
+        Raises:
+            StudyGoneError: it was deleted.
+        """
+        try:
+            stored = self.database.storage.get_study_user_attrs(self.study_id)
+        except KeyError as error:
+            raise self.gone() from error
         return {k.removeprefix(_PREFIX): v for k, v in stored.items() if k.startswith(_PREFIX)}
+
+    def gone(self) -> StudyGoneError:
+        """The error to raise where nothing of it is found any more."""
+        where = shown(self.database.url)
+        return StudyGoneError(f"study {self.name!r} was deleted from {where} while it was used.")
 
     @property
     def spec(self) -> StudySpec:

@@ -286,7 +286,10 @@ class TrialQueue:
 
     def _trial_id(self, number: int) -> int:
         storage = self._database.storage
-        return storage.get_trial_id_from_study_id_trial_number(self._record.study_id, number)
+        try:
+            return storage.get_trial_id_from_study_id_trial_number(self._record.study_id, number)
+        except KeyError as error:
+            raise self._record.gone() from error
 
 
 def _is_mine(lease: Lease | None) -> bool:
