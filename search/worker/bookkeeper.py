@@ -296,6 +296,5 @@ class Bookkeeper:
             for job in self._jobs.values():
                 job.hand_back()
         except StorageAwayError as error:
-            text = f"what was in training could not be handed back and is taken up in a minute: {error}"
-            self._notify({"kind": "note", "text": text})
+            self._notify({"kind": "note", "text": f"trials not handed back, taken up in a minute: {error}"})
         self._jobs.clear()
