@@ -44,13 +44,15 @@ def command(
     Example: warmboot dashboard --allow-host hpo.lab.example
     """
     from search.dashboard import serve
-    from search.storage.database import open_for_reading
+    from search.storage.database import open_for_reading, open_for_work
 
     database = open_for_reading(address(storage))
+    if allow_edit:
+        database = open_for_work(address(storage))
     mode = "studies can be changed and deleted" if allow_edit else "read-only"
     console = talk()
     serve(
-        database.storage,
+        database.rdb,
         host=host,
         port=port,
         allow_edit=allow_edit,

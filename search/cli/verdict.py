@@ -79,6 +79,7 @@ def command(
         from search.contest.service import Options, hold_contest
         from search.launch.preparation import resolve_device
         from search.storage.database import open_for_work
+        from search.storage.patience import HOLDING_SECONDS, Patience
         from search.storage.study_record import find_study
         from search.worker.permission import Permission
 
@@ -92,6 +93,7 @@ def command(
             margin=margin,
         )
         record = find_study(open_for_work(address(storage)), name)
+        record.database.patience = Patience(HOLDING_SECONDS, lambda text: console.print(text, markup=False))
         with console.status("") as status:
             result = hold_contest(
                 record,

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from search.errors import UsageError
 from search.snapshot import Snapshot, take_snapshot
 from search.storage.database import Database
-from search.storage.study_record import StudyRecord, study_names
+from search.storage.study_record import StudyGoneError, StudyRecord, study_names
 from search.worker.permission import Permission
 
 FIRST_PAUSE_SECONDS = 30.0
@@ -76,7 +76,7 @@ class OpenStudies:
             if time.monotonic() < known.not_before:
                 return None
             snapshot = take_snapshot(known.record, known.reader)
-        except KeyError:  # deleted since it was listed
+        except (KeyError, StudyGoneError):  # deleted since it was listed
             return None
         except ValidationError:
             self._say_once(known, "was made by another version of Warmboot; skipped.")

@@ -41,6 +41,7 @@ LEASE_SECONDS = 60.0
 # The "trial numbers" under which other things than trials are leased, that one process does for all.
 CONFIRMATION = -1  # confirming the best schedules
 OWN_LR = -2  # starting the script to learn its own lr
+PLANNING = -3  # working out what to train next
 
 _metadata = MetaData()
 _leases = Table(
@@ -65,7 +66,11 @@ class Lease:
 
     @property
     def live(self) -> bool:
-        return not self.expired and not is_gone(self.owner)
+        return self.held(forgiving=False)
+
+    def held(self, *, forgiving: bool) -> bool:
+        """Whether its owner may still work under it; `forgiving`: though its time is over."""
+        return (forgiving or not self.expired) and not is_gone(self.owner)
 
 
 def create_lease_table(engine: Engine) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 
-from search.errors import UsageError, nearest
+from search.errors import RunError, UsageError, nearest
 from search.storage.address import shown
 from search.storage.database import Database
 from search.storage.leases import Leases, this_owner
@@ -31,6 +31,10 @@ from search.study_spec import StudySpec, differences
 
 _PREFIX = "warmboot:"
 OWN_LR = "own_lr"
+
+
+class StudyGoneError(RunError):
+    """A study that was there is no longer in its database."""
 
 
 class StudyRecord:
@@ -43,9 +47,21 @@ class StudyRecord:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """The `warmboot:` attributes, without the prefix."""
-        stored = self.database.storage.get_study_user_attrs(self.study_id)
+        """The `warmboot:` attributes, without the prefix.
+
+        Raises:
+            StudyGoneError: it was deleted.
+        """
+        try:
+            stored = self.database.storage.get_study_user_attrs(self.study_id)
+        except KeyError as error:
+            raise self.gone() from error
         return {k.removeprefix(_PREFIX): v for k, v in stored.items() if k.startswith(_PREFIX)}
+
+    def gone(self) -> StudyGoneError:
+        """The error to raise where nothing of it is found any more."""
+        where = shown(self.database.url)
+        return StudyGoneError(f"study {self.name!r} was deleted from {where} while it was used.")
 
     @property
     def spec(self) -> StudySpec:
@@ -62,21 +78,26 @@ class StudyRecord:
 
     def set_control(self, **changes: Any) -> None:
         """Change the limit or `stop` for all that work on the study, now and later."""
-        with self.database.lock():
-            self.set_attribute("control", {**self.attributes["control"], **changes})
+        self.database.locked(lambda: self.set_attribute("control", {**self.attributes["control"], **changes}))
 
     def keep_own_lr(self, own_lr: float) -> None:
         """Note the lr of the script's own optimizer; the first that is noted stays."""
-        with self.database.lock():
+
+        def keep_the_first() -> None:
             if OWN_LR not in self.attributes:
                 self.set_attribute(OWN_LR, own_lr)
 
+        self.database.locked(keep_the_first)
+
     def count_opening(self) -> int:
         """A number no other process that opened this study has had."""
-        with self.database.lock():
+
+        def count() -> int:
             opening = int(self.attributes.get("openings", 0))
             self.set_attribute("openings", opening + 1)
-        return opening
+            return opening
+
+        return self.database.locked(count)
 
     def load(
         self,
@@ -86,7 +107,7 @@ class StudyRecord:
         """Optuna's study, for asking, telling and reading trials; without a pruner it prunes none."""
         return optuna.load_study(
             study_name=self.name,
-            storage=self.database.storage,
+            storage=self.database.cached_storage(),
             sampler=sampler,
             pruner=pruner or optuna.pruners.NopPruner(),
         )
@@ -117,27 +138,32 @@ def create_or_resume(
     Raises:
         UsageError: a study of that name searches something else, or was not made by Warmboot.
     """
-    with database.lock():
-        created = _create(database, spec)
-        record = StudyRecord(database, spec.name)
-        if created:
-            Leases(database.engine, record.study_id, this_owner()).forget_all()
-            SeedClaims(database.engine, record.study_id).forget_all()
-        stored = record.attributes
-        if not stored and not created and _is_foreign(record, spec):
-            raise UsageError(
-                f"the storage already has a study {spec.name!r} that Warmboot did not make; "
-                "rename one of the two."
-            )
-        if "spec" in stored:
-            before = StudySpec.from_json(stored["spec"]).comparable_part(stored["proxy"]["fingerprint"])
-            given = spec.comparable_part(proxy["fingerprint"])
-            _refuse_another(spec.name, before, given, address=shown(database.url))
-        else:
-            record.set_answer("none yet: the search has not ended")
-        record.set_attribute("proxy", dict(proxy))
-        record.set_attribute("control", {**spec.limit.to_control(), "stop": False})
-        record.set_attribute("spec", spec.to_json())  # last: whoever finds it finds the others too
+    return database.locked(lambda: _create_or_resume(database, spec, proxy))
+
+
+def _create_or_resume(
+    database: Database, spec: StudySpec, proxy: Mapping[str, Any]
+) -> tuple[StudyRecord, bool]:
+    created = _create(database, spec)
+    record = StudyRecord(database, spec.name)
+    if created:
+        Leases(database.engine, record.study_id, this_owner()).forget_all()
+        SeedClaims(database.engine, record.study_id).forget_all()
+    stored = record.attributes
+    if not stored and not created and _is_foreign(record, spec):
+        raise UsageError(
+            f"the storage already has a study {spec.name!r} that Warmboot did not make; "
+            "rename one of the two."
+        )
+    if "spec" in stored:
+        before = StudySpec.from_json(stored["spec"]).comparable_part(stored["proxy"]["fingerprint"])
+        given = spec.comparable_part(proxy["fingerprint"])
+        _refuse_another(spec.name, before, given, address=shown(database.url))
+    else:
+        record.set_answer("none yet: the search has not ended")
+    record.set_attribute("proxy", dict(proxy))
+    record.set_attribute("control", {**spec.limit.to_control(), "stop": False})
+    record.set_attribute("spec", spec.to_json())  # last: whoever finds it finds the others too
     return record, created
 
 

@@ -26,6 +26,7 @@ from search.population.run import Measurement
 from search.results import Contender, contenders
 from search.snapshot import study_lead
 from search.storage.leases import LEASE_SECONDS
+from search.storage.patience import StorageAwayError
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
 from search.strategy.estimates import Answer
@@ -93,6 +94,9 @@ class Bookkeeper:
                     outcome = self._when_idle()
                     if outcome is not None:
                         return outcome
+        except StorageAwayError:
+            if not self._stop.is_set():
+                raise
         finally:
             self._hand_back()
         return "handed back"
@@ -291,7 +295,10 @@ class Bookkeeper:
         self._record.set_answer("; ".join(" ".join(line.split()) for line in lines))
 
     def _hand_back(self) -> None:
-        self._failures.hand_back()
-        for job in self._jobs.values():
-            job.hand_back()
+        try:
+            self._failures.hand_back()
+            for job in self._jobs.values():
+                job.hand_back()
+        except StorageAwayError as error:
+            self._notify({"kind": "note", "text": f"trials not handed back, taken up in a minute: {error}"})
         self._jobs.clear()

@@ -26,6 +26,7 @@ from search.samplers import build_sampler
 from search.scripts.command_look import look_problems
 from search.scripts.worker_number import VARIABLE, worker_number
 from search.storage.database import open_for_work
+from search.storage.patience import HOLDING_SECONDS, Patience
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
 from search.training_events import Event
@@ -51,6 +52,8 @@ class WorkerTask:
     """CUDA_VISIBLE_DEVICES of the worker and all it starts; None leaves it as it is."""
     permission: Permission | None = None
     """What its proxy may run; None: anything, as for a study whose file a person has named."""
+    patience_seconds: float = HOLDING_SECONDS
+    """How long it waits for a storage that is away; trainings go on meanwhile."""
 
 
 def run_worker(task: WorkerTask, connection: Connection) -> None:
@@ -82,7 +85,8 @@ def run_worker(task: WorkerTask, connection: Connection) -> None:
 
 
 def _work(task: WorkerTask, connection: Connection, stop: threading.Event) -> str:
-    database = open_for_work(make_url(task.storage_address))
+    patience = Patience(task.patience_seconds, functools.partial(_tell_outage, connection), stop)
+    database = open_for_work(make_url(task.storage_address), patience)
     try:
         return _work_on(StudyRecord(database, task.study_name), task, connection, stop)
     finally:
@@ -100,9 +104,11 @@ def _work_on(record: StudyRecord, task: WorkerTask, connection: Connection, stop
     check_fingerprint(record, fingerprint)
     if not learn_own_lr(record, stop, lambda text: tell({"kind": "note", "text": text})):
         return "handed back"
+    trials = _trial_queue(record)
+    record.database.patience.meanwhile = trials.renew
     bookkeeper = Bookkeeper(
         record,
-        _trial_queue(record),
+        trials,
         slots=slots_for(spec, task.device),
         ready=ready,
         events=events,
@@ -189,6 +195,10 @@ def notify(connection: Connection, message: dict[str, Any]) -> None:
     _, writable, _ = select.select([], [connection], [], 0)
     if writable:
         _send(connection, message)
+
+
+def _tell_outage(connection: Connection, text: str) -> None:
+    _send(connection, {"kind": "outage", "text": text})
 
 
 def _send(connection: Connection, message: dict[str, Any]) -> None:

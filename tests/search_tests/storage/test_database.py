@@ -164,11 +164,12 @@ def test_a_read_only_database_is_refused_in_one_sentence(
     lock = Path(f"{path}.lock")
     if what == "file":
         path.chmod(0o444)
+        lock.touch()
         lock.chmod(0o666)
         public_folder.chmod(0o777)
     else:
         path.chmod(0o666)
-        lock.unlink()
+        lock.unlink(missing_ok=True)
         public_folder.chmod(0o555)
     ours, theirs = CONTEXT.Pipe(duplex=False)
     elsewhere = address(tmp_path / "elsewhere.db")
