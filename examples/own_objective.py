@@ -1,4 +1,10 @@
-"""A schedule inside your own Optuna study: warmboot.suggest_schedule in an objective of yours."""
+"""A schedule inside your own Optuna study: warmboot.suggest_schedule in an objective of yours.
+
+The best trial's schedule goes into a file, which WARMBOOT_SCHEDULE or warmboot.read takes, and
+`warmboot preview` draws.
+"""
+
+import sys
 
 import optuna
 
@@ -18,4 +24,5 @@ def objective(trial: optuna.Trial) -> float:
 
 study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
 study.optimize(objective, n_trials=30)
+warmboot.write_best(study, SPACE, sys.argv[1] if len(sys.argv) > 1 else "schedule.json", total_steps=100)
 print(f"best {study.best_value:.3f} with {study.best_params}")

@@ -1,4 +1,4 @@
-"""`python -m search` is the console command `warmboot`."""
+"""`python -m search` is the console command `warmboot`, in a checkout."""
 
 from search.entry import main
 

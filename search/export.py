@@ -18,11 +18,11 @@ from search.proxy_spec import TUNABLE
 from search.results import Contender, ranked
 from search.snapshot import study_lead
 from search.storage.study_change import accepted_changes
-from search.storage.study_record import StudyRecord
+from search.storage.study_record import StudyRecord, live_leases
 from search.study_spec import StudySpec
 from search.transferred import Transferred, stored_transfer, transfer_of
 from warmboot.errors import ScheduleError
-from warmboot.exporters import EXPORTERS
+from warmboot.exporters import EXPORTERS, LARGEST_MEAN_DEVIATION, cawb_export
 from warmboot.schedule_file import Horizon, ScheduleFile
 
 Format = Literal[
@@ -51,6 +51,8 @@ class Export:
     """What is known of the schedule at the horizon it was exported to, in words."""
     optunas_best: int | None
     """The number of Optuna's best trial where that is another schedule."""
+    deviation: str | None = None
+    """How far what is exported is from the schedule, in words, where that is not exact."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +142,7 @@ def export(
     choice: Choice = ANSWER,
     with_lr: bool | None = None,
     however_far: bool = False,
+    max_deviation: float | None = None,
 ) -> Export:
     """Make the file of a study's answer, or of another of its schedules.
 
@@ -152,6 +155,8 @@ def export(
             seldom suits another model. It is the one that the study's transfer gives at the horizon, where
             there is one.
         however_far: extrapolate it beyond 30 times the longest horizon that was trained.
+        max_deviation: how far, in the mean and in units of the peak lr, a `cawb` export may be from the
+            schedule; None: 0.1.
 
     Raises:
         RunError: no trial is complete yet; says how many run or failed.
@@ -170,24 +175,48 @@ def export(
             horizon,
             _origin(record, contender, lead, there, transfer),
         )
-        text = _rendered(file, format)
+        text, deviation = _rendered(file, format, max_deviation)
     except ScheduleError as error:
         raise UsageError(f"export: {error}") from error
-    return Export(text, contender, lead, there.lines, _optunas_best(record, contender))
+    best = _optunas_best(record, contender)
+    return Export(text, contender, lead, there.lines, best, deviation)
 
 
-def _rendered(file: ScheduleFile, format: Format) -> str:
+def _rendered(file: ScheduleFile, format: Format, max_deviation: float | None) -> tuple[str, str | None]:
+    """The text, and how far it is from the schedule where that is not exact."""
     target, horizon = EXPORTERS[format], file.horizon
+    if max_deviation is not None and format != "cawb":
+        raise UsageError(f"--max-deviation is for --format cawb; {format} follows the schedule exactly.")
     if target.horizon == "steps" and horizon is None:
         raise UsageError(f"--format {format}: needs --total-steps, or --epochs with --steps-per-epoch.")
     if target.horizon == "epochs" and (horizon is None or horizon.epochs is None):
         raise UsageError(f"--format {format}: needs --epochs with --steps-per-epoch.")
-    return target.render(file)
+    if format != "cawb":
+        return target.render(file), None
+    return _cawb(file, LARGEST_MEAN_DEVIATION if max_deviation is None else max_deviation)
+
+
+def _cawb(file: ScheduleFile, max_deviation: float) -> tuple[str, str]:
+    horizon = file.horizon
+    assert horizon is not None
+    assert horizon.epochs is not None
+    assert horizon.steps_per_epoch is not None
+    text, deviation = cawb_export(
+        file.schedule,
+        epochs=horizon.epochs,
+        steps_per_epoch=horizon.steps_per_epoch,
+        origin=file.origin,
+        max_deviation=max_deviation,
+    )
+    if deviation is None:
+        return text, "none: the class can't express it, so the file holds a table of numbers and says why"
+    return text, deviation.words(file.schedule.lr).replace("\n", " ")
 
 
 def _nothing_yet(record: StudyRecord) -> RunError:
     trials = record.load().get_trials(deepcopy=False)
-    running = sum(t.state == TrialState.RUNNING for t in trials)
+    leases = live_leases(record)
+    running = sum(t.state == TrialState.RUNNING and t.number in leases for t in trials)
     failed = sum(t.state == TrialState.FAIL for t in trials)
     return RunError(
         f"study {record.name!r} has no completed trial yet ({running} running, {failed} failed); "

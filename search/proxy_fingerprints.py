@@ -6,13 +6,13 @@ Two workers must agree on it, and a study that is resumed must still have it, or
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import itertools
 import shlex
 from pathlib import Path
 
 from search.made_of import MadeOf, part_hash
 from search.proxy_spec import CommandProxy, FreeProxy
+from warmboot.service import find_theirs
 
 _SCRIPT_BYTES = 50_000_000
 
@@ -57,7 +57,7 @@ def free_made_of(proxy: FreeProxy) -> MadeOf:
     """
     module = proxy.train.partition(":")[0]
     try:
-        spec = importlib.util.find_spec(module)  # runs the packages above it, not the module
+        spec = find_theirs(module)  # runs the packages above it, not the module
     except (ImportError, ValueError, AttributeError) as error:
         raise ValueError(f"proxy.train: module {module!r} can't be found ({error}).") from error
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):

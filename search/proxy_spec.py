@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -87,6 +88,11 @@ class CommandProxy(_OneByOne):
         """For a person: the first line of the command, shortened."""
         line = self.command.strip().splitlines()[0]
         return line if len(line) <= 60 else f"{line[:57]}..."
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the command runs; None: where the worker does."""
+        return None if self.working_directory is None else Path(self.working_directory)
 
     def comparable_part(self) -> dict[str, Any]:
         """The command; limits, devices and folders are the machine's affair."""

@@ -17,11 +17,11 @@ from search.expectations import model_of, stored_knobs, with_expectations
 from search.lead import VERDICT, Lead, lead_by_means, lead_by_model, lead_of
 from search.results import Contender, contenders
 from search.storage.study_change import Change, accepted_changes
-from search.storage.study_record import StudyRecord, spec_of
+from search.storage.study_record import StudyRecord, live_leases, spec_of
 from search.strategy.knobs import Knob
 from search.study_spec import StudySpec
 from search.transferred import Transferred, stored_transfer
-from search.trial_limit import TrialLimit, trained_seconds
+from search.trial_limit import FAILURE, TrialLimit, counts, trained_seconds
 
 _RECENT = 40  # completions over which the rate is taken
 _LEADING = 8  # schedules that are looked at, more than are ever confirmed
@@ -33,13 +33,15 @@ class Snapshot:
 
     Attributes:
         n_trials: how many it is to have in total; None where its time is limited instead.
-        counts: trials by state name ("complete", "running", "waiting", "fail", "pruned").
+        counts: trials by state name ("complete", "running", "waiting", "fail", "pruned"); one whose worker is
+            gone waits to be taken up again.
         diverged: how many of the complete ones diverged.
         lead: what leads, or None before the first result.
         trials_per_second: over the last completions; None where too few or too long ago.
         confirmed: whether the leaders were trained again on fresh seeds.
         stopped: whether somebody asked the study to end.
-        failures: how many trials failed for which reason.
+        failures: how many trials failed for which reason, those among them that are to be tried again.
+        uncounted: how many failed before they had trained, which takes none of the study's trials.
         budget_seconds: how long it may train, where that is its limit; see `search.trial_limit`.
         trained_seconds: how long it has trained.
         n_runs: how many full runs its search may take, where that is its limit.
@@ -48,6 +50,7 @@ class Snapshot:
         knobs: which parameters matter at the best schedule; empty before the study has ended.
         transfer: what is known of its best schedule at other horizons; None where nothing is.
         changes: what changed of its training and was accepted, the oldest first.
+        at_work: whether somebody works on it: trains a trial, confirms the best, learns the script's own lr.
     """
 
     spec: StudySpec
@@ -59,6 +62,7 @@ class Snapshot:
     confirmed: bool
     stopped: bool
     failures: Mapping[str, int] = field(default_factory=dict)
+    uncounted: int = 0
     budget_seconds: float | None = None
     trained_seconds: float = 0.0
     n_runs: int | None = None
@@ -67,6 +71,7 @@ class Snapshot:
     knobs: Sequence[Knob] = ()
     transfer: Transferred | None = None
     changes: Sequence[Change] = ()
+    at_work: bool = False
 
     @property
     def best(self) -> Contender | None:
@@ -88,6 +93,21 @@ class Snapshot:
         return sum(self.counts.get(state, 0) for state in ("complete", "pruned", "fail"))
 
     @property
+    def used(self) -> int:
+        """How many of its trials are used up."""
+        return self.finished - self.uncounted
+
+    @property
+    def results(self) -> int:
+        """How many trials ended with something to learn from."""
+        return self.counts.get("complete", 0) + self.counts.get("pruned", 0)
+
+    @property
+    def mostly_failed(self) -> bool:
+        """Whether more of the trials that trained have failed than have not."""
+        return self.used - self.results > self.results
+
+    @property
     def done(self) -> bool:
         """Whether nothing is left to train."""
         used_up = self._used_up and self.finished == sum(self.counts.values())
@@ -99,7 +119,7 @@ class Snapshot:
         if self.plateau is not None:
             return 1.0
         if self.n_trials is not None:
-            return min(1.0, self.finished / self.n_trials)
+            return min(1.0, self.used / self.n_trials)
         if self.n_runs is not None:
             return min(1.0, self.runs_used / self.n_runs) if not self._used_up else 1.0
         assert self.budget_seconds is not None, "a study has one limit"
@@ -128,7 +148,7 @@ class Snapshot:
             return max(0.0, trials - self.finished) / self.trials_per_second
         if not self.trials_per_second or self.n_trials is None:
             return None
-        return max(0, self.n_trials - self.finished) / self.trials_per_second
+        return max(0, self.n_trials - self.used) / self.trials_per_second
 
 
 def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = False) -> Snapshot:
@@ -140,7 +160,11 @@ def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = Fa
     attributes = record.attributes
     spec = spec_of(attributes)
     limit = TrialLimit.from_control(attributes["control"])
+    leases = live_leases(record)  # before the trials, for those that end in between
     trials = study.get_trials(deepcopy=False)
+    left = {t.number for t in trials if t.state == TrialState.RUNNING} - leases
+    if left:
+        left -= live_leases(record)  # and after them, for those that have begun
     confirmation = attributes.get("confirmation")
     looked_at = trials if settle else _candidates(trials, spec, attributes)
     found = contenders(looked_at, spec.parsed_space, confirmation)
@@ -150,21 +174,25 @@ def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = Fa
     return Snapshot(
         spec=spec,
         n_trials=limit.n_trials,
-        counts=dict(Counter(trial.state.name.lower() for trial in trials)),
+        counts=dict(Counter("waiting" if t.number in left else t.state.name.lower() for t in trials)),
         diverged=sum("diverged" in trial.user_attrs for trial in trials),
         lead=lead,
         trials_per_second=_rate(trials),
         confirmed=bool(found) and is_confirmed(found, spec.direction, confirmation, spec.confirmation_size),
         stopped=bool(attributes["control"]["stop"]),
         failures=_failures(trials),
+        uncounted=sum(not counts(trial) for trial in trials),
         budget_seconds=limit.budget_seconds,
-        trained_seconds=trained_seconds(trials, datetime.datetime.now()),
+        trained_seconds=trained_seconds(
+            [trial for trial in trials if trial.number not in left], datetime.datetime.now()
+        ),
         n_runs=limit.n_runs,
         runs_used=0.0 if limit.n_runs is None else limit.runs_used(trials),
         plateau=limit.plateau,
         transfer=stored_transfer(attributes, subject),
         changes=accepted_changes(attributes),
         knobs=stored_knobs(attributes.get("knobs"), subject),
+        at_work=bool(leases),
     )
 
 
@@ -215,8 +243,12 @@ def _candidates(
 
 
 def _failures(trials: Sequence[FrozenTrial]) -> dict[str, int]:
-    """The reasons of failed trials, the most frequent first; a reason is the last line of what was kept."""
-    texts = [str(trial.user_attrs.get("failed", "")).strip() for trial in trials]
+    """The reasons of failed trials, the most frequent first; a reason is the last line of what was kept.
+
+    One that was tried again and is finished otherwise, or in training, has not failed.
+    """
+    failed = [t for t in trials if t.state in (TrialState.FAIL, TrialState.WAITING)]
+    texts = [str(trial.user_attrs.get(FAILURE, "")).strip() for trial in failed]
     return dict(Counter(text.splitlines()[-1] for text in texts if text).most_common())
 
 

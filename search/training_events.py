@@ -30,6 +30,11 @@ class TrainingFailed:
     keys: tuple[Hashable, ...]
     traceback_text: str
 
+    @property
+    def reason(self) -> str:
+        """Why, in a line for people."""
+        return self.traceback_text.strip().rpartition("\n")[2]
+
 
 @dataclass(frozen=True)
 class Withdraw:
@@ -49,5 +54,13 @@ class Withdrawn:
     key: Hashable
 
 
-Event = Measurement | Admitted | TrainingFailed | Withdrawn
+@dataclass(frozen=True)
+class Remarked:
+    """Something about a run that a person should know and that does not change what becomes of it."""
+
+    key: Hashable
+    text: str
+
+
+Event = Measurement | Admitted | Remarked | TrainingFailed | Withdrawn
 """What a training thread sends."""

@@ -1,5 +1,8 @@
 """How much a study may train: a number of trials, of full runs, or as long as its time lasts.
 
+**What a number of trials counts.** Those that trained, or wait to. One that failed before its first report
+takes none: an attempt is no result.
+
 **What a number of runs counts.** Steps: `n_runs` runs to the study's horizon have `n_runs * total_steps` of
 them, and a trial that is stopped early, or trains a shorter horizon, takes only those it trained. A trial
 may start while a whole one still fits.
@@ -29,6 +32,10 @@ HORIZON = "horizon_steps"
 """Attribute of a trial: to which horizon it trains; the study's where it is missing."""
 STEPS = "steps"
 """Attribute of a trial that trains shorter horizons first: its steps in all, if nobody stops it."""
+FAILURE = "failed"
+"""Attribute of a trial: what was left behind by a training of it that failed, the reason as its last line."""
+LOST = "lost"
+"""Attribute of a trial that was given up because worker after worker disappeared in it: how many."""
 _NO_TIME = datetime.timedelta()
 
 
@@ -69,7 +76,7 @@ class TrialLimit:
         if self.plateau is not None:
             return False
         if self.n_trials is not None:
-            return len(trials) < self.n_trials
+            return sum(map(counts, trials)) < self.n_trials
         if self.n_runs is not None:
             assert self.total_steps is not None, "a limit in runs knows their length"
             next_one = (self.steps_per_trial or self.total_steps) / self.total_steps
@@ -98,6 +105,11 @@ class TrialLimit:
             return f"{duration_text(self.budget_seconds)} of training"
         count, what = (self.n_trials, "trial") if self.n_runs is None else (self.n_runs, "full run")
         return f"{count} {what}{'s' if count != 1 else ''}"
+
+
+def counts(trial: FrozenTrial) -> bool:
+    """Whether a trial takes one of a study's number of trials: not if it failed before it had trained."""
+    return trial.state.name != "FAIL" or bool(trial.intermediate_values) or LOST in trial.user_attrs
 
 
 def steps_of(trial: FrozenTrial, total_steps: int) -> int:

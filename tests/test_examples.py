@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import warmboot
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -24,9 +26,12 @@ def test_a_plain_training_script_follows_the_exported_schedule(tmp_path: Path) -
         assert lr == round(0.1 * schedule.factor(step + 1, 100), 5)
 
 
-def test_a_study_of_ones_own_draws_schedules_in_its_objective() -> None:
-    script = [sys.executable, "-W", "error", str(EXAMPLES / "own_objective.py")]
+def test_a_study_of_ones_own_draws_schedules_and_its_best_becomes_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "schedule.json"
+    script = [sys.executable, "-W", "error", str(EXAMPLES / "own_objective.py"), str(path)]
     out = subprocess.run(script, check=True, capture_output=True, text=True).stdout
     found = re.fullmatch(r"best (\d+\.\d+) with \{'lr': .*, 'warmup': .*\}\n", out)
     assert found is not None, out
     assert float(found[1]) < 2, "thirty trials come near the lr sum that the objective asks for"
+    written = warmboot.read(path).schedule.lr_table(100)
+    assert abs(written.sum() - 10.0) == pytest.approx(float(found[1]), abs=1e-3)

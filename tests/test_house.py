@@ -1,6 +1,7 @@
 """Rules of the house that a reader should not have to check: who may import whom, and sizes."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,7 +39,18 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("proxies", "study_spec"),
     ("early_stopping", "verdict_spec"),
     ("params", "proxy_spec", "trial_limit", "confirmation_size"),
-    ("param_checks", "durations", "seeds", "random_draws", "own_lr", "errors", "made_of", "next_command"),
+    (
+        "param_checks",
+        "durations",
+        "seeds",
+        "random_draws",
+        "own_lr",
+        "errors",
+        "ending_signals",
+        "process_identity",
+        "made_of",
+        "next_command",
+    ),
 )
 
 # The base install has numpy alone; this file is imported only when somebody asks for what it has.
@@ -124,6 +136,15 @@ def test_imports_are_absolute() -> None:
 
 def test_warmboot_never_imports_search() -> None:
     assert [str(found) for found in imports("warmboot") if top(found.name) == "search"] == []
+
+
+def test_processes_of_ours_do_not_find_search_by_luck_of_the_path() -> None:
+    """`python -m search.x` may run somebody else's; `service_command` makes a command that does not."""
+    by_name = re.compile(r'"-m",(?!\s*"warmboot\.)')
+    files_that_do = [
+        str(file.relative_to(ROOT)) for file in files("search") if by_name.search(file.read_text())
+    ]
+    assert files_that_do == []
 
 
 def test_warmboot_runs_on_numpy_alone() -> None:

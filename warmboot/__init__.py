@@ -1,9 +1,10 @@
 """Warmboot: learning-rate schedules with warm-up, restarts and decay, as plain numbers.
 
 Start at `WarmbootSchedule`; `WarmbootLR` drives a PyTorch optimizer with one, `read` and `write`
-keep it in a file, `suggest_schedule` draws one inside an Optuna objective, `attach` and `report` put
-a training script of your own into a search. Importing this package imports neither torch nor optuna,
-and numpy only when something is used: names are looked up where they live, when they are asked for.
+keep it in a file, `suggest_schedule` draws one inside an Optuna objective, `attach` (`lr` without torch)
+and `report` put a training script of your own into a search. Importing this package imports neither
+torch nor optuna, and numpy only when something is used: names are looked up where they live, when they
+are asked for.
 """
 
 import sys
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from warmboot.attaching import attach
+    from warmboot.best_trial import write_best
     from warmboot.cawb import CosineAnnealingWarmbootingLR
     from warmboot.curves import (
         Constant,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         register_curve,
     )
     from warmboot.errors import ScheduleError, ScheduleFileError
+    from warmboot.lr_of_steps import LrOfSteps, lr
     from warmboot.reporting import StopTraining, params, report
     from warmboot.schedule import WarmbootSchedule
     from warmboot.schedule_file import Horizon, ScheduleFile, read, reads, write, writes
@@ -45,6 +48,7 @@ __all__ = [
     "Curve",
     "Horizon",
     "Linear",
+    "LrOfSteps",
     "OneMinusSqrt",
     "Polynomial",
     "Rex",
@@ -57,6 +61,7 @@ __all__ = [
     "WarmbootLR",
     "WarmbootSchedule",
     "attach",
+    "lr",
     "params",
     "read",
     "reads",
@@ -65,14 +70,17 @@ __all__ = [
     "standards",
     "suggest_schedule",
     "write",
+    "write_best",
     "writes",
 ]
 
 _NAMES_BY_HOME = {
     "attaching": "attach",
+    "best_trial": "write_best",
     "cawb": "CosineAnnealingWarmbootingLR",
     "curves": "Constant Cosine Curve Linear OneMinusSqrt Polynomial Rex register_curve",
     "errors": "ScheduleError ScheduleFileError",
+    "lr_of_steps": "LrOfSteps lr",
     "reporting": "StopTraining params report",
     "schedule": "WarmbootSchedule",
     "schedule_file": "Horizon ScheduleFile read reads write writes",

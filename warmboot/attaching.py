@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from warmboot.errors import ScheduleError
+from warmboot.group_lrs import base_lrs_of, part_shared_lrs, set_lr
 from warmboot.own_lr import tell_own_lr
-from warmboot.reporting import StopTraining, watch
+from warmboot.reporting import StopTraining
 from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_file import Horizon, ScheduleFile, read
-from warmboot.trial_files import TrialFile, current_trial
+from warmboot.trial_files import TrialFile, trial_here
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -50,23 +51,45 @@ def attach(optimizer: "Optimizer", total_steps: int, *, otherwise: Callable[[], 
     >>> scheduler = attach(optimizer, 100, otherwise=lambda: torch.optim.lr_scheduler.LinearLR(optimizer))
     """
     _check_otherwise(otherwise)
-    trial = current_trial()
+    trial = trial_here()
     if trial is not None:
-        _check_horizon(trial, total_steps)
-        if trial.own_lr is not None:
-            tell_own_lr(trial.own_lr, _base_lrs(optimizer)[0])
-            raise StopTraining(f"the search has learnt the lr of study {trial.study}'s script; no trial yet.")
-        scheduler = _scheduler(optimizer, trial.schedule, total_steps)
-        watch(scheduler)
-        return scheduler
-    path = os.environ.get(SCHEDULE_VARIABLE)
-    if path:
-        file = _read_named(path)
-        _warn_of_another_horizon(path, file.horizon, total_steps)
-        return _scheduler(optimizer, file.schedule, total_steps)
+        check_trial(
+            trial, total_steps, own_lr=lambda: base_lrs_of(optimizer.param_groups)[0], caller="attach"
+        )
+        return _trial_scheduler(optimizer, trial)
+    schedule = named_schedule(total_steps, caller="attach")
+    if schedule is not None:
+        return _scheduler(optimizer, schedule, total_steps)
     if otherwise is None:
         return _scheduler(optimizer, WarmbootSchedule(curve="constant"), total_steps)
     return otherwise()
+
+
+def check_trial(trial: TrialFile, total_steps: int, *, own_lr: Callable[[], float], caller: str) -> None:
+    """Refuse another horizon than the trial's; where the search only asks for the own lr, tell it and leave.
+
+    Raises:
+        ScheduleError: `total_steps` is not the trial's.
+        StopTraining: the search has learnt the script's own lr, for which alone it started the script.
+    """
+    _check_horizon(trial, total_steps, caller)
+    if trial.own_lr is not None:
+        tell_own_lr(trial.own_lr, own_lr())
+        raise StopTraining(f"the search has learnt the lr of study {trial.study}'s script; no trial yet.")
+
+
+def named_schedule(total_steps: int, *, caller: str) -> WarmbootSchedule | None:
+    """The schedule of the file that `WARMBOOT_SCHEDULE` names; None where it names none.
+
+    Raises:
+        ScheduleFileError, OSError: the file can't be read.
+    """
+    path = os.environ.get(SCHEDULE_VARIABLE)
+    if not path:
+        return None
+    file = _read_named(path)
+    _warn_of_another_horizon(path, file.horizon, total_steps, caller)
+    return file.schedule
 
 
 def _check_otherwise(otherwise: object) -> None:
@@ -88,10 +111,10 @@ def _read_named(path: str) -> ScheduleFile:
         raise FileNotFoundError(2, f"no such file; ${SCHEDULE_VARIABLE} names it", path) from error
 
 
-def _check_horizon(trial: TrialFile, total_steps: int) -> None:
+def _check_horizon(trial: TrialFile, total_steps: int, caller: str) -> None:
     if total_steps != trial.total_steps:
         raise ScheduleError(
-            "attach",
+            caller,
             [
                 f"total_steps is {total_steps}, but the trial's horizon is {trial.total_steps} optimizer "
                 "steps; hand the trial's to the script, as in --steps {total_steps} in the study's command, "
@@ -100,23 +123,36 @@ def _check_horizon(trial: TrialFile, total_steps: int) -> None:
         )
 
 
-def _warn_of_another_horizon(path: str, horizon: Horizon | None, total_steps: int) -> None:
+def _warn_of_another_horizon(path: str, horizon: Horizon | None, total_steps: int, caller: str) -> None:
     if horizon is not None and horizon.total_steps != total_steps:
         warnings.warn(
-            f"attach: {path} was made for {horizon.total_steps} steps, this training has {total_steps}. The "
-            "shape is rescaled; the best lr may be another: export the schedule again with "
+            f"{caller}: {path} was made for {horizon.total_steps} steps, this training has {total_steps}. "
+            "The shape is rescaled; the best lr may be another: export the schedule again with "
             f"--total-steps {total_steps}.",
-            stacklevel=3,
+            stacklevel=4,
         )
+
+
+def _trial_scheduler(optimizer: "Optimizer", trial: TrialFile) -> Any:
+    from warmboot.trial_lr import TrialLR  # here, because it imports torch
+
+    _prepare(optimizer, trial.schedule, trial.total_steps)
+    scheduler = TrialLR(optimizer, trial.schedule, total_steps=trial.total_steps)
+    scheduler.follow_for(trial)
+    return scheduler
 
 
 def _scheduler(optimizer: "Optimizer", schedule: WarmbootSchedule, total_steps: int) -> Any:
     from warmboot.warmboot_lr import WarmbootLR  # here, because it imports torch
 
+    _prepare(optimizer, schedule, total_steps)
+    return WarmbootLR(optimizer, schedule, total_steps=total_steps)
+
+
+def _prepare(optimizer: "Optimizer", schedule: WarmbootSchedule, total_steps: int) -> None:
     schedule.layout(total_steps)  # raises before the optimizer is touched
     if schedule.lr is not None:
         _scale_lrs(optimizer, schedule.lr)
-    return WarmbootLR(optimizer, schedule, total_steps=total_steps)
 
 
 def _scale_lrs(optimizer: "Optimizer", lr: float) -> None:
@@ -124,7 +160,7 @@ def _scale_lrs(optimizer: "Optimizer", lr: float) -> None:
 
     Doing it twice is doing it once.
     """
-    groups, bases = optimizer.param_groups, _base_lrs(optimizer)
+    groups, bases = optimizer.param_groups, base_lrs_of(optimizer.param_groups)
     if bases[0] <= 0:
         raise ScheduleError(
             "attach",
@@ -133,10 +169,7 @@ def _scale_lrs(optimizer: "Optimizer", lr: float) -> None:
                 f"of all groups are scaled so that it becomes {lr:g}; give the first group any other lr"
             ],
         )
+    part_shared_lrs(optimizer)
     for group, base in zip(groups, bases, strict=True):
         group["initial_lr"] = lr if base == bases[0] else base / bases[0] * lr
-
-
-def _base_lrs(optimizer: "Optimizer") -> list[float]:
-    """Of each group its `initial_lr`, if a scheduler was there before, else its lr."""
-    return [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
+        set_lr(group, group["initial_lr"])

@@ -9,18 +9,15 @@ import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 from warmboot.checks import show
 from warmboot.errors import ScheduleError
+from warmboot.group_lrs import HasParamGroups, part_shared_lrs, set_lr
 
-_STATE_KEYS = ("epoch_count", "batch_count", "last_epoch", "steps", "lrs")
-
-
-class HasParamGroups(Protocol):
-    """All that is asked of an optimizer here."""
-
-    param_groups: list[dict[str, Any]]
+_COUNTS = ("epoch_count", "batch_count", "last_epoch", "steps", "lrs")
+# what the lrs to come depend on, and so has to be the same where a run goes on
+_SETTINGS = ("eta_min", "step_scale", "epoch_scale", "warmup_batches", "own_lf")
 
 
 class CosineAnnealingWarmbootingLR:
@@ -79,6 +76,7 @@ class CosineAnnealingWarmbootingLR:
         self._refuse_division_by_zero()
         self.gap = self._gap_of(0)
         self.last_epoch = 0
+        part_shared_lrs(optimizer)
         self.base_lr = [float(group["lr"]) for group in optimizer.param_groups]
         for group, base_lr in zip(optimizer.param_groups, self.base_lr, strict=True):
             group.setdefault("initial_lr", base_lr)
@@ -92,7 +90,7 @@ class CosineAnnealingWarmbootingLR:
         shape = self._shape(x, self.gap)
         # not strict: a group added after construction keeps its own lr, as published
         for group, base_lr in zip(self.optimizer.param_groups, self.base_lr, strict=False):
-            _set_lr(group, scale * base_lr * shape)
+            set_lr(group, scale * base_lr * shape)
         return float(self.optimizer.param_groups[0]["lr"])
 
     def step_batch(self) -> float | None:
@@ -102,24 +100,29 @@ class CosineAnnealingWarmbootingLR:
         if count >= warmup_batches:
             return None
         for group, base_lr in zip(self.optimizer.param_groups, self.base_lr, strict=False):
-            _set_lr(group, base_lr * (count / warmup_batches))
+            set_lr(group, base_lr * (count / warmup_batches))
         return float(self.optimizer.param_groups[0]["lr"])
 
     def state_dict(self) -> dict[str, Any]:
-        """Both counters and what was last set, as json-able values."""
+        """Both counters, what was last set, base lrs and settings, as json-able values."""
         return {
             "epoch_count": self._epoch_count,
             "batch_count": self._batch_count,
             "last_epoch": self.last_epoch,
             "steps": list(self.steps),
             "lrs": [float(group["lr"]) for group in self.optimizer.param_groups],
+            "base_lr": list(self.base_lr),
+            **self._settings(),
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on exactly where `state_dict` was taken, the optimizer's lrs included.
 
+        `base_lr` is the saved one: an optimizer that was loaded before this was built has the lrs of
+        that time. States of before they held it are loaded as well, and keep the present one.
+
         Raises:
-            ScheduleError: if it was taken from another schedule.
+            ScheduleError: if it was taken from another schedule. Nothing is changed then.
         """
         problems = self._state_problems(state_dict)
         if problems:
@@ -128,8 +131,9 @@ class CosineAnnealingWarmbootingLR:
         self._batch_count = state_dict["batch_count"]
         self.last_epoch = state_dict["last_epoch"]
         self.gap = self._locate(self._epoch_count + self.last_epoch)[2]
+        self.base_lr = list(state_dict.get("base_lr", self.base_lr))
         for group, lr in zip(self.optimizer.param_groups, state_dict["lrs"], strict=True):
-            _set_lr(group, lr)
+            set_lr(group, lr)
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the first group's lr as `step()` sets it after each epoch; returns the axes.
@@ -195,24 +199,31 @@ class CosineAnnealingWarmbootingLR:
         if problems:
             raise ScheduleError("CosineAnnealingWarmbootingLR", problems)
 
+    def _settings(self) -> dict[str, Any]:
+        values = (
+            self.eta_min,
+            self.step_scale,
+            self.epoch_scale,
+            self.batchs * self.warmup_epoch,
+            self.lf is not None,
+        )
+        return dict(zip(_SETTINGS, values, strict=True))
+
     def _state_problems(self, state: Mapping[str, Any]) -> list[str]:
-        if set(state) != set(_STATE_KEYS):
-            return [f"must have the keys {', '.join(_STATE_KEYS)} but has {show(sorted(state))}"]
-        problems = []
-        if state["steps"] != self.steps:
-            problems.append(f"was taken with steps {state['steps']} but here they are {self.steps}")
+        keys = (*_COUNTS, "base_lr", *_SETTINGS)
+        if set(state) not in (set(keys), set(_COUNTS)):
+            return [f"must have the keys {', '.join(keys)} but has {show(sorted(state))}"]
+        here = {"steps": self.steps, **self._settings()}
+        verb = {"steps": "they are"}
+        problems = [
+            f"was taken with {name} {state[name]} but here {verb.get(name, 'it is')} {value}"
+            for name, value in here.items()
+            if name in state and state[name] != value
+        ]
         groups = len(self.optimizer.param_groups)
         if len(state["lrs"]) != groups:
             problems.append(f"has {len(state['lrs'])} lrs but the optimizer has {groups} groups")
         return problems
-
-
-def _set_lr(group: dict[str, Any], lr: float) -> None:
-    # a tensor lr is filled in place, so that a compiled optimizer step sees it
-    if isinstance(group["lr"], (int, float)):
-        group["lr"] = lr
-    else:
-        group["lr"].fill_(lr)
 
 
 def _new_axes() -> Any:

@@ -59,10 +59,7 @@ def cawb_from_python(text: str, subject: str) -> CawbFile | list[object]:
     Raises:
         ScheduleFileError: if the file is another, or an argument is wrong.
     """
-    try:
-        module = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ScheduleFileError(subject, [f"is no Python: {error}"]) from None
+    module = parsed_python(text, subject)
     found = {
         node.targets[0].id: node.value
         for node in module.body
@@ -73,7 +70,9 @@ def cawb_from_python(text: str, subject: str) -> CawbFile | list[object]:
         return list(numbers)
     call = found.get("ARGUMENTS")
     if not (isinstance(call, ast.Call) and ast.unparse(call.func) == "dict" and not call.args):
-        rule = "has neither ARGUMENTS = dict(...) nor FACTORS = [...], as `--format cawb` writes them"
+        rule = (
+            "has neither ARGUMENTS = dict(...) nor FACTORS = [...] nor a formula, as `warmboot export` writes"
+        )
         raise ScheduleFileError(subject, [f"{rule}; other Python isn't read, since that would run it"])
     arguments, lf = {}, None
     for keyword in call.keywords:
@@ -82,6 +81,14 @@ def cawb_from_python(text: str, subject: str) -> CawbFile | list[object]:
         else:
             arguments[str(keyword.arg)] = _literal(str(keyword.arg), keyword.value, subject)
     return CawbFile(_checked(arguments, subject), lf)
+
+
+def parsed_python(text: str, subject: str) -> ast.Module:
+    """The file's syntax tree; nothing is run."""
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ScheduleFileError(subject, [f"is no Python: {error}"]) from None
 
 
 def _literal(name: str, node: ast.expr, subject: str) -> Any:

@@ -3,8 +3,13 @@
 What can be known from inside is which steps of the scheduler had no optimizer step before them. A
 scheduler that steps more often than its optimizer reaches its end too early. The other way round,
 many optimizer steps for each of the scheduler's, is how somebody trains who steps once an epoch;
-whether `total_steps` counts epochs then is not for us to see, and nothing is said.
+whether `total_steps` counts epochs then is not for us to see, and nothing is said, unless the
+training's host knows (`host_plan`).
 """
+
+import weakref
+from collections.abc import Iterable
+from typing import Any
 
 # A GradScaler starts at a scale of 2^16 and halves it at each step that it skips: 16 skips bring it
 # to 1. Later it doubles every 2000 steps, which may cost a skip each time, far below a twentieth;
@@ -16,21 +21,44 @@ TOLERATED_FRACTION = 0.05
 class DriftWatch:
     """Counts a scheduler's steps with and without an optimizer step since the one before.
 
-    Nothing is counted until the optimizer has been seen to step: a schedule stepped through to
-    draw it, or stepped forward to where a training goes on, is no drift, and of an optimizer that
-    steps out of sight nothing is known. The optimizer's hook sets one flag to one value, which
-    costs next to nothing and makes no compiled step compile again.
+    No drift is counted until the optimizer has been seen to step: a schedule stepped through to
+    draw it, or stepped forward to where a training goes on, is none, and of an optimizer that
+    steps out of sight nothing is known. One single step before the optimizer's first, though, is
+    how a loop looks that steps the two in the wrong order. The optimizer's hook sets one flag to
+    one value, which costs next to nothing and makes no compiled step compile again.
     """
 
     def __init__(self) -> None:
         self.optimizer_stepped = False  # since the scheduler's last step
         self.paired_steps = 0
         self.lone_steps = 0
+        self.early_steps = 0  # before the optimizer's first
         self.warned = False
+        self._was_skipped = False
+
+    def watch(self, optimizer: Any, *, until_gone: object) -> None:
+        """Let the optimizer report its steps; one that can't, as some wrappers, goes unwatched."""
+        try:
+            handle = optimizer.register_step_post_hook(self.on_optimizer_step)
+        except AttributeError:  # it never called Optimizer.__init__
+            return
+        weakref.finalize(until_gone, handle.remove).atexit = False
 
     def on_optimizer_step(self, *_: object) -> None:
-        """To be registered with `optimizer.register_step_post_hook`."""
+        """What is registered with `optimizer.register_step_post_hook`."""
         self.optimizer_stepped = True
+
+    def on_early_step(self, groups: Iterable[dict[str, Any]]) -> None:
+        """Count a step before the optimizer's first; at the first of them its gradients are looked at."""
+        self.early_steps += 1
+        if self.early_steps == 1:
+            self._was_skipped = any(
+                _overflowed(parameter) for group in groups for parameter in group["params"]
+            )
+
+    def is_wrong_order(self) -> bool:
+        """Whether the scheduler's first step came before the optimizer's; to be asked at its second."""
+        return self.early_steps == 1 and not self._was_skipped
 
     def is_drift(self) -> bool:
         """Count a step without an optimizer step; whether they are too many, which is said once.
@@ -47,7 +75,7 @@ class DriftWatch:
     def start_again(self) -> None:
         """Forget the counts, as when a training goes on from a saved state."""
         self.optimizer_stepped = False
-        self.paired_steps = self.lone_steps = 0
+        self.paired_steps = self.lone_steps = self.early_steps = 0
 
     def describe(self, total_steps: int) -> str:
         """What happened and what will come of it, as a sentence of the warning."""
@@ -57,3 +85,13 @@ class DriftWatch:
             f"{self.lone_steps} of its last {steps} steps had no optimizer step before them, so that the "
             f"schedule of {total_steps} steps would be over after about {end} optimizer steps"
         )
+
+
+def _overflowed(parameter: Any) -> bool:
+    """Whether the gradient is why a `GradScaler` skips a step; one that can't be asked here may be."""
+    gradient = parameter.grad
+    if gradient is None:
+        return False
+    if type(gradient).__name__ != "Tensor" or gradient.is_sparse or gradient.is_meta:
+        return True  # sharded over processes, for instance: asking it would make all of them wait
+    return not bool(gradient.isfinite().all())

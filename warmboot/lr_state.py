@@ -1,53 +1,98 @@
 """What `WarmbootLR` saves, and how it is checked when it comes back.
 
-The step count, and where the horizon was changed the first horizon with every change: from these
-the course is made again, exactly. Plain ints and lists, so that it is JSON and loads under
-`torch.load(weights_only=True)`.
+A state is whole by itself and has the same keys always, for there are loaders that fill in only the
+keys which a fresh scheduler's state has. From the first horizon and each change of it the course is
+made again, exactly; the schedule goes along as text, to be told from another one. Plain numbers,
+lists and text, so that it is JSON and loads under `torch.load(weights_only=True)`.
 """
 
-from collections.abc import Mapping
-from typing import Any
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from warmboot.checks import integer_problem, show
+from warmboot.checks import integer_problem, number_problem, show
 from warmboot.course import Course, course_of
 from warmboot.errors import ScheduleError
+from warmboot.schedule import WarmbootSchedule
 
-_KEYS = {"last_epoch"}
-_KEYS_AFTER_RETARGET = {"last_epoch", "total_steps", "retargets"}
+_KEYS = ("last_epoch", "total_steps", "retargets", "base_lrs", "in_charge", "schedule")
+# as they were saved before the state was whole by itself: the count alone, as long as the horizon
+# was never changed, and with the horizons afterwards
+_OLDER_KEYS = ({"last_epoch"}, {"last_epoch", "total_steps", "retargets"})
 
 
-def state_of(last_epoch: int, course: Course) -> dict[str, Any]:
-    """The state at a step count: nothing but the count, as long as the horizon was never changed."""
-    if not course.retargets:
-        return {"last_epoch": last_epoch}
-    retargets = [list(retarget) for retarget in course.retargets]
+class SavedRun(NamedTuple):
+    """A state that has been checked; what an older one doesn't hold is None."""
+
+    last_epoch: int
+    """-1 for a part of a `SequentialLR` whose turn has not come."""
+    course: Course | None
+    base_lrs: list[float] | None
+    in_charge: bool | None
+
+
+def state_of(last_epoch: int, course: Course, base_lrs: Sequence[float], in_charge: bool) -> dict[str, Any]:
+    """The state at a step count.
+
+    Args:
+        last_epoch: the step count.
+        course: the schedule with its horizons.
+        base_lrs: what the factors are multiplied with, one for each group.
+        in_charge: whether the optimizer's lrs are those that this scheduler has set.
+    """
     return {
         "last_epoch": last_epoch,
         "total_steps": course.layout.total_steps,
-        "retargets": retargets,
+        "retargets": [list(retarget) for retarget in course.retargets],
+        "base_lrs": list(base_lrs),
+        "in_charge": in_charge,
+        "schedule": json.dumps(_identity(course.schedule)),
     }
 
 
-def restored(state: Mapping[str, Any], built: Course) -> tuple[int, Course]:
-    """The step count and the course of a saved state, in a scheduler that was built with `built`.
+def restored(state: Mapping[str, Any], schedule: WarmbootSchedule) -> SavedRun:
+    """The state, checked, for a scheduler of this schedule.
 
     Raises:
-        ScheduleError: if it is no such state, or that of another horizon.
+        ScheduleError: if it is no such state, or that of another schedule.
     """
     keys = set(state)
-    if keys not in (_KEYS, _KEYS_AFTER_RETARGET):
-        rule = "must have the key 'last_epoch', and 'total_steps' with 'retargets' after a retarget, but has"
-        raise _error(f"{rule} {show(sorted(map(str, keys)))}")
-    last_epoch, built_with = checked_step(state["last_epoch"]), built.layout.total_steps
-    if keys == _KEYS:
-        return last_epoch, course_of(built.schedule, built_with)
-    total_steps, retargets = state["total_steps"], _checked_retargets(state["retargets"])
-    if built_with not in (total_steps, retargets[-1][1]):
-        raise _error(
-            f"was taken with total_steps={show(total_steps)}, changed to {retargets[-1][1]} since, but here "
-            f"it is {built_with}: build it with one of the two, load, then retarget"
-        )
-    return last_epoch, course_of(built.schedule, total_steps, retargets)
+    if keys != set(_KEYS) and keys not in _OLDER_KEYS:
+        raise _error([f"must have the keys {', '.join(_KEYS)} but has {show(sorted(map(str, keys)))}"])
+    problems = _problems(state, schedule)
+    if problems:
+        raise _error(problems)
+    course = None
+    if "total_steps" in state:
+        retargets = [(at_step, total_steps) for at_step, total_steps in state["retargets"]]
+        course = course_of(schedule, state["total_steps"], retargets)
+    base_lrs = [float(lr) for lr in state["base_lrs"]] if "base_lrs" in state else None
+    return SavedRun(int(state["last_epoch"]), course, base_lrs, state.get("in_charge"))
+
+
+def continued(saved: SavedRun, built: Course) -> tuple[Course, str | None]:
+    """The course on which a run goes on in a scheduler that was built as `built`, and what to say of it.
+
+    Built with the run's first horizon or its last, it goes on with the last, as a script does that
+    stays as it is. Built with another one, what is left is stretched to it, without a jump in lr.
+    """
+    course, total_steps = saved.course, built.total_steps
+    if course is None or total_steps == course.total_steps:
+        return course or built, None
+    if total_steps == course.layout.total_steps:
+        return course, None
+    said = f"this state is of a run of {course.total_steps} steps, and here total_steps is {total_steps}"
+    if saved.last_epoch < 0:
+        return built, f"{said}; none of them is done yet, and {total_steps} it will be."
+    at_step = max(saved.last_epoch, course.legs[-1].start)
+    try:
+        stretched = course.retargeted(at_step, total_steps)
+    except ScheduleError as error:
+        return course, f"{said}; it goes on with {course.total_steps}, for {'; '.join(error.problems)}."
+    return stretched, (
+        f"{said}: from step {at_step} on, what is left of the schedule ends at step {total_steps}, without "
+        f"a jump in lr. To keep the other end, build it with total_steps={course.total_steps}."
+    )
 
 
 def checked_step(step: object) -> int:
@@ -62,12 +107,62 @@ def checked_step(step: object) -> int:
     return int(step)  # type: ignore[call-overload, no-any-return]
 
 
-def _checked_retargets(retargets: Any) -> list[tuple[int, int]]:
-    is_list = isinstance(retargets, list | tuple) and len(retargets) > 0
-    if not is_list or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in retargets):
-        raise _error(f"retargets must be pairs of at_step and total_steps but got {show(retargets)}")
-    return [(at_step, total_steps) for at_step, total_steps in retargets]
+def _identity(schedule: WarmbootSchedule) -> dict[str, Any]:
+    """What decides the factors, and no more: lr doesn't, nor does how the peaks were written down."""
+    warmup = "warmup" if schedule.warmup_steps is None else "warmup_steps"
+    return {
+        warmup: getattr(schedule, warmup),
+        "restarts": list(schedule.restarts),
+        "peaks": list(schedule.peaks()),
+        "hold": schedule.hold,
+        "eta_min": schedule.eta_min,
+        "curve": {"name": schedule.curve.name, **schedule.curve.parameters()},
+    }
 
 
-def _error(problem: str) -> ScheduleError:
-    return ScheduleError("state of WarmbootLR", [problem])
+def _problems(state: Mapping[str, Any], schedule: WarmbootSchedule) -> list[str]:
+    problem = integer_problem("last_epoch", state["last_epoch"], at_least=-1)
+    problems = [] if problem is None else [problem]
+    if "retargets" in state and not _are_pairs(state["retargets"]):
+        rule = "retargets must be pairs of at_step and total_steps"
+        problems.append(f"{rule} but got {show(state['retargets'])}")
+    if "schedule" in state:
+        problems += _base_lr_problems(state["base_lrs"])
+        if not isinstance(state["in_charge"], bool):
+            problems.append(f"in_charge must be true or false but got {show(state['in_charge'])}")
+        problems += _other_schedule(state["schedule"], schedule)
+    return problems
+
+
+def _are_pairs(retargets: object) -> bool:
+    return isinstance(retargets, list | tuple) and all(
+        isinstance(pair, list | tuple) and len(pair) == 2 for pair in retargets
+    )
+
+
+def _base_lr_problems(base_lrs: object) -> list[str]:
+    if not isinstance(base_lrs, list | tuple):
+        return [f"base_lrs must be a list but got {show(base_lrs)}"]
+    problems = (number_problem(f"base_lrs[{at}]", lr) for at, lr in enumerate(base_lrs))
+    return [problem for problem in problems if problem is not None]
+
+
+def _other_schedule(text: object, schedule: WarmbootSchedule) -> list[str]:
+    """How the schedule of the state differs from this one."""
+    try:
+        saved = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        saved = None
+    if not isinstance(saved, dict):
+        return [f"schedule must be the text that was saved but got {show(text)}"]
+    here = _identity(schedule)
+    differing = [name for name in {**here, **saved} if here.get(name) != saved.get(name)]
+    return [
+        f"was taken with {name} {show(saved.get(name))}, but here it is {show(here.get(name))}; build it "
+        "with the schedule of the run that goes on, or begin a new run"
+        for name in differing
+    ]
+
+
+def _error(problems: Sequence[str]) -> ScheduleError:
+    return ScheduleError("state of WarmbootLR", problems)

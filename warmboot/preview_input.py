@@ -1,8 +1,10 @@
-"""From a file of anybody's to a `View`: a schedule file, a list of numbers, or CAWB arguments.
+"""From a file of anybody's to a `View`: all that `warmboot export` writes, and more.
 
-What a file holds is told by its name or its first character: `.toml` and a JSON object with a
-`format` are schedule files, a JSON array and plain text are numbers, one for each step, a JSON
-object with `epochs` and a `.py` file are arguments of `CosineAnnealingWarmbootingLR`. Nothing is run.
+What a file holds is told by its name or its beginning: `.toml` and a JSON object with a `format` are
+schedule files, a JSON array and plain text are numbers, one for each step, a JSON object with
+`epochs` are arguments of `CosineAnnealingWarmbootingLR`. Of Python, which is read and never run, it
+takes what the exporters write: a formula, a table, or those arguments. A file is read once, so that
+it may be a pipe.
 """
 
 import math
@@ -10,19 +12,29 @@ import os
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
 from warmboot.anatomy import anatomy
-from warmboot.cawb_file import CawbFile, cawb_from_json, cawb_from_python, is_cawb_json
+from warmboot.cawb_file import (
+    CawbFile,
+    cawb_from_json,
+    cawb_from_python,
+    is_cawb_json,
+    parsed_python,
+)
 from warmboot.cawb_loop import lf_of, lrs_in_loop
 from warmboot.checks import number_problem, show
 from warmboot.errors import ScheduleFileError
+from warmboot.exporters.python_parts import EXPORT_BEGINS
 from warmboot.json_objects import load_json
 from warmboot.lints import Finding, Level
 from warmboot.preview import View, view_of, view_of_numbers
-from warmboot.schedule_file import read
+from warmboot.python_export import PythonExport, formula_from_python, holds_formula
+from warmboot.schedule_document import parse
+from warmboot.schedule_file import LARGEST_FILE_BYTES
+from warmboot.schedule_record import ScheduleFile
 from warmboot.text_file import decoded
 
 EXAMPLE_STEPS = 1000
@@ -41,7 +53,8 @@ def read_view(
 
     Args:
         path: the file.
-        total_steps: for a schedule file, the horizon; its own if left out, 1000 if it has none.
+        total_steps: for a schedule or an exported formula, the horizon; its own if left out, 1000 if it
+            has none.
         peak: for a list of numbers, the highest value that was meant, to find a skipped peak.
         floor: for a list of numbers, the value meant for its end, to find a floor never trained.
 
@@ -52,12 +65,12 @@ def read_view(
         OSError: if the file can't be opened.
     """
     path = Path(path)
-    if path.suffix.lower() == ".toml":
-        return _schedule_view(path, total_steps, peak, floor)
-    text = _text_of(path)
-    content = _content(path, text)
-    if content is None:
-        return _schedule_view(path, total_steps, peak, floor)
+    content = _content(path, _text_of(path))
+    if isinstance(content, ScheduleFile | PythonExport):
+        if peak is not None or floor is not None:
+            _refuse(path, "a peak and a floor are for lists of numbers; a schedule has its own")
+        horizon = _own_horizon(content) if total_steps is None else total_steps
+        return view_of(content.schedule, horizon)
     if total_steps is not None:
         _refuse(path, "--total-steps is for schedule files; this one has as many steps as it has")
     if isinstance(content, CawbFile):
@@ -66,7 +79,8 @@ def read_view(
         return view_of_cawb(content)
     numbers = _checked_numbers(path, content)
     levels = _levels_of_numbers(numbers, peak, floor, str(path))
-    return view_of_numbers(numbers, title=f"{path.name}: numbers", levels=levels)
+    unit = "value" if isinstance(content, list) else "factor"
+    return view_of_numbers(numbers, title=f"{path.name}: numbers", unit=unit, levels=levels)
 
 
 def view_of_cawb(file: CawbFile) -> View:
@@ -91,35 +105,48 @@ def view_of_cawb(file: CawbFile) -> View:
     )
 
 
-def _schedule_view(path: Path, total_steps: int | None, peak: float | None, floor: float | None) -> View:
-    if peak is not None or floor is not None:
-        _refuse(path, "a peak and a floor are for lists of numbers; a schedule has its own")
-    file = read(path)
-    if total_steps is None:
-        total_steps = EXAMPLE_STEPS if file.horizon is None else file.horizon.total_steps
-    return view_of(file.schedule, total_steps)
+def _own_horizon(content: ScheduleFile | PythonExport) -> int:
+    if isinstance(content, PythonExport):
+        return content.total_steps or EXAMPLE_STEPS
+    return EXAMPLE_STEPS if content.horizon is None else content.horizon.total_steps
 
 
-def _content(path: Path, text: str) -> CawbFile | Sequence[object] | None:
-    """Arguments, or entries not checked yet, or None for what only a schedule file can be."""
-    if path.suffix.lower() == ".py":
-        return cawb_from_python(text, str(path))
+def _content(path: Path, text: str) -> ScheduleFile | PythonExport | CawbFile | Sequence[object]:
+    """A schedule, arguments, or entries not checked yet: a list of anybody's, a tuple of an export's."""
+    if path.suffix.lower() == ".toml":
+        return _schedule_file(path, text, "toml")
+    if path.suffix.lower() == ".py" or text.startswith(EXPORT_BEGINS):
+        return _of_python(path, text)
     start = text.lstrip()[:1]
     if start not in ("[", "{"):
         if path.suffix.lower() == ".json":
-            return None  # its reader says what is missing
+            return _schedule_file(path, text, "json")  # which says what is missing
         return text.split()
     try:
         value, problems = load_json(text)
     except (ValueError, RecursionError) as error:
         if start == "{":
-            return None
+            return _schedule_file(path, text, "json")
         raise ScheduleFileError(str(path), [f"is no JSON: {error}"]) from None
     if isinstance(value, dict) and not is_cawb_json(value):
-        return None
+        return _schedule_file(path, text, "json")
     if problems:
         raise ScheduleFileError(str(path), problems[:_MOST_PROBLEMS])
     return cawb_from_json(value, str(path)) if isinstance(value, dict) else list(value)
+
+
+def _schedule_file(path: Path, text: str, format_: Literal["json", "toml"]) -> ScheduleFile:
+    if len(text) > LARGEST_FILE_BYTES:
+        _refuse(path, f"is larger than {LARGEST_FILE_BYTES:,} bytes, which no schedule file is")
+    return parse(text, str(path), format_)
+
+
+def _of_python(path: Path, text: str) -> PythonExport | CawbFile | Sequence[object]:
+    module = parsed_python(text, str(path))
+    if holds_formula(module):
+        return formula_from_python(module, text, str(path))
+    found = cawb_from_python(text, str(path))
+    return found if isinstance(found, CawbFile) else tuple(found)
 
 
 def _checked_numbers(path: Path, entries: Sequence[object]) -> list[float]:
@@ -198,5 +225,5 @@ def _text_of(path: Path) -> str:
         raise ScheduleFileError(str(path), [str(error)]) from None
 
 
-def _refuse(path: Path, rule: str) -> None:
+def _refuse(path: Path, rule: str) -> NoReturn:
     raise ScheduleFileError(str(path), [rule])

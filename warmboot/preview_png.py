@@ -2,10 +2,9 @@
 
 import io
 import os
-import secrets
-from pathlib import Path
 
 from warmboot.preview import View
+from warmboot.whole_file import write_whole
 
 
 def write_png(view: View, path: str | os.PathLike[str]) -> None:
@@ -16,9 +15,9 @@ def write_png(view: View, path: str | os.PathLike[str]) -> None:
 
     Raises:
         ImportError: if matplotlib is missing; it comes with the `search` extra.
-        OSError: if the file can't be written.
+        OSError: if the file can't be written; see `write_whole`.
     """
-    _save(_picture(view), Path(os.path.realpath(path)))
+    write_whole(path, _picture(view))
 
 
 def _picture(view: View) -> bytes:
@@ -39,19 +38,3 @@ def _picture(view: View) -> bytes:
     FigureCanvasAgg(figure)
     figure.savefig(stream, format="png")
     return stream.getvalue()
-
-
-def _save(content: bytes, target: Path) -> None:
-    if target.exists() and not target.is_file():  # a device or a folder must not be replaced
-        raise OSError(22, "is not a regular file; give another name", str(target))
-    if target.exists() and not target.stat().st_mode & 0o222:  # which root could overwrite
-        raise PermissionError(13, "is read-only; remove it or choose another name", str(target))
-    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)

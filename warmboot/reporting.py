@@ -6,18 +6,16 @@ Outside a search nothing here does anything, so that the calls can stay in the s
 import os
 import sys
 import time
-import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from warmboot.checks import integer_problem, show
-from warmboot.drift import TOLERATED_FRACTION, TOLERATED_STEPS
-from warmboot.trial_files import Report, TrialFile, current_trial, parse_report, report_line
+from warmboot.following import problem_of, reported
+from warmboot.trial_files import Report, TrialFile, parse_report, report_line, trial_here
 
 # How long another rank waits for rank 0, which may be validating meanwhile; torch's own patience with gloo.
 RANK_0_PATIENCE_SECONDS = 1800.0
-_watched: list["weakref.ref[Any]"] = []  # the schedulers that `attach` gave in this trial
 _SHORTEST_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.0005, 0.05
 
 
@@ -32,9 +30,12 @@ class StopTraining(Exception):
 def report(step: int, **metrics: Any) -> None:
     """Report metrics, each a number, after `step` optimizer steps; outside a search does nothing.
 
-    Steps rise strictly, and every report holds the study's objective. A report at step 0, before the first
-    optimizer step, tells what the untrained model is worth: with it a diverged trial has a value to be told.
-    The last report is the trial's result. NaN and infinities mean that the training diverged.
+    Steps rise, and every report holds the study's objective. A report at step 0, before the first optimizer
+    step, tells what the untrained model is worth: with it a diverged trial has a value to be told. The
+    trial's result is the report at its horizon, made after the last step (a twentieth before it will do); a
+    training that ends without it fails. What is reported after that, as by an evaluation of the best
+    checkpoint, is left out, and where it differs the search says so. NaN and infinities mean that the
+    training diverged.
 
     In a training of several processes (torchrun) call it on rank 0 alone or on all ranks with the same
     steps. Rank 0 writes and never waits; the metrics of the others are not looked at, and they wait until
@@ -47,13 +48,13 @@ def report(step: int, **metrics: Any) -> None:
 
     Raises:
         StopTraining: the search has ended this trial.
-        ValueError: the step is outside its range or far from what the scheduler of `attach` was stepped; a
-            metric is no number, or there is none.
+        ValueError: the step is outside its range; the trial's schedule was not taken (see `attach` and `lr`)
+            or not followed up to this step; a metric is no number, or there is none.
         RuntimeError: on another rank, where rank 0 did not report this step.
 
     >>> report(40, val=2.5)  # no search here
     """
-    trial = current_trial()
+    trial = trial_here()
     if trial is not None:
         report_to(trial, step, metrics, rank=_rank())
 
@@ -63,35 +64,25 @@ def params() -> dict[str, Any]:
 
     >>> weight_decay = params().get("weight_decay", 1e-2)
     """
-    trial = current_trial()
+    trial = trial_here()
     return {} if trial is None else dict(trial.params)
 
 
 def report_to(trial: TrialFile, step: int, metrics: Mapping[str, Any], *, rank: int = 0) -> None:
     """What `report` does within a trial; `rank` is this process's number among those that train."""
     _check_step(trial, step)
-    _check_schedulers(step)
+    _check_followed(trial, step)
     stopping = _write(trial, step, metrics) if rank == 0 else _decided(trial, step, rank)
+    reported(trial, step)
     if stopping:
         raise StopTraining(f"the search has ended trial {trial.trial} of study {trial.study} at step {step}.")
 
 
-def watch(scheduler: Any) -> None:
-    """Hold the reported steps to those of a trial's scheduler; see `_check_schedulers`."""
-    _watched.append(weakref.ref(scheduler))
-
-
-def _check_schedulers(step: int) -> None:
-    """Refuse a result of a schedule that was not followed: a search would rank what nobody trained.
-
-    One scheduler of several that keeps pace is enough. A few steps skipped by a GradScaler are no matter.
-    """
-    done = [alive.last_epoch for alive in (reference() for reference in _watched) if alive is not None]
-    if done and all(abs(step - steps) > TOLERATED_STEPS + TOLERATED_FRACTION * step for steps in done):
-        raise ValueError(
-            f"report: step {step}, but the scheduler that attach gave was stepped {done[-1]} times. Call its "
-            "step() once after each optimizer.step(), and report in the same steps: not in epochs or batches."
-        )
+def _check_followed(trial: TrialFile, step: int) -> None:
+    """Refuse a result of a schedule that was not followed: a search would rank what nobody trained."""
+    problem = problem_of(trial, step)
+    if problem is not None:
+        raise ValueError(f"warmboot.report: {problem}")
 
 
 def _check_step(trial: TrialFile, step: int) -> None:

@@ -111,7 +111,14 @@ class WarmbootSchedule:
         return float(self.factors_between(layout, at, at + 1)[0])
 
     def lr_table(self, total_steps: int) -> FloatArray:
-        """`lr * factors(total_steps)`, for a schedule that has an lr."""
+        """`lr * factors(total_steps)`, float64 of shape `[total_steps]`, for a schedule that has an lr.
+
+        Scaled with `lr` to the last bits, down to 2.3e-308; an lr below that is rounded to the nearest
+        float there is, a multiple of 4.9e-324, and may be 0.
+
+        Raises:
+            ScheduleError: it has none; or as `factors` does.
+        """
         if self.lr is None:
             raise ScheduleError(
                 "lr_table", ["this schedule has no lr; give it one: schedule.replace(lr=...)"]

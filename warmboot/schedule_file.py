@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from warmboot.errors import ScheduleFileError
+from warmboot.checks import show
+from warmboot.errors import ScheduleError, ScheduleFileError
 from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_document import parse
 from warmboot.schedule_record import FORMAT, VERSION, Horizon, ScheduleFile
@@ -44,8 +45,20 @@ def reads(text: str, *, format: Literal["json", "toml"] = "json") -> ScheduleFil
     return parse(text, "schedule file", format)
 
 
-def writes(file: ScheduleFile) -> str:
-    """The file as JSON text, which `reads` turns into an equal one."""
+def writes(file: ScheduleFile | WarmbootSchedule) -> str:
+    """The file, or one with that schedule alone, as JSON text, which `reads` turns into an equal one.
+
+    Raises:
+        ScheduleError: if it is neither.
+
+    >>> reads(writes(WarmbootSchedule(curve="linear"))) == ScheduleFile(WarmbootSchedule(curve="linear"))
+    True
+    """
+    if isinstance(file, WarmbootSchedule):
+        file = ScheduleFile(file)
+    if not isinstance(file, ScheduleFile):
+        rule = f"needs a ScheduleFile or a WarmbootSchedule but got {show(file)}"
+        raise ScheduleError("warmboot.write", [rule])
     document: dict[str, Any] = {"format": FORMAT, "version": VERSION}
     document["schedule"] = _schedule_document(file.schedule)
     if file.horizon is not None:
@@ -54,10 +67,13 @@ def writes(file: ScheduleFile) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def write(file: ScheduleFile, path: str | os.PathLike[str]) -> None:
+def write(file: ScheduleFile | WarmbootSchedule, path: str | os.PathLike[str]) -> None:
     """Write the file to `path` as JSON, whole or not at all: on failure what was there stays.
 
+    A bare schedule becomes a file without a horizon and with an empty origin.
+
     Raises:
+        ScheduleError: if it is neither a `ScheduleFile` nor a schedule.
         ScheduleFileError: if `path` ends in `.toml`.
         OSError: if it cannot be written; see `write_whole`.
     """

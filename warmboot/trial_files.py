@@ -1,9 +1,10 @@
-"""What passes between a search and the training script that it runs: three files in a folder of one run.
+"""What passes between a search and the training script that it runs: files in the folder of one run.
 
 The script finds the folder through the environment variable `WARMBOOT_TRIAL`, which names `trial.json`:
 what to train. It appends a line to `reports.jsonl` for each report, and ends early where there is a file
-`stop`. The search writes the first and the last, the script the second; nothing else is shared. Most people
-need only `attach`, `report` and `params`, which read and write these files.
+`stop`. The search writes the first and the last, the script the second. Most people need only `attach` (or
+`lr`), `report` and `params`, which read and write these files; a file `taken` beside the reports is between
+these: it says that a process of the script has taken the schedule, and `report` refuses results without it.
 """
 
 import difflib
@@ -63,6 +64,11 @@ class TrialFile:
     own_lr: Path | None = None
     """Where `attach` writes the lr of the script's own optimizer and ends the script: nothing is trained.
     None in a trial; see `warmboot.own_lr`."""
+
+    @property
+    def taken(self) -> Path:
+        """Where a file appears when the script has taken the schedule."""
+        return self.reports.with_name("taken")
 
     def __post_init__(self) -> None:
         problems = _number_problems(self)
@@ -139,9 +145,20 @@ def read_trial(path: str | os.PathLike[str]) -> TrialFile:
 def current_trial() -> TrialFile | None:
     """The trial that this process runs for a search, or None outside one.
 
+    For a script that follows `trial.schedule` by itself; whether it does, nobody checks then. `attach` and
+    `lr` are checked.
+
     Raises:
         TrialFileError, OSError: where `WARMBOOT_TRIAL` names no trial file.
     """
+    trial = trial_here()
+    if trial is not None:
+        trial.taken.touch()
+    return trial
+
+
+def trial_here() -> TrialFile | None:
+    """The same for whoever does not take the schedule from it."""
     path = os.environ.get(VARIABLE)
     return _read_once(path) if path else None
 

@@ -3,12 +3,12 @@
 The one module of this package that imports torch. A step counter and nothing else: every lr is
 `initial_lr` of its group times the schedule's factor at the count, a closed form, so that a
 training saved and resumed at any step is the unbroken one. What a change of the horizon does to
-the factors is in `course`, what counts as drift in `drift`.
+the factors is in `course`, what is saved in `lr_state`, what counts as drift in `drift`, and what is
+said of a wrong use in `lr_remarks`.
 """
 
+import sys
 import warnings
-import weakref
-from array import array
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,17 +16,17 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from warmboot import lr_remarks
 from warmboot.checks import integer_problem
 from warmboot.course import Course, course_of
 from warmboot.drift import DriftWatch
 from warmboot.errors import ScheduleError
-from warmboot.lr_state import checked_step, restored, state_of
+from warmboot.factor_blocks import FactorBlocks
+from warmboot.group_lrs import base_lrs_of, copy_of, take_in_groups
+from warmboot.host_plan import too_long_for_host
+from warmboot.lr_state import SavedRun, checked_step, continued, restored, state_of
+from warmboot.lr_trace import OtherLr, trace_of
 from warmboot.schedule import WarmbootSchedule
-
-# Factors are computed so many at a time: long horizons cost no memory, short steps no numpy call.
-_BLOCK_STEPS = 4096
-# lrs that differ by less are the same number in float32, in which a tensor lr is kept
-_LR_TOLERANCE = 1e-6
 
 
 class WarmbootLR(LRScheduler):
@@ -34,8 +34,12 @@ class WarmbootLR(LRScheduler):
 
     Call `step()` once after each `optimizer.step()`; step 0's lr is set at construction. A group's
     own `initial_lr` is never overridden: `schedule.lr` is there to build the optimizer with. A
-    group added later gets its lr as `initial_lr`. A tensor lr is filled in place. From
-    `total_steps` on the last lr is held; one warning at the first step past it.
+    group added later gets its lr as `initial_lr`. A tensor lr is filled in place; one that is shared,
+    with `optimizer.defaults` or another group, is parted first. From `total_steps` on the last lr is
+    held; one warning at the first step past it.
+
+    It may be a part of torch's `SequentialLR` or `ChainedScheduler`: loading its state sets the
+    optimizer's lrs only if it had set them when the state was saved.
 
     Args:
         optimizer: the optimizer whose lrs are set.
@@ -59,6 +63,12 @@ class WarmbootLR(LRScheduler):
     [0.0]
     """
 
+    # on the class, because a whole scheduler that was pickled before there were such has none of its own
+    _is_part = False  # of a SequentialLR
+    _loaded_at: int | None = None  # the count of a state just loaded
+    _came_with: OtherLr | None = None
+    _warned_past_end = _warned_of_others = False
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -70,15 +80,17 @@ class WarmbootLR(LRScheduler):
         problem = integer_problem("last_epoch", last_epoch, at_least=-1)
         if problem is not None:
             raise ScheduleError("WarmbootLR", [problem])
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
         self.schedule = schedule
-        self._course = course_of(schedule, total_steps)
-        self.total_steps = self._course.total_steps
-        self._block: array[float] = array("d")
-        self._block_start = 0
-        self._warned_past_end = False
+        self._built = course_of(schedule, total_steps)
+        self._follow(self._built)
         self._drift = DriftWatch()
+        self._trace = trace_of(optimizer)
+        self._last_lr = []
+        self._came_with = self._trace.other_lr(optimizer.param_groups) if last_epoch == -1 else None
         super().__init__(optimizer, last_epoch)  # calls step(), which sets the first lr
-        self._watch_optimizer()
+        self._drift.watch(optimizer, until_gone=self)
         self._warn_of_another_lr()
 
     def step(self, epoch: int | None = None) -> None:
@@ -87,21 +99,29 @@ class WarmbootLR(LRScheduler):
         if drift.optimizer_stepped:
             drift.optimizer_stepped = False
             drift.paired_steps += 1
-        elif drift.paired_steps and epoch is None and drift.is_drift():
-            self._warn_of_drift()
+            if drift.paired_steps == 1:
+                self._look_at_beginning()
+        elif epoch is None and self._step_count:
+            if not drift.paired_steps:
+                drift.on_early_step(self.optimizer.param_groups)
+            elif drift.is_drift():
+                self._warn_of_drift()
         if epoch is None:
             self.last_epoch += 1
         else:
             self.last_epoch = checked_step(epoch)
         self._step_count += 1
         if self.last_epoch > self.total_steps and not self._warned_past_end:
-            self._warn_past_end()
-        self._apply()
+            self._warned_past_end = True
+            self._say(lr_remarks.past_end(self.last_epoch, self.total_steps), stacklevel=3)
+        changed = self._apply()
+        if changed is not None and epoch is None and not self._warned_of_others:
+            self._warn_of_others(*changed)
 
     def get_lr(self) -> list[float | Tensor]:
-        """Each group's lr at the present count, computed anew."""
-        factor = self._factor(self.last_epoch)
-        return [_initial_lr(group) * factor for group in self.optimizer.param_groups]
+        """Each group's lr at the present count, computed anew; of a part that waits, its first."""
+        factor = self._factors.at(max(self.last_epoch, 0))
+        return [base_lr * factor for base_lr in self._base_lrs()]
 
     def retarget(self, total_steps: int, at_step: int | None = None) -> None:
         """Change the horizon of a run in progress, without a jump in lr.
@@ -121,7 +141,7 @@ class WarmbootLR(LRScheduler):
                 a step of each part that lies ahead. Nothing is changed then.
         """
         if at_step is None:
-            at_step = self.last_epoch
+            at_step = max(self.last_epoch, 0)
         course = self._course.retargeted(at_step, total_steps)
         if course is not self._course and at_step < self.last_epoch:
             rule = f"at_step must not be past: the next step is {self.last_epoch} but got {at_step}"
@@ -129,118 +149,151 @@ class WarmbootLR(LRScheduler):
         self._follow(course)
 
     def state_dict(self) -> dict[str, Any]:
-        """The step count; after a retarget the horizons as well, for there is nothing else to save.
+        """The run so far: step count, horizons, base lrs, and by what schedule; the same keys always.
 
         Loads under `torch.load(weights_only=True)`, and is JSON.
         """
-        return state_of(self.last_epoch, self._course)
+        base_lrs = self._base_lrs()[: len(self._last_lr)]
+        return state_of(self.last_epoch, self._course, base_lrs, self._is_in_charge())
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on at the saved step count, with the saved horizons, and set the lrs that belong to it.
 
-        A retarget is part of the state: load first, then retarget. After one, the scheduler may
-        have been built with the first `total_steps` or with the last, and goes on exactly.
-        It does not matter whether the optimizer's state is loaded before or after.
+        It does not matter whether the optimizer's state is loaded before or after. A retarget is part
+        of the state: built with the first `total_steps` or with the last, it goes on exactly. Built with
+        another one, what is left of the schedule is stretched to it, without a jump in lr, and a
+        warning says so; so does one of other base lrs, for the saved ones are used. Where another
+        scheduler, or a hand, had set the lrs when the state was saved, they stay as they are.
+        States of before they were whole (`last_epoch` alone, or with the horizons) are loaded as well.
 
         Raises:
-            ScheduleError: if this is not the state of a `WarmbootLR`, or of one with another horizon.
+            ScheduleError: if this is not the state of a `WarmbootLR`, or of one with another schedule.
+                Nothing is changed then.
         """
-        last_epoch, course = restored(state_dict, self._course)
+        saved = restored(state_dict, self.schedule)
+        course, of_horizon = continued(saved, self._built)
+        in_charge = saved.in_charge
+        if in_charge is None:
+            in_charge = not self._is_part and self.last_epoch >= 0
         self._follow(course)
-        self.last_epoch = last_epoch
+        remarks = [of_horizon, self._take_base_lrs(saved)]
+        self.last_epoch = self._loaded_at = saved.last_epoch
         self._step_count = self.last_epoch + 1
+        self._came_with = None
         self._drift.start_again()
-        self._apply()
+        if in_charge and self.last_epoch >= 0:
+            n_groups = None if saved.base_lrs is None else len(saved.base_lrs)
+            self._apply(self.optimizer.param_groups[:n_groups])
+        else:
+            self._last_lr = self.get_lr()
+        for remark in filter(None, remarks):
+            self._say(remark, stacklevel=3)
 
     def __getstate__(self) -> dict[str, Any]:
-        # what can be computed again does not travel, nor does the hook on the optimizer
-        return {**self.__dict__, "_block": array("d"), "_block_start": 0, "_drift": DriftWatch()}
+        # what hangs on the optimizer does not travel
+        return {name: value for name, value in vars(self).items() if name not in ("_drift", "_trace")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._watch_optimizer()
+        if "_built" not in state:
+            self._built = course_of(self.schedule, self._course.layout.total_steps)
+        self._factors = FactorBlocks(self._course)
+        self._drift, self._trace = DriftWatch(), trace_of(self.optimizer)
+        self._drift.watch(self.optimizer, until_gone=self)
+
+    def _initial_step(self) -> None:
+        """A second time for the first part of a `SequentialLR`, which has put the lrs back before."""
+        self._is_part, self._came_with = bool(self._last_lr), None if self._last_lr else self._came_with
+        super()._initial_step()
+
+    def _update_lr(self, epoch: int | None = None) -> None:
+        """How a `SequentialLR` begins a part."""
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
+        self._came_with = None
+        self._apply()
 
     def _follow(self, course: Course) -> None:
         self._course, self.total_steps = course, course.total_steps
-        self._block, self._block_start = array("d"), 0
+        self._factors = FactorBlocks(course)
 
-    def _watch_optimizer(self) -> None:
-        """Let the optimizer report its steps; one that can't, as some wrappers, goes unwatched."""
-        try:
-            handle = self.optimizer.register_step_post_hook(self._drift.on_optimizer_step)
-        except AttributeError:  # it never called Optimizer.__init__
-            return
-        weakref.finalize(self, handle.remove).atexit = False
-
-    def _apply(self) -> None:
-        factor = self._factor(self.last_epoch)
+    def _apply(self, groups: list[dict[str, Any]] | None = None) -> tuple[Any, Any, Any] | None:
+        """Set the lrs; of one that was changed since: what it was, what we had set, what it is now."""
+        if groups is None:
+            groups = self.optimizer.param_groups
+        factor, trace, changed = self._factors.at(self.last_epoch), self._trace, None
+        if len(groups) > len(trace.lrs):
+            self._take_in_groups()
+        left_at = trace.lrs
         last_lr: list[float | Tensor] = []
-        for group in self.optimizer.param_groups:
-            initial_lr = group.get("initial_lr")
-            if type(initial_lr) is not float:
-                initial_lr = _initial_lr(group)
+        for group in groups:
+            base_lr = group.get("initial_lr")
+            if type(base_lr) is not float:
+                self._take_in_groups()
+                base_lr = group["initial_lr"]
             lr = group["lr"]
             if isinstance(lr, Tensor):
-                lr.fill_(initial_lr * factor)
+                lr.fill_(base_lr * factor)
                 last_lr.append(lr.clone())
             else:
-                group["lr"] = lr = initial_lr * factor
-                last_lr.append(lr)
-        self._last_lr = last_lr
+                group["lr"] = now = base_lr * factor
+                if lr != left_at[len(last_lr)]:
+                    changed = lr, left_at[len(last_lr)], now
+                last_lr.append(now)
+        self._last_lr = trace.lrs = last_lr
+        trace.groups = self.optimizer.param_groups
+        return changed
 
-    def _factor(self, step: int) -> float:
-        at = step - self._block_start
-        if 0 <= at < len(self._block):
-            return self._block[at]
-        return self._factor_elsewhere(step)
+    def _take_in_groups(self) -> None:
+        """Of groups that are new, or came back from an optimizer's state without `initial_lr`."""
+        groups, lrs = self.optimizer.param_groups, self._trace.lrs
+        self.base_lrs = [*take_in_groups(self.optimizer, self.base_lrs)]
+        self._trace.lrs = [*lrs, *(copy_of(group["lr"]) for group in groups[len(lrs) :])]
 
-    def _factor_elsewhere(self, step: int) -> float:
-        """Outside the present block, or past the end, where the last factor is held."""
-        step = min(step, self.total_steps - 1)
-        start = step - step % _BLOCK_STEPS
-        if start != self._block_start or not self._block:
-            stop = min(start + _BLOCK_STEPS, self.total_steps)
-            factors = self._course.factors_between(start, stop)
-            # an array gives Python floats, and faster than numpy does
-            self._block, self._block_start = array("d", factors.tobytes()), start
-        return self._block[step - start]
+    def _base_lrs(self) -> list[float]:
+        return base_lrs_of(self.optimizer.param_groups, self.base_lrs)
 
-    def _warn_past_end(self) -> None:
-        self._warned_past_end = True
-        warnings.warn(
-            f"WarmbootLR: step {self.last_epoch} is past the end of its schedule "
-            f"(total_steps={self.total_steps}); the last lr is held from here on. Give the horizon "
-            "that you train for as total_steps, and step once for each optimizer step.",
-            stacklevel=3,
-        )
+    def _take_base_lrs(self, saved: SavedRun) -> str | None:
+        """Go on with the saved base lrs, which an optimizer's own state may have come back without."""
+        if saved.base_lrs is None:
+            return None
+        here, factor = self._base_lrs(), self._factors.at(max(saved.last_epoch, 0))
+        self.base_lrs = [*saved.base_lrs]
+        for group, base_lr in zip(self.optimizer.param_groups, saved.base_lrs, strict=False):
+            group["initial_lr"] = base_lr
+        return lr_remarks.other_base_lrs(saved.base_lrs, here, factor)
+
+    def _is_in_charge(self) -> bool:
+        pairs = zip(self.optimizer.param_groups, self._last_lr, strict=False)
+        return self.last_epoch >= 0 and all(float(group["lr"]) == float(lr) for group, lr in pairs)
+
+    def _say(self, remark: str, stacklevel: int = 4) -> None:
+        warnings.warn(f"WarmbootLR: {remark}", stacklevel=stacklevel)
+
+    def _look_at_beginning(self) -> None:
+        """At the first step that follows one of the optimizer's, which shows how the two are stepped."""
+        if self._drift.is_wrong_order():
+            self._say(lr_remarks.WRONG_ORDER)
+        if remark := too_long_for_host(self, self.total_steps, sys._getframe(2)):
+            self._say(remark)
+        if self._came_with is not None:
+            self._say(lr_remarks.begun_at_another_lr(self._came_with))
+            self._came_with = None
 
     def _warn_of_drift(self) -> None:
         # what a CUDA graph replays is seen by nobody, and only a tensor lr reaches into one
-        if any(isinstance(lr, Tensor) and lr.is_cuda for lr in self._last_lr):
-            return
-        warnings.warn(
-            f"WarmbootLR: {self._drift.describe(self.total_steps)}. Step it once after each "
-            "optimizer.step(): not for each accumulated micro-batch, not once for each process, and not "
-            "where a GradScaler skipped the optimizer's step. If total_steps counts the scheduler's "
-            "steps on purpose, all is well.",
-            stacklevel=3,
-        )
+        if not any(isinstance(lr, Tensor) and lr.is_cuda for lr in self._last_lr):
+            self._say(lr_remarks.drifted(self._drift.describe(self.total_steps)))
+
+    def _warn_of_others(self, lr: float, set_by_us: float, now: float) -> None:
+        # a SequentialLR has put the lrs back at the first step, a loaded optimizer may have others
+        if self._step_count > 1 and self.last_epoch - 1 != self._loaded_at:
+            self._warned_of_others = True
+            self._say(lr_remarks.changed_by_others(lr, set_by_us, now))
 
     def _warn_of_another_lr(self) -> None:
-        lr = self.schedule.lr
-        initial = [_initial_lr(group) for group in self.optimizer.param_groups]
-        if lr is None or any(abs(one - lr) <= _LR_TOLERANCE * lr for one in initial):
-            return
-        warnings.warn(
-            f"WarmbootLR: the schedule was made for a peak lr of {lr:g}, but no group of the "
-            f"optimizer has it (their lrs: {', '.join(f'{one:g}' for one in initial)}). The "
-            "groups' own lrs are used; build the optimizer with lr=schedule.lr to use its.",
-            stacklevel=3,
-        )
-
-
-def _initial_lr(group: dict[str, Any]) -> float:
-    """The group's `initial_lr` as a float, which it is from now on: one read from the device."""
-    initial_lr = group.get("initial_lr", group["lr"])
-    group["initial_lr"] = float(initial_lr)
-    return float(initial_lr)
+        lr, base_lrs = self.schedule.lr, self._base_lrs()
+        if lr is not None and (remark := lr_remarks.peak_of_nobody(lr, base_lrs)):
+            self._say(remark)
+        if self._came_with is not None and self._came_with.set_by_us is not None:
+            self._say(lr_remarks.begun_at_another_lr(self._came_with))
+            self._came_with = None

@@ -28,11 +28,12 @@ from search.cli import (
     verdict,
     worker,
 )
+from search.ending_signals import ending_signals
 from search.errors import RunError, UsageError
 from warmboot.errors import ScheduleError
 from warmboot.extras import extra_of, missing_text
 
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
+EXIT_FAILED, EXIT_USAGE = 1, 2
 
 app = typer.Typer(
     name="warmboot",
@@ -73,11 +74,15 @@ class _Ended(BaseException):
 
 
 def run() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM."""
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 128 + n ended by signal n.
+
+    So Ctrl-C gives 130, SIGTERM 143, and a terminal that is closed (SIGHUP) 129.
+    """
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    signal.signal(signal.SIGINT, functools.partial(_end, EXIT_INTERRUPTED))
-    signal.signal(signal.SIGTERM, functools.partial(_end, EXIT_TERMINATED))
+    terminals = [number for number in (1, 2) if os.isatty(number)]
+    for number in (signal.SIGINT, *ending_signals()):
+        signal.signal(number, functools.partial(_end, terminals))
     raise SystemExit(_exit_code(arguments, debug))
 
 
@@ -115,5 +120,9 @@ def _report(error: Exception) -> int:
     return code
 
 
-def _end(exit_code: int, _signal: int, _frame: FrameType | None) -> None:
-    raise _Ended(exit_code)
+def _end(terminals: list[int], number: int, _frame: FrameType | None) -> None:
+    if number == signal.SIGHUP:  # the terminal is gone: what is said from here on would fail
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for terminal in terminals:
+            os.dup2(nowhere, terminal)
+    raise _Ended(128 + number)

@@ -21,26 +21,43 @@ def command(
     password_file: Annotated[
         Path | None, typer.Option("--password-file", help="One line, user:password.")
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host",
+            metavar="NAME",
+            help="A name of its own under which browsers reach it, such as a proxy's; NAME:PORT where "
+            "the address bar shows a port. May be given several times.",
+        ),
+    ] = None,
     allow_edit: Annotated[
         bool, typer.Option("--allow-edit", help="Let the browser change and delete studies.")
     ] = False,
 ) -> None:
     """Watch studies in the stock optuna-dashboard, read-only and on this machine alone.
 
+    Whoever reaches a proxy in front of it reads all studies: let the proxy ask for a login, or give
+    --password-file.
+
     Example: warmboot dashboard
+
+    Example: warmboot dashboard --allow-host hpo.lab.example
     """
     from search.dashboard import serve
-    from search.storage.database import open_for_reading
+    from search.storage.database import open_for_reading, open_for_work
 
     database = open_for_reading(address(storage))
+    if allow_edit:
+        database = open_for_work(address(storage))
     mode = "studies can be changed and deleted" if allow_edit else "read-only"
     console = talk()
     serve(
-        database.storage,
+        database.rdb,
         host=host,
         port=port,
         allow_edit=allow_edit,
         password_file=password_file,
+        allow_hosts=allow_host or (),
         on_ready=lambda url: console.print(
             f"optuna-dashboard at {url} ({mode}); end it with Ctrl-C", markup=False
         ),

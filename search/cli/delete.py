@@ -13,6 +13,7 @@ def command(name: NameArgument, yes: YesOption = False, storage: StorageOption =
 
     Example: warmboot delete char_lm
     """
+    from search.scripts.run_folder import clear_left_folders
     from search.storage.database import open_for_reading, open_for_work
     from search.storage.study_record import find_study
     from search.storage.study_removal import delete_study
@@ -22,4 +23,5 @@ def command(name: NameArgument, yes: YesOption = False, storage: StorageOption =
     record = find_study(open_for_work(url), name)
     confirm(record, NAME, yes=yes)
     delete_study(record)
+    clear_left_folders()
     talk().print(f"{name}: deleted", markup=False)

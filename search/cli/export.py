@@ -75,6 +75,16 @@ def command(
             help="Take the peak lr beyond 30 times the longest horizon that was trained, too.",
         ),
     ] = False,
+    max_deviation: Annotated[
+        float | None,
+        typer.Option(
+            "--max-deviation",
+            min=0.0,
+            help="How far a cawb export may be from the schedule, in the mean over all steps and in units of "
+            "the peak lr. Default: 0.1.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file; stdout if left out.")] = None,
     storage: StorageOption = None,
 ) -> None:
@@ -100,6 +110,7 @@ def command(
         choice=Choice(trial=trial, leader=leader, baseline=baseline),
         with_lr=with_lr,
         however_far=however_far,
+        max_deviation=max_deviation,
     )
     if output is None:
         sys.stdout.write(made.text)
@@ -113,6 +124,8 @@ def command(
         console.print(line, markup=False)
     for i, line in enumerate(made.at_horizon):
         console.print(f"{'' if i else 'horizon':10s}{line}", markup=False)
+    if made.deviation is not None:
+        console.print(f"deviation {made.deviation}", markup=False)
     if made.optunas_best is not None and trial is None and baseline is None:
         console.print(
             f"          Optuna's best trial is {made.optunas_best}, by a single run; here all runs together "

@@ -85,10 +85,13 @@ def command(
         console.print(line, markup=False)
     if snapshot.best is None and snapshot.failures:
         raise RunError(f"no trial of {snapshot.spec.name} was completed.")
+    if snapshot.mostly_failed:
+        failed = snapshot.used - snapshot.results
+        raise RunError(f"{failed} of {snapshot.used} trials of {snapshot.spec.name} failed; see above.")
 
 
 def _watched(launch: Callable[[], Snapshot], console: Console) -> Snapshot:
-    """Launch, and where Ctrl-C or SIGTERM ends it, say what becomes of the study."""
+    """Launch, and where Ctrl-C or another signal ends it, say what becomes of the study."""
     try:
         return launch()
     except Exception:

@@ -20,12 +20,12 @@ def command(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A schedule file; numbers, one a line or a JSON array; or CAWB arguments, "
-            "as a JSON object or as exported (.py)."
+            help="A schedule file, or anything else that `warmboot export` writes; numbers, one a line or a "
+            "JSON array; CAWB arguments as a JSON object; - for standard input."
         ),
     ],
     total_steps: Annotated[
-        int | None, typer.Option("--total-steps", help="Draw a schedule file for this horizon.")
+        int | None, typer.Option("--total-steps", min=1, help="Draw a schedule for this horizon.")
     ] = None,
     peak: Annotated[
         float | None, typer.Option("--peak", help="The peak that a list of numbers was meant to reach.")
@@ -42,6 +42,8 @@ def command(
 
     Example: warmboot preview schedule.json --png schedule.png
     """
+    if str(file) == "-":
+        file = Path("/dev/stdin")
     if not file.exists():
         raise UsageError(f"{file}: no such file.")
     view = read_view(file, total_steps=total_steps, peak=peak, floor=floor)
@@ -53,7 +55,7 @@ def command(
 def _write_png(view: View, png: Path) -> None:
     try:
         write_png(view, png)
-    except (ImportError, FileNotFoundError, PermissionError) as error:
+    except (ImportError, FileNotFoundError, PermissionError, IsADirectoryError) as error:
         words = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"--png {png}: {words}.") from error
     except OSError as error:

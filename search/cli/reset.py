@@ -17,6 +17,7 @@ def command(name: NameArgument, yes: YesOption = False, storage: StorageOption =
     Example: warmboot reset char_lm
     """
     from search.next_command import next_command
+    from search.scripts.run_folder import clear_left_folders
     from search.storage.database import open_for_reading, open_for_work
     from search.storage.study_change import PLACE
     from search.storage.study_record import find_study
@@ -27,6 +28,7 @@ def command(name: NameArgument, yes: YesOption = False, storage: StorageOption =
     record = find_study(open_for_work(url), name)
     confirm(record, NAME, yes=yes)
     fresh = reset_study(record)
+    clear_left_folders()
     file = (fresh.attributes.get(PLACE) or {}).get("file")
     again = next_command("launch", file or "STUDY.toml", *storage_option_words(storage))
     talk().print(f"{name}: reset; it begins anew with: {again}", markup=False)

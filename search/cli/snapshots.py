@@ -43,14 +43,12 @@ def counts_text(snapshot: Snapshot) -> str:
 
 def _limit_text(snapshot: Snapshot) -> str:
     if snapshot.n_trials is not None:
-        return f"{snapshot.finished} of {snapshot.n_trials} trials done"
+        return f"{snapshot.results} of {snapshot.n_trials} trials done"
     if snapshot.n_runs is not None:
-        return (
-            f"{snapshot.finished} trials done, {snapshot.runs_used:.3g} of {snapshot.n_runs} full runs used"
-        )
+        return f"{snapshot.results} trials done, {snapshot.runs_used:.3g} of {snapshot.n_runs} full runs used"
     assert snapshot.budget_seconds is not None, "a study has one limit"
     used, budget = duration_text(snapshot.trained_seconds), duration_text(snapshot.budget_seconds)
-    return f"{snapshot.finished} trials done in {used} of {budget}"
+    return f"{snapshot.results} trials done in {used} of {budget}"
 
 
 def state_text(snapshot: Snapshot) -> str:
@@ -62,7 +60,7 @@ def state_text(snapshot: Snapshot) -> str:
     if snapshot.running and snapshot.trials_per_second:
         left = snapshot.seconds_left or 0.0
         return f"running, {snapshot.trials_per_second:.1f} trials a second, {duration_text(left)} left"
-    if snapshot.running:
+    if snapshot.running or snapshot.at_work:
         return "running"
     return "resting; the next launch goes on"
 

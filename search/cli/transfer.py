@@ -52,11 +52,13 @@ def command(
     from search.contest.transfer_service import TransferOptions, hold_transfer
     from search.launch.preparation import resolve_device
     from search.storage.database import open_for_work
+    from search.storage.patience import HOLDING_SECONDS, Patience
     from search.storage.study_record import find_study
     from search.worker.permission import Permission
 
     asked = _steps(horizons)
     record = find_study(open_for_work(address(storage)), name)
+    record.database.patience = Patience(HOLDING_SECONDS, lambda text: console.print(text, markup=False))
     options = TransferOptions(
         device=resolve_device(device),
         permission=Permission(imports=tuple(allow_import or ()), commands=allow_commands),

@@ -82,6 +82,7 @@ def command(
         from search.contest.service import Options, hold_contest
         from search.launch.preparation import resolve_device
         from search.storage.database import open_for_work
+        from search.storage.patience import HOLDING_SECONDS, Patience
         from search.storage.study_record import find_study
         from search.worker.permission import Permission
 
@@ -96,6 +97,7 @@ def command(
             accept_change=accept_change,
         )
         record = find_study(open_for_work(address(storage)), name)
+        record.database.patience = Patience(HOLDING_SECONDS, lambda text: console.print(text, markup=False))
         with console.status("") as status:
             result = hold_contest(
                 record,
@@ -108,7 +110,7 @@ def command(
 
 @contextmanager
 def _told_if_interrupted(name: str, storage: str | None, console: Console) -> Iterator[None]:
-    """Where Ctrl-C or SIGTERM ends the work, say what is kept of it."""
+    """Where Ctrl-C or another signal ends the work, say what is kept of it."""
     try:
         yield
     except Exception:

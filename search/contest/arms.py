@@ -95,7 +95,7 @@ class Arms:
         while len(reached) < len(arms):
             event = self._next_event()
             if isinstance(event, TrainingFailed):
-                raise RunError(f"a training failed: {event.traceback_text.strip().splitlines()[-1]}")
+                raise RunError(f"a training failed: {event.reason}")
             if isinstance(event, Admitted):
                 number = cast(int, event.key)
                 untrained[number] = event.untrained.get(self.spec.objective, math.nan)

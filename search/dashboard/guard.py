@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from search.dashboard.own_names import OwnName, option_for
 from search.dashboard.password import Credentials
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ class Guard:
             name of its own at this machine and read everything (DNS rebinding). Any port passes,
             so that a forwarded port works.
         any_address: Also pass every `Host` that is a bare IP address: no name, so no rebinding.
+        own_names: Further names, of a proxy in front of this server for example. Each passes as a `Host`,
+            under any port, and as the `Origin` of an edit, under its own port: a proxy may hand on another
+            `Host` than the browser asked for.
         allow_edit: Whether methods that change something are let through.
         credentials: If given, each request has to carry them.
     """
@@ -69,11 +73,14 @@ class Guard:
         *,
         hosts: Iterable[str] = LOOPBACK_HOSTS,
         any_address: bool = False,
+        own_names: Iterable[OwnName] = (),
         allow_edit: bool = False,
         credentials: Credentials | None = None,
     ) -> None:
         self._app = app
-        self._hosts = frozenset(host.lower() for host in hosts)
+        own_names = tuple(own_names)
+        self._hosts = frozenset(host.lower() for host in hosts) | {name.host for name in own_names}
+        self._origins = frozenset(name.origin for name in own_names)
         self._any_address = any_address
         self._allow_edit = allow_edit
         self._credentials = credentials
@@ -102,7 +109,7 @@ class Guard:
         return Refusal(
             "403 Forbidden",
             f"This dashboard does not answer to the host name {value[:100]!r}. "
-            f"Open it under one of: {', '.join(sorted(self._hosts))}.",
+            f"Open it under one of: {', '.join(sorted(self._hosts))}.{_if_it_is_yours(host)}",
         )
 
     def _refuse_stranger(self, environ: WSGIEnvironment) -> Refusal | None:
@@ -141,11 +148,13 @@ class Guard:
         origin = environ.get("HTTP_ORIGIN")
         if environ["REQUEST_METHOD"] in READING_METHODS or origin is None:
             return None
-        if urlsplit(origin).netloc.lower() == environ["HTTP_HOST"].lower():
+        asker = _netloc(origin)
+        if asker == environ["HTTP_HOST"].lower() or asker in self._origins:
             return None
         return Refusal(
             "403 Forbidden",
-            f"A page of {origin[:100]!r} may not change anything here; use the dashboard's own.",
+            f"A page of {origin[:100]!r} may not change anything here; use the dashboard's own."
+            f"{_if_it_is_yours(asker)}",
         )
 
 
@@ -177,6 +186,21 @@ def _values_are_finite(body: bytes) -> bool:
         return all(math.isfinite(float(value)) for value in values)
     except (ValueError, TypeError, KeyError, RecursionError):
         return True  # no numbers in it: the dashboard has its own words for that
+
+
+def _netloc(origin: str) -> str:
+    """Name and port of an origin, in lower case; empty for what has none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:  # a bracket that is never closed
+        return ""
+
+
+def _if_it_is_yours(name: str) -> str:
+    option = option_for(name)
+    if not option:
+        return ""
+    return f" If that name is this dashboard's, behind a proxy for example, start it with: {option}"
 
 
 def _is_address(host: str) -> bool:

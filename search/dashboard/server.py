@@ -14,7 +14,7 @@ import socket
 import socketserver
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,9 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 import optuna_dashboard
 
 from search.dashboard.guard import LOOPBACK_HOSTS, Guard
+from search.dashboard.own_names import own_name
 from search.dashboard.password import Credentials, read_password_file
+from search.ending_signals import ending_signals
 from search.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ def open_server(
     port: int = DEFAULT_PORT,
     allow_edit: bool = False,
     password_file: str | os.PathLike[str] | None = None,
+    allow_hosts: Sequence[str] = (),
 ) -> DashboardServer:
     """Bind the guarded dashboard of `storage` to `host:port`; the caller runs and closes it.
 
@@ -105,9 +108,12 @@ def open_server(
         port: In [0, 65535]; 0 takes any free one (see `DashboardServer.url`).
         allow_edit: Let the browser change and delete studies.
         password_file: Its first line, `user:password`, has to come with every request.
+        allow_hosts: Names of its own, `NAME` or `NAME:PORT`, under which browsers reach it as well; a proxy
+            asks for a login, or `password_file` does.
 
     Raises:
-        UsageError: `host` is open to others without a password file, or `storage` is no URL.
+        UsageError: `host` is open to others without a password file, `storage` is no URL, or one of
+            `allow_hosts` is no name.
         PasswordFileError: The password file can't be used.
         AddressError: The port is taken or out of range, or the host is not of this machine.
     """
@@ -122,6 +128,7 @@ def open_server(
         optuna_dashboard.wsgi(storage),
         hosts=_names_of(host),
         any_address=host in _WILDCARDS,
+        own_names=[own_name(text) for text in allow_hosts],
         allow_edit=allow_edit,
         credentials=credentials,
     )
@@ -135,9 +142,10 @@ def serve(
     port: int = DEFAULT_PORT,
     allow_edit: bool = False,
     password_file: str | os.PathLike[str] | None = None,
+    allow_hosts: Sequence[str] = (),
     on_ready: Callable[[str], None],
 ) -> None:
-    """Serve the dashboard until Ctrl-C or SIGTERM, then return.
+    """Serve the dashboard until Ctrl-C or a signal such as SIGTERM, then return.
 
     Args:
         on_ready: Called once with the address, when a browser can open it.
@@ -145,7 +153,14 @@ def serve(
     The rest, what is raised included, is as for `open_server`. Call it from the main thread:
     elsewhere the signals keep the meaning that they had.
     """
-    server = open_server(storage, host=host, port=port, allow_edit=allow_edit, password_file=password_file)
+    server = open_server(
+        storage,
+        host=host,
+        port=port,
+        allow_edit=allow_edit,
+        password_file=password_file,
+        allow_hosts=allow_hosts,
+    )
     with server, _ended_by_signals(server):
         on_ready(server.url)
         server.serve_forever()
@@ -153,7 +168,7 @@ def serve(
 
 @contextmanager
 def _ended_by_signals(server: DashboardServer) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end `serve_forever`, also where whoever started this process ignores Ctrl-C.
+    """Signals end `serve_forever`, Ctrl-C also where whoever started this process ignores it.
 
     Not by an exception: it may strike where it is swallowed, as in a destructor.
     """
@@ -164,7 +179,8 @@ def _ended_by_signals(server: DashboardServer) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Before this they end the whole process; whoever asked it to ignore SIGHUP, as nohup does, is heard.
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, *ending_signals())}
     try:
         yield
     finally:

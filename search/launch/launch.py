@@ -9,10 +9,12 @@ from typing import Protocol
 
 from sqlalchemy.engine import URL
 
+from search.launch.outages import Outages
 from search.launch.placement import placements_for
 from search.launch.pool import WorkerPool
 from search.launch.preparation import Prepared, prepare, resolve_device
 from search.snapshot import Snapshot, take_snapshot
+from search.storage.patience import HOLDING_SECONDS, Patience
 from search.storage.study_record import StudyRecord
 from search.worker.process import WorkerTask
 from search.worker.trainers import slots_for
@@ -94,15 +96,23 @@ def register(study: str, options: LaunchOptions, say: Say = lambda _text: None) 
     Raises:
         UsageError: nothing was stored; the message lists what is wrong.
     """
-    return _prepared(study, options, say)
+    return _prepared(study, options, say, trains_here=False)
 
 
-def _prepared(study: str, options: LaunchOptions, say: Say) -> Prepared:
-    accept = options.accept_change
-    return prepare(study, options.storage, options.n_trials, accept_change=accept, say=say)
+def _prepared(study: str, options: LaunchOptions, say: Say, *, trains_here: bool = True) -> Prepared:
+    return prepare(
+        study,
+        options.storage,
+        options.n_trials,
+        trains_here=trains_here,
+        accept_change=options.accept_change,
+        say=say,
+    )
 
 
 def _watch(record: StudyRecord, tasks: Sequence[WorkerTask], setting: Setting, view: LaunchView) -> None:
+    outages = Outages(view.note)
+    record.database.patience = Patience(HOLDING_SECONDS, outages)
     reader = record.load()
     snapshot = take_snapshot(record, reader)
     view.begin(setting, snapshot)
@@ -119,6 +129,8 @@ def _watch(record: StudyRecord, tasks: Sequence[WorkerTask], setting: Setting, v
                     confirming = (message["done"], message["of"])
                 elif message["kind"] == "note":
                     view.note(message["text"])
+                elif message["kind"] == "outage":
+                    outages(message["text"])
                 elif message["kind"] == "lost":
                     view.note(
                         f"a worker process was lost (exit code {message['exit_code']}); another "

@@ -13,6 +13,7 @@ from typing import Any
 
 from search.errors import RunError
 from search.worker.process import WorkerTask, run_worker
+from warmboot.service import call_as_service, pickled_call
 
 MOST_LOST_WORKERS = 3
 _GRACE_SECONDS = 20.0
@@ -90,7 +91,8 @@ class WorkerPool:
 
     def _start(self, task: WorkerTask) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=run_worker, args=(task, theirs), daemon=True)
+        call = pickled_call(run_worker, task)
+        process = self._context.Process(target=call_as_service, args=(call, theirs), daemon=True)
         process.start()
         theirs.close()
         return _Worker(task, process, ours)

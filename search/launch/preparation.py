@@ -19,6 +19,7 @@ from search.proxy_fingerprints import command_made_of, free_made_of
 from search.proxy_spec import CommandProxy, DeclaredProxy, FreeProxy
 from search.samplers import sampler_problems
 from search.scripts.command import command_problems
+from search.scripts.command_look import look_problems
 from search.storage.database import Database, open_for_work
 from search.storage.study_record import StudyRecord, create_or_resume
 from search.study_file import find_study_file, read_study_file
@@ -51,6 +52,7 @@ def prepare(
     storage: URL,
     n_trials: int | None,
     *,
+    trains_here: bool = True,
     accept_change: bool = False,
     say: Callable[[str], None] = lambda _text: None,
 ) -> Prepared:
@@ -60,6 +62,7 @@ def prepare(
         study: a packaged name or a path.
         storage: where studies are kept.
         n_trials: instead of the file's; a total over all launches.
+        trains_here: whether what it trains has to run on this machine.
         accept_change: whether a study with results goes on with another script.
         say: told in which folder its command runs where that is another one than this, and what has changed.
 
@@ -71,7 +74,7 @@ def prepare(
     if n_trials is not None:
         spec = spec.with_n_trials(n_trials)
     here = located_by_file(spec, path)
-    checked = check(here, str(path))
+    checked = check(here, str(path), trains_here=trains_here)
     place = {"file": str(path.absolute())}
     if isinstance(here.proxy, CommandProxy):
         place["folder"] = str(here.proxy.working_directory)
@@ -94,12 +97,13 @@ def located_by_file(spec: StudySpec, path: Path) -> StudySpec:
     return located(spec, [folder_from(spec, home) for home in (path.absolute().parent, Path.cwd())])
 
 
-def check(spec: StudySpec, place: str) -> Checked:
+def check(spec: StudySpec, place: str, *, trains_here: bool = True) -> Checked:
     """Check a study against its proxy and this machine; stores nothing.
 
     Args:
         spec: the parsed study file.
         place: what messages call it.
+        trains_here: whether what it trains has to run on this machine.
 
     Raises:
         UsageError: the proxy can't be made here, or does not fit the file; all problems are listed.
@@ -115,6 +119,8 @@ def check(spec: StudySpec, place: str) -> Checked:
     else:
         if isinstance(spec.proxy, CommandProxy):
             found = command_problems(spec.proxy.command, spec.params)
+            if trains_here and not found:
+                found = look_problems(spec.proxy.command, spec.proxy.folder)
             problems += [f"proxy.command: {line}." for line in found]
         try:
             facts = one_by_one_facts(spec.proxy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -9,12 +10,14 @@ from sqlalchemy.engine import URL
 
 from search.errors import RunError
 from search.launch.open_studies import OpenStudies, Say
+from search.launch.outages import Outages
 from search.launch.placement import placements_for
 from search.launch.pool import WorkerPool
 from search.launch.preparation import resolve_device
 from search.snapshot import Snapshot
 from search.storage.address import shown
 from search.storage.database import open_for_work
+from search.storage.patience import Patience
 from search.worker.permission import Permission
 from search.worker.process import WorkerTask
 
@@ -44,6 +47,8 @@ def serve(options: ServiceOptions, say: Say) -> None:
     """
     device = "cuda" if options.gpus is not None else resolve_device(options.device)
     database = open_for_work(options.storage)
+    outages = Outages(say)
+    database.patience = Patience(math.inf, outages)
     studies = OpenStudies(database, options.permission, say)
     say(f"{shown(options.storage)}: at the service of its studies, on {device}")
     try:
@@ -52,7 +57,7 @@ def serve(options: ServiceOptions, say: Say) -> None:
             study = studies.choose()
             if study is not None:
                 waiting = False
-                _work_on(study, options, device, studies, say)
+                _work_on(study, options, device, studies, say, outages)
             elif options.until_done:
                 break
             else:
@@ -66,13 +71,21 @@ def serve(options: ServiceOptions, say: Say) -> None:
         database.close()
 
 
-def _work_on(study: Snapshot, options: ServiceOptions, device: str, studies: OpenStudies, say: Say) -> None:
+def _work_on(
+    study: Snapshot,
+    options: ServiceOptions,
+    device: str,
+    studies: OpenStudies,
+    say: Say,
+    outages: Outages,
+) -> None:
     """Work on one study until nothing is left to do, or it fails."""
     name = study.spec.name
     address = options.storage.render_as_string(hide_password=False)
     places = placements_for(study.spec, device=device, gpus=options.gpus, workers=options.workers)
     tasks = [
-        WorkerTask(address, name, place.device, place.visible_gpus, options.permission) for place in places
+        WorkerTask(address, name, place.device, place.visible_gpus, options.permission, math.inf)
+        for place in places
     ]
     say(f"{name}: begun, with {study.finished} trials finished; its limit is {study.spec.limit.describe()}")
     try:
@@ -81,6 +94,8 @@ def _work_on(study: Snapshot, options: ServiceOptions, device: str, studies: Ope
                 for message in pool.messages(timeout_seconds=LISTEN_SECONDS):
                     if message["kind"] == "note":
                         say(f"{name}: {message['text']}")
+                    elif message["kind"] == "outage":
+                        outages(message["text"])
                     elif message["kind"] == "lost":
                         say(f"{name}: a worker process was lost (exit code {message['exit_code']}).")
     except RunError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Sequence
 
 from search.errors import RunError, UsageError
 from search.plan.estimate import Pace
@@ -39,9 +40,19 @@ def time_script(spec: StudySpec, device: str) -> Pace:
             "time of a run with --run-takes."
         )
     seconds = _train_both([_run(spec, n_steps) for n_steps in (short, long)], spec, device)
+    return Pace(slots=1, seconds_per_run=seconds_at(spec.horizon_steps, (short, long), seconds))
+
+
+def seconds_at(n_steps: int, measured_steps: tuple[int, int], seconds: Sequence[float]) -> float:
+    """What a run of `n_steps` takes, on the line through two shorter runs; neither start nor step is below 0.
+
+    >>> seconds_at(400, (10, 40), (5.0, 8.0))  # a start of 4 s, and 0.1 s a step
+    44.0
+    """
+    short, long = measured_steps
     per_step = max(0.0, (seconds[1] - seconds[0]) / (long - short))
     start = max(0.0, seconds[0] - short * per_step)
-    return Pace(slots=1, seconds_per_run=start + spec.horizon_steps * per_step)
+    return start + n_steps * per_step
 
 
 def _run(spec: StudySpec, n_steps: int) -> ScriptRun:

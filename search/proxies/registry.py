@@ -140,8 +140,7 @@ def _import_factory(reference: str) -> Callable[[str], object]:
         module = importlib.import_module(module_name)
     except (ImportError, ValueError) as error:
         raise ValueError(
-            f"proxy {reference}: module {module_name!r} can't be imported ({error}); it must be "
-            "installed where this command runs."
+            f"proxy {reference}: module {module_name!r} can't be imported ({error}); {_way_out(error)}."
         ) from error
     factory = getattr(module, attribute, None)
     if not callable(factory):
@@ -150,3 +149,12 @@ def _import_factory(reference: str) -> Callable[[str], object]:
             "'package.module:factory'."
         )
     return factory  # type: ignore[no-any-return]
+
+
+def _way_out(error: ImportError | ValueError) -> str:
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "search":
+        return (
+            "where a factory runs, `search` is Warmboot's own package: give yours another name, or train in "
+            "a function, { train = 'package.module:function' }, which runs where the name is yours"
+        )
+    return "it must be installed where this command runs"

@@ -31,10 +31,16 @@ class BoundedLog:
             stream.write(data)
         self._size += len(data)
 
+    def text(self) -> str:
+        """All that is kept, as `tail` gives its end."""
+        return _readable(self._path.read_bytes())
+
     def tail(self) -> str:
         """The last 4 KB as text; a line that is cut, and progress bars' overwritten states, are left out."""
-        text = printed_text(self._tail)
-        if len(self._tail) == TAIL_BYTES and "\n" in text[:-1]:
-            text = text.split("\n", 1)[1]
-        lines = (line.rstrip("\r").rsplit("\r", 1)[-1].rstrip() for line in text.split("\n"))
-        return "\n".join(lines).strip("\n")
+        text = _readable(self._tail)
+        return text.split("\n", 1)[1] if len(self._tail) == TAIL_BYTES and "\n" in text[:-1] else text
+
+
+def _readable(data: bytes) -> str:
+    text = printed_text(data)
+    return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1].rstrip() for line in text.split("\n")).strip("\n")

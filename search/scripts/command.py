@@ -16,7 +16,7 @@ from typing import Any
 from search.errors import nearest
 from warmboot.space import Space
 
-RUN_PLACEHOLDERS = ("total_steps", "seed", "trial")
+RUN_PLACEHOLDERS = ("total_steps", "seed", "trial", "port")
 """What every command may ask for, besides the study's `[params]`."""
 _OF_THE_SCHEDULE = frozenset(field.name for field in dataclasses.fields(Space)) - {"lr"}
 _SHELL_WORDS = frozenset({"&&", "||", "|", ";", "&", "<", ">", ">>", "2>", "2>&1"})

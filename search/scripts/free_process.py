@@ -10,11 +10,19 @@ from pathlib import Path
 
 from search.scripts import reasons
 from search.scripts.bounded_log import BoundedLog
-from search.scripts.free_host import RESULT
-from search.scripts.launcher import CannotStartError, Ended, Execution, rose, script_environment
-from search.scripts.out_of_memory import count_oom_kills, says_out_of_memory
+from search.scripts.guardian import start_guardian
+from search.scripts.launcher import (
+    CannotStartError,
+    Ended,
+    Execution,
+    ended_badly,
+    rose,
+    script_environment,
+)
+from search.scripts.out_of_memory import count_oom_kills
 from search.scripts.process_group import ProcessGroup
 from search.scripts.script_run import ScriptRun
+from warmboot.free_host import RESULT
 
 
 class FreeLauncher:
@@ -52,8 +60,9 @@ class FreeLauncher:
             self._host = None
 
     def _started(self, log: BoundedLog) -> ProcessGroup:
+        start_guardian()
         # -P: the folder in which the service was started is no place to import from
-        command = [sys.executable, "-P", "-m", "search.scripts.free_host", self._train, self._device]
+        command = [sys.executable, "-P", "-m", "warmboot.free_host", self._train, self._device]
         return ProcessGroup(command, log=log, environment=self._environment, with_input=True)
 
 
@@ -77,7 +86,7 @@ class _FreeExecution:
         if code is None:
             return None
         oom_killed = rose(self._oom_kills, count_oom_kills())
-        return Ended(failure=reasons.bad_end(code, self.tail(), oom_killed=oom_killed), output=self.tail())
+        return ended_badly(code, self._host.log, oom_killed=oom_killed)
 
     def tail(self) -> str:
         return self._host.log.tail()
@@ -87,6 +96,5 @@ class _FreeExecution:
             self._launcher.close()
 
     def _failed(self, traceback_text: str) -> Ended:
-        kind = "out of memory" if says_out_of_memory(traceback_text) else "raised"
         output = f"{self.tail()}\n{traceback_text}".strip()
-        return Ended(failure=f"{kind}: {reasons.last_line(traceback_text)}", output=output)
+        return Ended(failure=reasons.raised(traceback_text), output=output)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from search.ending_signals import ending_signals
 from search.scripts import reasons
 from search.scripts.bounded_log import BoundedLog
 from search.scripts.command import fill_in
+from search.scripts.guardian import start_guardian
 from search.scripts.out_of_memory import count_oom_kills
 from search.scripts.process_group import ProcessGroup
 from search.scripts.script_run import ScriptRun
+from search.scripts.worker_number import VARIABLE as WORKER_VARIABLE
+from search.scripts.worker_number import free_port, worker_number
 from warmboot.trial_files import VARIABLE
 
 # What the service itself is told this way, a password perhaps among it, is nothing to a script.
@@ -30,6 +35,8 @@ class Ended:
 
     failure: str | None = None
     output: str = ""
+    asked: bool = False
+    """Whether a signal asked it to end that a whole job gets, this process among it."""
 
 
 class Execution(Protocol):
@@ -86,9 +93,11 @@ class CommandLauncher:
 
     def start(self, run: ScriptRun, trial_path: Path) -> Execution:
         try:
-            words = fill_in(self._command, run.placeholders)
+            # A port is chosen when it is needed; a parameter of the study may have that name.
+            words = fill_in(self._command, {"port": free_port(), **run.placeholders})
         except ValueError as error:
             raise CannotStartError(f"can't be started: {error}".rstrip(".")) from None
+        start_guardian()
         folder = self._working_directory
         if folder is not None and not folder.is_dir():
             raise CannotStartError(f"can't be started: working_directory {folder} is no folder")
@@ -120,11 +129,10 @@ class _ScriptExecution:
         code = self._group.poll()
         if code is None:
             return None
-        tail = self.tail()
         if code == 0:
-            return Ended(output=tail)
+            return Ended(output=self.tail())
         oom_killed = rose(self._oom_kills, count_oom_kills())
-        return Ended(failure=reasons.bad_end(code, tail, oom_killed=oom_killed), output=tail)
+        return ended_badly(code, self._group.log, oom_killed=oom_killed)
 
     def tail(self) -> str:
         return self._group.log.tail()
@@ -133,10 +141,20 @@ class _ScriptExecution:
         self._group.end()
 
 
+def ended_badly(exit_code: int, log: BoundedLog, *, oom_killed: bool) -> Ended:
+    """The end of a process with an exit code other than 0, its own or a shell's, by what it has printed."""
+    output = log.text()
+    failure = reasons.bad_end(exit_code, output, oom_killed=oom_killed)
+    asked = {signal.SIGINT, *ending_signals()}
+    was_asked = -exit_code in asked or exit_code - 128 in asked
+    return Ended(failure=failure, output=reasons.kept_output(output, log.tail()), asked=was_asked)
+
+
 def script_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment as a script gets it; what it prints arrives at once."""
+    """This process's environment as a script gets it, with the number of this process; what it prints arrives
+    at once."""
     own = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_SCRIPTS}
-    return {"PYTHONUNBUFFERED": "1", **own, **extra}
+    return {"PYTHONUNBUFFERED": "1", **own, WORKER_VARIABLE: str(worker_number()), **extra}
 
 
 def rose(before: int | None, after: int | None) -> bool:

@@ -14,12 +14,14 @@ from collections.abc import Iterable
 
 import psutil
 
+from search.process_identity import is_gone, this_process
+
 MARKER_VARIABLE = "WARMBOOT_PROCESS_GROUP"
 
 
 def new_marker() -> str:
     """A value of the marker variable that no other run has; it names this process as the owner."""
-    return f"{_namespace()}:{os.getpid()}:{secrets.token_hex(8)}"
+    return f"{this_process()}:{secrets.token_hex(8)}"
 
 
 def members(marker: str, leader: int) -> list[psutil.Process]:
@@ -79,17 +81,4 @@ def _marker(process: psutil.Process) -> str | None:
 
 
 def _is_orphan(marker: str | None) -> bool:
-    if marker is None:
-        return False
-    owner, _, _ = marker.rpartition(":")
-    namespace, _, pid = owner.rpartition(":")
-    # In a container numbers mean other processes; those of another one are none of ours.
-    return namespace == _namespace() and pid.isdecimal() and not psutil.pid_exists(int(pid))
-
-
-def _namespace() -> str:
-    """Which numbering of processes this is; empty where the system has only one."""
-    try:
-        return os.readlink("/proc/self/ns/pid")
-    except OSError:
-        return ""
+    return marker is not None and is_gone(marker.rpartition(":")[0])

@@ -20,6 +20,7 @@ from search.scripts.members import MARKER_VARIABLE, is_alive, members, new_marke
 GRACE_SECONDS = 5.0
 """Between asking processes to end and ending them."""
 _PIPE_BYTES = 1 << 20
+_MOST_READS = 16  # of a look: more than a pipe holds, and a bound where it is filled as fast as it is read
 _LOOK_AGAIN_SECONDS = 0.03
 
 
@@ -132,7 +133,7 @@ class ProcessGroup:
         return self._found
 
     def _take_in_output(self) -> None:
-        while self._output >= 0:
+        for _ in range(_MOST_READS if self._output >= 0 else 0):
             try:
                 data = os.read(self._output, _PIPE_BYTES)
             except BlockingIOError:

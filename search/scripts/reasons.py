@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import signal
+import traceback
 
+from search.scripts.bounded_log import TAIL_BYTES
 from search.scripts.out_of_memory import says_out_of_memory
+from search.scripts.printed_errors import error_line, printed_error
+from warmboot.free_host import CALLED_EXIT
 
 NEVER_REPORTED = (
     "never reported: it ended without an error, but made no report past step 0; "
@@ -15,7 +19,6 @@ NEVER_ATTACHED = (
     "never attached: it ended without an error, but did not call warmboot.attach; call it in the script, or "
     f"{_GIVE_A_RANGE}"
 )
-_LONGEST_LINE = 300
 
 
 def time_limit(seconds: float) -> str:
@@ -47,6 +50,14 @@ def bad_own_lr(own_lr: float) -> str:
     )
 
 
+def stopped_short(step: int, total_steps: int) -> str:
+    return (
+        f"stopped short: it ended without an error, but its last report is of step {step} and the trial "
+        f"asked for {total_steps}; train all of them, count optimizer steps in what is reported, and "
+        f"report once more after the last: warmboot.report({total_steps}, val=...)"
+    )
+
+
 def diverged_without_step_0(metric: str, step: int, value: float) -> str:
     return (
         f"diverged: {metric} is {value} at step {step}, and there is no report at step 0 to say what the "
@@ -64,34 +75,53 @@ def can_not_start(program: str, error: OSError) -> str:
     return f"can't be started: {where}: {error.strerror}"
 
 
-def bad_end(exit_code: int, tail: str, *, oom_killed: bool) -> str:
+def bad_end(exit_code: int, output: str, *, oom_killed: bool) -> str:
     """A command that ended with an exit code other than 0; -n means signal n.
 
-    >>> bad_end(1, "Traceback ...\\nValueError: no data", oom_killed=False)
+    >>> bad_end(1, "Traceback ...\\nValueError: no data\\n=====\\n", oom_killed=False)
     'exit code 1: ValueError: no data'
     >>> bad_end(-9, "", oom_killed=True)
     'out of memory: the system killed it (SIGKILL) for want of memory'
     """
-    last = last_line(tail)
+    error = printed_error(output)
     if oom_killed:
         how = " (SIGKILL)" if exit_code == -9 else ""
         return f"out of memory: the system killed it{how} for want of memory"
-    if says_out_of_memory(tail):
-        return f"out of memory: exit code {exit_code}: {last}"
+    if error is not None and says_out_of_memory(f"{error.text}\n{output[-TAIL_BYTES:]}"):
+        return f"out of memory: exit code {exit_code}: {error.line}"
     if exit_code < 0:
         return f"killed: it was ended by {_signal_name(-exit_code)}, which the search did not send"
-    return f"exit code {exit_code}: {last}" if last else f"exit code {exit_code}, without a word"
+    return (
+        f"exit code {exit_code}, without a word" if error is None else f"exit code {exit_code}: {error.line}"
+    )
+
+
+def raised(traceback_text: str) -> str:
+    """A function that raised, or called `sys.exit`."""
+    kind = "out of memory" if says_out_of_memory(traceback_text) else "raised"
+    last = traceback_text.rstrip().rpartition("\n")[2]
+    return f"{kind}: {last if last.startswith(CALLED_EXIT) else error_line(traceback_text)}"
+
+
+def traceback_with_reason() -> str:
+    """The traceback of the error that is handled at present; its last line is the error in one line."""
+    text = traceback.format_exc().rstrip()
+    line = error_line(text)
+    return text if text.endswith(f"\n{line}") else f"{text}\n\n{line}"
+
+
+def kept_output(output: str, tail: str) -> str:
+    """What is kept of all that was printed: its end, and the error where that lies before it."""
+    error = printed_error(output)
+    if error is None or error.text in tail:
+        return tail
+    return f"{error.text[-TAIL_BYTES:]}\n...\n{tail}"
 
 
 def with_tail(reason: str, tail: str) -> str:
     """The reason as it is kept with a trial: what was printed last, then the reason as the last line."""
     reason = reason.rstrip(".") + "."
     return f"The last output:\n{tail}\n\n{reason}" if tail else reason
-
-
-def last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1].strip()[:_LONGEST_LINE] if lines else ""
 
 
 def _signal_name(number: int) -> str:

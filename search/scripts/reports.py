@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 
+from warmboot.following import least_last_step
 from warmboot.trial_files import Report, TrialFileError, parse_report
 
 LONGEST_LINE_BYTES = 64 * 1024
 _READ_BYTES = 1 << 20
+_SAME = 1e-6
+"""Two evaluations of the same weights on a GPU may differ by so much of their value."""
 
 
 class ReportReader:
     """Reads what was appended to a file of reports since the last look.
+
+    A step that is reported again with the same objective says nothing new and is left out. With another
+    it breaks a rule; but not once a whole training was reported: then the run has its result, what follows is
+    left out as well, and `remark` tells what it was. So an evaluation after the training, of the best
+    checkpoint perhaps, costs no run.
 
     Args:
         path: the file; it may not be there yet.
@@ -23,20 +33,55 @@ class ReportReader:
         self._path, self._total_steps, self._objective = path, total_steps, objective
         self._offset = 0
         self._rest = b""
-        self._last_step = -1
+        self._last_step, self._last_metrics = -1, dict[str, float]()
+        self.remark: str | None = None
+        """What was reported after the end of the training, if it is news; a sentence or two."""
+        self._is_behind = False
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last look left something unread; the next one goes on there."""
+        return self._is_behind
 
     def new(self) -> tuple[list[Report], str | None]:
         """The reports that are new, in order, up to the first that breaks a rule, and what it breaks."""
         found: list[Report] = []
         for line in self._new_lines():
             report = self._parsed(line)
-            problem = report if isinstance(report, str) else self._problem(report)
+            if isinstance(report, str):
+                return found, report
+            if self._is_repeat(report):
+                continue
+            if self._is_late(report):
+                self._note_late(report)
+                continue
+            problem = self._problem(report)
             if problem is not None:
                 return found, problem
-            assert isinstance(report, Report)
-            self._last_step = report.step
+            self._last_step, self._last_metrics = report.step, dict(report.metrics)
             found.append(report)
         return found, None
+
+    def _is_repeat(self, report: Report) -> bool:
+        """Whether it says of the last step once more what is known."""
+        return report.step == self._last_step and all(
+            name in self._last_metrics and _same(value, self._last_metrics[name])
+            for name, value in report.metrics.items()
+        )
+
+    def _is_late(self, report: Report) -> bool:
+        """Whether the whole training was reported before, and it tells of no later step."""
+        whole = self._last_step >= least_last_step(self._total_steps)
+        return whole and report.step <= self._last_step
+
+    def _note_late(self, report: Report) -> None:
+        if self.remark is None:
+            self.remark = (
+                f"after the last step, {self._last_step} with {_text(self._last_metrics)}, step "
+                f"{report.step} was reported with {_text(report.metrics)}; that is left out, the first is "
+                "the result. If the best checkpoint is what you keep (load_best_model_at_end), report the "
+                "best value so far each time; if not, do not report what is evaluated after the training."
+            )
 
     def _new_lines(self) -> list[bytes]:
         try:
@@ -46,6 +91,7 @@ class ReportReader:
         except FileNotFoundError:
             return []
         self._offset += len(data)
+        self._is_behind = len(data) == _READ_BYTES
         *lines, self._rest = (self._rest + data).split(b"\n")
         return [*lines, self._rest] if len(self._rest) > LONGEST_LINE_BYTES else lines
 
@@ -61,7 +107,10 @@ class ReportReader:
     def _problem(self, report: Report) -> str | None:
         step = report.step
         if step == self._last_step:
-            return f"step {step} was reported twice; give all metrics of a step in one call"
+            return (
+                f"step {step} was reported twice, with {_text(self._last_metrics)} and then with "
+                f"{_text(report.metrics)}; report a step once, from one process, all its metrics in one call"
+            )
         if step < self._last_step:
             return f"step {step} was reported after step {self._last_step}; steps must rise, from one process"
         if step > self._total_steps:
@@ -75,3 +124,11 @@ class ReportReader:
                 f"{self._objective}; give it in every report, or name another objective in the study file"
             )
         return None
+
+
+def _same(value: float, other: float) -> bool:
+    return math.isclose(value, other, rel_tol=_SAME) or (math.isnan(value) and math.isnan(other))
+
+
+def _text(metrics: Mapping[str, float]) -> str:
+    return ", ".join(f"{name}={value:g}" for name, value in metrics.items())

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import queue
-import tempfile
 import threading
-import traceback
 from collections import deque
 from collections.abc import Hashable
 from pathlib import Path
 
 from search.scripts import reasons
 from search.scripts.launcher import CannotStartError, Launcher
-from search.scripts.process_group import end_orphans
+from search.scripts.leftovers import end_leftovers
+from search.scripts.run_folder import run_folder
 from search.scripts.script_run import Limits, ScriptRun
 from search.scripts.supervision import Supervision
 from search.training_events import Event, TrainingFailed, Withdraw, Withdrawn
@@ -26,8 +25,8 @@ class ScriptTrainer:
     """Trains the runs of `ready`, one after the other, and sends what happens to them to `events`.
 
     For each run: `Admitted` at its first report, with the metrics of a report at step 0 as `untrained`, and
-    with none where there was none; a `Measurement` for each later report as it comes in; one that is `last`
-    when the script has ended well. Where the last report was not at `total_steps`, that one repeats it. A
+    with none where there was none; a `Measurement` for later reports as they come in, of many only some
+    hundred (see `supervision`); one that is `last`, the latest, when the script has ended well. A
     run whose objective is not finite has diverged and is ended; other metrics that are not finite are left
     out. A run that fails sends `TrainingFailed`, perhaps as its only event: the last line of its text is
     the reason, what the script printed last stands before it. A run to withdraw is asked to end by its next
@@ -64,7 +63,7 @@ class ScriptTrainer:
 
     def train(self) -> None:
         """Work until `stop` is set. First it ends what a worker that was killed has left running."""
-        end_orphans()
+        end_leftovers(self._folder)
         try:
             while not self._stop.is_set():
                 if not self._waiting:
@@ -102,12 +101,10 @@ class ScriptTrainer:
 
     def _train_one(self, run: ScriptRun) -> None:
         try:
-            with tempfile.TemporaryDirectory(
-                prefix="warmboot-run-", dir=self._folder, ignore_cleanup_errors=True
-            ) as folder:
-                self._train_in(Path(folder), run)
+            with run_folder(self._folder) as folder:
+                self._train_in(folder, run)
         except Exception:  # a full disk, for example: the run is lost, the worker is not
-            self._events.put(TrainingFailed((run.key,), traceback.format_exc()))
+            self._events.put(TrainingFailed((run.key,), reasons.traceback_with_reason()))
 
     def _train_in(self, folder: Path, run: ScriptRun) -> None:
         path = folder / "trial.json"

@@ -14,9 +14,16 @@ from search.scripts import reasons
 from search.scripts.launcher import Ended, Execution
 from search.scripts.reports import ReportReader
 from search.scripts.script_run import Limits, ScriptRun
-from search.training_events import Admitted, Event, TrainingFailed
+from search.training_events import Admitted, Event, Remarked, TrainingFailed
+from warmboot.following import least_last_step
 from warmboot.trial_files import Report
 
+MIDDLE_REPORTS = 200
+"""Of a run's reports before its last, so many are passed on at most, besides those it was asked for.
+
+Each of them is written to the database, and a script that reports every step makes them faster than that.
+"""
+SIGNALLED_TOO_SECONDS = 1.0
 STOP_GRACE_SECONDS = 5.0
 """How long a run that was asked to end by its file `stop` may take, before it is ended."""
 
@@ -50,10 +57,13 @@ class Supervision:
         self._objective, self._limits = objective, limits
         self._started_at = self._last_report_at = time.monotonic()
         self._asked_to_end_at: float | None = None
+        self._ended_at: float | None = None
         self._untrained: Mapping[str, float] | None = None  # None until the run was admitted
         self._latest: Measurement | None = None
+        self._passed_part = -1  # of `MIDDLE_REPORTS` equal parts of the horizon
         self._final: Measurement | None = None  # what a run that was asked to end sends when it has
         self._withdrawing = False
+        self._remarked = False
 
     @property
     def withdrawn(self) -> bool:
@@ -84,9 +94,20 @@ class Supervision:
             failure = self._take_in(report)
             if failure is not None:
                 return self._fail(failure)
+        self._remark()
         if problem is not None and self._asked_to_end_at is None:
             return self._fail(reasons.bad_report(problem))
+        if ended is not None and (self._reader.is_behind or self._is_to_hear_too(ended)):
+            return False  # what it has reported last is still to be read, or it was no failure
         return self._judge_end(ended) if ended is not None else self._judge_time()
+
+    def _is_to_hear_too(self, ended: Ended) -> bool:
+        """Whether this process may hear in a moment that it is to end as well: then the run is handed back.
+
+        A batch system signals all processes of a job, and the script may be the first to act on it.
+        """
+        self._ended_at = time.monotonic() if self._ended_at is None else self._ended_at
+        return ended.asked and time.monotonic() - self._ended_at < SIGNALLED_TOO_SECONDS
 
     def _take_in(self, report: Report) -> str | None:
         """Pass a report on; returns why the run fails with it, if it does."""
@@ -106,6 +127,11 @@ class Supervision:
             self._measured(measurement)
         return None
 
+    def _remark(self) -> None:
+        if self._reader.remark is not None and not self._remarked:
+            self._remarked = True
+            self._events.put(Remarked(self._run.key, self._reader.remark))
+
     def _measurement(self, report: Report, *, last: bool = False) -> Measurement:
         metrics = {name: number for name, number in report.metrics.items() if math.isfinite(number)}
         return Measurement(key=self._run.key, step=report.step, metrics=metrics, last=last)
@@ -118,8 +144,14 @@ class Supervision:
     def _measured(self, measurement: Measurement) -> None:
         self._latest = measurement
         # The one at the horizon waits for the end of the script, which can still fail.
-        if measurement.step < self._run.total_steps:
+        if measurement.step < self._run.total_steps and self._is_passed_on(measurement.step):
             self._events.put(measurement)
+
+    def _is_passed_on(self, step: int) -> bool:
+        """The first in each part of the horizon, and those asked for: by steps, so the same every time."""
+        part = step * MIDDLE_REPORTS // self._run.total_steps
+        is_first, self._passed_part = part > self._passed_part, max(part, self._passed_part)
+        return is_first or step in self._run.report_steps
 
     def _diverged(self, step: int, value: float) -> str | None:
         if step == 0:
@@ -137,6 +169,9 @@ class Supervision:
             return self._fail(ended.failure, ended.output)
         if self._latest is None:
             return self._fail(reasons.NEVER_REPORTED, ended.output)
+        total_steps = self._run.total_steps
+        if self._latest.step < least_last_step(total_steps):
+            return self._fail(reasons.stopped_short(self._latest.step, total_steps), ended.output)
         return self._finish()
 
     def _judge_time(self) -> bool:

@@ -10,12 +10,13 @@ import platformdirs
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from search.errors import UsageError
+from search.errors import RunError, UsageError
 
 ENVIRONMENT_VARIABLE = "WARMBOOT_STORAGE"
 PASSWORD_FILE_VARIABLE = "WARMBOOT_STORAGE_PASSWORD_FILE"
 POSTGRES_DRIVER = "postgresql+psycopg"
 DEFAULT_POSTGRES_PORT = 5432
+ANOTHER_PLACE = f"name another place with --storage sqlite:///FILE.db, or in ${ENVIRONMENT_VARIABLE}"
 _ACCEPTED = (
     "accepted are sqlite:///FILE.db (four slashes for an absolute path) and postgresql://USER@HOST/DATABASE"
 )
@@ -36,7 +37,7 @@ def storage_address(given: str | None) -> URL:
     """
     text = given if given is not None else variable(ENVIRONMENT_VARIABLE)
     if text is None:
-        return URL.create("sqlite", database=str(default_folder() / "warmboot.db"))
+        return URL.create("sqlite", database=str(_folder_of_a_known_user() / "warmboot.db"))
     url = parse_address(text)
     password_file = variable(PASSWORD_FILE_VARIABLE)
     if password_file is None or is_sqlite(url) or url.password is not None:
@@ -63,8 +64,34 @@ def storage_option(url: URL) -> tuple[str, ...]:
 
 
 def default_folder() -> Path:
-    """The user's data folder: the one folder that is made where it is missing."""
-    return platformdirs.user_data_path("warmboot", appauthor=False)
+    """The user's data folder: the one folder that is made where it is missing.
+
+    Of a user whose home nobody knows, as a container may run as, it is no absolute path.
+    """
+    try:
+        return platformdirs.user_data_path("warmboot", appauthor=False)
+    except RuntimeError:
+        return Path("~/warmboot")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for data.
+
+    Raises:
+        RunError: it can't be made, as where a container's user has no home.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise RunError(f"the data folder {folder} can't be made ({reason}); {ANOTHER_PLACE}.") from error
+
+
+def _folder_of_a_known_user() -> Path:
+    folder = default_folder()
+    if not folder.is_absolute():
+        raise UsageError(f"this user has no home folder to keep studies in; {ANOTHER_PLACE}.")
+    return folder
 
 
 def parse_address(text: str) -> URL:

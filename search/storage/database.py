@@ -1,46 +1,58 @@
 """Opening a database of studies, for work or for reading, and the lock that orders changes to it.
 
 Optuna's `RDBStorage` does the storing. What each kind of database needs besides is in `sqlite` and
-`postgres`: how to connect, how to lock, and what its errors mean.
+`postgres`: how to connect, how to lock, and what its errors mean. What can't be done now is tried again, see
+`patience`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from optuna.exceptions import StorageInternalError
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage, RDBStorage, get_storage
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 
 from search.errors import RunError, UsageError
 from search.storage.address import is_sqlite, shown
-from search.storage.leases import create_lease_table
+from search.storage.leases import LEASE_SECONDS, create_lease_table
+from search.storage.patience import Patience, Trier, Trouble
+from search.storage.patient_storage import patient_storage
 from search.storage.postgres import PostgresBackend
+from search.storage.rdb_storage import driver_error
 from search.storage.seed_claims import create_seed_table
-from search.storage.sqlite import SqliteBackend
+from search.storage.sqlite import SqliteBackend, SqliteReading
+
+T = TypeVar("T")
 
 
 class Backend(Protocol):
-    """What differs between kinds of database. One object serves one address in one process."""
+    """What differs between kinds of database, and between working and looking on. One object serves one
+    address in one process."""
 
-    def check_for_work(self) -> None:
+    def check(self) -> None:
         """Refuse, in a sentence, what the driver would notice late or explain badly."""
 
-    def check_for_reading(self) -> None:
-        """As `check_for_work`, for a database that has to exist."""
+    def storage(self) -> RDBStorage:
+        """Connect."""
 
-    def storage(self, *, create_tables: bool) -> RDBStorage:
-        """Connect as a worker (`create_tables`) or as somebody who looks on."""
+    def watched(self) -> AbstractContextManager[None]:
+        """Around each unit of work: notices what happens to the database itself."""
 
     def lock(self) -> AbstractContextManager[None]:
         """Held by one at a time over all processes and machines; released when its process dies."""
 
-    def explained(self, cause: str) -> UsageError | RunError:
-        """The error to raise for what the driver said while opening."""
+    def explained(self, cause: str, *, in_use: bool = False) -> UsageError | RunError:
+        """The error to raise for what the driver said while opening, or later (`in_use`)."""
+
+    def trouble(self, error: Exception) -> Trouble | None:
+        """What passes by itself: a server that is away, a lock that is kept; None: anything else."""
 
     def close(self) -> None: ...
 
@@ -48,59 +60,138 @@ class Backend(Protocol):
 class Database:
     """One database of studies: Optuna's storage, the engine under it, and the lock.
 
-    `lock()` is held by one process at a time over all machines that share the database. It is taken for
+    The lock is held by one process at a time over all machines that share the database. It is taken for
     moments (sweep, count, ask), never while training.
+
+    Attributes:
+        rdb: Optuna's storage as it is.
+        storage: the same with patience: what can't be done now is tried again.
     """
 
-    def __init__(self, url: URL, storage: RDBStorage, backend: Backend) -> None:
+    def __init__(self, url: URL, rdb: RDBStorage, backend: Backend) -> None:
         self.url = url
-        self.storage = storage
+        self.rdb = rdb
         self._backend = backend
+        self._trier = Trier(backend.trouble, backend.watched, lambda error: _lasting(backend, error))
+        self.storage = patient_storage(rdb, self._trier)
+        # However the process ends, but for a kill: the last to work on a file leaves it whole.
+        self._close = weakref.finalize(self, _close, rdb, backend)
 
     @property
     def engine(self) -> Engine:
-        return self.storage.engine
+        return self.rdb.engine
+
+    @property
+    def patience(self) -> Patience:
+        """How long is waited for the database, and who is told."""
+        return self._trier.patience
+
+    @patience.setter
+    def patience(self, patience: Patience) -> None:
+        self._trier.patience = patience
+
+    def cached_storage(self) -> BaseStorage:
+        """`storage` with a memory of the finished trials it has read, as Optuna's studies have it."""
+        return patient_storage(get_storage(self.rdb), self._trier)
+
+    @property
+    def just_back(self) -> bool:
+        """Whether it could not be used a moment ago, so that others may not have renewed their leases yet."""
+        return time.monotonic() - self._trier.last_trouble_at < LEASE_SECONDS / 4
+
+    def patiently(self, work: Callable[[], T]) -> T:
+        """Do what asks the database, once more from its start for as long as that is away or locked.
+
+        Raises:
+            StorageAwayError: it was away for too long, or the waiting was ended.
+        """
+        return self._trier(work)
+
+    def locked(self, work: Callable[[], T]) -> T:
+        """`patiently`, under the lock."""
+
+        def under_lock() -> T:
+            with self.lock():
+                return work()
+
+        return self._trier(under_lock)
 
     def lock(self) -> AbstractContextManager[None]:
+        """The lock itself, without patience."""
         return self._backend.lock()
 
     def close(self) -> None:
-        self.storage.remove_session()
-        self.engine.dispose()
-        self._backend.close()
+        """End all connections; done at the end of the process where nobody does it before."""
+        self._close()
 
 
-def open_for_work(url: URL) -> Database:
+def _close(rdb: RDBStorage, backend: Backend) -> None:
+    rdb.remove_session()
+    rdb.engine.dispose()
+    backend.close()
+
+
+def open_for_work(url: URL, patience: Patience | None = None) -> Database:
     """Open a database to run studies in it, creating file and tables where they are missing.
+
+    Args:
+        url: where it is.
+        patience: with a database that is away, from now on; None: away now is an error, later it is waited
+            for a little.
 
     Raises:
         UsageError: the folder or the driver is missing, or it is no database of this version of Optuna.
         RunError: it can't be reached or written.
     """
-    backend = _backend(url)
-    backend.check_for_work()
-    with _opening(url, backend), backend.lock():
-        storage = backend.storage(create_tables=True)
-        create_lease_table(storage.engine)
-        create_seed_table(storage.engine)
-    return Database(url, storage, backend)
+    backend = SqliteBackend(url) if is_sqlite(url) else PostgresBackend(url)
+    backend.check()
+    with _opening(url, backend):
+        storage = _opener(backend, patience)(lambda: _with_tables(backend))
+    database = Database(url, storage, backend)
+    if patience is not None:
+        database.patience = patience
+    return database
 
 
 def open_for_reading(url: URL) -> Database:
-    """Open an existing database to look at it; nothing is created in it.
+    """Open an existing database to look at it; nothing is created in it or beside it.
 
     Raises:
         UsageError: there is none, or it is no database of this version of Optuna.
         RunError: it can't be reached.
     """
-    backend = _backend(url)
-    backend.check_for_reading()
+    backend = SqliteReading(url) if is_sqlite(url) else PostgresBackend(url, reading=True)
+    backend.check()
     with _opening(url, backend):
-        return Database(url, backend.storage(create_tables=False), backend)
+        storage = Trier(lambda error: _without_end(backend.trouble(error)), backend.watched)(backend.storage)
+    return Database(url, storage, backend)
 
 
-def _backend(url: URL) -> Backend:
-    return SqliteBackend(url) if is_sqlite(url) else PostgresBackend(url)
+def _with_tables(backend: Backend) -> RDBStorage:
+    with backend.lock():
+        storage = backend.storage()
+        create_lease_table(storage.engine)
+        create_seed_table(storage.engine)
+    return storage
+
+
+def _opener(backend: Backend, patience: Patience | None) -> Trier:
+    """Tries again to open: what is locked always, what is away only with patience for it."""
+    if patience is None:
+        return Trier(lambda error: _without_end(backend.trouble(error)))
+    trier = Trier(backend.trouble)
+    trier.patience = patience
+    return trier
+
+
+def _lasting(backend: Backend, error: Exception) -> Exception | None:
+    """What a driver's error in use means that does not pass; None: it is none, or its caller knows it."""
+    inner = driver_error(error) if isinstance(error, StorageInternalError | OperationalError) else None
+    return None if inner is None else backend.explained(str(inner.orig), in_use=True)
+
+
+def _without_end(trouble: Trouble | None) -> Trouble | None:
+    return None if trouble is None or trouble.ends else trouble
 
 
 @contextmanager
@@ -120,10 +211,8 @@ def _translated(url: URL, backend: Backend) -> Iterator[None]:
     try:
         yield
     except (DatabaseError, StorageInternalError) as error:
-        # Optuna wraps what happens inside a transaction; what the driver said is then the cause.
-        inner = error.__cause__ if isinstance(error, StorageInternalError) else error
-        cause = str(getattr(inner, "orig", None) or inner or error)
-        raise backend.explained(cause) from error
+        inner = driver_error(error)
+        raise backend.explained(str(error if inner is None else inner.orig)) from error
     except SQLAlchemyError as error:
         raise RunError(f"{shown(url)} can't be used: {error}.") from error
     except OSError as error:  # of the lock file

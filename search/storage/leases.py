@@ -3,16 +3,17 @@
 A trial that is RUNNING without a live lease belongs to nobody: its worker was killed, or lost its database
 for too long. A lease is dead when its time is over, or at once when its owner was a process of this very
 machine that is no longer there, so that nobody waits after a `kill -9` before going on.
+
+Times are told by the clock that all workers share: PostgreSQL's own, and where the database is a file, so
+that all are processes of one machine, the one that counts from the machine's start and that nobody can set.
 """
 
 from __future__ import annotations
 
-import functools
-import os
-import socket
+import time
 from dataclasses import dataclass
+from typing import Any
 
-import psutil
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -21,22 +22,26 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
+    Row,
     String,
     Table,
     delete,
     extract,
     func,
     insert,
-    literal_column,
+    literal,
     select,
     type_coerce,
     update,
 )
 
+from search.process_identity import boot_id, is_gone, is_of_this_boot, this_process
+
 LEASE_SECONDS = 60.0
 # The "trial numbers" under which other things than trials are leased, that one process does for all.
 CONFIRMATION = -1  # confirming the best schedules
 OWN_LR = -2  # starting the script to learn its own lr
+PLANNING = -3  # working out what to train next
 
 _metadata = MetaData()
 _leases = Table(
@@ -45,7 +50,7 @@ _leases = Table(
     Column("study_id", Integer, primary_key=True, autoincrement=False),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("owner", String(300), nullable=False),
-    Column("expires_at", Double, nullable=False),  # seconds since 1970, by the database's clock
+    Column("expires_at", Double, nullable=False),  # seconds by the clock that `_now` reads
     Column("attempts", Integer, nullable=False),
 )
 
@@ -61,7 +66,11 @@ class Lease:
 
     @property
     def live(self) -> bool:
-        return not self.expired and not _owner_is_gone(self.owner)
+        return self.held(forgiving=False)
+
+    def held(self, *, forgiving: bool) -> bool:
+        """Whether its owner may still work under it; `forgiving`: though its time is over."""
+        return (forgiving or not self.expired) and not is_gone(self.owner)
 
 
 def create_lease_table(engine: Engine) -> None:
@@ -70,8 +79,8 @@ def create_lease_table(engine: Engine) -> None:
 
 
 def this_owner() -> str:
-    """The name under which this process leases: machine, process id, and when that process started."""
-    return f"{_machine()}|{os.getpid()}|{psutil.Process().create_time():.2f}"
+    """The name under which this process leases."""
+    return this_process()
 
 
 class Leases:
@@ -85,15 +94,11 @@ class Leases:
     def all(self) -> dict[int, Lease]:
         """Every lease of the study by trial number."""
         with self._engine.begin() as connection:
+            columns = (_leases.c.number, _leases.c.owner, _leases.c.expires_at, _leases.c.attempts)
             rows = connection.execute(
-                select(
-                    _leases.c.number,
-                    _leases.c.owner,
-                    (_leases.c.expires_at <= _now(connection)).label("expired"),
-                    _leases.c.attempts,
-                ).where(_leases.c.study_id == self._study_id)
+                select(*columns, _now(connection).label("now")).where(_leases.c.study_id == self._study_id)
             )
-            return {row.number: Lease(row.number, row.owner, bool(row.expired), row.attempts) for row in rows}
+            return {row.number: _lease(row, is_file=_is_file(connection)) for row in rows}
 
     def take(self, number: int, attempts: int) -> None:
         """Lease a trial for `LEASE_SECONDS`, whoever had it before; call under the study's lock."""
@@ -139,33 +144,20 @@ class Leases:
         return (_leases.c.study_id == self._study_id) & (_leases.c.number == number)
 
 
+def _lease(row: Row[Any], *, is_file: bool) -> Lease:
+    # In a file, this run of the machine's clock says nothing of an owner that is not of it: it is gone with
+    # an earlier run, or of an older version, which told the seconds since 1970.
+    now = time.time() if is_file and not is_of_this_boot(row.owner) else row.now
+    return Lease(row.number, row.owner, row.expires_at <= now, row.attempts)
+
+
 def _now(connection: Connection) -> ColumnElement[float]:
-    """Seconds since 1970 by the database's clock, the one clock that all workers share."""
-    if connection.dialect.name == "sqlite":
-        return literal_column("((julianday('now') - 2440587.5) * 86400.0)", Double)
+    """Seconds by the clock that all workers share: PostgreSQL's, or this machine's, from its start if it can
+    tell one start from the next, and else since 1970."""
+    if _is_file(connection):
+        return literal(time.monotonic() if boot_id() else time.time(), Double)
     return type_coerce(extract("epoch", func.clock_timestamp()), Double)
 
 
-@functools.cache
-def _machine() -> str:
-    """This machine, and where containers share a host name, this process namespace."""
-    try:
-        namespace = os.stat("/proc/self/ns/pid").st_ino
-    except OSError:
-        namespace = 0
-    return f"{socket.gethostname()}/{namespace}"
-
-
-def _owner_is_gone(owner: str) -> bool:
-    machine, pid, started = owner.rsplit("|", 2)
-    if machine != _machine():
-        return False
-    try:
-        process = psutil.Process(int(pid))
-        # The start is counted from the boot time, which moves a little when the clock is set.
-        reused = abs(process.create_time() - float(started)) > 2.0
-        return reused or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.AccessDenied:
-        return False
+def _is_file(connection: Connection) -> bool:
+    return connection.dialect.name == "sqlite"

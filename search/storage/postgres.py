@@ -9,39 +9,62 @@ that nothing that prints an address can show it.
 from __future__ import annotations
 
 import hashlib
+import os
+import re
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from optuna.storages import RDBStorage
-from sqlalchemy import bindparam, create_engine, inspect, text
+from sqlalchemy import Connection, bindparam, create_engine, inspect, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from search.errors import RunError, UsageError
 from search.storage.address import server_name, shown, without_password
-from search.storage.rdb_storage import rdb_storage
+from search.storage.lock_holder import process_text
+from search.storage.patience import LockHeldError, Trouble
+from search.storage.rdb_storage import driver_error, rdb_storage
 from warmboot.extras import install_command
 
 CONNECT_TIMEOUT_SECONDS = 4  # for each address of a name: `localhost` has two
-LOCK_TIMEOUT_SECONDS = 60.0
+LOCK_TIMEOUT_SECONDS = 5.0  # then whoever waits looks up from it, and tries again
 # Advisory locks are numbers, and each database of a server has its own: so one number, unlikely to be used
 # by anything else in the database.
 LOCK_KEY = int.from_bytes(hashlib.sha256(b"warmboot").digest()[:8], signed=True)
+# Of SQLSTATE: connection, rollback as of a deadlock, lack of resources, an operator's doing, the system's.
+_PASSING_CLASSES = frozenset({"08", "40", "53", "57", "58"})
+_DATABASE_DROPPED = "57P04"
+_REFUSALS = ("does not exist", "authentication failed", "no password supplied", "permission denied", "pg_hba")
+SHOWN_CHARACTERS = 160
+MACHINE_CHARACTERS = 40
+# A peer that vanished without a word is noticed within 45 s: here, and by the server, which frees its lock.
+_KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 10, "keepalives_count": 3}
 _LOCK = text("SELECT pg_advisory_lock(:key)").bindparams(bindparam("key", LOCK_KEY))
+_HOLDERS = text(
+    "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
+    "JOIN pg_database d ON d.oid = l.database WHERE d.datname = current_database() AND l.granted AND "
+    "l.locktype = 'advisory' AND ((l.classid::bigint << 32) | l.objid::bigint) = :key"
+).bindparams(bindparam("key", LOCK_KEY))
 _UNLOCK = text("SELECT pg_advisory_unlock(:key)").bindparams(bindparam("key", LOCK_KEY))
 
 
 class PostgresBackend:
     """One PostgreSQL database; the lock has connections of its own.
 
+    Args:
+        url: its address.
+        reading: whether it has to have its tables already.
+
     Raises:
         UsageError: the driver is not installed.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, reading: bool = False) -> None:
         _require_driver()
         self._url = url
+        self._reading = reading
         self._lock_engine = create_engine(
             without_password(url),
             isolation_level="AUTOCOMMIT",  # who holds the lock must not hold a transaction open besides
@@ -49,18 +72,15 @@ class PostgresBackend:
             connect_args=_connect_args(url, lock_timeout_ms=int(LOCK_TIMEOUT_SECONDS * 1000)),
         )
 
-    def check_for_work(self) -> None:
+    def check(self) -> None:
         """Whatever is wrong with a server shows when it is connected to."""
 
-    def check_for_reading(self) -> None:
-        """As above."""
-
-    def storage(self, *, create_tables: bool) -> RDBStorage:
-        if not create_tables:
+    def storage(self) -> RDBStorage:
+        if self._reading:
             self._require_tables()
         return rdb_storage(
             without_password(self._url),
-            create_tables=create_tables,
+            create_tables=not self._reading,
             engine_kwargs={"pool_pre_ping": True, "connect_args": _connect_args(self._url)},
         )
 
@@ -69,7 +89,7 @@ class PostgresBackend:
         """A session's advisory lock, on a connection that does nothing else.
 
         Raises:
-            RunError: another process has kept it for `LOCK_TIMEOUT_SECONDS`.
+            LockHeldError: another process has kept it for `LOCK_TIMEOUT_SECONDS`.
         """
         with self._lock_engine.connect() as connection:
             try:
@@ -77,10 +97,8 @@ class PostgresBackend:
             except OperationalError as error:
                 if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
                     raise
-                raise RunError(
-                    f"{shown(self._url)}: another process has kept the lock for "
-                    f"{LOCK_TIMEOUT_SECONDS:.0f} s; is one paused?"
-                ) from error
+                who = self._lock_holder(connection)
+                raise LockHeldError(f"{shown(self._url)}: {who} keeps the lock") from error
             try:
                 yield
             finally:
@@ -89,9 +107,15 @@ class PostgresBackend:
                 except DBAPIError:
                     connection.invalidate()  # the session is gone, and the lock with it
 
-    def explained(self, cause: str) -> UsageError | RunError:
+    def watched(self) -> AbstractContextManager[None]:
+        """Nothing changes under a server's own hands."""
+        return nullcontext()
+
+    def explained(self, cause: str, *, in_use: bool = False) -> UsageError | RunError:
         address, said = shown(self._url), self._one_line(cause)
         if "database" in cause and "does not exist" in cause:
+            if in_use:
+                return RunError(f"{address} was deleted or renamed while it was used ({said}).")
             return UsageError(f"{address}: {said}; create it first, for example with: createdb")
         if "authentication failed" in cause or "no password supplied" in cause:
             return RunError(
@@ -100,10 +124,30 @@ class PostgresBackend:
             )
         if "permission denied" in cause:
             return RunError(f"{address} can't be written by this user ({said}).")
+        if in_use:
+            return RunError(f"{address}: the database says: {said}")
         return RunError(f"{address} can't be used; is a server running at {server_name(self._url)}? ({said})")
+
+    def trouble(self, error: Exception) -> Trouble | None:
+        if isinstance(error, LockHeldError):
+            return error.trouble
+        inner = driver_error(error)
+        if inner is None or not _is_away(inner):
+            return None
+        said = self._one_line(str(inner.orig)).rpartition("failed: ")[2][:SHOWN_CHARACTERS]
+        return Trouble(f"the database at {server_name(self._url)} is away ({said})")
 
     def close(self) -> None:
         self._lock_engine.dispose()
+
+    def _lock_holder(self, connection: Connection) -> str:
+        """Who has it, by the name under which our processes connect."""
+        for name in connection.scalars(_HOLDERS):
+            found = re.fullmatch(r"warmboot (\d+) on (.+)", name)
+            if found is not None:
+                here = found[2] == _machine()
+                return process_text(int(found[1])) if here else f"process {found[1]} on {found[2]}"
+        return "another process"
 
     def _require_tables(self) -> None:
         with self._lock_engine.connect() as connection:
@@ -120,17 +164,35 @@ class PostgresBackend:
         return line.replace(str(password), "***") if password else line
 
 
+def _machine() -> str:
+    """As a server keeps it: names of programs have 63 bytes there."""
+    return socket.gethostname()[:MACHINE_CHARACTERS]
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """Whether the server could not be asked, or will do at the next try what it did not do now."""
+    if error.connection_invalidated:
+        return True
+    code = getattr(error.orig, "sqlstate", None)
+    if code is not None:
+        return code[:2] in _PASSING_CLASSES and code != _DATABASE_DROPPED
+    # Without a code it is of connecting. What a server says in refusing somebody does not pass.
+    return isinstance(error, OperationalError) and not any(text in str(error) for text in _REFUSALS)
+
+
 def _connect_args(url: URL, *, lock_timeout_ms: int = 0) -> dict[str, Any]:
     """What libpq is told besides the address; options of the address itself are kept."""
     given = url.query.get("options", "")
-    options = [given] if isinstance(given, str) else [*given]
+    options = [f"-c tcp_{key}={value}" for key, value in _KEEPALIVES.items()]
+    options += [given] if isinstance(given, str) else [*given]
     options += ["-c timezone=utc"]  # Optuna compares and stores the session's local time, without its zone
     if lock_timeout_ms:
         options += [f"-c lock_timeout={lock_timeout_ms}"]
     arguments: dict[str, Any] = {
         "options": " ".join(option for option in options if option),
-        "application_name": "warmboot",
+        "application_name": f"warmboot {os.getpid()} on {_machine()}",
         "client_encoding": "utf8",  # or a database without an encoding answers in bytes
+        **{key: value for key, value in _KEEPALIVES.items() if key not in url.query},
     }
     if "connect_timeout" not in url.query:
         arguments["connect_timeout"] = CONNECT_TIMEOUT_SECONDS

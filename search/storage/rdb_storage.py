@@ -6,8 +6,10 @@ import warnings
 from typing import Any
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 
 
 def rdb_storage(url: URL, *, create_tables: bool, engine_kwargs: dict[str, Any]) -> RDBStorage:
@@ -18,9 +20,22 @@ def rdb_storage(url: URL, *, create_tables: bool, engine_kwargs: dict[str, Any])
         create_tables: whether Optuna's tables are made where they are missing.
         engine_kwargs: for SQLAlchemy's `create_engine`.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # Its warnings are of a database that is away, statement by statement; `patience` tells that in a line.
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     # Optuna passes the address through str.format, for its {SCHEMA_VERSION}; doubled braces come out single.
     text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return RDBStorage(text, engine_kwargs=engine_kwargs, skip_table_creation=not create_tables)
+
+
+def driver_error(error: BaseException) -> DBAPIError | None:
+    """What the driver said, where that is what an error of Optuna or SQLAlchemy is about.
+
+    Optuna wraps it, and at times tries something else in the same transaction first, which then fails too.
+    """
+    wrapped = isinstance(error, StorageInternalError)
+    found: BaseException | None = error
+    while wrapped and found is not None and not isinstance(found, DBAPIError):
+        found = found.__cause__ or found.__context__
+    return found if isinstance(found, DBAPIError) else None

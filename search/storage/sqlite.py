@@ -1,26 +1,33 @@
 """SQLite: a file that several processes of one machine work on.
 
 Two things are added to what SQLAlchemy does, in worker engines only: write-ahead logging, and `BEGIN
-IMMEDIATE` on every transaction, without which several processes pop the same waiting trial.
+IMMEDIATE` on every transaction, without which several processes pop the same waiting trial. When the last
+that works on a file closes it, it is one ordinary file again, so that anybody may read it with anything.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from optuna.storages import RDBStorage
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, NullPool, event
 from sqlalchemy.engine import URL
 
 from search.errors import RunError, UsageError
-from search.storage.address import default_folder, shown, sqlite_path
-from search.storage.rdb_storage import rdb_storage
+from search.storage.address import ANOTHER_PLACE, default_folder, make_folder, shown, sqlite_path
+from search.storage.lock_holder import holder_of
+from search.storage.patience import LockHeldError, Trouble
+from search.storage.rdb_storage import driver_error, rdb_storage
+from search.storage.sqlite_reading import ChangedWhileReadError, ReadOnlyFile
 
-BUSY_TIMEOUT_SECONDS = 60.0
+BUSY_TIMEOUT_SECONDS = 5.0  # then whoever waits looks up from it, and tries again
 
 
 class SqliteBackend:
@@ -29,51 +36,180 @@ class SqliteBackend:
     def __init__(self, url: URL) -> None:
         self._url = url
         self._path = sqlite_path(url)
+        self._opened: tuple[int, int] | None = None
 
-    def check_for_work(self) -> None:
+    def check(self) -> None:
         folder = self._path.parent
         if not folder.exists():
             if folder != default_folder():
                 raise UsageError(f"--storage: the folder {folder} does not exist; create it first.")
-            folder.mkdir(parents=True)
+            make_folder(folder)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            problem = f"can't be opened for writing (nor anything else in {folder}, by this user)"
+            raise RunError(f"{shown(self._url)} {problem}; {ANOTHER_PLACE}.")
         # SQLite itself would notice at the first write
         if self._path.exists() and not os.access(self._path, os.W_OK):
             raise RunError(f"{shown(self._url)} can't be opened for writing (the file is read-only).")
 
-    def check_for_reading(self) -> None:
+    def storage(self) -> RDBStorage:
+        connect_args = {"timeout": BUSY_TIMEOUT_SECONDS}
+        storage = rdb_storage(self._url, create_tables=True, engine_kwargs={"connect_args": connect_args})
+        _write_ahead(storage.engine)
+        self._opened = _identity(self._path)
+        return storage
+
+    def watched(self) -> AbstractContextManager[None]:
+        """Notice a file that is another one now: what is stored in the old one, nobody will find.
+
+        Raises:
+            RunError: it was deleted, moved or replaced.
+        """
+        now = _identity(self._path)
+        if self._opened is not None and now != self._opened:
+            what = "deleted or moved" if now is None else "replaced by another file"
+            raise RunError(
+                f"{shown(self._url)} was {what} while it was used; what is stored from now on would be lost. "
+                "Put it back where it was, and go on with the same command."
+            )
+        return contextlib.nullcontext()
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """A lock on a file beside the database.
+
+        Raises:
+            LockHeldError: another process has kept it for `BUSY_TIMEOUT_SECONDS`.
+        """
+        lock = _file_lock(self._path, timeout_seconds=BUSY_TIMEOUT_SECONDS)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            who = holder_of([Path(lock.lock_file)])
+            raise LockHeldError(f"{shown(self._url)}: {who} keeps the lock") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def explained(self, cause: str, *, in_use: bool = False) -> UsageError | RunError:
+        address = shown(self._url)
+        unwritable = "readonly" in cause or "unable to open" in cause
+        if unwritable and not self._path.is_dir():
+            return RunError(f"{address} can't be opened for writing ({cause}).")
+        return _explained(self._url, cause)
+
+    def trouble(self, error: Exception) -> Trouble | None:
+        return _trouble(self._url, error)
+
+    def close(self) -> None:
+        """Leave one ordinary file, unless others still work on it; they will then."""
+        if self._opened is None or _identity(self._path) != self._opened:
+            return
+        with contextlib.suppress(sqlite3.Error, OSError, Timeout):
+            rest(self._path)
+
+
+class SqliteReading:
+    """One SQLite file for somebody who only looks; see `sqlite_reading`."""
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self._path = sqlite_path(url)
+        self._file = ReadOnlyFile(self._path)
+
+    def check(self) -> None:
         if not self._path.exists():
             raise UsageError(
                 f"no studies yet: {shown(self._url)} does not exist. Start one with: warmboot launch char_lm"
             )
+        if not os.access(self._path, os.R_OK):
+            raise RunError(f"{shown(self._url)} can't be read by this user.")
 
-    def storage(self, *, create_tables: bool) -> RDBStorage:
-        connect_args = {"timeout": BUSY_TIMEOUT_SECONDS}
-        storage = rdb_storage(
-            self._url, create_tables=create_tables, engine_kwargs={"connect_args": connect_args}
-        )
-        if create_tables:
-            _write_ahead(storage.engine)
-        return storage
+    def storage(self) -> RDBStorage:
+        # A connection for each transaction: the next may find the file in another state.
+        kwargs = {"creator": self._file.connect, "poolclass": NullPool}
+        return rdb_storage(self._url, create_tables=False, engine_kwargs=kwargs)
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        with FileLock(f"{self._path}.lock", timeout=BUSY_TIMEOUT_SECONDS):
-            yield
+    def lock(self) -> AbstractContextManager[None]:
+        raise AssertionError("who looks changes nothing, so there is nothing to lock")
 
-    def explained(self, cause: str) -> UsageError | RunError:
-        address = shown(self._url)
-        if self._path.is_dir():
-            return UsageError(f"{address} is a folder; name a file in it.")
-        if "not a database" in cause or "malformed" in cause:
-            return UsageError(f"{address} is not a SQLite database ({cause}).")
-        if "no such table" in cause:
-            return UsageError(f"{address} holds no studies ({cause}).")
-        if "readonly" in cause or "unable to open" in cause:
-            return RunError(f"{address} can't be opened for writing ({cause}).")
-        return RunError(f"{address} can't be used: {cause}.")
+    def watched(self) -> AbstractContextManager[None]:
+        if not self._path.exists():
+            raise RunError(f"{shown(self._url)} was deleted or moved while it was looked at.")
+        return self._file.unchanged()
+
+    def explained(self, cause: str, *, in_use: bool = False) -> UsageError | RunError:
+        if "readonly" in cause:
+            return RunError(f"{shown(self._url)} was opened to look at it alone ({cause}).")
+        return _explained(self._url, cause)
+
+    def trouble(self, error: Exception) -> Trouble | None:
+        if isinstance(error, ChangedWhileReadError):
+            return LockHeldError(f"{shown(self._url)} changes all the time").trouble
+        return _trouble(self._url, error)
 
     def close(self) -> None:
-        """The lock file is closed whenever the lock is free."""
+        self._file.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file it is, whatever its name; None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def rest(path: Path) -> None:
+    """Make one ordinary file of a database and what is beside it.
+
+    Raises:
+        sqlite3.OperationalError: somebody works on it.
+        Timeout: somebody keeps the lock.
+    """
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=0.0)
+    try:
+        connection.execute("PRAGMA journal_mode=DELETE")
+    finally:
+        connection.close()
+    # A lock on a file that was removed locks nothing, which whoever waits for it notices.
+    lock = _file_lock(path, timeout_seconds=0.0)
+    with lock:
+        Path(lock.lock_file).unlink(missing_ok=True)
+
+
+def _file_lock(path: Path, *, timeout_seconds: float) -> FileLock:
+    """Of whoever may write the database, all may lock it."""
+    mode = path.stat().st_mode & 0o666 if path.exists() else -1
+    return FileLock(f"{path}.lock", timeout=timeout_seconds, mode=mode)
+
+
+def _explained(url: URL, cause: str) -> UsageError | RunError:
+    address = shown(url)
+    if sqlite_path(url).is_dir():
+        return UsageError(f"{address} is a folder; name a file in it.")
+    if "not a database" in cause or "malformed" in cause:
+        return UsageError(f"{address} is not a SQLite database ({cause}).")
+    if "no such table" in cause:
+        return UsageError(f"{address} holds no studies ({cause}).")
+    return RunError(f"{address} can't be used: {cause}.")
+
+
+def _trouble(url: URL, error: Exception) -> Trouble | None:
+    if isinstance(error, LockHeldError):
+        return error.trouble
+    inner = driver_error(error)
+    code = "" if inner is None else str(getattr(inner.orig, "sqlite_errorname", ""))
+    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        path = sqlite_path(url)
+        who = holder_of([path, path.with_name(f"{path.name}-shm")])
+        return LockHeldError(f"{shown(url)}: {who} keeps writing").trouble
+    if code == "SQLITE_FULL":
+        return Trouble(f"{shown(url)}: the disk is full; results are held until there is room")
+    if code.startswith("SQLITE_IOERR"):
+        return Trouble(f"{shown(url)}: the disk does not do its work ({code})")
+    return None
 
 
 def _write_ahead(engine: Engine) -> None:

@@ -136,9 +136,10 @@ def _without(comparable: Mapping[str, Any], keys: Collection[str]) -> dict[str, 
 
 def _keep(record: StudyRecord, changes: Sequence[str], results: int) -> None:
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    change = Change(what=list(changes), results=results, date=today)
+    change = Change(what=list(changes), results=results, date=today).to_json()
     before = record.attributes.get(CHANGES, [])
-    record.set_attribute(CHANGES, [*before, change.to_json()])
+    if before[-1:] != [change]:  # which may be kept already, where the database was away in between
+        record.set_attribute(CHANGES, [*before, change])
 
 
 def refusal(record: StudyRecord, changes: Sequence[str], made_of: MadeOf) -> str:

@@ -28,6 +28,7 @@ from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 
 from search.errors import RunError, UsageError, nearest
 from search.made_of import MadeOf
+from search.storage.address import shown
 from search.storage.database import Database
 from search.storage.leases import Leases, this_owner
 from search.storage.seed_claims import SeedClaims
@@ -40,10 +41,7 @@ MADE = "made"
 
 
 class StudyGoneError(RunError):
-    """A study was deleted, or reset, while somebody worked on it."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"study {name!r} was deleted or reset while this worked on it.")
+    """A study that was there is no longer in its database."""
 
 
 class StudyRecord:
@@ -59,13 +57,18 @@ class StudyRecord:
         """The `warmboot:` attributes, without the prefix.
 
         Raises:
-            StudyGoneError: the study is there no more.
+            StudyGoneError: it was deleted.
         """
         try:
             stored = self.database.storage.get_study_user_attrs(self.study_id)
-        except KeyError:
-            raise StudyGoneError(self.name) from None
+        except KeyError as error:
+            raise self.gone() from error
         return {k.removeprefix(_PREFIX): v for k, v in stored.items() if k.startswith(_PREFIX)}
+
+    def gone(self) -> StudyGoneError:
+        """The error to raise where nothing of it is found any more."""
+        where = shown(self.database.url)
+        return StudyGoneError(f"study {self.name!r} was deleted from {where}, or reset, while it was used.")
 
     @property
     def spec(self) -> StudySpec:
@@ -80,8 +83,8 @@ class StudyRecord:
         """
         try:
             self.database.storage.set_study_user_attr(self.study_id, f"{_PREFIX}{key}", value)
-        except KeyError:
-            raise StudyGoneError(self.name) from None
+        except KeyError as error:
+            raise self.gone() from error
 
     def set_answer(self, text: str) -> None:
         """What the study says to somebody who looks at it in the dashboard."""
@@ -89,14 +92,16 @@ class StudyRecord:
 
     def set_control(self, **changes: Any) -> None:
         """Change the limit or `stop` for all that work on the study, now and later."""
-        with self.database.lock():
-            self.set_attribute("control", {**self.attributes["control"], **changes})
+        self.database.locked(lambda: self.set_attribute("control", {**self.attributes["control"], **changes}))
 
     def keep_own_lr(self, own_lr: float) -> None:
         """Note the lr of the script's own optimizer; the first that is noted stays."""
-        with self.database.lock():
+
+        def keep_the_first() -> None:
             if self.attributes.get(OWN_LR) is None:
                 self.set_attribute(OWN_LR, own_lr)
+
+        self.database.locked(keep_the_first)
 
     def forget_own_lr(self) -> None:
         """Learn it anew before the next trial; hold the database's lock."""
@@ -105,10 +110,13 @@ class StudyRecord:
 
     def count_opening(self) -> int:
         """A number no other process that opened this study has had."""
-        with self.database.lock():
+
+        def count() -> int:
             opening = int(self.attributes.get("openings", 0))
             self.set_attribute("openings", opening + 1)
-        return opening
+            return opening
+
+        return self.database.locked(count)
 
     def load(
         self,
@@ -118,7 +126,7 @@ class StudyRecord:
         """Optuna's study, for asking, telling and reading trials; without a pruner it prunes none."""
         return optuna.load_study(
             study_name=self.name,
-            storage=self.database.storage,
+            storage=self.database.cached_storage(),
             sampler=sampler,
             pruner=pruner or optuna.pruners.NopPruner(),
         )
@@ -129,6 +137,12 @@ def spec_of(attributes: Mapping[str, Any]) -> StudySpec:
     spec = StudySpec.from_json(attributes["spec"])
     own_lr = attributes.get(OWN_LR)
     return spec if own_lr is None else spec.with_own_lr(own_lr)
+
+
+def live_leases(record: StudyRecord) -> frozenset[int]:
+    """The numbers of the trials that somebody works on, and of what else is leased as those are."""
+    leases = Leases(record.database.engine, record.study_id, this_owner()).all()
+    return frozenset(number for number, lease in leases.items() if lease.live)
 
 
 def create_or_resume(
@@ -155,25 +169,35 @@ def create_or_resume(
         UsageError: a study of that name searches something else or was not made by Warmboot, or what it
             trains has changed.
     """
-    with database.lock():
-        created = create_empty(database, spec)
-        record = StudyRecord(database, spec.name)
-        stored = record.attributes
-        if not {*stored} - {MADE} and not created and _is_foreign(record, spec):
-            raise UsageError(
-                f"the storage already has a study {spec.name!r} that Warmboot did not make; "
-                "rename one of the two."
-            )
-        if "spec" in stored:
-            made_of = MadeOf.of_facts(proxy, folder=(place or {}).get("folder"))
-            check_resumed(record, spec, made_of, accept=accept_change, say=say)
-        else:
-            record.set_answer("none yet: the search has not ended")
-        record.set_attribute("proxy", dict(proxy))
-        if place is not None:
-            record.set_attribute(PLACE, dict(place))
-        record.set_attribute("control", {**spec.limit.to_control(), "stop": False})
-        record.set_attribute("spec", spec.to_json())  # last: whoever finds it finds the others too
+    return database.locked(lambda: _create_or_resume(database, spec, proxy, place or {}, accept_change, say))
+
+
+def _create_or_resume(
+    database: Database,
+    spec: StudySpec,
+    proxy: Mapping[str, Any],
+    place: Mapping[str, Any],
+    accept_change: bool,
+    say: Callable[[str], None],
+) -> tuple[StudyRecord, bool]:
+    created = create_empty(database, spec)
+    record = StudyRecord(database, spec.name)
+    stored = record.attributes
+    if not {*stored} - {MADE} and not created and _is_foreign(record, spec):
+        raise UsageError(
+            f"the storage already has a study {spec.name!r} that Warmboot did not make; "
+            "rename one of the two."
+        )
+    if "spec" in stored:
+        made_of = MadeOf.of_facts(proxy, folder=place.get("folder"))
+        check_resumed(record, spec, made_of, accept=accept_change, say=say)
+    else:
+        record.set_answer("none yet: the search has not ended")
+    record.set_attribute("proxy", dict(proxy))
+    if place:
+        record.set_attribute(PLACE, dict(place))
+    record.set_attribute("control", {**spec.limit.to_control(), "stop": False})
+    record.set_attribute("spec", spec.to_json())  # last: whoever finds it finds the others too
     return record, created
 
 

@@ -2,7 +2,8 @@
 
 Asking runs under the database's lock: sweep, count, ask, lease. So the total is exact however many ask at
 once, and a trial whose worker is gone is taken up again under its own number, with its parameters and
-reports.
+reports. What to train next is worked out by one process at a time as well, but under a lease instead of the
+lock: it can take long, and a process that stands still in it must not stop all others.
 Telling needs no lock: the first tell wins, and "somebody else has finished this trial" is a normal outcome.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,13 +20,15 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from search.storage.leases import CONFIRMATION, Lease, Leases, this_owner
+from search.storage.leases import CONFIRMATION, PLANNING, Lease, Leases, this_owner
 from search.storage.seed_claims import SeedClaims
 from search.storage.study_record import StudyRecord
-from search.trial_limit import TrialLimit
+from search.trial_limit import FAILURE, LOST, TrialLimit
 
 MAX_ATTEMPTS = 3
-_FAILURE = "failed"
+PLANNING_WAIT_SECONDS = 5.0
+"""How long somebody who asks waits for another who plans, before he does something else."""
+PLANNING_LOOK_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,17 @@ class Enough:
     why: str
 
 
+class _OthersPlan:
+    """Another process works out what to train next."""
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """It is for this process to work out what to train next; `trials` are those of the study."""
+
+    trials: Sequence[FrozenTrial]
+
+
 WAIT = Wait()
 Plan = Callable[[Sequence[FrozenTrial]], Planned | Wait | Enough | None]
 """All trials of the study -> the next one; None leaves it to Optuna's sampler."""
@@ -57,7 +72,7 @@ class TrialQueue:
     Args:
         record: the study.
         sampler: proposes parameters.
-        plan: what to train next; called under the study's lock.
+        plan: what to train next; called in one process at a time.
         pruner: of Optuna's; None prunes nothing.
     """
 
@@ -69,10 +84,12 @@ class TrialQueue:
         pruner: optuna.pruners.BasePruner | None = None,
     ) -> None:
         self._record = record
+        self._database = record.database
         self._study = record.load(sampler, pruner)
         self._plan = plan
         self._leases = Leases(record.database.engine, record.study_id, this_owner())
         self._claims = SeedClaims(record.database.engine, record.study_id)
+        self._asked: optuna.Trial | None = None
 
     @property
     def study(self) -> optuna.Study:
@@ -80,40 +97,29 @@ class TrialQueue:
 
     def next(self) -> optuna.Trial | None:
         """The next trial, leased to this process; None where there is none to begin at present."""
-        with self._record.database.lock():
-            control = self._record.attributes["control"]
-            # Leases before trials: telling needs no lock, and whoever finishes in between has no lease left
-            # but must not look RUNNING.
-            leases = self._leases.all()
-            trials = self._study.get_trials(deepcopy=False)
-            handed_back = self._sweep(trials, leases)
-            if control["stop"]:
+        self._asked = None
+        until = time.monotonic() + PLANNING_WAIT_SECONDS
+        while True:
+            found = self._database.locked(self._take_up)
+            if not isinstance(found, _OthersPlan):
+                break
+            if time.monotonic() > until:
                 return None
-            if not handed_back and not any(t.state == TrialState.WAITING for t in trials):
-                if not TrialLimit.from_control(control).may_start(trials, datetime.datetime.now()):
-                    return None
-                planned = self._plan(trials)
-                if isinstance(planned, Enough):
-                    self._record.set_attribute("control", {**control, "plateau": planned.why})
-                if isinstance(planned, Wait | Enough):
-                    return None
-                if planned is not None:
-                    self._study.enqueue_trial(dict(planned.params), user_attrs=dict(planned.user_attrs))
-            trial = self._study.ask()
-            before = leases.get(trial.number)
-            self._leases.take(trial.number, attempts=1 + (before.attempts if before else 0))
-            return trial
+            time.sleep(PLANNING_LOOK_SECONDS)
+        if not isinstance(found, _Turn):
+            return found
+        return self._planned(found)
 
     def claim_seed(self, trial: optuna.Trial, schedule_key: str) -> int:
         """The first seed of a schedule that no other trial has; a trial taken up again keeps its own."""
-        seed = self._claims.claim(schedule_key, trial.number)
+        seed = self._database.patiently(lambda: self._claims.claim(schedule_key, trial.number))
         trial.set_user_attr("schedule_key", schedule_key)
         trial.set_user_attr("seed", seed)
         return seed
 
     def stored(self, number: int) -> FrozenTrial:
         """The trial as the database has it."""
-        return self._record.database.storage.get_trial(self._trial_id(number))
+        return self._database.storage.get_trial(self._trial_id(number))
 
     def completed(self) -> list[FrozenTrial]:
         """The complete trials of the study."""
@@ -135,56 +141,131 @@ class TrialQueue:
 
     def fail(self, number: int, reason: str) -> bool:
         """Fail a trial and keep the reason with it."""
-        return self._finish(number, TrialState.FAIL, None, {_FAILURE: reason})
+        return self._finish(number, TrialState.FAIL, None, {FAILURE: reason})
 
-    def hand_back(self, number: int) -> None:
-        """Return a trial that this process will not finish; it costs the trial no attempt."""
-        with self._record.database.lock():
+    def hand_back(self, number: int, reason: str | None = None) -> None:
+        """Return a trial that this process will not finish; it costs the trial no attempt.
+
+        `reason`: why it failed here, kept with it until it is finished.
+        """
+
+        def give_up() -> None:
             lease = self._leases.all().get(number)
-            if lease is None or lease.owner != this_owner():
+            if lease is None or not _is_mine(lease):
                 return
             self._leases.give_up(number, attempts=lease.attempts - 1)
             if self.stored(number).state == TrialState.RUNNING:
+                if reason is not None:
+                    self._database.storage.set_trial_user_attr(self._trial_id(number), FAILURE, reason)
                 self._set_state(number, TrialState.WAITING)
+
+        self._database.locked(give_up)
 
     def renew(self) -> None:
         """Extend the leases of everything this process holds."""
-        self._leases.renew()
+        self._database.patiently(self._leases.renew)
 
     def claim_confirmation(self) -> bool:
         """Whether this process is the one to confirm the study's best schedules."""
-        with self._record.database.lock():
+        tried = False
+
+        def claim() -> bool:
+            nonlocal tried
             lease = self._leases.all().get(CONFIRMATION)
-            if lease is not None and lease.live:
+            if lease is not None and lease.live and not (tried and _is_mine(lease)):
                 return False
+            tried = True  # it may be taken though the database was away before it could say so
             self._leases.take(CONFIRMATION, attempts=1)
             return True
 
+        return self._database.locked(claim)
+
     def release_confirmation(self) -> None:
-        self._leases.release(CONFIRMATION)
+        self._database.patiently(lambda: self._leases.release(CONFIRMATION))
+
+    def _take_up(self) -> optuna.Trial | _Turn | _OthersPlan | None:
+        """Under the lock: a trial that waits, or the turn to plan one."""
+        control = self._record.attributes["control"]
+        # Leases before trials: telling needs no lock, and whoever finishes in between has no lease left
+        # but must not look RUNNING.
+        leases = self._leases.all()
+        if self._asked is not None and _is_mine(leases.get(self._asked.number)):
+            return self._asked
+        trials = self._study.get_trials(deepcopy=False)
+        handed_back = self._sweep(trials, leases)
+        if control["stop"]:
+            return None
+        if handed_back or any(t.state == TrialState.WAITING for t in trials):
+            return self._ask(leases)
+        if not TrialLimit.from_control(control).may_start(trials, datetime.datetime.now()):
+            return None
+        planner = leases.get(PLANNING)
+        if planner is not None and planner.live and not _is_mine(planner):
+            return _OthersPlan()
+        self._leases.take(PLANNING, attempts=1)
+        return _Turn(trials)
+
+    def _planned(self, turn: _Turn) -> optuna.Trial | None:
+        """Work out the next trial, and begin it."""
+        try:
+            planned = self._plan(turn.trials)
+        except BaseException:
+            self._database.patiently(lambda: self._leases.release(PLANNING))
+            raise
+        return self._database.locked(lambda: self._begin(planned))
+
+    def _begin(self, planned: Planned | Wait | Enough | None) -> optuna.Trial | None:
+        """Under the lock: what was planned, unless another has taken over the planning meanwhile."""
+        leases, control = self._leases.all(), self._record.attributes["control"]
+        if self._asked is not None and _is_mine(leases.get(self._asked.number)):
+            return self._asked
+        if not _is_mine(leases.get(PLANNING)):
+            return None
+        trial = None
+        if isinstance(planned, Enough):
+            self._record.set_attribute("control", {**control, "plateau": planned.why})
+        elif not isinstance(planned, Wait) and not control["stop"]:
+            if planned is not None:
+                self._study.enqueue_trial(dict(planned.params), user_attrs=dict(planned.user_attrs))
+            trial = self._ask(leases)
+        self._leases.release(PLANNING)
+        return trial
+
+    def _ask(self, leases: Mapping[int, Lease]) -> optuna.Trial:
+        """Under the lock: Optuna's next trial, leased."""
+        # Where the database goes away before it could say that the lease is taken, it is this trial again.
+        trial = self._asked = self._study.ask()
+        before = leases.get(trial.number)
+        self._leases.take(trial.number, attempts=1 + (before.attempts if before else 0))
+        return trial
 
     def _sweep(self, trials: Sequence[FrozenTrial], leases: Mapping[int, Lease]) -> bool:
         """Put every RUNNING trial without a live lease back; idempotent, so a crash in it is harmless.
 
         Returns whether any was put back.
         """
-        lost = [t for t in trials if t.state == TrialState.RUNNING and not _is_live(leases.get(t.number))]
+        running = [t for t in trials if t.state == TrialState.RUNNING]
+        lost = [t for t in running if not self._is_held(leases.get(t.number))]
         handed_back = False
         for trial in lost:
             lease = leases.get(trial.number)
             if lease is not None and lease.attempts >= MAX_ATTEMPTS:
                 reason = f"its worker disappeared {lease.attempts} times; not tried again."
-                self.fail(trial.number, reason)
+                self._finish(trial.number, TrialState.FAIL, None, {FAILURE: reason, LOST: lease.attempts})
                 continue
             with contextlib.suppress(UpdateFinishedTrialError):  # told at the last moment
                 self._set_state(trial.number, TrialState.WAITING)
                 handed_back = True
         return handed_back
 
+    def _is_held(self, lease: Lease | None) -> bool:
+        """Whether somebody trains under this lease; where nobody could renew, all get time to."""
+        return lease is not None and lease.held(forgiving=self._database.just_back)
+
     def _finish(
         self, number: int, state: TrialState, value: float | None, attributes: Mapping[str, Any]
     ) -> bool:
-        storage, trial_id = self._record.database.storage, self._trial_id(number)
+        storage, trial_id = self._database.storage, self._trial_id(number)
         if self.stored(number).state != TrialState.RUNNING:
             return False
         try:
@@ -197,16 +278,19 @@ class TrialQueue:
             if self.stored(number).state == TrialState.RUNNING:
                 raise
             return False
-        self._leases.release(number)
+        self._database.patiently(lambda: self._leases.release(number))
         return True
 
     def _set_state(self, number: int, state: TrialState) -> None:
-        self._record.database.storage.set_trial_state_values(self._trial_id(number), state)
+        self._database.storage.set_trial_state_values(self._trial_id(number), state)
 
     def _trial_id(self, number: int) -> int:
-        storage = self._record.database.storage
-        return storage.get_trial_id_from_study_id_trial_number(self._record.study_id, number)
+        storage = self._database.storage
+        try:
+            return storage.get_trial_id_from_study_id_trial_number(self._record.study_id, number)
+        except KeyError as error:
+            raise self._record.gone() from error
 
 
-def _is_live(lease: Lease | None) -> bool:
-    return lease is not None and lease.live
+def _is_mine(lease: Lease | None) -> bool:
+    return lease is not None and lease.owner == this_owner()

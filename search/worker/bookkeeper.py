@@ -18,7 +18,6 @@ from typing import Any, Literal
 from optuna.trial import TrialState
 
 from search.confirmation import Confirmation, is_confirmed, plan_confirmation
-from search.errors import RunError
 from search.evidence import evidence_lines
 from search.expectations import expectations, is_fresh, knobs_of, model_of, to_json, with_expectations
 from search.lead import LEAD
@@ -27,13 +26,15 @@ from search.population.run import Measurement
 from search.results import Contender, contenders
 from search.snapshot import study_lead
 from search.storage.leases import LEASE_SECONDS
+from search.storage.patience import StorageAwayError
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
 from search.strategy.estimates import Answer
 from search.told_apart import LEAST_PAIRS, pair_budget, told_apart
+from search.training_events import Admitted, Event, Remarked, TrainingFailed, Withdrawn
 from search.trial_limit import TrialLimit
+from search.worker.failures import Failures
 from search.worker.jobs import ConfirmationJob, Job, TrialJob, confirmation_jobs
-from search.worker.training import Admitted, Event, TrainingFailed, Withdrawn
 from search.worker.trial_runs import trial_job
 
 Outcome = Literal["done", "stopped", "handed back"]
@@ -42,7 +43,6 @@ Notify = Callable[[dict[str, Any]], None]
 RUNS_AHEAD = 2  # asked for while all slots are busy, so that a slot that ends is refilled at once
 EVENT_WAIT_SECONDS = 0.05
 POLL_SECONDS = 0.5  # how often to look again when other workers have the last trials
-SAME_FAILURES_TO_STOP = 5
 RECENT = 40  # trials by which the time of a run is told
 
 
@@ -81,32 +81,41 @@ class Bookkeeper:
         self._jobs: dict[Hashable, Job] = {}
         self._ask_again_at = 0.0
         self._renew_at = time.monotonic() + LEASE_SECONDS / 4
-        self._last_failure, self._same_failures = "", 0
+        self._failures = Failures()
+        self._remarked = False
 
     def work(self) -> Outcome:
         """Keep the books until the study is done or stopped, or this worker is told to end."""
         try:
             while not self._stop.is_set():
                 self._take_in_events()
-                self._renew_leases()
                 self._ask_for_more()
                 if not self._jobs:
                     outcome = self._when_idle()
                     if outcome is not None:
                         return outcome
+        except StorageAwayError:
+            if not self._stop.is_set():
+                raise
         finally:
             self._hand_back()
         return "handed back"
 
     def _take_in_events(self) -> None:
-        """Wait a moment for one event, then take all that are there."""
+        """Wait a moment for one event, then take all that are there.
+
+        Leases and stop are looked at between any two: they never wait behind what a flood of events brings.
+        """
         try:
             event = self._events.get(timeout=EVENT_WAIT_SECONDS)
             while True:
                 self._take_in(event)
+                self._renew_leases()
+                if self._stop.is_set():
+                    return
                 event = self._events.get_nowait()
         except queue.Empty:
-            return
+            self._renew_leases()
 
     def _take_in(self, event: Event) -> None:
         if isinstance(event, TrainingFailed):
@@ -115,7 +124,10 @@ class Bookkeeper:
             self._jobs[event.key].began(event.untrained)
         elif isinstance(event, Withdrawn):
             self._jobs.pop(event.key).withdrawn()
+            self._failures.success()
             self._ask_again_at = 0.0
+        elif isinstance(event, Remarked):
+            self._take_in_remark(event)
         else:
             self._take_in_measurement(event)
 
@@ -126,22 +138,26 @@ class Bookkeeper:
             self._ready.put(follows)
         elif measurement.last:
             del self._jobs[measurement.key]
-            self._same_failures = 0
+            self._failures.success()
             self._ask_again_at = 0.0  # what waited for this result need not wait longer
-            if isinstance(job, TrialJob):
-                self._notify({"kind": "told", "number": job.trial.number, "value": job.value})
+
+    def _take_in_remark(self, event: Remarked) -> None:
+        """Kept with each trial; said once, for a script does in every trial what it does in one."""
+        job = self._jobs[event.key]
+        if isinstance(job, TrialJob):
+            job.remarked(event.text)
+            if not self._remarked:
+                self._notify({"kind": "note", "text": f"trial {job.trial.number}: {event.text}"})
+            self._remarked = True
 
     def _take_in_failure(self, event: TrainingFailed) -> None:
         for key in event.keys:
-            self._jobs.pop(key).failed(event.traceback_text)
-        last_line = event.traceback_text.strip().splitlines()[-1]
-        self._same_failures = self._same_failures + 1 if last_line == self._last_failure else 1
-        self._last_failure = last_line
-        if self._same_failures >= SAME_FAILURES_TO_STOP:
-            raise RunError(
-                f"the proxy failed {self._same_failures} times in a row with: {last_line.rstrip('.')}. "
-                "The dashboard shows all that each left behind as its attribute `failed`."
-            )
+            job = self._jobs.pop(key)
+            if isinstance(job, TrialJob) and not job.has_trained:
+                self._failures.hold(job, event.traceback_text)
+            else:
+                job.failed(event.traceback_text)
+        self._failures.count(event)
 
     def _renew_leases(self) -> None:
         if time.monotonic() >= self._renew_at:
@@ -166,6 +182,9 @@ class Bookkeeper:
 
     def _when_idle(self) -> Outcome | None:
         """Nothing trains here: the study is stopped, or done, or others have its last trials."""
+        if self._failures.settle():
+            self._ask_again_at = 0.0
+            return None
         control = self._record.attributes["control"]
         if control["stop"]:
             return "stopped"
@@ -234,14 +253,15 @@ class Bookkeeper:
     def _train_confirmation(self, plan: Confirmation) -> None:
         waiting: list[ConfirmationJob] = confirmation_jobs(plan, self._spec)
         before, count = plan.n_runs, plan.n_runs + len(waiting)
-        left = len(waiting)
+        left, told = len(waiting), -1
         while (waiting or self._jobs) and not self._stop.is_set():
             while waiting and len(self._jobs) < self._slots:
                 self._send(waiting.pop(0))
             self._take_in_events()
-            self._renew_leases()
             done = before + left - len(waiting) - len(self._jobs)
-            self._notify({"kind": "confirming", "done": done, "of": count})
+            if done != told:
+                self._notify({"kind": "confirming", "done": done, "of": count})
+                told = done
 
     def _more_pairs(self, plan: Confirmation, answer: Answer | None) -> bool:
         """Whether leader and baseline are trained on more seeds; then `plan` has them."""
@@ -275,6 +295,10 @@ class Bookkeeper:
         self._record.set_answer("; ".join(" ".join(line.split()) for line in lines))
 
     def _hand_back(self) -> None:
-        for job in self._jobs.values():
-            job.hand_back()
+        try:
+            self._failures.hand_back()
+            for job in self._jobs.values():
+                job.hand_back()
+        except StorageAwayError as error:
+            self._notify({"kind": "note", "text": f"trials not handed back, taken up in a minute: {error}"})
         self._jobs.clear()

@@ -6,17 +6,20 @@ thread.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 
 from search import seeds
 from search.confirmation import Confirmation
 from search.early_stopping.rung_rule import Decision
 from search.early_stopping.stoppers import AVERAGED, Look, NeverStops, Stopper
+from search.errors import RunError
 from search.judging import Judgement, judge
 from search.population.run import Measurement
 from search.results import Contender
@@ -25,6 +28,9 @@ from search.strategy.progress import EXPECTED
 from search.study_spec import StudySpec
 from search.training_events import Withdraw
 from search.worker.runs import AnyRun, make_run
+
+REMARK = "remark"
+"""Attribute of a trial: what a person should know of its training."""
 
 
 class Job(Protocol):
@@ -68,7 +74,6 @@ class TrialJob:
     """Trainings of this trial after `run`; the last one is to its horizon."""
     steps_before: int = 0
     """Steps of its trainings before `run`."""
-    value: float | None = None
     _untrained: float = math.nan
     _reported: set[int] = field(default_factory=set)
     _curve: dict[str, list[float]] = field(default_factory=dict)
@@ -89,7 +94,6 @@ class TrialJob:
             self._reported.add(step)
             self.queue.report(self.trial, step, judgement.value)
         if measurement.last and not self.to_follow:
-            self.value = judgement.value
             self._tell(judgement)
             return None
         if self._stopping is not None:  # asked to end already
@@ -100,14 +104,24 @@ class TrialJob:
             return self._end(measurement)
         return self._next_training() if measurement.last else None
 
+    def remarked(self, text: str) -> None:
+        """A person should know this of the training."""
+        with contextlib.suppress(UpdateFinishedTrialError):  # finished elsewhere
+            self.trial.set_user_attr(REMARK, text)
+
     def failed(self, reason: str) -> None:
         self.queue.fail(self.trial.number, reason)
 
     def withdrawn(self) -> None:
         self._stop()
 
-    def hand_back(self) -> None:
-        self.queue.hand_back(self.trial.number)
+    def hand_back(self, reason: str | None = None) -> None:
+        self.queue.hand_back(self.trial.number, reason)
+
+    @property
+    def has_trained(self) -> bool:
+        """Whether anything was reported past its first step."""
+        return bool(self._reported)
 
     def _note(self, measurement: Measurement) -> None:
         if measurement.metrics and measurement.step not in self._curve.get("step", ()):
@@ -182,7 +196,10 @@ class ConfirmationJob:
             self.confirmation.add(self.contender.key, self.seed_index, value)
 
     def failed(self, reason: str) -> None:
-        raise RuntimeError(f"confirming {self.contender.describe()} failed:\n{reason}")
+        why = reason.strip().rpartition("\n")[2]
+        error = RunError(f"confirming {self.contender.describe()} failed: {why}")
+        error.add_note(reason)  # seen with --debug
+        raise error
 
     def withdrawn(self) -> None:
         raise AssertionError("a confirmation is always trained to its end")

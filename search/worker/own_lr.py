@@ -6,7 +6,6 @@ from one that fails or is gone; a study that knows the lr never asks again.
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -14,8 +13,9 @@ from pathlib import Path
 
 from search.proxy_spec import CommandProxy
 from search.random_draws import RandomDraws
+from search.scripts.leftovers import end_leftovers
 from search.scripts.own_lr_probe import OwnLrProbe
-from search.scripts.process_group import end_orphans
+from search.scripts.run_folder import run_folder
 from search.scripts.script_run import ScriptRun
 from search.scripts.script_trainer import LOOK_SECONDS
 from search.seeds import run_seed
@@ -56,7 +56,7 @@ def learn_own_lr(record: StudyRecord, stop: threading.Event, say: Say) -> bool:
             try:
                 _start_once(record, leases, stop, say)
             finally:
-                leases.release(OWN_LR)
+                record.database.patiently(lambda: leases.release(OWN_LR))
         else:
             stop.wait(WAIT_SECONDS)
     return True
@@ -64,26 +64,34 @@ def learn_own_lr(record: StudyRecord, stop: threading.Event, say: Say) -> bool:
 
 def _take(record: StudyRecord, leases: Leases) -> bool:
     """Whether it is for this worker to start the script."""
-    with record.database.lock():
+    tried = False
+
+    def take() -> bool:
+        nonlocal tried
         lease = leases.all().get(OWN_LR)
-        if (lease is not None and lease.live) or not record.spec.lr_is_auto:
+        taken = lease is not None and lease.live and not (tried and lease.owner == this_owner())
+        if taken or not record.spec.lr_is_auto:
             return False
+        tried = True  # it may be taken though the database was away before it could say so
         leases.take(OWN_LR, attempts=1)
         return True
+
+    return record.database.locked(take)
 
 
 def _start_once(record: StudyRecord, leases: Leases, stop: threading.Event, say: Say) -> None:
     say("starting the script once to learn the lr of its optimizer")
-    end_orphans()
-    with tempfile.TemporaryDirectory(prefix="warmboot-run-", ignore_cleanup_errors=True) as folder:
-        own_lr = _own_lr(spec_here(record), Path(folder), leases, stop)
+    end_leftovers()
+    with run_folder() as folder:
+        own_lr = _own_lr(record, folder, leases, stop)
     if own_lr is not None:
         record.keep_own_lr(own_lr)
         say(f"the script's own lr is {own_lr:g}; the search starts from there")
 
 
-def _own_lr(spec: StudySpec, folder: Path, leases: Leases, stop: threading.Event) -> float | None:
+def _own_lr(record: StudyRecord, folder: Path, leases: Leases, stop: threading.Event) -> float | None:
     """The lr that the script tells; None where `stop` was set before."""
+    spec = spec_here(record)
     assert isinstance(spec.proxy, CommandProxy), "only a command has an lr of its own"
     launcher, limits = command_launcher(spec.proxy), limits_of(spec.proxy)
     renew_at = time.monotonic() + LEASE_SECONDS / 4
@@ -93,7 +101,7 @@ def _own_lr(spec: StudySpec, folder: Path, leases: Leases, stop: threading.Event
             if own_lr is not None:
                 return own_lr
             if time.monotonic() >= renew_at:
-                leases.renew()
+                record.database.patiently(leases.renew)
                 renew_at = time.monotonic() + LEASE_SECONDS / 4
     return None
 

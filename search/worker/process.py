@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import queue
+import select
 import signal
 import sys
 import threading
@@ -18,9 +19,14 @@ from sqlalchemy.engine import make_url
 
 from search import seeds
 from search.early_stopping.pruners import build_pruner
+from search.ending_signals import ending_signals
 from search.errors import RunError, UsageError
+from search.proxy_spec import CommandProxy, ProxySpec
 from search.samplers import build_sampler
+from search.scripts.command_look import look_problems
+from search.scripts.worker_number import VARIABLE, worker_number
 from search.storage.database import open_for_work
+from search.storage.patience import HOLDING_SECONDS, Patience
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
 from search.training_events import Event
@@ -48,6 +54,8 @@ class WorkerTask:
     """CUDA_VISIBLE_DEVICES of the worker and all it starts; None leaves it as it is."""
     permission: Permission | None = None
     """What its proxy may run; None: anything, as for a study whose file a person has named."""
+    patience_seconds: float = HOLDING_SECONDS
+    """How long it waits for a storage that is away; trainings go on meanwhile."""
 
 
 def run_worker(task: WorkerTask, connection: Connection) -> None:
@@ -60,11 +68,13 @@ def run_worker(task: WorkerTask, connection: Connection) -> None:
     # Ctrl-C reaches the whole group of processes; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    for number in ending_signals():
+        signal.signal(number, lambda *_: stop.set())
     threading.Thread(target=_listen, args=(connection, stop), daemon=True).start()
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     if task.visible_gpus is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = task.visible_gpus  # read when CUDA is first used
+    os.environ[VARIABLE] = str(worker_number())
     end: dict[str, Any] = {"kind": "end"}
     try:
         end["outcome"] = _work(task, connection, stop)
@@ -79,7 +89,8 @@ def run_worker(task: WorkerTask, connection: Connection) -> None:
 
 
 def _work(task: WorkerTask, connection: Connection, stop: threading.Event) -> str:
-    database = open_for_work(make_url(task.storage_address))
+    patience = Patience(task.patience_seconds, functools.partial(_tell_outage, connection), stop)
+    database = open_for_work(make_url(task.storage_address), patience)
     try:
         return _work_on(StudyRecord(database, task.study_name), task, connection, stop)
     finally:
@@ -87,23 +98,26 @@ def _work(task: WorkerTask, connection: Connection, stop: threading.Event) -> st
 
 
 def _work_on(record: StudyRecord, task: WorkerTask, connection: Connection, stop: threading.Event) -> str:
-    spec, notify = spec_here(record), functools.partial(_send, connection)
+    spec, tell = spec_here(record), functools.partial(notify, connection)
     if task.permission is not None:
         task.permission.require(spec.proxy)  # of what is run now, whatever it was when it was chosen
+        _look(spec.proxy)
     ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     trainer, made_of = make_trainer(spec, device=task.device, ready=ready, events=events, stop=stop)
     check_made_of(record, made_of)
-    if not learn_own_lr(record, stop, lambda text: notify({"kind": "note", "text": text})):
+    if not learn_own_lr(record, stop, lambda text: tell({"kind": "note", "text": text})):
         return "handed back"
+    trials = _trial_queue(record)
+    record.database.patience.meanwhile = trials.renew
     bookkeeper = Bookkeeper(
         record,
-        _trial_queue(record),
+        trials,
         slots=slots_for(spec, task.device),
         ready=ready,
         events=events,
         stop=stop,
-        notify=notify,
+        notify=tell,
     )
     return _train(trainer, _BookkeepingThread(bookkeeper, stop, ready), stop)
 
@@ -117,6 +131,13 @@ def _train(trainer: TrainsRuns, keeping: _BookkeepingThread, stop: threading.Eve
         stop.set()
         keeping.join()
     return keeping.result()
+
+
+def _look(proxy: ProxySpec) -> None:
+    """Refuse a command that can't run here; a launch has looked before it made the study."""
+    problems = look_problems(proxy.command, proxy.folder) if isinstance(proxy, CommandProxy) else []
+    if problems:
+        raise UsageError(f"proxy.command: {problems[0]}.")
 
 
 def _trial_queue(record: StudyRecord) -> TrialQueue:
@@ -157,6 +178,20 @@ def _listen(connection: Connection, stop: threading.Event) -> None:
         while connection.recv() != "stop":
             pass
     stop.set()
+
+
+def notify(connection: Connection, message: dict[str, Any]) -> None:
+    """Tell the parent what a person may want to watch; left out where the parent is far behind with reading.
+
+    Who tells it holds the leases, and must not wait for a parent that is stopped or busy.
+    """
+    _, writable, _ = select.select([], [connection], [], 0)
+    if writable:
+        _send(connection, message)
+
+
+def _tell_outage(connection: Connection, text: str) -> None:
+    _send(connection, {"kind": "outage", "text": text})
 
 
 def _send(connection: Connection, message: dict[str, Any]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import queue
 import threading
-from pathlib import Path
 from typing import Any, Protocol
 
 from search.made_of import MadeOf
@@ -94,8 +93,7 @@ def _script_trainer(
 
 def command_launcher(proxy: CommandProxy) -> CommandLauncher:
     """What starts the script of a command."""
-    folder = None if proxy.working_directory is None else Path(proxy.working_directory)
-    return CommandLauncher(proxy.command, working_directory=folder)
+    return CommandLauncher(proxy.command, working_directory=proxy.folder)
 
 
 def limits_of(proxy: CommandProxy | FreeProxy) -> Limits:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import queue
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable, Hashable
 
 from search.population.make import AnyPopulation
 from search.population.run import Run
+from search.scripts.reasons import traceback_with_reason
 from search.training_events import Admitted, Event, TrainingFailed, Withdraw, Withdrawn
 
 __all__ = ["Admitted", "Event", "Trainer", "TrainingFailed", "Withdrawn"]
@@ -57,7 +57,7 @@ class Trainer:
                     self._events.put(measurement)
             except Exception:
                 keys = (*self._population.active, *self._arriving)
-                self._events.put(TrainingFailed(keys, traceback.format_exc()))
+                self._events.put(TrainingFailed(keys, traceback_with_reason()))
                 self._arriving = ()
                 self._population = self._make_population()
 

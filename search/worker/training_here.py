@@ -41,7 +41,10 @@ def accept_made_of(record: StudyRecord, made_of: MadeOf, say: Say) -> None:
         made_of: what its proxy is made of here.
         say: told what has changed.
     """
-    with record.database.lock():
+
+    def accept() -> None:
         facts = record.attributes["proxy"]
         settle_change(record, made_of.changes_since(MadeOf.of_facts(facts)), say=say)
         record.set_attribute("proxy", {**facts, **made_of.facts()})
+
+    record.database.locked(accept)

@@ -239,6 +239,23 @@ def test_arguments_of_cawb_need_a_horizon_in_epochs(made: StudyRecord, horizon: 
         export(made, format="cawb", horizon=horizon)
 
 
+def test_how_far_a_cawb_export_is_off_is_said_and_bounded(made: StudyRecord) -> None:
+    far, near = Horizon(500, 5, 100), Horizon(9000, 90, 100)
+    deviation = export(made, format="cawb", horizon=near, with_lr=True).deviation
+    assert deviation is not None
+    assert "mean over all steps: 0.0" in deviation
+    assert " in lr), at step" in deviation
+    assert export(made, format="json", horizon=near).deviation is None
+    assert "table" in str(export(made, format="cawb", horizon=far).deviation), "its restarts do not fit"
+    linear = Choice(baseline="linear")
+    with pytest.raises(UsageError, match=r"0\.26 of the peak lr beside the schedule.*--max-deviation 0\.26"):
+        export(made, format="cawb", horizon=far, choice=linear)
+    taken = export(made, format="cawb", horizon=far, choice=linear, max_deviation=0.26)
+    assert "mean over all steps: 0.26" in str(taken.deviation)
+    with pytest.raises(UsageError, match="--max-deviation is for --format cawb; torch follows"):
+        export(made, format="torch", horizon=far, max_deviation=0.26)
+
+
 def test_every_exporter_is_offered(made: StudyRecord) -> None:
     assert tuple(EXPORTERS) == tuple(FormatChoice) == get_args(Format)
     for format in get_args(Format):

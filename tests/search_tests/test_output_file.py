@@ -62,14 +62,50 @@ def test_a_file_in_place_of_the_folder_is_refused(old: Path) -> None:
         write_whole(old / "schedule.json", "new")
 
 
-def test_a_pipe_or_device_is_never_replaced_by_a_file(tmp_path: Path) -> None:
-    """To root, renaming a file over /dev/null succeeds, and breaks the machine."""
+def test_a_pipe_is_written_to_and_never_replaced_by_a_file(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(RunError, match="is not a regular file; give another name"):
-        write_whole(pipe, "new")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(pipe, "größer\n")
+    assert os.read(reader, 100) == "größer\n".encode()
+    os.close(reader)
     assert pipe.is_fifo()
     assert os.listdir(tmp_path) == ["pipe"]
+
+
+def test_a_device_is_written_to_and_never_replaced_by_a_file(tmp_path: Path) -> None:
+    """To root, renaming a file over /dev/null succeeds, and breaks the machine."""
+    link = tmp_path / "link"
+    link.symlink_to("/dev/null")
+    for path in (Path("/dev/null"), link):
+        write_whole(path, "new")
+        assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    assert link.is_symlink()
+
+
+def test_a_pipe_that_nobody_reads_any_more_is_said(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with pytest.raises(RunError, match=r"-o /dev/fd/.*: can't be written \(Broken pipe\)"):
+        write_whole(Path(f"/dev/fd/{writer}"), "new")
+    os.close(writer)
+
+
+@pytest.mark.parametrize("how", [">", ">>"])
+def test_standard_output_by_its_name_keeps_what_stands_there(tmp_path: Path, how: str) -> None:
+    """Also where it is a file: what others wrote there stays, and comes first."""
+    code = f"print(1, flush=True); {WRITE}write_whole(Path('/dev/stdout'), '2\\n'); print(3)"
+    (tmp_path / "out").write_text("0\n")
+    command = f'"{sys.executable}" -c "{code}" {how} out'
+    subprocess.run(command, shell=True, cwd=tmp_path, check=True, timeout=60)
+    assert (tmp_path / "out").read_text().split() == (["0"] if how == ">>" else []) + ["1", "2", "3"]
+    piped = subprocess.run(
+        f'"{sys.executable}" -c "{code}" | cat', shell=True, check=True, capture_output=True, timeout=60
+    )
+    assert piped.stdout.split() == [b"1", b"2", b"3"]
+
+
+WRITE = "from pathlib import Path; from search.output_file import write_whole; "
 
 
 FULL_DISK = """

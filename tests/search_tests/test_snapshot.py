@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 
 import pytest
+from optuna.trial import TrialState
 
 from search.lead import lead_by_means
 from search.results import Contender, ranked
 from search.snapshot import Snapshot, study_lead, take_snapshot
 from search.storage.database import Database
+from search.storage.leases import Leases, this_owner
 from search.storage.study_record import StudyRecord
 from tests.search_tests.studies import LINEAR, fill, make_study, trial_queue
 
@@ -49,6 +51,20 @@ def test_every_trial_is_counted_by_its_state(record: StudyRecord) -> None:
     snapshot = look(record)
     assert snapshot.counts == {"complete": 2, "fail": 1, "running": 1, "waiting": 1}
     assert (snapshot.finished, snapshot.running) == (3, 1)
+
+
+def test_a_study_runs_where_a_lease_lives(record: StudyRecord) -> None:
+    queue = trial_queue(record)
+    trial = queue.next()
+    assert trial is not None
+    assert look(record).at_work
+    Leases(record.database.engine, record.study_id, this_owner()).give_up(trial.number, attempts=1)
+    left = look(record)  # as after `kill -9`: still RUNNING, and nobody's
+    assert queue.stored(trial.number).state == TrialState.RUNNING
+    assert (left.counts, left.running, left.at_work) == ({"waiting": 1}, 0, False)
+    assert left.trained_seconds == 0
+    assert queue.claim_confirmation()
+    assert look(record).at_work
 
 
 def test_diverged_trials_are_complete_and_counted_apart(record: StudyRecord) -> None:
@@ -153,6 +169,7 @@ def test_a_study_of_failures_is_done_without_a_confirmation(database: Database) 
     queue = trial_queue(record)
     trial = queue.next()
     assert trial is not None
+    queue.report(trial, 20, 3.0)
     queue.fail(trial.number, "out of memory")
     assert look(record).done
     assert not look(record).confirmed

@@ -53,11 +53,24 @@ def test_the_union_of_spans_is_what_a_clock_would_have_counted(spans: list[tuple
     assert trained_seconds(trials, at(1000)) == len(covered)
 
 
-def test_a_number_of_trials_counts_all_states() -> None:
+def test_a_number_of_trials_counts_what_trained_or_will() -> None:
     limit = TrialLimit(n_trials=3)
-    trials = [trial(0, 9), trial(0, 9, TrialState.FAIL)]
+    trials = [trial(0, 9), failed({20: 1.0})]
     assert limit.may_start(trials, at(10))
     assert not limit.may_start([*trials, trial(5)], at(10))
+
+
+def test_a_trial_that_failed_before_it_trained_takes_none_of_the_number() -> None:
+    limit = TrialLimit(n_trials=2)
+    assert limit.may_start([trial(0, 9), *[failed({})] * 10], at(10))
+    assert not limit.may_start([trial(0, 9), failed({}), failed({}, lost=3)], at(10))
+
+
+def failed(reported: dict[int, float], **attributes: int) -> FrozenTrial:
+    made = trial(0, 9, TrialState.FAIL)
+    made.intermediate_values = reported
+    made.user_attrs = dict(attributes)
+    return made
 
 
 def test_a_budget_ends_when_its_time_is_trained() -> None:

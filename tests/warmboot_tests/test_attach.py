@@ -175,25 +175,6 @@ def test_a_file_that_is_not_there_is_told_with_the_variable(monkeypatch: pytest.
         warmboot.attach(optimizer_of(0.1), 50)
 
 
-@pytest.mark.parametrize("steps", [0, 5], ids=["never stepped", "stepped once an epoch"])
-def test_a_report_of_a_schedule_that_was_not_followed_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, steps: int
-) -> None:
-    enter_trial(monkeypatch, tmp_path, schedule=SHAPE.replace(lr=0.3))
-    optimizer = optimizer_of(0.1)
-    scheduler = warmboot.attach(optimizer, 100)
-    train(optimizer, scheduler, steps)
-    with pytest.raises(ValueError, match=f"report: step 100, but .* was stepped {steps} times"):
-        warmboot.report(100, val=1.0)
-
-
-def test_a_few_skipped_steps_are_no_matter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    enter_trial(monkeypatch, tmp_path, schedule=SHAPE.replace(lr=0.3))
-    optimizer = optimizer_of(0.1)
-    train(optimizer, warmboot.attach(optimizer, 100), 90)
-    warmboot.report(100, val=1.0)
-
-
 def test_with_nothing_at_all_the_lr_stays_what_it_is() -> None:
     optimizer = optimizer_of(0.1, 0.2)
     assert train(optimizer, warmboot.attach(optimizer, 50), 50) == [[0.1, 0.2]] * 50
@@ -234,3 +215,14 @@ def test_an_lr_that_is_no_number_is_refused(tmp_path: Path) -> None:
     (tmp_path / "own_lr").write_text("fast")
     with pytest.raises(TrialFileError, match="must hold a number but got 'fast'"):
         read_own_lr(tmp_path / "own_lr")
+
+
+def test_groups_that_share_a_tensor_lr_are_scaled_each_for_itself(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    enter_trial(monkeypatch, tmp_path, schedule=SHAPE.replace(lr=0.5))
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(2)]
+    optimizer = AdamW(groups, lr=torch.tensor(0.25, dtype=torch.float64))
+    scheduler = warmboot.attach(optimizer, 100)
+    assert train(optimizer, scheduler, 100) == [[0.5 * f, 0.5 * f] for f in SHAPE.factors(100)]
+    assert float(optimizer.defaults["lr"]) == 0.25

@@ -169,3 +169,46 @@ def test_plot_draws_what_step_sets_and_changes_nothing() -> None:
     drawn = axes.lines[0].get_ydata().tolist()
     assert drawn == [scheduler.step() for _ in range(5)]
     matplotlib.pyplot.close(axes.figure)
+
+
+def test_a_run_of_other_settings_is_refused() -> None:
+    arguments: dict[str, Any] = {"epochs": 6, "steps": [4], "batchs": 3, "warmup_epoch": 2}
+    state = scheduler_of(1.0, **arguments).state_dict()
+    changed = {"eta_min": 0.1, "step_scale": 0.5, "epoch_scale": 0.0, "batchs": 5, "lf": LF["linear"]}
+    for name, value in changed.items():
+        other = scheduler_of(1.0, **{**arguments, name: value})
+        text = {"batchs": "warmup_batches 6 but here it is 10", "lf": "own_lf False but here it is True"}
+        with pytest.raises(ScheduleError, match=text.get(name, f"{name} .* but here it is {value}")):
+            other.load_state_dict(state)
+        assert other.state_dict()["epoch_count"] == -1
+
+
+def test_an_optimizer_loaded_before_it_is_built_does_not_lower_its_base_lr() -> None:
+    first = scheduler_of(0.4, epochs=6)
+    run(first, ["epoch"] * 3)
+    decayed = optimizer_of(*lrs_of(first))
+    resumed = CosineAnnealingWarmbootingLR(decayed, epochs=6)
+    resumed.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    assert resumed.base_lr == [0.4]
+    assert run(resumed, ["epoch"] * 4) == run(first, ["epoch"] * 4)
+
+
+def test_a_state_of_before_it_held_settings_is_loaded() -> None:
+    first, resumed = scheduler_of(0.4, epochs=6), scheduler_of(0.4, epochs=6)
+    run(first, ["epoch"] * 3)
+    older = {
+        name: first.state_dict()[name]
+        for name in ("epoch_count", "batch_count", "last_epoch", "steps", "lrs")
+    }
+    resumed.load_state_dict(older)
+    assert resumed.state_dict() == first.state_dict()
+
+
+def test_a_group_added_later_does_not_share_a_tensor_lr() -> None:
+    lr = torch.tensor(0.5, dtype=torch.float64)
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=lr)
+    scheduler = CosineAnnealingWarmbootingLR(optimizer, epochs=4)
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
+    run(scheduler, ["epoch"] * 5)
+    assert [float(group["lr"]) for group in optimizer.param_groups] == [0.5 * 0.05, 0.5]
+    assert optimizer.param_groups[0]["lr"] is lr

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.warmboot_tests.strategies import laid_out
@@ -94,7 +94,6 @@ def test_the_changes_are_all_there_is_to_save(course: Course) -> None:
     assert factors(again) == factors(course)
 
 
-@settings(max_examples=60)
 @given(laid_out(longest=100), st.data())
 def test_longer_and_back_at_once_is_the_old_course(laid: LaidOut, data: st.DataObject) -> None:
     schedule, total_steps = laid[0].replace(hold=0.0), laid[1]

@@ -1,12 +1,13 @@
 """Arguments for the published `CosineAnnealingWarmbootingLR`: run in its loop, measured, said."""
 
+import math
 import re
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.warmboot_tests.export_runs import SCHEDULES
@@ -14,7 +15,7 @@ from tests.warmboot_tests.strategies import schedules
 from warmboot import CosineAnnealingWarmbootingLR
 from warmboot.curves import FloatArray
 from warmboot.errors import ScheduleError
-from warmboot.exporters import to_cawb
+from warmboot.exporters import LARGEST_MEAN_DEVIATION, cawb_export, to_cawb
 from warmboot.schedule import WarmbootSchedule
 
 NUMBER = r"(\d[\d.e+-]*)"
@@ -71,7 +72,7 @@ CASES = [
 def test_the_deviation_that_is_said_is_the_one_that_is_trained(
     schedule: WarmbootSchedule, epochs: int, steps_per_epoch: int
 ) -> None:
-    text = to_cawb(schedule, epochs=epochs, steps_per_epoch=steps_per_epoch)
+    text = to_cawb(schedule, epochs=epochs, steps_per_epoch=steps_per_epoch, max_deviation=math.inf)
     arguments = executed(text)["ARGUMENTS"]
     deviation = abs(lrs_in_its_loop(arguments) - schedule.factors(epochs * steps_per_epoch))
     largest, step, epoch, mean = said(text)
@@ -93,20 +94,20 @@ def test_restarts_on_whole_epochs_are_where_they_belong() -> None:
 
 
 def test_a_plain_cosine_needs_no_function_of_its_own() -> None:
-    text = to_cawb(WarmbootSchedule(eta_min=0.1), epochs=10, steps_per_epoch=5)
+    text = to_cawb(WarmbootSchedule(eta_min=0.1), epochs=20, steps_per_epoch=5)
     assert "lf" not in executed(text)["ARGUMENTS"]
-    assert "lf=lf" in to_cawb(WarmbootSchedule(curve="linear"), epochs=10, steps_per_epoch=5)
+    assert "lf=lf" in to_cawb(WarmbootSchedule(curve="linear"), epochs=20, steps_per_epoch=5)
 
 
 def test_the_deviation_is_given_in_lr_as_well_where_the_schedule_has_one() -> None:
-    text = to_cawb(WarmbootSchedule(lr=0.1), epochs=10, steps_per_epoch=5)
+    text = to_cawb(WarmbootSchedule(lr=0.1), epochs=20, steps_per_epoch=5)
     largest = said(text)[0]
     assert f"{largest:.3g} of the peak lr ({largest * 0.1:.3g} in lr)" in text
     assert "# Build the optimizer with lr=0.1." in text
 
 
 def test_a_short_warm_up_stays_a_warm_up() -> None:
-    text = to_cawb(WarmbootSchedule(warmup=0.01), epochs=20, steps_per_epoch=50)
+    text = to_cawb(WarmbootSchedule(warmup=0.01), epochs=40, steps_per_epoch=50)
     assert executed(text)["ARGUMENTS"]["warmup_epoch"] == 1
 
 
@@ -137,7 +138,26 @@ def test_what_the_class_can_not_express_becomes_a_table_that_says_why(
     assert lrs == schedule.factors(100).tolist()
 
 
-@settings(max_examples=60)
+def test_a_schedule_that_the_class_would_be_far_from_is_refused_unless_it_is_taken() -> None:
+    schedule = WarmbootSchedule(curve="linear")
+    made = cawb_export(schedule, epochs=20, steps_per_epoch=5)
+    assert made.deviation is not None
+    assert made.deviation.mean < LARGEST_MEAN_DEVIATION
+    with pytest.raises(
+        ScheduleError, match=r"0\.26 of the peak lr .* more than 0\.1; .*--max-deviation 0\.26"
+    ):
+        to_cawb(schedule, epochs=5, steps_per_epoch=100)
+    assert said(to_cawb(schedule, epochs=5, steps_per_epoch=100, max_deviation=0.26))[3] == 0.26
+    with pytest.raises(ScheduleError, match="more than 0; train"):
+        to_cawb(schedule, epochs=20, steps_per_epoch=5, max_deviation=0)
+    with pytest.raises(ScheduleError, match="max_deviation must be at least 0 but got nan"):
+        to_cawb(schedule, epochs=20, steps_per_epoch=5, max_deviation=math.nan)
+
+
+def test_a_table_has_no_deviation() -> None:
+    assert cawb_export(SCHEDULES["each its scale"], epochs=20, steps_per_epoch=5).deviation is None
+
+
 @given(schedules(), st.integers(1, 40), st.integers(1, 8))
 def test_every_schedule_gets_arguments_or_a_table(
     schedule: WarmbootSchedule, epochs: int, steps_per_epoch: int
@@ -146,7 +166,8 @@ def test_every_schedule_gets_arguments_or_a_table(
         expected = schedule.factors(epochs * steps_per_epoch)
     except ScheduleError:
         return
-    namespace = executed(to_cawb(schedule, epochs=epochs, steps_per_epoch=steps_per_epoch))
+    text = to_cawb(schedule, epochs=epochs, steps_per_epoch=steps_per_epoch, max_deviation=math.inf)
+    namespace = executed(text)
     if "FACTORS" in namespace:
         assert namespace["FACTORS"] == expected.tolist()
         return

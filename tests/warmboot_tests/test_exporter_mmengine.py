@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from tests.warmboot_tests import export_runs
-from tests.warmboot_tests.export_runs import SCHEDULES, STEPS, expected_lrs
+from tests.warmboot_tests.export_runs import BASE_LR, SCHEDULES, STEPS, expected_lrs
 from warmboot.exporters import to_mmengine
 
 # each file is another module which registers the same name: a process has one in earnest, so the
 # driver takes it out of the registry before the next
 DRIVER = """
-import importlib, json, logging, sys, warnings
+import importlib, json, logging, pathlib, sys, warnings
 warnings.simplefilter("ignore")
 import torch
 from mmengine.config import Config
@@ -43,7 +43,10 @@ class Ones(torch.utils.data.Dataset):
 @HOOKS.register_module()
 class Record(Hook):
     def before_train_iter(self, runner, batch_idx, data_batch=None):
-        lrs.append(runner.optim_wrapper.param_groups[0]["lr"])
+        if runner.iter == unfreeze_at:
+            new = torch.nn.Parameter(torch.zeros(1))
+            runner.optim_wrapper.optimizer.add_param_group({"params": [new], "lr": 0.1})
+        lrs.append([group["lr"] for group in runner.optim_wrapper.param_groups])
 
 CONFIG = '''
 custom_imports = dict(imports=["{module}"])
@@ -56,29 +59,33 @@ train_dataloader = dict(
     sampler=dict(type="{sampler}Sampler", shuffle=True), collate_fn=dict(type="pseudo_collate"))
 custom_hooks = [dict(type="Record")]
 default_hooks = dict(
-    checkpoint=dict(type="CheckpointHook", interval=8, by_epoch=False), logger=None)
+    checkpoint=dict(type="CheckpointHook", interval=1, by_epoch=False), logger=None)
 default_scope = "mmengine"
 work_dir = "{module}"
 log_level = "ERROR"
 resume = {resume}
 '''
 
-def train(module, resume=False, arguments=", by_epoch=False", by_epoch=False):
-    global lrs
-    lrs = []
-    length = f"max_epochs={steps // 4}" if by_epoch else f"max_iters={steps}"
+def train(module, resume=False, arguments=", by_epoch=False", by_epoch=False, iters=steps, unfreeze=None):
+    global lrs, unfreeze_at
+    lrs, unfreeze_at = [], unfreeze
+    if resume:
+        pathlib.Path(module, "last_checkpoint").write_text(f"{module}/iter_{resume}.pth")
+    length = f"max_epochs={steps // 4}" if by_epoch else f"max_iters={iters}"
     text = CONFIG.format(module=module, arguments=arguments, by_epoch=by_epoch, length=length,
-                         base_lr=base_lr, resume=resume, sampler="Default" if by_epoch else "Infinite")
+                         base_lr=base_lr, resume=bool(resume), sampler="Default" if by_epoch else "Infinite")
     Runner.from_cfg(Config.fromstring(text, ".py")).train()
-    return lrs
+    return [each[0] for each in lrs] if unfreeze is None else lrs
 
 found = []
 for name in modules:
     found.append({"lrs": train(name)})
     if name == modules[0]:
-        with open(f"{name}/last_checkpoint", "w") as file:
-            file.write(f"{name}/iter_16.pth")
-        found[0]["resumed"] = found[0]["lrs"][:16] + train(name, resume=True)
+        for step in (1, 16, 23):
+            found[0][f"resumed at {step}"] = found[0]["lrs"][:step] + train(name, resume=step)
+        found[0]["longer"] = train(name, resume=16, iters=36)
+        found[0]["unfrozen"] = train(name, unfreeze=9)
+        found[0]["smoke"] = train(name, iters=1)
         found[0]["in epochs"] = train(name, by_epoch=True)
         try:
             train(name, arguments="")
@@ -104,11 +111,26 @@ def test_the_runner_trains_as_the_schedule_says(name: str, found: dict[str, Any]
     assert found[name]["lrs"] == expected_lrs(name)
 
 
-@pytest.mark.parametrize("training", ["resumed", "in epochs"])
+@pytest.mark.parametrize("training", ["resumed at 1", "resumed at 16", "resumed at 23", "in epochs"])
 def test_a_training_that_is_resumed_or_counted_in_epochs_is_the_same(
     training: str, found: dict[str, Any]
 ) -> None:
     assert found["restarts"][training] == expected_lrs("restarts")
+
+
+def test_a_training_made_longer_follows_the_schedule_on_its_new_horizon(found: dict[str, Any]) -> None:
+    longer = (BASE_LR * SCHEDULES["restarts"].factors(36)).tolist()
+    assert found["restarts"]["longer"][1:] == pytest.approx(longer[17:], rel=1e-12, abs=0)
+
+
+def test_a_group_added_half_way_follows_the_schedule(found: dict[str, Any]) -> None:
+    lrs, factors = found["restarts"]["unfrozen"], SCHEDULES["restarts"].factors(STEPS)
+    assert [each[0] for each in lrs] == expected_lrs("restarts")
+    assert [each[1] for each in lrs[10:]] == pytest.approx((0.1 * factors[10:]).tolist(), rel=1e-12)
+
+
+def test_a_smoke_test_of_one_iteration_trains(found: dict[str, Any]) -> None:
+    assert found["restarts"]["smoke"] == [BASE_LR]
 
 
 def test_a_config_that_would_step_it_by_epoch_is_refused(found: dict[str, Any]) -> None:

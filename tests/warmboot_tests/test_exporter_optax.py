@@ -45,6 +45,23 @@ def train(schedule):
         stepped.append(lr.item())
     return stepped, scanned.tolist()
 
+def resumed(module):
+    weight, refused, lrs = jnp.zeros(()), [], []
+    optimizer = optax.sgd(module.make_schedule(base_lr))
+    state = optimizer.init(weight)
+    for _ in range(9):
+        _, state = optimizer.update(jnp.ones(()), state)
+    longer = optax.sgd(module.make_schedule(base_lr, 36))
+    for _ in range(27):
+        update, state = longer.update(jnp.ones(()), state)
+        lrs.append(-update.item())
+    for unknown in (-1, 0, None, float("inf"), 10.5):
+        try:
+            module.make_schedule(base_lr, unknown)
+        except ValueError as error:
+            refused.append(str(error))
+    return {{"longer": lrs, "refused": refused}}
+
 found = []
 for i, name in enumerate(modules):
     module = importlib.import_module(name)
@@ -56,6 +73,7 @@ for i, name in enumerate(modules):
     stepped, scanned = train(schedule)
     past = [schedule(steps + 5).item(), jax.vmap(schedule)(jnp.array([steps + 5]))[0].item()]
     found.append({{"lrs": stepped, "scanned": scanned, "past": past, "first": schedule(0).item()}})
+found[0] |= resumed(importlib.import_module(modules[0]))
 print(json.dumps(found))
 """
 
@@ -111,6 +129,17 @@ def test_a_registered_curve_becomes_a_table_which_says_so() -> None:
     assert "is a function of its author's, which this file cannot hold" in text
     with pytest.raises(ScheduleError, match="becomes a table, which needs a horizon"):
         to_optax(SCHEDULES["registered"])
+
+
+def test_a_horizon_that_nobody_knows_is_refused(found: dict[str, Any]) -> None:
+    assert len(found["restarts"]["refused"]) == 5
+    for message in found["restarts"]["refused"]:
+        assert "must be a whole number of 1 or more: give the number of updates" in message
+
+
+def test_a_training_made_longer_goes_on_at_its_count_on_the_new_horizon(found: dict[str, Any]) -> None:
+    longer = (BASE_LR * SCHEDULES["restarts"].factors(36)).tolist()
+    assert found["restarts"]["longer"] == pytest.approx(longer[9:], rel=1e-12, abs=0)
 
 
 def test_a_horizon_without_room_is_refused() -> None:

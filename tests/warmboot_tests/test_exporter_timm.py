@@ -13,7 +13,7 @@ from warmboot.exporters import to_timm
 # used here; it has no build for every torch, and where it is missing, modules of
 # empty classes stand in for it.
 DRIVER = """
-import importlib, importlib.machinery, importlib.util, json, sys, types
+import importlib, importlib.machinery, importlib.util, json, sys, types, warnings
 
 class Named(type):
     def __getattr__(cls, name):
@@ -73,6 +73,19 @@ for name in modules:
     lrs, optimizer = train(schedule)
     again = train(schedule, first_epoch=2, horizon=[], optimizer=optimizer)[0]
     found.append({"lrs": lrs, "resumed": lrs[:8] + again})
+    if name == modules[0]:
+        scheduler = schedule.WarmbootScheduler(optimizer, 2 * steps)
+        optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.1})
+        scheduler.step_update(30)
+        found[0]["added"] = [group["lr"] for group in optimizer.param_groups]
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            scheduler.load_state_dict(schedule.WarmbootScheduler(optimizer, steps).state_dict())
+            found[0]["said"] = [str(each.message) for each in caught]
+            scheduler.step_update(30)
+            found[0]["longer"] = [group["lr"] for group in optimizer.param_groups]
+            schedule.WarmbootScheduler(optimizer, 1).step_update(1)
+            found[0]["smoke"] = [group["lr"] for group in optimizer.param_groups]
 print(json.dumps(found))
 """
 
@@ -91,6 +104,19 @@ def test_every_group_is_trained_as_the_schedule_says(training: str, name: str, f
     plain, scaled = zip(*found[name][training], strict=True)
     assert list(plain) == expected_lrs(name)
     assert scaled == tuple(lr * 0.25 for lr in plain)
+
+
+def test_a_group_added_half_way_and_a_longer_training_follow_the_schedule(found: dict[str, Any]) -> None:
+    """What is loaded brings no horizon with it."""
+    now = SCHEDULES["restarts"].factor(30, 2 * STEPS)
+    expected = pytest.approx([BASE_LR * now, 0.25 * BASE_LR * now, 0.1 * now], rel=1e-12)
+    assert found["restarts"]["added"] == expected
+    assert found["restarts"]["longer"] == expected
+    assert "saved in a training of 24 steps, this one has 48" in found["restarts"]["said"][0]
+
+
+def test_a_smoke_test_of_one_update_trains(found: dict[str, Any]) -> None:
+    assert found["restarts"]["smoke"] == [BASE_LR, 0.25 * BASE_LR, 0.1]
 
 
 def test_the_docstring_says_with_which_version_it_was_tested() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.warmboot_tests import export_runs
-from tests.warmboot_tests.export_runs import SCHEDULES, STEPS, expected_lrs
+from tests.warmboot_tests.export_runs import BASE_LR, SCHEDULES, STEPS, expected_lrs
 from warmboot.exporters import to_ultralytics
 
 # Six epochs of four batches. Its validation alone needs torchvision, which has no build for every
@@ -19,6 +19,7 @@ if importlib.util.find_spec("torchvision") is None:
     sys.modules["torchvision"] = types.ModuleType("torchvision")
 import cv2
 import numpy as np
+import torch
 
 steps, base_lr, modules = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
 
@@ -42,7 +43,7 @@ head:
   - [[2], 1, Detect, [nc]]
 ''')
 
-def train(schedule, **arguments):
+def train(schedule, callbacks={}, **arguments):
     class Trainer(schedule.ScheduledTrainer):
         def validate(self):
             return {}, 0.0
@@ -60,13 +61,24 @@ def train(schedule, **arguments):
     trainer, lrs = Trainer(overrides={**overrides, **arguments}), []
     trainer.add_callback(
         "on_train_batch_end", lambda trainer: lrs.append([g["lr"] for g in trainer.optimizer.param_groups]))
+    for event, callback in callbacks.items():
+        trainer.add_callback(event, callback)
     trainer.train()
     return lrs
+
+def unfreeze(trainer):
+    if trainer.epoch == 3:
+        new = torch.nn.Parameter(torch.zeros(1))
+        trainer.optimizer.add_param_group({"params": [new], "lr": 0.1})
 
 found = []
 for name in modules:
     schedule = importlib.import_module(name)
     found.append({"lrs": train(schedule, warmup_epochs=0)})
+first = importlib.import_module(modules[0])
+found[0]["unfrozen"] = train(first, callbacks={"on_train_epoch_start": unfreeze}, warmup_epochs=0)
+smoke = importlib.import_module(modules[-1])
+found[0]["smoke"] = train(smoke, epochs=1, warmup_epochs=0)
 try:
     train(schedule)
 except ValueError as error:
@@ -92,6 +104,19 @@ def test_every_group_is_trained_as_the_schedule_says(name: str, found: dict[str,
     assert len(groups) > 1
     for lrs in groups:
         assert list(lrs) == expected_lrs(name)
+
+
+def test_a_group_added_half_way_follows_the_schedule(found: dict[str, Any]) -> None:
+    lrs = found["restarts"]["unfrozen"]
+    assert [each[0] for each in lrs] == expected_lrs("restarts")
+    assert [each[-1] for each in lrs[12:]] == pytest.approx(
+        (0.1 * SCHEDULES["restarts"].factors(STEPS)[12:]).tolist(), rel=1e-12
+    )
+
+
+def test_a_smoke_test_of_one_epoch_trains(found: dict[str, Any]) -> None:
+    """Its four batches are too few for the table."""
+    assert found["restarts"]["smoke"] == [[BASE_LR] * 3] * 4
 
 
 def test_its_own_warmup_is_refused(found: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 
 from tests.warmboot_tests.strategies import laid_out
 from warmboot import curves
@@ -40,7 +40,6 @@ def lrs_of_script(text: str, base_lr: float, steps: int, *arguments: int) -> lis
     return lrs
 
 
-@settings(max_examples=60)
 @given(laid_out(longest=120))
 def test_the_torch_script_trains_as_the_schedule_says(
     laid: tuple[WarmbootSchedule, int],

@@ -15,6 +15,7 @@ PUBLIC = [
     "Curve",
     "Horizon",
     "Linear",
+    "LrOfSteps",
     "OneMinusSqrt",
     "Polynomial",
     "Rex",
@@ -27,6 +28,7 @@ PUBLIC = [
     "WarmbootLR",
     "WarmbootSchedule",
     "attach",
+    "lr",
     "params",
     "read",
     "reads",
@@ -35,6 +37,7 @@ PUBLIC = [
     "standards",
     "suggest_schedule",
     "write",
+    "write_best",
     "writes",
 ]
 # what a training environment may lack, or should not wait for
@@ -59,6 +62,7 @@ USES = [
     "import warmboot.preview, warmboot.exporters, warmboot.lints",
     "import warmboot.preview_input, warmboot.preview_png",
     "import warmboot; warmboot.attach; warmboot.report(1, val=0.5); warmboot.params()",
+    "import warmboot; warmboot.lr(0.1, 10)(3); warmboot.lr(0.1, 10).table()",
 ]
 
 

@@ -37,9 +37,14 @@ def test_what_can_not_be_written_stays_as_it_was(tmp_path: Path) -> None:
     assert old.read_text() == "old"
     with pytest.raises(FileNotFoundError):
         write_png(VIEW, tmp_path / "absent" / "x.png")
-    with pytest.raises(OSError, match="is not a regular file"):
+    with pytest.raises(IsADirectoryError, match="is a folder"):
         write_png(VIEW, tmp_path)
     assert list(tmp_path.iterdir()) == [old]
+
+
+def test_a_device_takes_a_picture_and_stays_a_device() -> None:
+    write_png(VIEW, "/dev/null")
+    assert Path("/dev/null").is_char_device()
 
 
 def test_without_matplotlib_it_is_said_what_to_install(tmp_path: Path) -> None:

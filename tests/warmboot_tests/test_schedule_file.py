@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.laws import few
 from tests.warmboot_tests.strategies import schedule_files
 from warmboot.curves import Polynomial
 from warmboot.errors import ScheduleError, ScheduleFileError
@@ -40,7 +41,7 @@ def test_what_is_written_is_read(file: ScheduleFile) -> None:
     assert reads(writes(file)) == file
 
 
-@settings(max_examples=20)
+@few(20)
 @given(file=schedule_files())
 def test_what_is_written_to_disk_is_read(
     tmp_path_factory: pytest.TempPathFactory, file: ScheduleFile

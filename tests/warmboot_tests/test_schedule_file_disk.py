@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from warmboot.errors import ScheduleFileError
+from warmboot.errors import ScheduleError, ScheduleFileError
 from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_file import ScheduleFile, read, write, writes
 
@@ -20,10 +20,19 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
         write(FILE, tmp_path)
 
 
-def test_a_device_is_not_replaced_by_a_file() -> None:
-    with pytest.raises(OSError, match="is not a regular file"):
-        write(FILE, "/dev/null")
-    assert not Path("/dev/null").is_file()
+def test_a_device_is_written_to_and_not_replaced_by_a_file() -> None:
+    write(FILE, "/dev/null")
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_bare_schedule_is_written_as_a_file_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "schedule.json"
+    write(FILE.schedule, path)
+    assert read(path) == FILE
+    for neither in ("linear", None, [1.0, 0.5], FILE.schedule.factors(3)):
+        with pytest.raises(ScheduleError, match="needs a ScheduleFile or a WarmbootSchedule but got"):
+            write(neither, path)  # type: ignore[arg-type]
+    assert read(path) == FILE
 
 
 def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:

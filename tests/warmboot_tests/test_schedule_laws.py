@@ -1,11 +1,11 @@
 """Laws that hold for every schedule on every horizon that has room for it."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.warmboot_tests.strategies import laid_out
-from warmboot.curves import Constant
+from warmboot.curves import Constant, FloatArray
 from warmboot.schedule import WarmbootSchedule
 
 LaidOut = tuple[WarmbootSchedule, int]
@@ -61,9 +61,37 @@ def test_any_part_of_the_factors_has_the_bits_of_the_whole(laid: LaidOut, data: 
     assert part.tobytes() == schedule.factors(total_steps)[start:stop].tobytes()
 
 
-@given(laid_out(), st.floats(1e-6, 1e6))
-def test_scaling_the_base_lr_scales_the_curve(laid: LaidOut, scale: float) -> None:
+def lr_tables(laid: LaidOut, lr: float) -> tuple[FloatArray, FloatArray]:
+    """The lrs of a schedule whose peak is `3 * lr`, and three times those of one whose peak is `lr`."""
     schedule, total_steps = laid
-    table = schedule.replace(lr=scale).lr_table(total_steps)
-    assert np.allclose(table, scale * schedule.factors(total_steps), rtol=1e-15, atol=0.0)
-    assert np.allclose(schedule.replace(lr=3 * scale).lr_table(total_steps), 3 * table, rtol=1e-15, atol=0.0)
+    table = schedule.replace(lr=lr).lr_table(total_steps)
+    return schedule.replace(lr=3 * lr).lr_table(total_steps), 3 * table
+
+
+# `eta_min` may be the smallest normal float there is, and then the lr at the floor is no normal one
+NO_NORMAL_FLOOR = WarmbootSchedule(eta_min=2.2250738585072014e-308)
+
+
+@given(laid_out(), st.floats(1e-6, 1e6))
+@example((NO_NORMAL_FLOOR, 2), 1e-6)
+def test_scaling_the_base_lr_scales_every_normal_lr(laid: LaidOut, lr: float) -> None:
+    scaled, expected = lr_tables(laid, lr)
+    normal = expected >= 3 * np.finfo(float).smallest_normal
+    assert np.allclose(scaled[normal], expected[normal], rtol=1e-15, atol=0.0)
+
+
+@given(laid_out(), st.floats(1e-6, 1e6))
+@example((NO_NORMAL_FLOOR, 2), 1e-6)
+def test_below_the_normal_floats_an_lr_is_off_by_two_of_the_smallest_at_most(
+    laid: LaidOut, lr: float
+) -> None:
+    scaled, expected = lr_tables(laid, lr)
+    below = expected < 3 * np.finfo(float).smallest_normal
+    assert np.all(np.abs(scaled[below] - expected[below]) <= 2 * np.finfo(float).smallest_subnormal)
+
+
+@given(laid_out(), st.floats(1e-6, 1e6))
+def test_an_lr_is_the_peak_lr_times_the_factor(laid: LaidOut, lr: float) -> None:
+    schedule, total_steps = laid
+    table = schedule.replace(lr=lr).lr_table(total_steps)
+    assert table.tolist() == [lr * factor for factor in schedule.factors(total_steps).tolist()]

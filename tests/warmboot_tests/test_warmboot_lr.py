@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, SequentialLR
 
+from tests.laws import few
 from tests.warmboot_tests.strategies import laid_out
 from warmboot.errors import ScheduleError
 from warmboot.schedule import WarmbootSchedule
@@ -47,7 +48,7 @@ def test_every_group_is_trained_at_its_own_lr_times_the_factor(make: Any) -> Non
     assert used == [[0.1 * f, 3 * f] for f in SCHEDULE.factors(20).tolist()]
 
 
-@settings(max_examples=30)
+@few(30)
 @given(laid_out())
 def test_stepping_equals_the_closed_form(laid: tuple[WarmbootSchedule, int]) -> None:
     schedule, total_steps = laid

@@ -19,6 +19,7 @@ from warmboot.warmboot_lr import WarmbootLR
 
 SCHEDULE = WarmbootSchedule(warmup=0.1)
 WORDS = "had no optimizer step before them"
+ORDER = r"step\(\) was called before the first optimizer.step\(\): the first lr"
 
 
 def made(total_steps: int = 1000, make: Any = SGD) -> tuple[Optimizer, WarmbootLR]:
@@ -43,10 +44,9 @@ def warnings_of_a_run(steps_of_each: list[tuple[int, int]]) -> list[str]:
 RIGHT: dict[str, list[tuple[int, int]]] = {
     "one for one": [(1, 1)] * 1000,
     "once an epoch": [(50, 1)] * 100,
-    "scheduler first": [(0, 1), *[(1, 1)] * 900],
     "a few skipped AMP steps at the start": [(0, 1)] * 16 + [(1, 1)] * 800,
     "a few skipped AMP steps after the first": [(1, 1), *[(0, 1)] * 16, *[(1, 1)] * 800],
-    "one skipped AMP step in fifty": ([(0, 1)] + [(1, 1)] * 49) * 19,
+    "one skipped AMP step in fifty": ([(1, 1)] * 49 + [(0, 1)]) * 19,
     "stepped forward to where it goes on": [(0, 300), *[(1, 1)] * 600],
     "stepped through to draw it": [(0, 1000)],
     "two optimizer steps for each": [(2, 1)] * 500,
@@ -97,6 +97,51 @@ def test_it_is_drift_only_if_clearly_more_than_a_twentieth_was_skipped(steps: li
             warned_at.append(i)
             assert watch.lone_steps > TOLERATED_STEPS + 0.05 * (watch.lone_steps + watch.paired_steps)
     assert len(warned_at) <= 1
+
+
+def steps_in_the_wrong_order(
+    optimizer: Optimizer, scheduler: Any, *, gradient: float | None = None, steps: int = 20
+) -> None:
+    """The scheduler's step comes first; with a gradient, between backward and the optimizer's."""
+    (parameter,) = optimizer.param_groups[0]["params"]
+    for _ in range(steps):
+        parameter.grad = None if gradient is None else torch.full((1,), gradient)
+        scheduler.step()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("gradient", [None, 0.5])
+def test_stepped_before_the_optimizer_it_says_so_once_and_points_at_the_loop(gradient: float | None) -> None:
+    optimizer, scheduler = made()
+    with pytest.warns(UserWarning, match=ORDER) as caught:
+        steps_in_the_wrong_order(optimizer, scheduler, gradient=gradient)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+
+def test_once_an_epoch_before_the_optimizer_is_the_wrong_order_as_well() -> None:
+    (message,) = warnings_of_a_run([(0, 1), *[(50, 1)] * 20])
+    assert "before the first optimizer.step()" in message
+
+
+def test_a_gradient_that_a_grad_scaler_skips_is_not_the_wrong_order() -> None:
+    optimizer, scheduler = made()
+    steps_in_the_wrong_order(optimizer, scheduler, gradient=float("inf"))
+
+
+def test_a_run_that_is_resumed_in_the_wrong_order_is_told_too() -> None:
+    optimizer, scheduler = made()
+    scheduler.load_state_dict(scheduler.state_dict())
+    with pytest.warns(UserWarning, match=ORDER):
+        steps_in_the_wrong_order(optimizer, scheduler)
+
+
+def test_a_part_of_a_sequential_lr_that_is_stepped_first_is_told_too() -> None:
+    optimizer, scheduler = made()
+    after = LambdaLR(optimizer, lambda step: 0.5)
+    sequence = SequentialLR(optimizer, [scheduler, after], milestones=[30])
+    with pytest.warns(UserWarning, match=ORDER):
+        steps_in_the_wrong_order(optimizer, sequence)
 
 
 def grad_scaler_run(infinite: range, steps: int) -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch.optim import SGD, AdamW, Optimizer
 
+from warmboot.curves import Polynomial
 from warmboot.errors import ScheduleError
 from warmboot.schedule import WarmbootSchedule
 from warmboot.warmboot_lr import WarmbootLR
@@ -102,12 +103,75 @@ def test_last_epoch_without_initial_lr_is_refused() -> None:
         Training(SGD, tensor_lr=False, last_epoch=3)
 
 
-def test_the_state_is_the_step_count() -> None:
+def test_the_state_is_json_and_whole_by_itself() -> None:
     training = Training(SGD, tensor_lr=False)
     for _ in range(3):
         training.step()
     state = training.scheduler.state_dict()
-    assert json.loads(json.dumps(state)) == state == {"last_epoch": 3}
+    assert json.loads(json.dumps(state)) == state
+    schedule = json.loads(state.pop("schedule"))
+    assert state == {
+        "last_epoch": 3,
+        "total_steps": TOTAL_STEPS,
+        "retargets": [],
+        "base_lrs": [0.1, 0.01],
+        "in_charge": True,
+    }
+    assert (schedule["restarts"], schedule["curve"]) == ([0.6], {"name": "cosine"})
+
+
+def test_a_state_of_before_it_was_whole_is_loaded() -> None:
+    first, second = Training(SGD, tensor_lr=False), Training(SGD, tensor_lr=False)
+    for _ in range(7):
+        first.step()
+    second.scheduler.load_state_dict({"last_epoch": 7})
+    assert second.scheduler.state_dict() == first.scheduler.state_dict()
+    assert [group["lr"] for group in second.optimizer.param_groups] == first.scheduler.get_lr()
+
+
+def test_a_whole_scheduler_pickled_before_its_state_was_whole_goes_on() -> None:
+    training = Training(SGD, tensor_lr=False)
+    for _ in range(7):
+        training.step()
+    old = training.scheduler.__getstate__()
+    for name in ("_built", "_factors", "_came_with"):
+        del old[name]
+    again = WarmbootLR.__new__(WarmbootLR)
+    again.__setstate__({**old, "_block": [], "_block_start": 0})
+    again.step()
+    training.scheduler.step()
+    assert again.state_dict() == training.scheduler.state_dict()
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        (
+            {"hold": 0.0},
+            r"was taken with hold 0.2, but here it is 0.0; build it with the schedule of the run",
+        ),
+        ({"step_scale": 0.7}, r"peaks \[1.0, 0.5\], but here it is \[1.0, 0.7\]"),
+        ({"warmup_steps": 4, "warmup": 0.0}, r"warmup None.*\n?.*warmup_steps|warmup_steps"),
+        (
+            {"curve": Polynomial(power=2.0)},
+            r"curve \{'name': 'cosine'\}, but here it is \{'name': 'polynomial'",
+        ),
+    ],
+)
+def test_the_state_of_another_schedule_is_refused(changes: dict[str, Any], text: str) -> None:
+    state = Training(SGD, tensor_lr=False).scheduler.state_dict()
+    optimizer = SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    other = WarmbootLR(optimizer, SCHEDULE.replace(**changes), total_steps=TOTAL_STEPS)
+    with pytest.raises(ScheduleError, match=text):
+        other.load_state_dict(state)
+
+
+def test_the_same_factors_are_the_same_schedule() -> None:
+    """The lr is the optimizer's, and peaks may be written down as one number or as many."""
+    state = Training(SGD, tensor_lr=False).scheduler.state_dict()
+    optimizer = SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    same = SCHEDULE.replace(lr=0.1, step_scale=[0.5])
+    WarmbootLR(optimizer, same, total_steps=TOTAL_STEPS).load_state_dict(state)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +179,7 @@ def test_the_state_is_the_step_count() -> None:
     [
         {},
         {"last_epoch": 3, "T_0": 10},
-        {"last_epoch": -1},
+        {"last_epoch": -2},
         {"last_epoch": 2.0},
         {"last_epoch": True},
         {"step": 3},
@@ -127,7 +191,7 @@ def test_the_state_of_another_scheduler_is_refused(state: dict[str, Any]) -> Non
     with pytest.raises(ScheduleError, match="last_epoch"):
         training.scheduler.load_state_dict(state)
     assert training.scheduler.get_last_lr() == before
-    assert training.scheduler.state_dict() == {"last_epoch": 0}
+    assert training.scheduler.last_epoch == 0
 
 
 def copied_by_pickle(scheduler: WarmbootLR) -> WarmbootLR:

@@ -3,7 +3,7 @@
 Each `to_*` is a pure function of a schedule that returns text; `EXPORTERS` has them by name.
 """
 
-from warmboot.exporters.cawb_arguments import to_cawb
+from warmboot.exporters.cawb_arguments import LARGEST_MEAN_DEVIATION, CawbExport, cawb_export, to_cawb
 from warmboot.exporters.lightning_dict import to_lightning
 from warmboot.exporters.mmengine_scheduler import to_mmengine
 from warmboot.exporters.numbers import to_numbers
@@ -16,7 +16,10 @@ from warmboot.exporters.ultralytics_trainer import to_ultralytics
 
 __all__ = [
     "EXPORTERS",
+    "LARGEST_MEAN_DEVIATION",
+    "CawbExport",
     "Target",
+    "cawb_export",
     "to_cawb",
     "to_lightning",
     "to_mmengine",

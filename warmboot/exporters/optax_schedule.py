@@ -43,6 +43,11 @@ def curve(x, left):
 
 def make_schedule(lr, total_steps{default}):
     """A function from the count of updates to the lr; past the end it keeps the last."""
+    if total_steps is None or not 1 <= total_steps < math.inf or total_steps != int(total_steps):
+        raise ValueError(
+            f"total_steps is {{total_steps}}, and must be a whole number of 1 or more: "
+            "give the number of updates"
+        )
     warmup_steps = {warmup_steps}
     starts = [warmup_steps, *(math.floor(r * total_steps + 0.5) for r in RESTARTS)]
     ends = [*starts[1:], total_steps]
@@ -74,7 +79,10 @@ import jax.numpy as jnp
 def make_schedule(lr, total_steps{default}):
     """A function from the count of updates to the lr; past the end it keeps the last."""
     if total_steps != len(FACTORS):
-        raise ValueError(f"this table is for {{len(FACTORS)}} steps, not {{total_steps}}")
+        raise ValueError(
+            f"this table is for {{len(FACTORS)}} steps, not {{total_steps}}; "
+            "export the schedule again for those"
+        )
 
     def schedule(count):
         return lr * jnp.array(FACTORS)[jnp.clip(count, 0, total_steps - 1)]

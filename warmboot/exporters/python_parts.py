@@ -1,9 +1,11 @@
 """What every exported Python file begins with: a header of comments and the function `factor`.
 
 `factor(step, total_steps)` is the schedule's formula in plain Python, or, where the curve is a
-function that somebody registered, the table of its numbers at one horizon.
+function that somebody registered, the table of its numbers at one horizon. `SCHEDULE` is the
+schedule's name in saved states: words to read, and a digest that tells it from any other.
 """
 
+import hashlib
 import json
 import textwrap
 from collections.abc import Mapping
@@ -12,6 +14,8 @@ from warmboot.curves import RegisteredCurve
 from warmboot.errors import ScheduleError
 from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_checks import total_steps_problem
+
+EXPORT_BEGINS = "# A learning-rate schedule made by warmboot:"
 
 # The formulas of `built_in_curves` in plain Python, as the body of `curve(x)`.
 _FORMULAS = {
@@ -24,6 +28,7 @@ _FORMULAS = {
 }
 
 _FORMULA_TEMPLATE = '''\
+SCHEDULE = {name}
 WARMUP = {warmup!r}  # {warmup_unit}
 RESTARTS = {restarts!r}  # fractions of the horizon at which a new cycle starts
 PEAKS = {peaks!r}  # of each cycle, as factors of the optimizer's lr
@@ -62,12 +67,16 @@ FACTORS = [
 """
 
 _TABLE_TEMPLATE = '''\
+SCHEDULE = {name}
 {numbers}
 
 def factor(step, total_steps):
     """The lr at a step, divided by the optimizer's lr."""
     if total_steps != len(FACTORS):
-        raise ValueError(f"this table is for {{len(FACTORS)}} steps, not {{total_steps}}")
+        raise ValueError(
+            f"this table is for {{len(FACTORS)}} steps, not {{total_steps}}; "
+            "export the schedule again for those"
+        )
     return FACTORS[min(step, len(FACTORS) - 1)]
 '''
 
@@ -76,6 +85,7 @@ def python_file(
     body: str,
     schedule: WarmbootSchedule,
     *,
+    parts: str,
     total_steps: int | None,
     origin: Mapping[str, object] | None,
     use: str,
@@ -85,8 +95,9 @@ def python_file(
 
     Args:
         body: the target's own part, with `{factor}` where the function `factor` belongs, after the
-            imports, and `{default}` in the signatures that take `total_steps`.
+            imports, `{parts}` after it, and `{default}` in the signatures that take `total_steps`.
         schedule: the schedule; its lr, if it has one, is named in the header only.
+        parts: what the target takes of `host_parts`.
         total_steps: the default horizon in the file; a table needs it.
         origin: where the schedule comes from, for the header.
         use: how the file is used, for the header.
@@ -102,14 +113,13 @@ def python_file(
     else:
         factor = _formula(schedule)
     default = "" if total_steps is None else f"={total_steps}"
-    text = body.replace("{factor}", factor.rstrip()).replace("{default}", default)
+    text = body.replace("{factor}", factor.rstrip()).replace("{parts}", parts).replace("{default}", default)
     return f"{header(schedule, origin or {}, use)}\n{text}"
 
 
 def header(schedule: WarmbootSchedule, origin: Mapping[str, object], use: str) -> str:
     """What the file is, whence it comes and how it is used, as comments."""
-    words = f"A learning-rate schedule made by warmboot: {schedule.describe()}."
-    lines = textwrap.wrap(words, 97)
+    lines = textwrap.wrap(f"{EXPORT_BEGINS.removeprefix('# ')} {schedule.describe()}.", 97)
     # as JSON in ASCII, so that no text from outside can end the comment and become code
     lines += [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in origin.items()]
     if schedule.lr is not None:
@@ -125,7 +135,8 @@ def formula_of_curve(schedule: WarmbootSchedule) -> str:
 
 def table(schedule: WarmbootSchedule, total_steps: int, reason: str) -> str:
     """`factor` as the list of its numbers; `reason` is why, the beginning of a sentence."""
-    return _TABLE_TEMPLATE.format(numbers=table_of_numbers(schedule, total_steps, reason))
+    numbers = table_of_numbers(schedule, total_steps, reason)
+    return _TABLE_TEMPLATE.format(name=_name_literal(schedule), numbers=numbers)
 
 
 def table_of_numbers(schedule: WarmbootSchedule, total_steps: int, reason: str) -> str:
@@ -144,6 +155,7 @@ def table_of_numbers(schedule: WarmbootSchedule, total_steps: int, reason: str) 
 def _formula(schedule: WarmbootSchedule) -> str:
     absolute = schedule.warmup_steps is not None
     return _FORMULA_TEMPLATE.format(
+        name=_name_literal(schedule),
         warmup=schedule.warmup_steps if absolute else schedule.warmup,
         warmup_unit="steps" if absolute else "fraction of the horizon",
         warmup_steps="WARMUP" if absolute else "math.floor(WARMUP * total_steps + 0.5)",
@@ -153,6 +165,32 @@ def _formula(schedule: WarmbootSchedule) -> str:
         floor=schedule.eta_min,
         formula=formula_of_curve(schedule),
     )
+
+
+def name_in_states(schedule: WarmbootSchedule) -> str:
+    """Which schedule a saved state is of, whatever the peak lr: words, and a digest of all its numbers.
+
+    >>> name_in_states(WarmbootSchedule(lr=0.1, curve="linear"))
+    'linear to 0 [32eca6fb9241]'
+    """
+    document = {
+        "warmup": schedule.warmup if schedule.warmup_steps is None else f"{schedule.warmup_steps} steps",
+        "restarts": schedule.restarts,
+        "peaks": schedule.peaks(),
+        "hold": schedule.hold,
+        "floor": schedule.eta_min,
+        "curve": [schedule.curve.name, schedule.curve.parameters()],
+    }
+    digest = hashlib.sha256(json.dumps(document).encode()).hexdigest()
+    return f"{schedule.replace(lr=None).describe()} [{digest[:12]}]"
+
+
+def _name_literal(schedule: WarmbootSchedule) -> str:
+    """The name as Python source, on lines of its own where it is long."""
+    lines = textwrap.wrap(name_in_states(schedule), 90, drop_whitespace=False)
+    if len(lines) == 1:
+        return json.dumps(lines[0])
+    return "(\n" + "".join(f"    {json.dumps(line)}\n" for line in lines) + ")"
 
 
 def unknown_curve(schedule: WarmbootSchedule) -> str:

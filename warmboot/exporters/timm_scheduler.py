@@ -10,29 +10,49 @@ every schedule. Tested with timm 1.0.
 
 from collections.abc import Mapping
 
+from warmboot.exporters.host_parts import groups_and_state, hosts_horizon
 from warmboot.exporters.python_parts import python_file
 from warmboot.schedule import WarmbootSchedule
 
 _BODY = '''\
 import math
+import warnings
 
 from timm.scheduler.scheduler import Scheduler
 
 {factor}
 
 
+{parts}
+
+
 class WarmbootScheduler(Scheduler):
     """Sets each group's lr to its initial lr times the factor, at each step_update(num_updates)."""
 
     def __init__(self, optimizer, total_updates{default}, initialize=True):
+        self.total_updates = checked_horizon(total_updates)
         super().__init__(optimizer, param_group_field="lr", t_in_epochs=False, initialize=initialize)
-        self.total_updates = total_updates
         self.step_update(0)  # the first update is trained before anybody calls it
 
     def _get_lr(self, t):
-        now = factor(t, self.total_updates)
+        now = factor_at(t, self.total_updates)
+        self.base_values = initial_lrs(self.optimizer.param_groups, self.base_values)
         return [base_value * now for base_value in self.base_values]
+
+    def state_dict(self):
+        """No count in it: counts are the training script's."""
+        return {
+            "total_steps": self.total_updates,
+            "base_values": [float(base_value) for base_value in self.base_values],
+            "schedule": SCHEDULE,
+        }
+
+    def load_state_dict(self, state_dict):
+        saved = {"total_steps": state_dict.get("total_updates", self.total_updates), **state_dict}
+        say_what_differs(saved, self.total_updates)
+        self.base_values = list(state_dict["base_values"])[: len(self.optimizer.param_groups)]
 '''
+_UNKNOWN = "give num_epochs * updates_per_epoch"
 _USE = """\
 Use, in place of what create_scheduler_v2 returns in timm's train.py:
     lr_scheduler = WarmbootScheduler(optimizer, num_epochs * updates_per_epoch)
@@ -59,4 +79,12 @@ def to_timm(
     Raises:
         ScheduleError: if the horizon is none, or has no room for the schedule.
     """
-    return python_file(_BODY, schedule, total_steps=total_steps, origin=origin, use=_USE, target="to_timm")
+    return python_file(
+        _BODY,
+        schedule,
+        parts=f"{hosts_horizon(_UNKNOWN)}\n\n\n{groups_and_state()}",
+        total_steps=total_steps,
+        origin=origin,
+        use=_USE,
+        target="to_timm",
+    )

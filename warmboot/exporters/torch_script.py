@@ -6,20 +6,25 @@ numbers at one horizon, and the file says so.
 
 from collections.abc import Mapping
 
+from warmboot.exporters.host_parts import scheduler_of_ones_own
 from warmboot.exporters.python_parts import python_file
 from warmboot.schedule import WarmbootSchedule
 
 _BODY = '''\
 import math
+import warnings
 
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LRScheduler
 
 {factor}
 
 
-def make_scheduler(optimizer, total_steps{default}):
-    """Call its step() once after each optimizer.step()."""
-    return LambdaLR(optimizer, lambda step: factor(step, total_steps))
+{parts}
+
+
+def make_scheduler(optimizer, total_steps{default}, last_epoch=-1):
+    """Call its step() once after each optimizer.step(); it saves and loads as torch's own do."""
+    return ScheduledLR(optimizer, total_steps, last_epoch)
 '''
 _USE = "Use: scheduler = make_scheduler(optimizer, total_steps), then scheduler.step()."
 
@@ -39,11 +44,17 @@ def to_torch_script(
         origin: where the schedule comes from, for the header.
 
     Returns:
-        The file's text. Its scheduler is a torch `LambdaLR`, equal to `factors()` within 1e-12.
+        The file's text. Its scheduler is a torch `LRScheduler`, equal to `factors()` within 1e-12.
 
     Raises:
         ScheduleError: if the horizon is none, or has no room for the schedule.
     """
     return python_file(
-        _BODY, schedule, total_steps=total_steps, origin=origin, use=_USE, target="to_torch_script"
+        _BODY,
+        schedule,
+        parts=scheduler_of_ones_own(),
+        total_steps=total_steps,
+        origin=origin,
+        use=_USE,
+        target="to_torch_script",
     )

@@ -7,21 +7,26 @@ arguments `lr_scheduler_type` and `warmup_*` have no say any more. Tested with t
 
 from collections.abc import Mapping
 
+from warmboot.exporters.host_parts import scheduler_of_host
 from warmboot.exporters.python_parts import python_file
 from warmboot.schedule import WarmbootSchedule
 
 _BODY = '''\
 import math
+import warnings
 
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LRScheduler
 from transformers import Trainer
 
 {factor}
 
 
+{parts}
+
+
 def make_scheduler(optimizer, total_steps{default}):
     """For those who build the optimizer: Trainer(..., optimizers=(optimizer, make_scheduler(...)))."""
-    return LambdaLR(optimizer, lambda step: factor(step, total_steps))
+    return ScheduledLR(optimizer, total_steps)
 
 
 class ScheduleMixin:
@@ -38,6 +43,7 @@ class ScheduleMixin:
 class ScheduledTrainer(ScheduleMixin, Trainer):
     """`Trainer` on this schedule, whatever lr_scheduler_type and the warm-up arguments say."""
 '''
+_UNKNOWN = "set max_steps where the data has no length, or give the number of updates"
 _USE = """\
 Use: ScheduledTrainer(model, args, ...) in place of Trainer(model, args, ...); the peak lr is
 args.learning_rate, the horizon the number of steps that the trainer works out for itself."""
@@ -64,5 +70,11 @@ def to_transformers(
         ScheduleError: if the horizon is none, or has no room for the schedule.
     """
     return python_file(
-        _BODY, schedule, total_steps=total_steps, origin=origin, use=_USE, target="to_transformers"
+        _BODY,
+        schedule,
+        parts=scheduler_of_host(_UNKNOWN),
+        total_steps=total_steps,
+        origin=origin,
+        use=_USE,
+        target="to_transformers",
     )

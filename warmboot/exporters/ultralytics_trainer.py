@@ -14,22 +14,37 @@ torchvision, was left out of that test.
 
 from collections.abc import Mapping
 
+from warmboot.exporters.host_parts import groups, hosts_horizon
 from warmboot.exporters.python_parts import python_file
 from warmboot.schedule import WarmbootSchedule
 
 _BODY = '''\
 import math
+import warnings
 
+from torch.optim.lr_scheduler import LRScheduler
 from ultralytics.models.yolo.detect import DetectionTrainer
 
 {factor}
 
 
-def refuse_another_warmup(trainer):
+{parts}
+
+
+class LeaveLrs(LRScheduler):
+    """In place of the trainer's own scheduler, which breaks where a group is added."""
+
+    def get_lr(self):
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+
+def check_training(trainer):
     if trainer.args.warmup_epochs:
         raise ValueError(
             f"warmup_epochs is {trainer.args.warmup_epochs}: pass warmup_epochs=0, the schedule has its own"
         )
+    checked_horizon(trainer.epochs * len(trainer.train_loader))
+    trainer.initial_lrs = []
 
 
 def begin_epoch(trainer):
@@ -40,9 +55,11 @@ def set_lrs(trainer):
     batches = len(trainer.train_loader)
     step = trainer.epoch * batches + trainer.batches_of_epoch
     trainer.batches_of_epoch += 1
-    now = factor(step, trainer.epochs * batches)
-    for group in trainer.optimizer.param_groups:
-        group["lr"] = group["initial_lr"] * now
+    now = factor_at(step, trainer.epochs * batches)
+    groups = trainer.optimizer.param_groups
+    trainer.initial_lrs = initial_lrs(groups, trainer.initial_lrs)
+    for group, initial_lr in zip(groups, trainer.initial_lrs):
+        group["lr"] = initial_lr * now
 
 
 class ScheduleMixin:
@@ -50,14 +67,19 @@ class ScheduleMixin:
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.add_callback("on_train_start", refuse_another_warmup)
+        self.add_callback("on_train_start", check_training)
         self.add_callback("on_train_epoch_start", begin_epoch)
         self.add_callback("on_train_batch_start", set_lrs)
+
+    def _setup_scheduler(self):
+        super()._setup_scheduler()
+        self.scheduler = LeaveLrs(self.optimizer)
 
 
 class ScheduledTrainer(ScheduleMixin, DetectionTrainer):
     """`DetectionTrainer` on this schedule, whatever lrf and cos_lr say."""
 '''
+_UNKNOWN = "epochs times batches of an epoch"
 _USE = """\
 Use: model.train(trainer=ScheduledTrainer, warmup_epochs=0, optimizer="SGD", lr0=..., ...)
 The peak lr is lr0, unless optimizer="auto" (the default) chooses another. Keep this file where
@@ -85,5 +107,11 @@ def to_ultralytics(
         ScheduleError: if the horizon is none, or has no room for the schedule.
     """
     return python_file(
-        _BODY, schedule, total_steps=total_steps, origin=origin, use=_USE, target="to_ultralytics"
+        _BODY,
+        schedule,
+        parts=f"{hosts_horizon(_UNKNOWN)}\n\n\n{groups()}",
+        total_steps=total_steps,
+        origin=origin,
+        use=_USE,
+        target="to_ultralytics",
     )

@@ -55,7 +55,7 @@ def snapshot(**changes: Any) -> Snapshot:
         ({}, "40 of 100 trials done"),
         ({"counts": {}}, "0 of 100 trials done"),
         ({"counts": {"complete": 3, "running": 2}}, "3 of 100 trials done, 2 running"),
-        ({"counts": {"complete": 3, "fail": 2}}, "5 of 100 trials done, 2 failed"),
+        ({"counts": {"complete": 3, "fail": 2}}, "3 of 100 trials done, 2 failed"),
         ({"counts": {"waiting": 1}}, "0 of 100 trials done, 1 waiting"),
         ({"diverged": 6}, "40 of 100 trials done, 6 diverged"),
     ],

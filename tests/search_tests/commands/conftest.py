@@ -19,7 +19,7 @@ def workplace(tmp_path: Path) -> Workplace:
 def launched_once(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     """A small study that was launched and is done; for copies, not to be changed."""
     workplace = Workplace(tmp_path_factory.mktemp("launched"))
-    workplace.write_study()
+    workplace.write_study(leaders=4)
     workplace.run("launch", "small.toml")
     return workplace
 

@@ -28,6 +28,9 @@ curve = ["cosine", "linear"]
 
 [population]
 slots = 4
+
+[confirmation]
+leaders = {leaders}
 """
 
 
@@ -41,9 +44,14 @@ class Workplace:
     def storage(self) -> str:
         return f"sqlite:///{self.folder}/studies.db"
 
-    def write_study(self, *, proxy: str = "char_lm_mlp", n_trials: int = 12, total_steps: int = 40) -> Path:
+    def write_study(
+        self, *, proxy: str = "char_lm_mlp", n_trials: int = 12, total_steps: int = 40, leaders: int = 0
+    ) -> Path:
+        """A study file; `leaders` of them are confirmed at the end, which takes as long as the search."""
         path = self.folder / "small.toml"
-        path.write_text(STUDY.format(proxy=proxy, n_trials=n_trials, total_steps=total_steps))
+        path.write_text(
+            STUDY.format(proxy=proxy, n_trials=n_trials, total_steps=total_steps, leaders=leaders)
+        )
         return path
 
     @property

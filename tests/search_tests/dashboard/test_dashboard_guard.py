@@ -10,6 +10,8 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 
 from search.dashboard import Credentials, Guard
+from search.dashboard.own_names import own_name
+from search.errors import UsageError
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -121,6 +123,70 @@ def test_allow_edit_refuses_edits_sent_by_other_pages(origin: str) -> None:
     code, _, text = ask(guard, "POST", "/incompatible-rdb-schema", HTTP_ORIGIN=origin)
     assert code == 403
     assert "may not change anything here" in text
+
+
+OWN = (own_name("HPO.lab.example"), own_name("gpu7:8443"))
+
+
+# `Host` as a proxy hands it on, `Origin` as a browser sends it
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("hpo.lab.example", "https://hpo.lab.example"),
+        ("HPO.lab.example", "https://hpo.lab.example"),
+        ("hpo.lab.example:80", "http://hpo.lab.example"),
+        ("127.0.0.1:8080", "https://hpo.lab.example"),  # nginx with `proxy_set_header Host 127.0.0.1:8080`
+        ("hpo.lab.example:8443", "https://hpo.lab.example:8443"),  # one and the same
+        ("127.0.0.1:8080", "https://gpu7:8443"),
+        ("gpu7:8443", "https://gpu7:8443"),
+    ],
+)
+def test_names_of_its_own_pass_as_host_and_as_origin(host: str, origin: str) -> None:
+    guard = Guard(Dashboard(), own_names=OWN, allow_edit=True)
+    assert ask(guard, HTTP_HOST=host)[0] == 200
+    assert ask(guard, "PUT", "/api/studies/1/note", HTTP_HOST=host, HTTP_ORIGIN=origin)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "https://hpo.lab.example.evil.example",
+        "https://hpo.lab.example:3000",  # somebody else's page on that machine
+        "https://gpu7",
+        "https://user@hpo.lab.example",
+        "https://[::1",
+        "null",
+    ],
+)
+def test_other_pages_stay_out_beside_names_of_its_own(origin: str) -> None:
+    guard = Guard(Dashboard(), own_names=OWN, allow_edit=True)
+    assert ask(guard, "PUT", "/api/studies/1/note", HTTP_ORIGIN=origin)[0] == 403
+    assert ask(guard, HTTP_HOST="evil.example")[0] == 403
+
+
+def test_a_refusal_names_the_option_that_lifts_it() -> None:
+    guard = Guard(Dashboard(), allow_edit=True)
+    text = ask(guard, HTTP_HOST="hpo.lab.example:8443")[2]
+    assert "If that name is this dashboard's, behind a proxy for example, start it with" in text
+    assert text.endswith(" --allow-host hpo.lab.example\n")
+    text = ask(guard, "PUT", HTTP_ORIGIN="https://hpo.lab.example:8443")[2]
+    assert text.endswith(" --allow-host hpo.lab.example:8443\n")
+
+
+@pytest.mark.parametrize("odd", ["$(reboot)", "a;b", "`x`", ""])
+def test_what_is_no_name_is_not_offered_to_be_pasted(odd: str) -> None:
+    guard = Guard(Dashboard(), allow_edit=True)
+    assert "--allow-host" not in ask(guard, HTTP_HOST=odd)[2]
+    assert "--allow-host" not in ask(guard, "PUT", HTTP_ORIGIN=f"https://{odd}")[2]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "*", "*.lab.example", "https://hpo.lab.example", "a b", "a/b", "a:b", "a.", "-x", "hpö"]
+)
+def test_what_is_no_name_is_refused_with_the_form_of_one(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--allow-host: got .* such as hpo\.lab\.example or hpo\.lab"):
+        own_name(text)
 
 
 def test_every_answer_carries_the_security_headers() -> None:

@@ -122,6 +122,19 @@ def test_a_rebound_name_reads_nothing(server: DashboardServer) -> None:
     assert b"char_lm" not in body
 
 
+def test_behind_a_name_of_its_own_it_can_be_edited(tmp_path: Path) -> None:
+    storage = RDBStorage(f"sqlite:///{tmp_path}/study.db")
+    optuna.create_study(storage=storage, study_name="old")
+    with open_server(storage, port=0, allow_edit=True, allow_hosts=["hpo.lab.example"]) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        assert request(server, "GET", "/dashboard", Host="hpo.lab.example")[0] == 200
+        assert request(server, "DELETE", "/api/studies/1", Origin="https://hpo.lab.example")[0] == 204
+        server.shutdown()
+        thread.join()
+    storage.engine.dispose()
+
+
 def test_allow_edit_deletes_for_real(tmp_path: Path) -> None:
     storage = RDBStorage(f"sqlite:///{tmp_path}/study.db")
     optuna.create_study(storage=storage, study_name="old")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from search.errors import UsageError
 from search.launch.preparation import check
+from search.proxy_spec import CommandProxy
 from tests.search_tests.studies import study_spec
 
 
@@ -24,11 +26,12 @@ def test_a_declared_proxy_is_made_and_its_epochs_become_steps() -> None:
 def test_a_command_is_not_run(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text("raise SystemExit('it ran')")
-    proxy = {"command": "python train.py {total_steps} {wd}", "working_directory": str(tmp_path)}
+    command = f"{sys.executable} train.py {{total_steps}} {{wd}}"
+    proxy = {"command": command, "working_directory": str(tmp_path)}
     checked = check(study_spec(proxy=proxy, params={"wd": [0.1]}), "mine.toml")
     assert checked.proxy is None
     assert checked.facts["kind"] == "command"
-    assert checked.facts["name"] == "python train.py {total_steps} {wd}"
+    assert checked.facts["name"] == CommandProxy(command=command).name
     assert checked.facts["note"] == "searched on your own training"
 
 
@@ -46,9 +49,15 @@ def test_a_command_is_not_run(tmp_path: Path) -> None:
             {"proxy": {"train": "no_such_lab.training:train"}},
             "proxy.train: module 'no_such_lab.training' can't",
         ),
-        ({"proxy": {"command": "a"}, "total_steps": 20}, "total_steps: got 20; the shortest cycle"),
+        ({"proxy": {"command": "sh a"}, "total_steps": 20}, "total_steps: got 20; the shortest cycle"),
+        ({"proxy": {"command": "./train.sh"}}, "proxy.command: ./train.sh can't be run from there"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=rf"mine\.toml has 1 problem:\n  {re.escape(message)}"):
         check(study_spec(**changes), "mine.toml")
+
+
+def test_what_trains_on_another_machine_need_not_be_here() -> None:
+    spec = study_spec(proxy={"command": "no-such-program here"})
+    assert check(spec, "mine.toml", trains_here=False).facts["kind"] == "command"

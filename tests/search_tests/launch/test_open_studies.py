@@ -47,6 +47,7 @@ def test_what_is_stopped_done_or_deleted_is_not_open(database: Database) -> None
     queue = trial_queue(record)
     trial = queue.next()
     assert trial is not None
+    queue.report(trial, 20, 3.0)
     assert queue.fail(trial.number, "on purpose")
     assert serving.choose() is None, "all its trials are finished, and none is there to confirm"
     make_study(database, n_trials=2)

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from search.population import Measurement, Population, Run
 from search.proxies import Proxy, build_proxy
+from tests.laws import few
 
 MakeRun = Callable[..., Run]
 EXPLODING_LR = 1e25
-SLOTS = (1, 2, 3, 5, 8, 16, 17, 32)
+SLOTS = (1, 2, 8, 17)
 
 
 def train(population: Population, runs: list[Run]) -> dict[object, list[Measurement]]:
@@ -124,7 +125,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(few(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(actions=ACTIONS, slots=st.integers(1, 8), mixed=st.booleans())
 def test_no_history_of_a_population_shows_in_a_result(
     tokens_proxy: Proxy, make_run: MakeRun, actions: list[tuple[str, int]], slots: int, mixed: bool

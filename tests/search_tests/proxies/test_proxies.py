@@ -107,6 +107,7 @@ def test_a_model_is_fixed_by_its_seed_alone() -> None:
         ("digits_mlp", {"weight_decay": float("nan")}, "weight_decay must be finite, >= 0"),
         ("char_lm_mlp", {"context": 0}, "context must be at least 1 but got 0"),
         ("no_such_package.module:factory", {}, "'no_such_package.module' can't be imported"),
+        ("search.models:factory", {}, "`search` is Warmboot's own package: give yours another name"),
         ("os.path:no_such_thing", {}, "has no function 'no_such_thing'; write it as"),
         (":factory", {}, "module '' can't be imported"),
         ("os.path:basename", {}, "must return a search.proxies.Proxy but returned str"),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import check_grad
 
 from search.proxies.noisy_quadratic import NoisyQuadratic, noisy_quadratic
 from search.proxies.quadratic_family import best_in_family, best_lr
 from search.proxies.quadratic_optimum import Optimum, best_table, log_excess_and_gradient
+from tests.laws import few
 from warmboot.schedule import WarmbootSchedule
 
 N = 40
@@ -28,7 +29,7 @@ def optimum(task: NoisyQuadratic) -> Optimum:
 
 
 @given(st.lists(st.floats(0, 1.5), min_size=1, max_size=12))
-@settings(max_examples=25)
+@few(25)
 def test_the_gradient_is_that_of_finite_differences(lrs: list[float]) -> None:
     task, table = noisy_quadratic(n_eigenvalues=9, batch_size=2), np.array(lrs)
     difference = check_grad(

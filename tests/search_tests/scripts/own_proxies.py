@@ -7,7 +7,7 @@ import sys
 import time
 
 import warmboot
-from search.scripts.free import Context, free_proxy
+from warmboot.free import Context, free_proxy
 from warmboot.schedule import WarmbootSchedule
 
 KEPT: list[int] = []
@@ -25,7 +25,8 @@ def good(schedule: WarmbootSchedule, context: Context) -> None:
 @free_proxy
 def obedient(schedule: WarmbootSchedule, context: Context) -> None:
     """Does what `params` says."""
-    what = context.params["do"]
+    what, lr = context.params["do"], schedule.lr
+    assert lr is not None
     print("doing", what)
     if what == "raise":
         raise ValueError("no data")
@@ -47,6 +48,26 @@ def obedient(schedule: WarmbootSchedule, context: Context) -> None:
     assert warmboot.params() == {"do": what}
     if what != "nothing":
         warmboot.report(context.total_steps, val=1.0, process=os.getpid())
+
+
+@free_proxy
+def deaf(schedule: WarmbootSchedule, context: Context) -> None:
+    """Trains as it likes."""
+    context.report(0, val=9.0)
+    context.report(context.total_steps, val=1.0)
+
+
+@free_proxy
+def attached(schedule: WarmbootSchedule, context: Context) -> None:
+    """Does not use what it is called with, but asks for the lr as a script does."""
+    lr = warmboot.lr(0.1, context.total_steps)
+    context.report(context.total_steps, val=sum(lr(step) for step in range(context.total_steps)))
+
+
+@free_proxy
+def short(schedule: WarmbootSchedule, context: Context) -> None:
+    """Trains six tenths."""
+    context.report(context.total_steps * 6 // 10, val=schedule.factors(context.total_steps)[0])
 
 
 def unmarked(schedule: WarmbootSchedule, context: Context) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from search.population.run import Measurement
-from search.scripts.free import free_proxy, load_free_proxy
 from search.scripts.free_process import FreeLauncher
 from search.scripts.script_run import Limits
 from search.training_events import Admitted, Event, TrainingFailed
 from tests.search_tests.scripts.workshop import Working, Workshop, reason, script_run
+from tests.warmboot_tests.trials import make_trial
+from warmboot.free import free_proxy, load_free_proxy
+from warmboot.watched_schedule import watched
 
 MODULE = "tests.search_tests.scripts.own_proxies"
 
@@ -71,6 +77,42 @@ def test_a_failure_ends_the_run_and_a_fresh_process_takes_the_next(
     assert "doing work" not in failed.traceback_text, "the output of another run"
     after = process_of(do(obedient, "work")[-1])
     assert (after == before) == (what == "nothing")
+
+
+ASKED = [
+    # the function, why its run fails
+    (
+        "deaf",
+        r"raised: ValueError: warmboot\.report: step 100 is reported, but nothing .* it is called with\)",
+    ),
+    ("short", r"stopped short: .* its last report is of step 60 and the trial asked for 100"),
+    ("attached", None),
+]
+
+
+@pytest.mark.parametrize(("function", "why"), ASKED)
+def test_a_function_has_to_train_what_it_is_asked_for(
+    workshop: Workshop, function: str, why: str | None
+) -> None:
+    with working_on(workshop, function) as working:
+        last = working.events_of(script_run())[-1]
+    if why is None:
+        assert isinstance(last, Measurement), last
+    else:
+        assert isinstance(last, TrainingFailed)
+        assert re.match(why, reason(last.traceback_text)), last.traceback_text
+
+
+def test_the_schedule_that_a_function_gets_is_an_ordinary_one(tmp_path: Path) -> None:
+    trial = make_trial(tmp_path)
+    told = watched(trial).schedule
+    assert not trial.taken.exists()
+    for made in (told, copy.deepcopy(told), pickle.loads(pickle.dumps(told)), told.replace(lr=0.5)):
+        assert made == trial.schedule
+        assert trial.schedule == made
+        assert (hash(made), repr(made)) == (hash(trial.schedule), repr(trial.schedule))
+    assert list(told.factors(50)) == list(trial.schedule.factors(50))
+    assert trial.taken.exists()
 
 
 def test_a_diverged_run_leaves_the_process_as_it_is(obedient: Working) -> None:

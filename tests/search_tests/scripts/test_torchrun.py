@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from search.population.run import Measurement
 from search.scripts.launcher import CommandLauncher
-from search.training_events import Withdraw, Withdrawn
-from tests.search_tests.scripts.workshop import PYTHON, Working, Workshop, script_run
+from search.training_events import TrainingFailed, Withdraw, Withdrawn
+from tests.search_tests.scripts.workshop import PYTHON, Working, Workshop, reason, script_run
+from warmboot.schedule import WarmbootSchedule
 
 # A collective in each step, as in data-parallel training: a rank that went on alone would hang in it.
 TRAINING = """
 import sys, time, pathlib
 import torch, torch.distributed as dist
 import warmboot
+from warmboot.trial_files import current_trial
 
+assert current_trial().schedule.lr == 0.5
 everybody, folder = sys.argv[1] == "all", pathlib.Path(sys.argv[2])
 dist.init_process_group("gloo")
 rank = dist.get_rank()
@@ -61,3 +64,11 @@ def test_all_ranks_stop_at_the_same_step(workshop: Workshop) -> None:
     measured = [event.step for event in events if isinstance(event, Measurement)]
     first, second = (int((workshop.folder / f"stopped{rank}").read_text()) for rank in (0, 1))
     assert first == second >= max(measured, default=0)
+
+
+def test_the_reason_is_the_error_of_the_script_and_not_torchruns(workshop: Workshop) -> None:
+    with Working(launcher(workshop, "all", 0.0), workshop.runs) as working:
+        event = working.events_of(script_run(total_steps=2, schedule=WarmbootSchedule(lr=0.1)))[-1]
+    assert isinstance(event, TrainingFailed)
+    assert reason(event.traceback_text) == "exit code 1: AssertionError."
+    assert "assert current_trial().schedule.lr == 0.5" in event.traceback_text

@@ -17,11 +17,32 @@ from search.scripts.launcher import CommandLauncher, Launcher
 from search.scripts.script_run import Limits, ScriptRun
 from search.scripts.script_trainer import ScriptTrainer
 from search.training_events import Event, TrainingFailed, Withdraw, Withdrawn
+from tests.search_tests.patience import PATIENCE_SECONDS
 from warmboot.schedule import WarmbootSchedule
 
-PATIENCE_SECONDS = 60
 PYTHON = shlex.quote(sys.executable)
 MARK = "WARMBOOT_TEST_MARK"
+TAKES = "from warmboot.trial_files import current_trial; current_trial()\n"
+"""A script that reports has to take the trial's schedule; this one follows it by itself."""
+
+# Two processes that leave the script's session, as daemons do, and one that stays in it.
+FAMILY = """
+import os, signal, sys, time, subprocess
+def wait_forever():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(10_000)
+def daemon():
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            wait_forever()
+        os._exit(0)
+    os.wait()
+daemon()
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(10_000)"], start_new_session=True)
+if os.fork() == 0:
+    wait_forever()
+"""
 
 
 def script_run(key: str = "a", **changes: object) -> ScriptRun:
@@ -88,9 +109,10 @@ class Workshop:
         self.environment = {MARK: secrets.token_hex(8)}
 
     def launcher(self, body: str, arguments: str = "") -> CommandLauncher:
-        """Runs a Python script of this text."""
+        """Runs a Python script of this text, which may report."""
         script = self.folder / "script.py"
-        script.write_text(textwrap.dedent(body))
+        text = textwrap.dedent(body)
+        script.write_text(TAKES + text if "warmboot.report" in text else text)
         command = f"{PYTHON} {shlex.quote(str(script))} {arguments}"
         return CommandLauncher(command, environment=self.environment)
 

@@ -142,6 +142,14 @@ def test_without_either_it_is_a_file_in_the_users_data_folder(monkeypatch: pytes
     assert default_folder().is_absolute()
 
 
+def test_who_has_no_home_is_told_to_name_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WARMBOOT_STORAGE", "XDG_DATA_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)  # a user that no list has
+    with pytest.raises(UsageError, match=r"no home folder .* --storage sqlite:///FILE\.db, or in \$WARMBOOT"):
+        storage_address(None)
+
+
 def test_an_empty_environment_variable_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WARMBOOT_STORAGE", "")
     with pytest.raises(UsageError, match="empty address"):

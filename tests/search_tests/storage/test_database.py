@@ -18,8 +18,8 @@ from optuna.storages import RDBStorage
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
-from search.errors import UsageError
-from search.storage.address import parse_address
+from search.errors import RunError, UsageError
+from search.storage.address import parse_address, storage_address
 from search.storage.database import Database, open_for_reading, open_for_work
 from search.storage.study_record import study_names
 from tests.search_tests.storage.processes import CONTEXT, PATIENCE_SECONDS
@@ -75,6 +75,17 @@ def test_the_users_data_folder_is_made_where_it_is_missing(
     monkeypatch.setattr("search.storage.sqlite.default_folder", lambda: folder)
     open_for_work(address(folder / "warmboot.db")).close()
     assert (folder / "warmboot.db").is_file()
+
+
+def test_a_data_folder_that_can_not_be_made_is_named_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("WARMBOOT_STORAGE", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", "/proc/home")
+    with pytest.raises(
+        RunError, match=r"/proc/home/warmboot can't be made \(.*\); .*--storage sqlite:///FILE"
+    ):
+        open_for_work(storage_address(None))
 
 
 @both
@@ -153,11 +164,12 @@ def test_a_read_only_database_is_refused_in_one_sentence(
     lock = Path(f"{path}.lock")
     if what == "file":
         path.chmod(0o444)
+        lock.touch()
         lock.chmod(0o666)
         public_folder.chmod(0o777)
     else:
         path.chmod(0o666)
-        lock.unlink()
+        lock.unlink(missing_ok=True)
         public_folder.chmod(0o555)
     ours, theirs = CONTEXT.Pipe(duplex=False)
     elsewhere = address(tmp_path / "elsewhere.db")

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
+from sqlalchemy import text
 
+from search.process_identity import boot_id, process_name
 from search.storage import leases
 from search.storage.database import Database
 from search.storage.leases import Lease, Leases, this_owner
+from tests.search_tests.studies import open_database
 
 ELSEWHERE = "another-machine/1|1|0.00"
-
-
-def owner_of(process_id: int) -> str:
-    """The owner that a process of this machine would be."""
-    machine = this_owner().rsplit("|", 2)[0]
-    return f"{machine}|{process_id}|{psutil.Process(process_id).create_time():.2f}"
+"""As older versions wrote it, too."""
 
 
 def lease_of(owner: str, *, expired: bool = False) -> Lease:
@@ -40,7 +38,7 @@ def test_a_running_process_keeps_its_lease(mine: Leases) -> None:
 
 def test_the_lease_of_a_process_that_ended_is_dead_at_once() -> None:
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    lease = lease_of(owner_of(process.pid))
+    lease = lease_of(process_name(process.pid))
     assert lease.live
     process.kill()
     process.communicate()
@@ -49,7 +47,7 @@ def test_the_lease_of_a_process_that_ended_is_dead_at_once() -> None:
 
 def test_the_lease_of_a_process_that_nobody_has_buried_is_dead() -> None:
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    lease = lease_of(owner_of(process.pid))
+    lease = lease_of(process_name(process.pid))
     process.kill()
     deadline = time.monotonic() + 30
     while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
@@ -59,30 +57,53 @@ def test_the_lease_of_a_process_that_nobody_has_buried_is_dead() -> None:
     process.communicate()
 
 
-def test_a_process_id_that_was_given_out_again_is_another_owner() -> None:
-    machine, process_id, started = this_owner().rsplit("|", 2)
-    assert int(process_id) == os.getpid()
-    assert lease_of(f"{machine}|{process_id}|{float(started) + 1:.2f}").live, "clocks are set now and then"
-    assert not lease_of(f"{machine}|{process_id}|{float(started) - 3600:.2f}").live
-
-
 def test_a_process_of_another_machine_is_believed_until_its_time_is_over() -> None:
     assert lease_of(ELSEWHERE).live
     assert not lease_of(ELSEWHERE, expired=True).live
 
 
+@pytest.mark.parametrize("set_by_seconds", [-7200.0, 7200.0])
+def test_a_clock_that_is_set_ends_no_lease_and_keeps_none_alive(
+    mine: Leases, monkeypatch: pytest.MonkeyPatch, set_by_seconds: float
+) -> None:
+    mine.take(0, attempts=1)
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 0.0)
+    mine.take(1, attempts=1)
+    told = time.time
+    monkeypatch.setattr(time, "time", lambda: told() + set_by_seconds)
+    assert [lease.live for _, lease in sorted(mine.all().items())] == [True, False]
+
+
+def test_in_a_file_what_an_owner_left_before_the_machine_was_started_again_is_free(tmp_path: Path) -> None:
+    database = open_database(tmp_path)
+    machine, pid, started = this_owner().rsplit("|", 2)
+    before = Leases(database.engine, 1, f"{machine.replace(boot_id(), boot_id()[::-1])}|{pid}|{started}")
+    before.take(0, attempts=1)
+    older_version = Leases(database.engine, 1, ELSEWHERE)
+    older_version.take(1, attempts=1)
+    with database.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE warmboot_leases SET expires_at = :at WHERE number = 1"), {"at": time.time() + 60}
+        )
+    assert [lease.live for _, lease in sorted(before.all().items())] == [False, True]
+    database.close()
+
+
 def test_a_lease_ends_with_its_time_unless_it_is_renewed(
     mine: Leases, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    theirs = Leases(database.engine, 1, ELSEWHERE)
-    monkeypatch.setattr(leases, "LEASE_SECONDS", 0.5)
+    theirs = Leases(database.engine, 1, f"{this_owner()}0")  # a start that no process of this number has had
+    monkeypatch.setattr("search.storage.leases.is_gone", lambda _: False)
     for number in (0, 1):
         mine.take(number, attempts=1)
     theirs.take(2, attempts=1)
     assert all(lease.live for lease in mine.all().values())
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 0.0)
+    mine.renew()
+    theirs.renew()
+    assert not any(lease.live for lease in mine.all().values())
     monkeypatch.setattr(leases, "LEASE_SECONDS", 60.0)
     mine.renew()
-    time.sleep(0.6)
     assert [lease.live for _, lease in sorted(mine.all().items())] == [True, True, False]
 
 

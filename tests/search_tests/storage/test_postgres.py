@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -204,7 +205,7 @@ def test_who_waits_too_long_for_the_lock_is_told(
     with opened(postgres.new_database()) as database:
         with (
             database.lock(),
-            pytest.raises(RunError, match="another process has kept the lock"),
+            pytest.raises(RunError, match=f"process {os.getpid()} keeps the lock"),
             database.lock(),
         ):
             pass

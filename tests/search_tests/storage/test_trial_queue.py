@@ -17,6 +17,7 @@ from search.storage.database import Database
 from search.storage.leases import Leases
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import MAX_ATTEMPTS
+from search.trial_limit import counts
 from tests.search_tests.storage.conftest import new_database
 from tests.search_tests.storage.processes import (
     ask_and_tell,
@@ -135,6 +136,7 @@ def test_a_trial_whose_worker_disappears_too_often_fails_with_the_reason(record:
     failed = trials_of(record)[0]
     assert failed.state == TrialState.FAIL
     assert failed.user_attrs["failed"] == "its worker disappeared 3 times; not tried again."
+    assert counts(failed), "or such trials could kill workers for ever"
 
 
 def test_handing_back_costs_a_trial_no_attempt(record: StudyRecord) -> None:
@@ -208,6 +210,7 @@ def test_a_failed_trial_keeps_its_reason_and_counts(database: Database) -> None:
     for reason in ("out of memory", "out of luck"):
         trial = queue.next()
         assert trial is not None
+        queue.report(trial, 20, 3.0)
         assert queue.fail(trial.number, reason) is True
     assert queue.next() is None
     assert [t.user_attrs["failed"] for t in trials_of(record)] == ["out of memory", "out of luck"]

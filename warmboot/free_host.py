@@ -1,4 +1,4 @@
-"""The process in which a free proxy lives: `python -m search.scripts.free_host package.module:train DEVICE`.
+"""The process in which a free proxy lives: `python -m warmboot.free_host package.module:train DEVICE`.
 
 It reads the path of one trial file a line from its input, trains that run, and writes `result.json` beside
 the trial file: `{"failure": null}`, or what went wrong. After a failure it is not used again. It ends when
@@ -15,16 +15,21 @@ import threading
 import traceback
 from pathlib import Path
 
-from search.scripts.free import Context, Train, load_free_proxy
+from warmboot.free import Context, Train, load_free_proxy
 from warmboot.reporting import StopTraining
+from warmboot.service import lend_name
 from warmboot.trial_files import VARIABLE, read_trial
+from warmboot.watched_schedule import watched
 from warmboot.whole_file import write_whole
 
 RESULT = "result.json"
+CALLED_EXIT = "it called sys.exit"
+"""How the last line of a failure begins where the proxy ended its process itself."""
 
 
 def main(reference: str, device: str) -> None:
     """Serve runs until the input ends."""
+    lend_name()  # modules written for earlier versions import `search.scripts.free`
     paths = _paths_of(_private_input())
     train: Train | None = None
     while True:
@@ -44,7 +49,7 @@ def _run(train: Train, path: Path, device: str) -> str | None:
     """Train one run; why it failed, if it did."""
     os.environ[VARIABLE] = str(path)  # `warmboot.report` and `attach` work here too
     try:
-        trial = read_trial(path)
+        trial = watched(read_trial(path))
         train(trial.schedule, Context(trial, device))
     except StopTraining:
         return None
@@ -55,7 +60,7 @@ def _run(train: Train, path: Path, device: str) -> str | None:
 
 def _described(error: BaseException) -> str:
     if isinstance(error, SystemExit):
-        return f"{traceback.format_exc()}it called sys.exit({error.code!r})"
+        return f"{traceback.format_exc()}{CALLED_EXIT}({error.code!r})"
     return traceback.format_exc()
 
 

@@ -1,0 +1,30 @@
+"""`Outages`: one line for each outage of the storage, however many processes notice it."""
+
+from __future__ import annotations
+
+import time
+
+from search.storage.patience import Say
+
+SAME_OUTAGE_SECONDS = 30.0
+"""Within this all that use a storage have noticed that it is away: leases are renewed twice as often."""
+
+
+class Outages:
+    """Told by every process of a launch, says each outage once.
+
+    Args:
+        say: tells a person one line.
+    """
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._told_at: dict[str, float] = {}
+
+    def __call__(self, text: str) -> None:
+        """Say it, unless somebody else has told this outage."""
+        what, now = text.partition(" (")[0], time.monotonic()
+        before = self._told_at.get(what)
+        self._told_at[what] = now
+        if before is None or now - before > SAME_OUTAGE_SECONDS:
+            self._say(text)

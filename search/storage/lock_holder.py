@@ -1,0 +1,51 @@
+"""Who keeps a lock: said to whoever waits for it, so that he can let a stopped process go on, or end it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+SYSTEMS_LOCKS = Path("/proc/locks")
+"""Linux: a line for each lock, as `1: FLOCK ADVISORY WRITE 4321 08:01:1234 0 EOF`; `->` marks who waits."""
+
+
+def holder_of(paths: Iterable[Path]) -> str:
+    """Who holds a lock for writing on one of these files, as far as this machine knows.
+
+    >>> holder_of([Path("no such file")])
+    'another process'
+    """
+    inodes = {path.stat().st_ino for path in paths if path.exists()}
+    with contextlib.suppress(OSError):  # another system than Linux
+        for line in SYSTEMS_LOCKS.read_text().splitlines():
+            holder = _holder(line.split(), inodes)
+            if holder is not None and holder != os.getpid():
+                return process_text(holder)
+    return "another process"
+
+
+def process_text(process_id: int) -> str:
+    """A process of this machine for a person: its number, and what to do where it stands still."""
+    try:
+        stopped = psutil.Process(process_id).status() == psutil.STATUS_STOPPED
+    except psutil.Error:
+        stopped = False
+    if stopped:
+        return (
+            f"process {process_id}, which is stopped (kill -CONT {process_id} lets it go on, "
+            f"kill -KILL {process_id} ends it)"
+        )
+    return f"process {process_id}"
+
+
+def _holder(words: list[str], inodes: set[int]) -> int | None:
+    """The process of a line of `SYSTEMS_LOCKS`, where it holds one of these files for writing."""
+    if "->" in words or "WRITE" not in words:
+        return None
+    at = words.index("WRITE")
+    inode = int(words[at + 2].rpartition(":")[2])
+    return int(words[at + 1]) if inode in inodes else None

@@ -1,0 +1,151 @@
+"""Trainings that fail: when a search ends for it, and which trials they use up.
+
+The bookkeeper and the study are the real ones; what trains is played, for what matters is how it ends.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+
+from search.errors import RunError
+from search.population.run import Measurement
+from search.snapshot import Snapshot, take_snapshot
+from search.storage.database import Database
+from search.storage.study_record import StudyRecord
+from search.training_events import Admitted, Event, Remarked, TrainingFailed
+from search.worker.bookkeeper import Bookkeeper, Outcome
+from search.worker.runs import AnyRun
+from tests.search_tests.studies import make_study, trial_queue
+
+Play = Callable[[int, AnyRun], Iterator[Event]]
+"""How often something was trained before and what is trained now -> what happens to it."""
+
+
+def well(run: AnyRun) -> Iterator[Event]:
+    yield Admitted(run.key, {"val_loss": 4.0})
+    yield Measurement(key=run.key, step=100, metrics={"val_loss": 2.0}, last=True)
+
+
+def fails(run: AnyRun, why: str = "no data") -> Iterator[Event]:
+    yield TrainingFailed((run.key,), f"The last output:\nloading\n\n{why}")
+
+
+def fails_half_way(run: AnyRun, why: str) -> Iterator[Event]:
+    yield Admitted(run.key, {"val_loss": 4.0})
+    yield Measurement(key=run.key, step=50, metrics={"val_loss": 3.0}, last=False)
+    yield from fails(run, why)
+
+
+class Worker:
+    """A worker of one study; `work` raises what ends it."""
+
+    def __init__(self, record: StudyRecord) -> None:
+        self.record, self.said = record, list[str]()
+
+    def work(self, play: Play) -> Outcome:
+        ready, events = queue.SimpleQueue[Any](), queue.SimpleQueue[Event]()
+        thread = threading.Thread(target=_train, args=(play, ready, events))
+        keeper = Bookkeeper(
+            self.record,
+            trial_queue(self.record),
+            slots=1,
+            ready=ready,
+            events=events,
+            stop=threading.Event(),
+            notify=lambda message: self.said.append(message.get("text", "")),
+        )
+        thread.start()
+        try:
+            return keeper.work()
+        finally:
+            ready.put(None)
+            thread.join()
+
+    def trials(self) -> list[FrozenTrial]:
+        return self.record.load().get_trials(deepcopy=False)
+
+    def states(self) -> list[TrialState]:
+        return [trial.state for trial in self.trials()]
+
+    def look(self) -> Snapshot:
+        return take_snapshot(self.record, self.record.load())
+
+
+def _train(play: Play, ready: queue.SimpleQueue[Any], events: queue.SimpleQueue[Event]) -> None:
+    for number, run in enumerate(iter(ready.get, None)):
+        for event in play(number, run):
+            events.put(event)
+
+
+@pytest.fixture
+def worker(database: Database) -> Worker:
+    return Worker(make_study(database, n_trials=6, confirmation={"leaders": 0}))
+
+
+def test_five_in_a_row_end_a_search_whatever_they_say(worker: Worker) -> None:
+    with pytest.raises(
+        RunError, match=r"^5 trainings in a row failed, the last with: no data for seed 4\. The"
+    ):
+        worker.work(lambda number, run: fails_half_way(run, f"no data for seed {number}."))
+    assert worker.states() == [TrialState.FAIL] * 5
+
+
+def test_what_never_trained_is_tried_again_where_things_are_mended(worker: Worker) -> None:
+    with pytest.raises(RunError, match="5 trainings in a row failed"):
+        worker.work(lambda number, run: fails(run))
+    assert worker.states() == [TrialState.WAITING] * 5
+    assert worker.look().failures == {"no data": 5}
+    before = [trial.params for trial in worker.trials()]
+    assert worker.work(lambda number, run: well(run)) == "done"
+    assert worker.states() == [TrialState.COMPLETE] * 6
+    assert [trial.params for trial in worker.trials()][:5] == before
+    after = worker.look()
+    assert (after.results, after.failures, after.done) == (6, {}, True)
+
+
+def test_a_short_study_in_which_nothing_can_train_ends_the_same(database: Database) -> None:
+    worker = Worker(make_study(database, n_trials=2, confirmation={"leaders": 0}))
+    with pytest.raises(RunError, match="5 trainings in a row failed"):
+        worker.work(lambda number, run: fails(run))
+    assert worker.states() == [TrialState.WAITING] * 2
+
+
+def test_a_trial_that_fails_among_others_that_train_has_failed_and_takes_no_number(worker: Worker) -> None:
+    assert worker.work(lambda number, run: fails(run) if number in (2, 6) else well(run)) == "done"
+    assert worker.states().count(TrialState.COMPLETE) == 6
+    assert [trial.number for trial in worker.trials() if trial.state == TrialState.FAIL] == [2, 6]
+    after = worker.look()
+    assert (after.results, after.uncounted, after.done) == (6, 2, True)
+    assert not after.mostly_failed
+
+
+def test_a_trial_that_failed_after_it_trained_is_used_up_and_no_result(worker: Worker) -> None:
+    assert (
+        worker.work(lambda number, run: well(run) if number % 3 == 2 else fails_half_way(run, "bug"))
+        == "done"
+    )
+    after = worker.look()
+    assert (after.used, after.results, after.failures) == (6, 2, {"bug": 4})
+    assert after.mostly_failed
+
+
+def test_a_success_begins_the_count_anew(worker: Worker) -> None:
+    outcome = worker.work(lambda number, run: well(run) if number % 5 == 4 else fails(run))
+    assert outcome == "done"
+    assert worker.look().results == 6
+
+
+def test_a_remark_is_kept_with_each_trial_and_said_once(worker: Worker) -> None:
+    def play(_number: int, run: AnyRun) -> Iterator[Event]:
+        first, last = well(run)
+        yield from (first, Remarked(run.key, "two values"), last)
+
+    worker.work(play)
+    assert [trial.user_attrs["remark"] for trial in worker.trials()] == ["two values"] * 6
+    assert [text for text in worker.said if text] == ["trial 0: two values"]

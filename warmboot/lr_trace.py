@@ -1,0 +1,46 @@
+"""What our schedulers last set on an optimizer: by it an lr that somebody else has set is told.
+
+An optimizer does not know who has set its lrs, and the scheduler of one stage of a training may be
+gone before the next one is built: so what was set is kept beside the optimizer, as long as it lives.
+"""
+
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from warmboot.group_lrs import HasParamGroups
+
+
+class OtherLr(NamedTuple):
+    """A group's lr that is not its `initial_lr`, as a new scheduler finds it."""
+
+    lr: float
+    initial_lr: float
+    set_by_us: float | None
+    """What our scheduler had set there; None where none has, or the optimizer was loaded since."""
+
+
+class LrTrace:
+    """The lrs last set on one optimizer, by whichever of our schedulers."""
+
+    def __init__(self) -> None:
+        self.lrs: list[Any] = []
+        # an optimizer that is loaded gets another list of groups, with lrs that another run has set
+        self.groups: list[dict[str, Any]] | None = None
+
+    def other_lr(self, groups: list[dict[str, Any]]) -> OtherLr | None:
+        """The first lr that neither is its group's `initial_lr` nor was set by us."""
+        known = self.lrs if self.groups is groups else []
+        for at, group in enumerate(groups):
+            lr, initial_lr = float(group["lr"]), float(group.get("initial_lr", group["lr"]))
+            set_by_us = float(known[at]) if at < len(known) else None
+            if lr != initial_lr and lr != set_by_us:
+                return OtherLr(lr, initial_lr, set_by_us)
+        return None
+
+
+_traces: WeakKeyDictionary[Any, LrTrace] = WeakKeyDictionary()
+
+
+def trace_of(optimizer: HasParamGroups) -> LrTrace:
+    """The one trace of this optimizer."""
+    return _traces.setdefault(optimizer, LrTrace())

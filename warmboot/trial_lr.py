@@ -1,0 +1,74 @@
+"""`TrialLR`: the `WarmbootLR` of a trial, whose step count is known after it is gone.
+
+A script may report when the function that trained has returned, and the scheduler with it.
+"""
+
+import contextlib
+import math
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from warmboot.following import follow
+from warmboot.trial_files import TrialFile
+from warmboot.warmboot_lr import WarmbootLR
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
+# a tensor lr is kept in float32
+_LR_TOLERANCE = 1e-5
+
+
+class TrialLR(WarmbootLR):
+    """As `WarmbootLR`; `follow_for` lets a trial ask how far it is."""
+
+    _watch: "_Watch | None" = None
+
+    def follow_for(self, trial: TrialFile) -> None:
+        """Hold the reports of the trial to the steps of this scheduler."""
+        self._watch = _Watch(weakref.ref(self))
+        follow(trial, self._watch)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__getstate__().items() if name != "_watch"}
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):  # half made, or at the end of the interpreter
+            if self._watch is not None:
+                self._watch.last_steps = self.last_epoch
+
+
+class _Watch:
+    """What is known of a scheduler, alive or gone; does not keep it, nor the optimizer, alive."""
+
+    how = "Call the step() of the scheduler that attach gives once after each optimizer.step()"
+
+    def __init__(self, scheduler: "weakref.ref[TrialLR]") -> None:
+        self._scheduler = scheduler
+        self.last_steps = 0
+
+    def steps(self) -> int:
+        scheduler = self._scheduler()
+        return self.last_steps if scheduler is None else scheduler.last_epoch
+
+    def trouble(self) -> str | None:
+        scheduler = self._scheduler()
+        if scheduler is None:
+            return None
+        found = _other_lr(scheduler.optimizer, scheduler.get_last_lr())
+        if found is None:
+            return None
+        return (
+            f"the lr of the optimizer is {found[0]:g} where the trial's schedule has set {found[1]:g}: "
+            "something else sets it too. In a trial only the scheduler that attach gives may set the lr; "
+            "make your own in otherwise=lambda: ..., and step what attach returns."
+        )
+
+
+def _other_lr(optimizer: "Optimizer", set_lrs: Any) -> tuple[float, float] | None:
+    """The first lr that is not the one that was set, and that one."""
+    for group, lr in zip(optimizer.param_groups, set_lrs, strict=False):  # groups may have been added
+        actual, expected = float(group["lr"]), float(lr)
+        if not math.isclose(actual, expected, rel_tol=_LR_TOLERANCE, abs_tol=1e-30):
+            return actual, expected
+    return None
