@@ -12,11 +12,18 @@ import numpy as np
 
 from warmboot.anatomy import Anatomy, Span, anatomy, checked_values
 from warmboot.curves import FloatArray
+from warmboot.layout import Cycle
 from warmboot.schedule import WarmbootSchedule
 
 FEWEST_CYCLE_STEPS = 10
 MOST_ZERO_SHARE = 0.01
 LEAST_LAST_PEAK = 0.01
+MOST_WARMUP_SHARE = 0.5
+FEWEST_FALL_STEPS = 10
+LEAST_FALL_SHARE = 0.1
+MOST_HELD_SHARE = 0.1
+# With fewer different values than this a fall is made of stairs, and the last stair is one of them.
+_FEWEST_GRADUAL_CHANGES = 10
 # A level that is missed by less than this share of its cycle's peak is as good as trained.
 _CLOSE = 1e-4
 
@@ -43,8 +50,9 @@ class Level(NamedTuple):
 def lint_schedule(schedule: WarmbootSchedule, total_steps: int) -> list[Finding]:
     """What looks wrong with a schedule on that horizon, nothing if all is well.
 
-    Found are a warm-up that rounds to 0 steps, cycles under 10 steps, over 1% of the steps at lr 0,
-    and a last peak under 1% of the highest.
+    Found are a warm-up that rounds to 0 steps or takes over half of them, a cycle held so long that
+    its fall has under 10 steps, cycles under 10 steps, over 1% of the steps at lr 0, and a last peak
+    under 1% of the highest.
 
     Raises:
         ScheduleError: if the horizon has no room for the schedule.
@@ -60,6 +68,9 @@ def lint_schedule(schedule: WarmbootSchedule, total_steps: int) -> list[Finding]
     if schedule.warmup > 0.0 and layout.warmup_steps == 0:
         words = f"a warm-up of {schedule.warmup:g} of {total_steps} steps rounds to 0 steps: there is none"
         findings.append(Finding("warmup_rounds_to_0", 0, words))
+    findings += _long_warmup(layout.warmup_steps, total_steps)
+    if schedule.eta_min < 1.0 and schedule.curve.name != "constant":
+        findings += _short_falls(layout.cycles)
     return findings + _cycle_findings(values, spans)
 
 
@@ -67,7 +78,8 @@ def lint_factors(values: Sequence[float] | FloatArray, *, levels: Sequence[Level
     """What looks wrong with the lrs of a training, or with factors of its lr, one for each step.
 
     Found are, beside what `lint_schedule` finds: a first value of 0, a dip after warm-up, a rise
-    past the end, and of `levels` each peak that is skipped and each floor that is never trained.
+    past the end or a tail held there, a last cycle that barely falls, and of `levels` each peak that
+    is skipped and each floor that is never trained.
 
     Args:
         values: finite, none below 0, `[N]`.
@@ -84,6 +96,9 @@ def lint_factors(values: Sequence[float] | FloatArray, *, levels: Sequence[Level
     return [
         *(found for look in _LOOKS if (found := look(array, parts)) is not None),
         *(found for level in levels if (found := _missed(array, level)) is not None),
+        *_long_warmup(parts.warmup_end, len(array)),
+        # where the floor is known, a value far above it is an untrained floor
+        *([] if any(level.kind == "floor" for level in levels) else _last_fall(array, parts)),
         *_cycle_findings(array, parts.cycles),
     ]
 
@@ -116,6 +131,58 @@ def _late_rise(values: FloatArray, parts: Anatomy) -> Finding | None:
 
 
 _LOOKS: tuple[Callable[[FloatArray, Anatomy], Finding | None], ...] = (_first_is_zero, _dip, _late_rise)
+
+
+def _long_warmup(warmup_steps: int, total_steps: int) -> list[Finding]:
+    if warmup_steps <= MOST_WARMUP_SHARE * total_steps:
+        return []
+    words = f"warm-up takes {warmup_steps} of {_steps(total_steps)}, over half: little is left for the rest"
+    return [Finding("long_warmup", warmup_steps, words)]
+
+
+def _short_falls(cycles: Sequence[Cycle]) -> list[Finding]:
+    """A hold that leaves its cycle no time to fall; one that is short as a whole is said to be that."""
+    short = [
+        cycle
+        for cycle in cycles
+        if cycle.end - cycle.start >= FEWEST_CYCLE_STEPS
+        and cycle.hold_steps > 0
+        and cycle.fall_steps < FEWEST_FALL_STEPS
+    ]
+    if not short:
+        return []
+    first = short[0]
+    words = (
+        f"the cycle at step {first.start} is held at its peak for {first.hold_steps + 1} of its "
+        f"{first.end - first.start} steps, and falls in {first.fall_steps}, under {FEWEST_FALL_STEPS}"
+    )
+    return [Finding("short_fall", first.end - first.fall_steps, words)]
+
+
+def _last_fall(values: FloatArray, parts: Anatomy) -> list[Finding]:
+    """A training much shorter than its schedule, which hardly falls, or longer, which stays down."""
+    if not parts.cycles or parts.late_rise is not None:
+        return []
+    start, end = parts.cycles[-1]
+    cycle = values[start:end]
+    changes = np.flatnonzero(np.diff(cycle) < 0.0)
+    peak, last = float(cycle[0]), float(cycle[-1])
+    if changes.size < _FEWEST_GRADUAL_CHANGES or last == 0.0:
+        return []
+    if last > (1.0 - LEAST_FALL_SHARE) * peak:
+        words = (
+            f"lr barely falls: the last is {last / peak:.0%} of the last peak, as where a schedule is longer "
+            "than the training, or stepped once an epoch on a horizon in steps"
+        )
+        return [Finding("barely_falls", end - 1, words)]
+    held = len(cycle) - 1 - int(changes[-1])
+    if held <= MOST_HELD_SHARE * len(values):
+        return []
+    words = (
+        f"the last {held} of {_steps(len(values))} stay at {last:.6g}, from step {end - held} on: the "
+        "training is longer than its schedule"
+    )
+    return [Finding("held_at_the_end", end - held, words)]
 
 
 def _missed(values: FloatArray, level: Level) -> Finding | None:

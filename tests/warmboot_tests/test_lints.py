@@ -36,6 +36,15 @@ WRONG: dict[str, tuple[FloatArray, int, str]] = {
     "rise_past_the_end": (joined(FALL, [0.2, 0.3, 0.4]), 100, "from 0.1 at step 99 to 0.4 at the last"),
     "short_cycle": (joined(FALL, FALL[:5], FALL), 100, "the cycle at step 100 has 5 steps, under 10"),
     "much_at_lr_0": (joined(FALL, [0.0, 0.0]), 100, "2 steps of 102 (1.96%) at lr 0"),
+    # warm-up as long as the run that it was made for, in one that is half as long
+    "long_warmup": (joined(np.linspace(0.01, 1.0, 120), FALL), 119, "warm-up takes 119 of 220 steps"),
+    # as where a horizon in steps is stepped once an epoch
+    "barely_falls": (joined(WARMUP, np.linspace(1.0, 0.95, 100)), 119, "the last is 95% of the last peak"),
+    "held_at_the_end": (
+        joined(FALL, [0.1] * 40),
+        99,
+        "the last 41 of 140 steps stay at 0.1, from step 99 on",
+    ),
     "low_last_peak": (joined(FALL, FALL * 1e-2 * 0.9, FALL * 5e-3), 200, "peaks at 0.005 of the highest"),
 }
 FINE: dict[str, FloatArray] = {
@@ -46,6 +55,9 @@ FINE: dict[str, FloatArray] = {
     "a first cycle shorter than warm-up": joined(WARMUP, np.linspace(0.95, 0.1, 15), FALL),
     "a restart that stays up": joined(FALL, np.full(50, 0.5)),
     "by epochs": np.repeat(FALL, 7),
+    "stairs with a long last one": np.repeat([1.0, 0.1, 0.01], [30, 30, 140]),
+    "ten epochs": np.repeat(np.linspace(1.0, 0.1, 10), 20),
+    "warm-up of half": joined(np.linspace(0.01, 1.0, 100), FALL),
     "a little noise of the last bits": FALL * (1 + 1e-15 * np.resize([1.0, -1.0], 100)),
     "one of a hundred steps at 0": joined(FALL[:-1], [0.0]),
 }
@@ -96,6 +108,11 @@ SCHEDULES: list[tuple[WarmbootSchedule, int, list[tuple[str, int]]]] = [
     (WarmbootSchedule(warmup=0.001), 400, [("warmup_rounds_to_0", 0)]),
     (WarmbootSchedule(warmup=0.001), 500, []),
     (WarmbootSchedule(warmup_steps=0), 500, []),  # none was asked for
+    (WarmbootSchedule(warmup_steps=500), 900, [("long_warmup", 500)]),
+    (WarmbootSchedule(warmup_steps=500), 1000, []),
+    (WarmbootSchedule(hold=0.995), 1000, [("short_fall", 996)]),
+    (WarmbootSchedule(hold=0.9), 1000, []),
+    (WarmbootSchedule(hold=0.995, curve="constant"), 1000, []),
     (WarmbootSchedule(restarts=[0.5, 0.51, 0.52]), 500, [("short_cycle", 250)]),
     (WarmbootSchedule(restarts=[0.5]), 100, [("much_at_lr_0", 49)]),
     (WarmbootSchedule(restarts=[0.5], step_scale=0.009), 1000, [("low_last_peak", 500)]),
@@ -122,7 +139,7 @@ def test_the_flaws_of_foreign_schedules_are_not_found_in_ours(
 ) -> None:
     schedule, total_steps = laid
     found = lint_schedule(schedule, total_steps)
-    ours = {"warmup_rounds_to_0", "short_cycle", "much_at_lr_0", "low_last_peak"}
+    ours = {"warmup_rounds_to_0", "short_cycle", "much_at_lr_0", "low_last_peak", "long_warmup", "short_fall"}
     assert {finding.name for finding in found} <= ours
     assert all(0 <= finding.step < total_steps for finding in found)
 
@@ -144,3 +161,10 @@ def test_the_parts_of_a_list() -> None:
     assert parts.cycles == (Span(19, 121), Span(121, 221))
     assert parts.late_rise == 220
     assert anatomy(WARMUP).cycles == ()
+
+
+def test_a_training_cut_off_near_its_peak_is_told_by_its_floor_where_that_is_known() -> None:
+    values = np.linspace(1.0, 0.95, 100)
+    floor = Level("floor", "the floor", 0.1, 1.0, 0, 100)
+    assert [finding.name for finding in lint_factors(values)] == ["barely_falls"]
+    assert [finding.name for finding in lint_factors(values, levels=[floor])] == ["untrained_floor"]
