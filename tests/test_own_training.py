@@ -28,7 +28,7 @@ def test_a_script_needs_at_most_six_changed_lines(name: str) -> None:
     assert 0 < len(written) <= MOST_CHANGED_LINES, written
 
 
-@pytest.mark.parametrize("name", ["resnet", "detector"])
+@pytest.mark.parametrize("name", ["resnet", "detector", "numpy"])
 def test_a_search_trains_the_script_and_the_script_trains_with_the_answer(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

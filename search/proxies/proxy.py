@@ -143,8 +143,9 @@ class Proxy:
     steps_per_epoch: int
     optimizer: Optimizer
     batches: BatchOrder
-    fingerprint: str
-    """SHA-256 of data, source and arguments: workers must agree on it."""
+    fingerprint: str = ""
+    """SHA-256 of data, source and arguments: workers must agree on it. Left out, it is that of the factory's
+    module (see `search.proxies.registry`)."""
     metrics: Mapping[str, Direction] = field(default_factory=lambda: METRICS)
     """What a study may take as its objective, with the direction of each."""
     python_note: str | None = None

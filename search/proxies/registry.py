@@ -11,13 +11,19 @@ import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from search.made_of import MadeOf
 from search.proxies.noisy_quadratic import NoisyQuadratic
-from search.proxies.proxy import Fingerprint, Proxy
+from search.proxies.proxy import Fingerprint, Proxy, fingerprint
 from warmboot.extras import extra_of, missing_text
 
+CONTRACT = (
+    "write it as 'package.module:factory', where def factory(device) returns a search.proxies.Proxy "
+    "(docs/own_proxy.md has a whole one)"
+)
+"""What an error about somebody's own proxy ends with."""
 AnyProxy = Proxy | NoisyQuadratic
 """A model that is trained, or a task whose loss is computed: a study of either reads the same."""
 
@@ -125,13 +131,36 @@ def _from_reference(reference: str, arguments: Mapping[str, Any], device: str) -
         given = ", ".join(arguments)
         raise ValueError(f"proxy {reference}: a factory takes no arguments but got {given}.")
     factory = _import_factory(reference)
-    proxy = factory(device)
+    proxy = _made(factory, reference, device)
     if not isinstance(proxy, AnyProxy):
-        raise ValueError(
-            f"proxy {reference}: the factory must return a search.proxies.Proxy but returned "
-            f"{type(proxy).__name__}."
-        )
+        raise ValueError(f"proxy {reference}: the factory returned {type(proxy).__name__}; {CONTRACT}.")
+    if isinstance(proxy, Proxy) and not proxy.fingerprint:
+        return replace(proxy, fingerprint=_source_fingerprint(reference))
     return proxy
+
+
+def _made(factory: Callable[[str], object], reference: str, device: str) -> object:
+    try:
+        inspect.signature(factory).bind(device)
+    except TypeError as error:
+        why = f"can't be called as factory({device!r}): {error}"
+        raise ValueError(f"proxy {reference}: {why}; {CONTRACT}.") from error
+    try:
+        return factory(device)
+    except Exception as error:  # whatever the user's code raises; --debug shows where
+        raise ValueError(f"proxy {reference}: the factory raised {type(error).__name__}: {error}.") from error
+
+
+def _source_fingerprint(reference: str) -> str:
+    """SHA-256 of the factory's name and the source of its module."""
+    module = importlib.import_module(reference.partition(":")[0])
+    try:
+        return fingerprint(data=reference.encode(), source=module, arguments={})
+    except OSError as error:
+        raise ValueError(
+            f"proxy {reference}: the source of its module can't be read ({error}), so its fingerprint is not "
+            "known; give the Proxy one, Proxy(..., fingerprint='...')."
+        ) from error
 
 
 def _import_factory(reference: str) -> Callable[[str], object]:
@@ -145,8 +174,7 @@ def _import_factory(reference: str) -> Callable[[str], object]:
     factory = getattr(module, attribute, None)
     if not callable(factory):
         raise ValueError(
-            f"proxy {reference}: module {module_name!r} has no function {attribute!r}; write it as "
-            "'package.module:factory'."
+            f"proxy {reference}: module {module_name!r} has no function {attribute!r}; {CONTRACT}."
         )
     return factory  # type: ignore[no-any-return]
 

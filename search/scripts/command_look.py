@@ -89,7 +89,7 @@ def _python_problems(program: str, path: str, script: Path) -> list[str]:
         return []
     try:
         done = subprocess.run(
-            [path, "-c", "import warmboot"],
+            [path, "-c", "import warmboot; warmboot.attach"],
             cwd=script.parent,
             env=script_environment({}),
             stdin=subprocess.DEVNULL,
