@@ -14,6 +14,8 @@ from search.population.run import Measurement
 from search.scripts.free_process import FreeLauncher
 from search.scripts.script_run import Limits
 from search.training_events import Admitted, Event, TrainingFailed
+from tests.search_tests.patience import wait_until
+from tests.search_tests.scripts.clock import Clock
 from tests.search_tests.scripts.workshop import Working, Workshop, reason, script_run
 from tests.warmboot_tests.trials import make_trial
 from warmboot.free import free_proxy, load_free_proxy
@@ -29,13 +31,19 @@ def working_on(workshop: Workshop, function: str, limits: Limits | None = None) 
 
 @pytest.fixture
 def obedient(workshop: Workshop) -> Iterator[Working]:
-    with working_on(workshop, "obedient", Limits(silence_limit_seconds=1.5)) as working:
+    with working_on(workshop, "obedient", Limits(silence_limit_seconds=1800)) as working:
         working.events_of(script_run("first", params={"do": "work"}))  # it has imported everything
         yield working
 
 
 def do(working: Working, what: str) -> list[Event]:
     return working.events_of(script_run(params={"do": what}))
+
+
+def hang(working: Working, workshop: Workshop, clock: Clock) -> Event:
+    working.ready.put(script_run(params={"do": "hang"}))
+    wait_until(lambda: "doing hang" in workshop.output())
+    return clock.go_on_until_an_event(working, 1801)
 
 
 def process_of(event: Event) -> float:
@@ -59,7 +67,7 @@ FAILURES = [
     ("raise", "raised: ValueError: no data.", 'raise ValueError("no data")'),
     ("exit", "raised: it called sys.exit('enough').", 'sys.exit("enough")'),
     ("crash", "killed: it was ended by SIGSEGV, which the search did not send.", "doing crash"),
-    ("hang", "silence limit: it neither printed nor reported anything for 1.5 s", "doing hang"),
+    ("hang", "silence limit: it neither printed nor reported anything for 1800 s", "doing hang"),
     ("memory", "out of memory: MemoryError.", "raise MemoryError"),
     ("nothing", "never reported: it ended without an error, but made no report", "doing nothing"),
 ]
@@ -67,10 +75,10 @@ FAILURES = [
 
 @pytest.mark.parametrize(("what", "why", "kept"), FAILURES)
 def test_a_failure_ends_the_run_and_a_fresh_process_takes_the_next(
-    obedient: Working, what: str, why: str, kept: str
+    obedient: Working, workshop: Workshop, clock: Clock, what: str, why: str, kept: str
 ) -> None:
     before = process_of(do(obedient, "work")[-1])
-    failed = do(obedient, what)[-1]
+    failed = hang(obedient, workshop, clock) if what == "hang" else do(obedient, what)[-1]
     assert isinstance(failed, TrainingFailed)
     assert reason(failed.traceback_text).startswith(why), failed.traceback_text
     assert kept in failed.traceback_text

@@ -27,17 +27,11 @@ def failure(event: Event) -> str:
     return event.traceback_text
 
 
-def output(workshop: Workshop) -> str:
-    """What has been taken in of the present run's output."""
-    logs = list(workshop.runs.rglob("output.log"))
-    return logs[0].read_text() if logs else ""
-
-
 def test_a_script_that_hangs_in_silence(workshop: Workshop, clock: Clock) -> None:
     launcher = workshop.launcher("print('ready', flush=True)\nimport time; time.sleep(10_000)")
     with Working(launcher, workshop.runs, SILENCE) as working:
         working.ready.put(script_run())
-        wait_until(lambda: output(workshop) == "ready\n")
+        wait_until(lambda: workshop.output() == "ready\n")
         text = failure(clock.go_on_until_an_event(working, LIMIT_SECONDS + 1))
     assert text == (
         "The last output:\nready\n\nsilence limit: it neither printed nor reported anything for 1800 s "
@@ -59,7 +53,7 @@ def test_a_script_that_prints_or_reports_does_not_hang(workshop: Workshop, clock
             clock.go_on(0.6 * LIMIT_SECONDS)  # so twice is too long
             (workshop.folder / str(step)).touch()
             if step % 2:
-                wait_until(lambda step=step: f"{step}\n" in output(workshop))  # type: ignore[misc]
+                wait_until(lambda step=step: f"{step}\n" in workshop.output())  # type: ignore[misc]
             elif step < 100:
                 while not isinstance(event := working.next_event(), Measurement):
                     assert isinstance(event, Admitted), event
@@ -72,7 +66,7 @@ def test_a_script_that_takes_too_long(workshop: Workshop, clock: Clock) -> None:
     limits = Limits(time_limit_seconds=1000.0, silence_limit_seconds=LIMIT_SECONDS)
     with Working(workshop.launcher(body), workshop.runs, limits) as working:
         working.ready.put(script_run())
-        wait_until(lambda: "." in output(workshop))
+        wait_until(lambda: "." in workshop.output())
         text = failure(clock.go_on_until_an_event(working, 1001))
     assert reason(text) == "time limit: it took longer than 1000 s (time_limit) and was ended."
 
@@ -98,8 +92,8 @@ def test_a_process_that_hides_its_environment_is_ended_with_its_parent(
     """
     with Working(workshop.launcher(body), workshop.runs, SILENCE) as working:
         working.ready.put(script_run())
-        wait_until(lambda: output(workshop).endswith("\n"))
-        hidden = int(output(workshop))
+        wait_until(lambda: workshop.output().endswith("\n"))
+        hidden = int(workshop.output())
         failure(clock.go_on_until_an_event(working, LIMIT_SECONDS + 1))
     assert not living(hidden)
 

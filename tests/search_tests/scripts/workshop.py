@@ -134,6 +134,11 @@ class Workshop:
         assert event.keys == ("a",)
         return event.traceback_text
 
+    def output(self) -> str:
+        """What has been taken in of the present run's output."""
+        logs = list(self.runs.rglob("output.log"))
+        return logs[0].read_text() if logs else ""
+
     def left(self) -> list[int]:
         """The numbers of living processes with this workshop's mark."""
         mark = f"{MARK}={self.environment[MARK]}".encode()
