@@ -29,6 +29,7 @@ MAX_ATTEMPTS = 3
 PLANNING_WAIT_SECONDS = 5.0
 """How long somebody who asks waits for another who plans, before he does something else."""
 PLANNING_LOOK_SECONDS = 0.02
+LONGEST_PLANNING_LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,6 @@ class Enough:
     """No more trials are worth it."""
 
     why: str
-
-
-class _OthersPlan:
-    """Another process works out what to train next."""
-
-
-@dataclass(frozen=True)
-class _Turn:
-    """It is for this process to work out what to train next; `trials` are those of the study."""
-
-    trials: Sequence[FrozenTrial]
 
 
 WAIT = Wait()
@@ -99,16 +89,12 @@ class TrialQueue:
         """The next trial, leased to this process; None where there is none to begin at present."""
         self._asked = None
         until = time.monotonic() + PLANNING_WAIT_SECONDS
-        while True:
-            found = self._database.locked(self._take_up)
-            if not isinstance(found, _OthersPlan):
-                break
-            if time.monotonic() > until:
+        found = self._database.locked(self._take_up)
+        while isinstance(found, Wait):
+            if not self._others_have_planned(until):
                 return None
-            time.sleep(PLANNING_LOOK_SECONDS)
-        if not isinstance(found, _Turn):
-            return found
-        return self._planned(found)
+            found = self._database.locked(self._take_up)
+        return self._planned(found) if isinstance(found, list) else found
 
     def claim_seed(self, trial: optuna.Trial, schedule_key: str) -> int:
         """The first seed of a schedule that no other trial has; a trial taken up again keeps its own."""
@@ -183,8 +169,9 @@ class TrialQueue:
     def release_confirmation(self) -> None:
         self._database.patiently(lambda: self._leases.release(CONFIRMATION))
 
-    def _take_up(self) -> optuna.Trial | _Turn | _OthersPlan | None:
-        """Under the lock: a trial that waits, or the turn to plan one."""
+    def _take_up(self) -> optuna.Trial | list[FrozenTrial] | Wait | None:
+        """Under the lock: a trial that waits, or all trials where it is this process's turn to plan one;
+        `WAIT` where another has the turn."""
         control = self._record.attributes["control"]
         # Leases before trials: telling needs no lock, and whoever finishes in between has no lease left
         # but must not look RUNNING.
@@ -201,14 +188,25 @@ class TrialQueue:
             return None
         planner = leases.get(PLANNING)
         if planner is not None and planner.live and not _is_mine(planner):
-            return _OthersPlan()
+            return WAIT
         self._leases.take(PLANNING, attempts=1)
-        return _Turn(trials)
+        return trials
 
-    def _planned(self, turn: _Turn) -> optuna.Trial | None:
+    def _others_have_planned(self, until: float) -> bool:
+        """Wait for it, without the lock: who plans needs that to end."""
+        pause_seconds = PLANNING_LOOK_SECONDS
+        while time.monotonic() < until:
+            time.sleep(pause_seconds)
+            pause_seconds = min(1.5 * pause_seconds, LONGEST_PLANNING_LOOK_SECONDS)
+            planner = self._database.patiently(self._leases.all).get(PLANNING)
+            if planner is None or not planner.live:
+                return True
+        return False
+
+    def _planned(self, trials: Sequence[FrozenTrial]) -> optuna.Trial | None:
         """Work out the next trial, and begin it."""
         try:
-            planned = self._plan(turn.trials)
+            planned = self._plan(trials)
         except BaseException:
             self._database.patiently(lambda: self._leases.release(PLANNING))
             raise

@@ -26,7 +26,7 @@ from tests.search_tests.studies import standards_plan, trial_queue
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 300.0  # a machine may have much to do; only what hangs takes so long
 
 
 def claim(queue: TrialQueue, record: StudyRecord, trial: Trial) -> int:
