@@ -20,8 +20,9 @@ from search.storage.study_change import Change, accepted_changes
 from search.storage.study_record import StudyRecord, live_leases, spec_of
 from search.strategy.knobs import Knob
 from search.study_spec import StudySpec
+from search.training_spans import trained_seconds
 from search.transferred import Transferred, stored_transfer
-from search.trial_limit import FAILURE, TrialLimit, counts, trained_seconds
+from search.trial_limit import FAILURE, TrialLimit, counts
 
 _RECENT = 40  # completions over which the rate is taken
 _LEADING = 8  # schedules that are looked at, more than are ever confirmed
@@ -184,7 +185,7 @@ def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = Fa
         uncounted=sum(not counts(trial) for trial in trials),
         budget_seconds=limit.budget_seconds,
         trained_seconds=trained_seconds(
-            [trial for trial in trials if trial.number not in left], datetime.datetime.now()
+            [trial for trial in trials if trial.number not in left], record.now()
         ),
         n_runs=limit.n_runs,
         runs_used=0.0 if limit.n_runs is None else limit.runs_used(trials),

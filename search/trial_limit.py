@@ -12,18 +12,17 @@ to end of its trials, whoever trained them. So several workers share one budget,
 them train is one minute, and the night between two launches costs nothing. While a trial may start it may
 also end: the last ones run over the budget by up to one run each, and confirming the best comes on top.
 
-Spans are read from the trials' own times, which are those of the machines that trained them: their clocks
-should agree.
+Spans are told by the one clock of the study's database; see `search.training_spans`.
 """
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from search.durations import duration_text
+from search.training_spans import Moment, trained_seconds
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -36,7 +35,6 @@ FAILURE = "failed"
 """Attribute of a trial: what was left behind by a training of it that failed, the reason as its last line."""
 LOST = "lost"
 """Attribute of a trial that was given up because worker after worker disappeared in it: how many."""
-_NO_TIME = datetime.timedelta()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +64,12 @@ class TrialLimit:
         """Plain data for the database."""
         return asdict(self)
 
-    def may_start(self, trials: Sequence[FrozenTrial], now: datetime.datetime) -> bool:
+    def may_start(self, trials: Sequence[FrozenTrial], now: Moment) -> bool:
         """Whether one more trial may begin.
 
         Args:
             trials: all trials of the study, of whatever state.
-            now: local time without a zone, as Optuna notes it.
+            now: by the clock of the study's database.
         """
         if self.plateau is not None:
             return False
@@ -88,7 +86,7 @@ class TrialLimit:
         assert self.total_steps is not None, "the study counts runs"
         return sum(steps_of(trial, self.total_steps) for trial in trials) / self.total_steps
 
-    def seconds_left(self, trials: Sequence[FrozenTrial], now: datetime.datetime) -> float:
+    def seconds_left(self, trials: Sequence[FrozenTrial], now: Moment) -> float:
         """Of a budget of time: what is left of it, 0 at least; infinite where trials are counted."""
         if self.budget_seconds is None:
             return float("inf")
@@ -118,24 +116,3 @@ def steps_of(trial: FrozenTrial, total_steps: int) -> int:
     if trial.state.name == "COMPLETE" or not trial.state.is_finished():
         return whole
     return min(whole, max(trial.intermediate_values, default=0))
-
-
-def trained_seconds(trials: Iterable[FrozenTrial], now: datetime.datetime) -> float:
-    """Wall time in which at least one trial was in training; running ones count up to `now`.
-
-    A trial that was handed back and waits counts for nothing; once it is taken up again, from then on.
-    """
-    spans = [
-        (trial.datetime_start, trial.datetime_complete or now)
-        for trial in trials
-        if trial.datetime_start is not None and trial.state.name != "WAITING"
-    ]
-    return _union(spans).total_seconds()
-
-
-def _union(spans: list[tuple[datetime.datetime, datetime.datetime]]) -> datetime.timedelta:
-    total, covered_until = _NO_TIME, datetime.datetime.min
-    for start, end in sorted(spans):
-        total += max(_NO_TIME, end - max(start, covered_until))
-        covered_until = max(covered_until, end)
-    return total

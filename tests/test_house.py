@@ -48,6 +48,7 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
         "errors",
         "ending_signals",
         "process_identity",
+        "training_spans",
         "made_of",
         "next_command",
     ),

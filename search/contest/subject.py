@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ from search.storage.study_record import StudyRecord
 from search.strategy.estimates import study_model
 from search.strategy.shape import ShapeMaker
 from search.study_spec import StudySpec
-from search.trial_limit import steps_of, trained_seconds
+from search.training_spans import trained_seconds
+from search.trial_limit import steps_of
 from search.worker.trainers import slots_for
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange
@@ -74,7 +74,7 @@ class Subject:
     def searched_text(self) -> str:
         """What the search has taken, as "24 runs (50 s)"."""
         runs = f"{self.full_runs:.3g} run{'s' if self.full_runs != 1 else ''}"
-        seconds = trained_seconds(self.trials, datetime.datetime.now())
+        seconds = trained_seconds(self.trials)
         return f"{runs} ({duration_text(seconds)})" if seconds > 0 else runs
 
 

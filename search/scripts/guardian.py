@@ -17,16 +17,10 @@ import time
 from search.ending_signals import ending_signals
 from search.process_identity import is_gone, this_process
 from search.scripts.leftovers import end_leftovers
+from warmboot.service import service_command
 
 _PATIENCE_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 0.02
-_PROGRAM = """
-import sys
-from warmboot.service import claim_name
-claim_name()
-from search.scripts.guardian import main
-main(sys.argv[1])
-"""
 
 
 @functools.cache
@@ -34,7 +28,7 @@ def start_guardian() -> subprocess.Popen[bytes]:
     """The guardian of this process, started when it is first asked for; it is told nothing more."""
     modules = os.pathsep.join(path for path in sys.path if path)
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", _PROGRAM, this_process()],
+        service_command(__name__, this_process()),
         env={**os.environ, "PYTHONPATH": modules},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

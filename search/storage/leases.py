@@ -4,8 +4,7 @@ A trial that is RUNNING without a live lease belongs to nobody: its worker was k
 for too long. A lease is dead when its time is over, or at once when its owner was a process of this very
 machine that is no longer there, so that nobody waits after a `kill -9` before going on.
 
-Times are told by the clock that all workers share: PostgreSQL's own, and where the database is a file, so
-that all are processes of one machine, the one that counts from the machine's start and that nobody can set.
+Times are told by the clock that all workers share; see `search.storage.clock`.
 """
 
 from __future__ import annotations
@@ -26,16 +25,15 @@ from sqlalchemy import (
     String,
     Table,
     delete,
-    extract,
     func,
     insert,
     literal,
     select,
-    type_coerce,
     update,
 )
 
 from search.process_identity import boot_id, is_gone, is_of_this_boot, this_process
+from search.storage.clock import is_file, server_now
 
 LEASE_SECONDS = 60.0
 # The "trial numbers" under which other things than trials are leased, that one process does for all.
@@ -50,7 +48,7 @@ _leases = Table(
     Column("study_id", Integer, primary_key=True, autoincrement=False),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("owner", String(300), nullable=False),
-    Column("expires_at", Double, nullable=False),  # seconds by the clock that `_now` reads
+    Column("expires_at", Double, nullable=False),  # seconds since 1970, by the clock that `_now` reads
     Column("attempts", Integer, nullable=False),
 )
 
@@ -73,9 +71,23 @@ class Lease:
         return (forgiving or not self.expired) and not is_gone(self.owner)
 
 
+# In a file, a row of no study keeps how many seconds after 1970 the machine's own clock began to count: as it
+# was when the file was first worked on since the machine's start, whose id is the row's owner.
+_clock_row = (_leases.c.study_id == 0) & (_leases.c.number == 0)
+_clock_of_this_boot = _clock_row & (_leases.c.owner == boot_id())
+
+
 def create_lease_table(engine: Engine) -> None:
-    """Create the table where it is missing."""
+    """Create the table where it is missing, and in a file begin the clock of this run of the machine."""
     _metadata.create_all(engine)
+    if engine.dialect.name != "sqlite" or not boot_id():
+        return
+    with engine.begin() as connection:
+        if connection.scalar(select(_leases.c.number).where(_clock_of_this_boot)) is None:
+            connection.execute(delete(_leases).where(_clock_row))
+            began_at = time.time() - time.monotonic()
+            row = {"study_id": 0, "number": 0, "owner": boot_id(), "expires_at": began_at, "attempts": 0}
+            connection.execute(insert(_leases).values(row))
 
 
 def this_owner() -> str:
@@ -98,7 +110,7 @@ class Leases:
             rows = connection.execute(
                 select(*columns, _now(connection).label("now")).where(_leases.c.study_id == self._study_id)
             )
-            return {row.number: _lease(row, is_file=_is_file(connection)) for row in rows}
+            return {row.number: _lease(row, in_file=is_file(connection)) for row in rows}
 
     def take(self, number: int, attempts: int) -> None:
         """Lease a trial for `LEASE_SECONDS`, whoever had it before; call under the study's lock."""
@@ -144,20 +156,19 @@ class Leases:
         return (_leases.c.study_id == self._study_id) & (_leases.c.number == number)
 
 
-def _lease(row: Row[Any], *, is_file: bool) -> Lease:
-    # In a file, this run of the machine's clock says nothing of an owner that is not of it: it is gone with
-    # an earlier run, or of an older version, which told the seconds since 1970.
-    now = time.time() if is_file and not is_of_this_boot(row.owner) else row.now
-    return Lease(row.number, row.owner, row.expires_at <= now, row.attempts)
+def _lease(row: Row[Any], *, in_file: bool) -> Lease:
+    # In a file, an owner that is not of this run of the machine is gone with an earlier one, or of an older
+    # version: those went by the time of day.
+    told = time.time() if in_file and not is_of_this_boot(row.owner) else row.now
+    return Lease(row.number, row.owner, row.expires_at <= told, row.attempts)
 
 
 def _now(connection: Connection) -> ColumnElement[float]:
-    """Seconds by the clock that all workers share: PostgreSQL's, or this machine's, from its start if it can
-    tell one start from the next, and else since 1970."""
-    if _is_file(connection):
-        return literal(time.monotonic() if boot_id() else time.time(), Double)
-    return type_coerce(extract("epoch", func.clock_timestamp()), Double)
-
-
-def _is_file(connection: Connection) -> bool:
-    return connection.dialect.name == "sqlite"
+    """Seconds since 1970 by the clock that all workers share, however the time of day is set meanwhile."""
+    if not is_file(connection):
+        return server_now()
+    if not boot_id():
+        return literal(time.time(), Double)
+    ticks = time.monotonic()
+    began_at = select(_leases.c.expires_at).where(_clock_of_this_boot).scalar_subquery()
+    return literal(ticks, Double) + func.coalesce(began_at, time.time() - ticks)

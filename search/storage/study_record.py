@@ -29,11 +29,13 @@ from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from search.errors import RunError, UsageError, nearest
 from search.made_of import MadeOf
 from search.storage.address import shown
+from search.storage.clock import moment
 from search.storage.database import Database
 from search.storage.leases import Leases, this_owner
 from search.storage.seed_claims import SeedClaims
 from search.storage.study_change import PLACE, check_resumed
 from search.study_spec import StudySpec
+from search.training_spans import Moment
 
 _PREFIX = "warmboot:"
 OWN_LR = "own_lr"
@@ -74,6 +76,10 @@ class StudyRecord:
     def spec(self) -> StudySpec:
         """The study file, with the script's own lr where that is known."""
         return spec_of(self.attributes)
+
+    def now(self) -> Moment:
+        """The time by the clock that all who work on the study share."""
+        return self.database.patiently(lambda: moment(self.database.engine))
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Write one attribute (JSON); hold the database's lock where others may write it too.
@@ -141,7 +147,7 @@ def spec_of(attributes: Mapping[str, Any]) -> StudySpec:
 
 def live_leases(record: StudyRecord) -> frozenset[int]:
     """The numbers of the trials that somebody works on, and of what else is leased as those are."""
-    leases = Leases(record.database.engine, record.study_id, this_owner()).all()
+    leases = record.database.patiently(Leases(record.database.engine, record.study_id, this_owner()).all)
     return frozenset(number for number, lease in leases.items() if lease.live)
 
 

@@ -10,7 +10,6 @@ Telling needs no lock: the first tell wins, and "somebody else has finished this
 from __future__ import annotations
 
 import contextlib
-import datetime
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.storage.leases import CONFIRMATION, PLANNING, Lease, Leases, this_owner
 from search.storage.seed_claims import SeedClaims
 from search.storage.study_record import StudyRecord
+from search.training_spans import SPAN, ended
 from search.trial_limit import FAILURE, LOST, TrialLimit
 
 MAX_ATTEMPTS = 3
@@ -183,8 +183,8 @@ class TrialQueue:
         if control["stop"]:
             return None
         if handed_back or any(t.state == TrialState.WAITING for t in trials):
-            return self._ask(leases)
-        if not TrialLimit.from_control(control).may_start(trials, datetime.datetime.now()):
+            return self._ask(leases, control)
+        if not TrialLimit.from_control(control).may_start(trials, self._record.now()):
             return None
         planner = leases.get(PLANNING)
         if planner is not None and planner.live and not _is_mine(planner):
@@ -225,15 +225,17 @@ class TrialQueue:
         elif not isinstance(planned, Wait) and not control["stop"]:
             if planned is not None:
                 self._study.enqueue_trial(dict(planned.params), user_attrs=dict(planned.user_attrs))
-            trial = self._ask(leases)
+            trial = self._ask(leases, control)
         self._leases.release(PLANNING)
         return trial
 
-    def _ask(self, leases: Mapping[int, Lease]) -> optuna.Trial:
+    def _ask(self, leases: Mapping[int, Lease], control: Mapping[str, Any]) -> optuna.Trial:
         """Under the lock: Optuna's next trial, leased."""
         # Where the database goes away before it could say that the lease is taken, it is this trial again.
         trial = self._asked = self._study.ask()
         before = leases.get(trial.number)
+        if TrialLimit.from_control(control).budget_seconds is not None:
+            trial.set_user_attr(SPAN, self._record.now().begun())
         self._leases.take(trial.number, attempts=1 + (before.attempts if before else 0))
         return trial
 
@@ -264,11 +266,12 @@ class TrialQueue:
         self, number: int, state: TrialState, value: float | None, attributes: Mapping[str, Any]
     ) -> bool:
         storage, trial_id = self._database.storage, self._trial_id(number)
-        if self.stored(number).state != TrialState.RUNNING:
+        stored = self.stored(number)
+        if stored.state != TrialState.RUNNING:
             return False
         try:
             # Nothing can be set on a finished trial, so what belongs to it is written first.
-            for key, attribute in attributes.items():
+            for key, attribute in {**attributes, **ended(stored, self._record.now)}.items():
                 storage.set_trial_user_attr(trial_id, key, attribute)
             self._study.tell(number, value, state=state)
         except (UpdateFinishedTrialError, ValueError):

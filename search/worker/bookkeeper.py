@@ -7,7 +7,6 @@ left to anybody, confirm the best.
 
 from __future__ import annotations
 
-import datetime
 import queue
 import threading
 import time
@@ -102,10 +101,7 @@ class Bookkeeper:
         return "handed back"
 
     def _take_in_events(self) -> None:
-        """Wait a moment for one event, then take all that are there.
-
-        Leases and stop are looked at between any two: they never wait behind what a flood of events brings.
-        """
+        """Wait a moment for one event, then take all; leases and stop never wait behind a flood of them."""
         try:
             event = self._events.get(timeout=EVENT_WAIT_SECONDS)
             while True:
@@ -189,7 +185,7 @@ class Bookkeeper:
         if control["stop"]:
             return "stopped"
         trials = self._trials.study.get_trials(deepcopy=False)
-        may_start = TrialLimit.from_control(control).may_start(trials, datetime.datetime.now())
+        may_start = TrialLimit.from_control(control).may_start(trials, self._record.now())
         if may_start or not all(t.state.is_finished() for t in trials):
             return None
         return self._confirm_or_wait()

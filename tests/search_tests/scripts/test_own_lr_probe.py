@@ -80,7 +80,7 @@ try:
 except warmboot.StopTraining:
     warmboot.report(0, val=1.0)
     write_report(10)
-    time.sleep(120)
+    time.sleep(6000)
     open("lived on", "w").close()
 """
     monkeypatch.chdir(workshop.folder)
@@ -122,9 +122,9 @@ FAILURES = {
     "warmboot.attach(Optimizer(0.1), 99)": "exit code 1: warmboot.errors.ScheduleError: attach: total_steps",
     "getattr(warmboot, 'report')(40, val=1.0)": "exit code 1: ValueError: warmboot.report: step 40 "
     "is reported, but nothing here has taken the trial's schedule",
-    "write_report(40); time.sleep(120)": "never attached: it reported step 40 and had not "
+    "write_report(40); time.sleep(6000)": "never attached: it reported step 40 and had not "
     f"called warmboot.attach; call that before training, or {RANGE}.",
-    "warmboot.report(0, loss=1.0); time.sleep(120)": "bad report: step 0 has loss but not the study's",
+    "warmboot.report(0, loss=1.0); time.sleep(6000)": "bad report: step 0 has loss but not the study's",
     "warmboot.attach(Optimizer(0), 100)": "bad lr: the lr of the optimizer's first group is 0, and a search "
     f"starts from a finite number above 0; make the optimizer with such an lr, or {RANGE}.",
     "warmboot.attach(Optimizer(-0.5), 100)": "bad lr: the lr of the optimizer's first group is -0.5",
@@ -157,7 +157,7 @@ def test_the_end_of_the_output_is_told(workshop: Workshop) -> None:
     ],
 )
 def test_a_script_that_hangs_is_ended(workshop: Workshop, limits: Limits, words: str) -> None:
-    assert reason(failure(workshop, "time.sleep(120)", limits)).startswith(words)
+    assert reason(failure(workshop, "time.sleep(6000)", limits)).startswith(words)
 
 
 def test_a_program_that_is_not_there(workshop: Workshop) -> None:

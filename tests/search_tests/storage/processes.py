@@ -22,11 +22,11 @@ from search.storage.address import parse_address
 from search.storage.database import open_for_work
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
+from tests.search_tests.patience import PATIENCE_SECONDS
 from tests.search_tests.studies import standards_plan, trial_queue
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])
-PATIENCE_SECONDS = 300.0  # a machine may have much to do; only what hangs takes so long
 
 
 def claim(queue: TrialQueue, record: StudyRecord, trial: Trial) -> int:

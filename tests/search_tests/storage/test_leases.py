@@ -74,19 +74,38 @@ def test_a_clock_that_is_set_ends_no_lease_and_keeps_none_alive(
     assert [lease.live for _, lease in sorted(mine.all().items())] == [True, False]
 
 
-def test_in_a_file_what_an_owner_left_before_the_machine_was_started_again_is_free(tmp_path: Path) -> None:
-    database = open_database(tmp_path)
+def test_of_an_owner_before_the_machine_was_started_again_nothing_but_the_time_of_day_is_known(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     machine, pid, started = this_owner().rsplit("|", 2)
     before = Leases(database.engine, 1, f"{machine.replace(boot_id(), boot_id()[::-1])}|{pid}|{started}")
     before.take(0, attempts=1)
-    older_version = Leases(database.engine, 1, ELSEWHERE)
-    older_version.take(1, attempts=1)
-    with database.engine.begin() as connection:
-        connection.execute(
-            text("UPDATE warmboot_leases SET expires_at = :at WHERE number = 1"), {"at": time.time() + 60}
-        )
-    assert [lease.live for _, lease in sorted(before.all().items())] == [False, True]
-    database.close()
+    Leases(database.engine, 1, ELSEWHERE).take(1, attempts=1)
+    assert all(lease.live for lease in before.all().values())
+    if database.engine.dialect.name == "sqlite":
+        told = time.time
+        monkeypatch.setattr(time, "time", lambda: told() + 61.0)
+        assert not any(lease.live for lease in before.all().values())
+
+
+def test_the_clock_of_a_file_begins_once_since_the_start_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = open_database(tmp_path)
+    Leases(first.engine, 1, this_owner()).take(0, attempts=1)
+    told = time.time
+    monkeypatch.setattr(time, "time", lambda: told() + 7200.0)
+    second = open_database(tmp_path)
+    assert Leases(second.engine, 1, this_owner()).all()[0].live
+    with second.engine.begin() as connection:
+        rows = connection.execute(text("SELECT owner FROM warmboot_leases WHERE study_id = 0")).all()
+        (ends_at,) = connection.execute(
+            text("SELECT expires_at FROM warmboot_leases WHERE study_id = 1")
+        ).one()
+    assert [row.owner for row in rows] == [boot_id()]
+    assert 0 < ends_at - told() <= leases.LEASE_SECONDS
+    for database in (first, second):
+        database.close()
 
 
 def test_a_lease_ends_with_its_time_unless_it_is_renewed(

@@ -18,7 +18,8 @@ from search.storage.address import parse_address
 from search.storage.database import Database, open_for_reading, open_for_work
 from search.storage.sqlite_reading import ChangedWhileReadError, ReadOnlyFile
 from search.storage.study_record import StudyRecord, find_study, study_names
-from tests.search_tests.storage.processes import CONTEXT, PATIENCE_SECONDS, kill, running, take_and_wait
+from tests.search_tests.patience import PATIENCE_SECONDS
+from tests.search_tests.storage.processes import CONTEXT, kill, running, take_and_wait
 from tests.search_tests.studies import make_study
 
 STRANGER = 65534

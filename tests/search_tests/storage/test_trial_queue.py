@@ -17,6 +17,7 @@ from search.storage.database import Database
 from search.storage.leases import Leases
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import MAX_ATTEMPTS
+from search.training_spans import SPAN
 from search.trial_limit import counts
 from tests.search_tests.storage.conftest import new_database
 from tests.search_tests.storage.processes import (
@@ -273,6 +274,22 @@ def test_a_full_study_takes_up_its_lost_trial_at_once(database: Database) -> Non
     taken_up = queue.next()
     assert taken_up is not None
     assert taken_up.number == 1
+
+
+def test_where_time_is_the_limit_a_trial_keeps_when_it_trained(database: Database) -> None:
+    record = make_study(database, n_trials=None, budget="1h")
+    queue = trial_queue(record)
+    trial, before = queue.next(), record.now()
+    assert trial is not None
+    queue.hand_back(trial.number)
+    again = queue.next()
+    assert again is not None
+    began = queue.stored(trial.number).user_attrs[SPAN]
+    assert began["clock"] == before.clock
+    assert began["from"] >= before.seconds, "what was handed back begins anew"
+    assert queue.complete(again, 1.0, {})
+    ended = queue.stored(trial.number).user_attrs[SPAN]
+    assert began["from"] <= ended["to"] <= record.now().seconds
 
 
 def test_a_trial_begun_without_a_lease_belongs_to_nobody(record: StudyRecord) -> None:
