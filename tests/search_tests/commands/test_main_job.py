@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 
 import warmboot
 from tests.search_tests.commands.workplace import Workplace
+from tests.search_tests.patience import PATIENCE_SECONDS
 
 
 def test_a_study_is_trained_to_its_exact_number_of_trials(finished: Workplace) -> None:
@@ -117,7 +118,7 @@ def test_the_dashboard_command_serves_the_study_read_only(finished: Workplace) -
     with urllib.request.urlopen(f"{found[1].rstrip('/')}/api/studies") as answer:
         assert "small" in answer.read().decode()
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
+    process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
 
 

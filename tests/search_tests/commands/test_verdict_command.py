@@ -11,6 +11,7 @@ import pytest
 import warmboot
 from search.lead import read_baseline
 from tests.search_tests.commands.workplace import Workplace
+from tests.search_tests.patience import PATIENCE_SECONDS
 
 OUTCOMES = {"win", "lose", "equivalent", "not settled"}
 
@@ -86,7 +87,7 @@ def test_an_interrupted_verdict_says_that_nothing_is_kept(searched: Workplace) -
         if line.startswith("leader: "):
             break
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert err.splitlines()[-1] == (

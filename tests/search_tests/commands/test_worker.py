@@ -18,9 +18,8 @@ from search.storage.address import parse_address
 from search.storage.database import open_for_reading
 from search.storage.study_record import find_study
 from tests.search_tests.commands.workplace import STUDY, Workplace
+from tests.search_tests.patience import PATIENCE_SECONDS
 from tests.search_tests.postgres_server import PostgresServer
-
-PATIENCE_SECONDS = 100
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def register_here(workplace: Workplace, study: str) -> None:
 
 
 def finish(process: subprocess.Popen[str], expect: int = 0) -> str:
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == expect, f"exit {process.returncode}\n{out}\n{err}"
     assert "Traceback" not in err
     return err
@@ -97,7 +96,7 @@ def test_a_worker_waits_for_studies_and_hands_back_when_it_is_told_to_end(workpl
         worker.kill()
     assert states(workplace)[TrialState.RUNNING] == 0
     assert states(workplace)[TrialState.WAITING] > 0
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=PATIENCE_SECONDS)
     assert alive == []
 
 

@@ -12,8 +12,8 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from tests.search_tests.commands.warm_process import run_warm
+from tests.search_tests.patience import PATIENCE_SECONDS
 
-TIMEOUT_SECONDS = 180
 STUDY = """
 name = "small"
 proxy = "{proxy}"
@@ -74,7 +74,7 @@ class Workplace:
     def run(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
         """Run to the end; a traceback, or another exit code than expected, fails the test."""
         done = run_warm(
-            arguments, folder=self.folder, environment=self._environment, timeout_seconds=TIMEOUT_SECONDS
+            arguments, folder=self.folder, environment=self._environment, timeout_seconds=PATIENCE_SECONDS
         )
         assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr or "--debug" in arguments, done.stderr

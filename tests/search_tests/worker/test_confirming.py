@@ -25,6 +25,7 @@ from search.training_events import Event
 from search.worker.bookkeeper import Bookkeeper, Outcome
 from search.worker.runs import make_run
 from search.worker.trainers import make_trainer
+from tests.search_tests.patience import PATIENCE_SECONDS
 from tests.search_tests.studies import make_study, nothing_planned, trial_queue
 
 SLOTS = 8
@@ -134,9 +135,9 @@ def trained_again(record: StudyRecord, contender: Contender, seed_indices: Seque
             report_steps=(record.spec.horizon_steps,),
         )
         ready.put(run)
-        event = events.get(timeout=60)
+        event = events.get(timeout=PATIENCE_SECONDS)
         while not isinstance(event, Measurement):
-            event = events.get(timeout=60)
+            event = events.get(timeout=PATIENCE_SECONDS)
         values.append(event.metrics[record.spec.objective])
     stop.set()
     ready.put(None)

@@ -15,9 +15,9 @@ from search.storage.database import Database
 from search.storage.leases import OWN_LR, Leases
 from search.storage.study_record import StudyRecord
 from search.worker.own_lr import learn_own_lr
+from tests.search_tests.patience import PATIENCE_SECONDS
 from tests.search_tests.studies import make_study, open_database
 
-PATIENCE_SECONDS = 60
 SCRIPT = """
 import pathlib, sys, time, warmboot
 class Optimizer:

@@ -18,8 +18,7 @@ from search.population.run import Measurement, Run
 from search.proxies.proxy import SGD, Proxy, RandomBatches, Split
 from search.training_events import Admitted, Event, TrainingFailed, Withdraw, Withdrawn
 from search.worker.training import Trainer
-
-PATIENCE_SECONDS = 60
+from tests.search_tests.patience import PATIENCE_SECONDS
 
 
 def line_proxy() -> Proxy:
