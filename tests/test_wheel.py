@@ -59,7 +59,7 @@ def run(program: str, installed: Path) -> str:
         cwd=installed,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

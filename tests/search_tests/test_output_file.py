@@ -125,7 +125,7 @@ except RunError as error:
 def test_where_there_is_no_room_the_old_file_stays(tmp_path: Path, old: Path) -> None:
     """A limit on the size of files fails in the middle of the write, as a full disk does."""
     done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(old)], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", FULL_DISK, str(old)], capture_output=True, text=True, check=True, timeout=600
     )
     assert done.stdout == f"-o {old}: can't be written (File too large).\n"
     assert old.read_text() == "the old one"

@@ -39,7 +39,7 @@ def test_bits_are_consistent_on_smaller_vector_units_as_well(disabled: str) -> N
     )
     environment = {**os.environ, "NPY_DISABLE_CPU_FEATURES": disabled}
     root = Path(__file__).resolve().parents[2]
-    subprocess.run([sys.executable, "-c", code], env=environment, cwd=root, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=root, check=True, timeout=600)
 
 
 @pytest.mark.parametrize("curve", CURVES, ids=repr)

@@ -74,7 +74,7 @@ def test_the_torch_script_needs_torch_only(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=600,
     )
     lrs = [float(line) for line in done.stdout.split()]
     assert lrs == pytest.approx(schedule.lr_table(50).tolist(), rel=1e-12, abs=0)

@@ -48,7 +48,7 @@ def imported_by(code: str) -> set[str]:
     """Which of the heavy modules are loaded in a fresh interpreter after `code`."""
     report = f"{code}\nimport sys\nprint(*(name for name in {HEAVY} if name in sys.modules))"
     done = subprocess.run(
-        [sys.executable, "-c", report], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", report], capture_output=True, text=True, check=True, timeout=600
     )
     return set(done.stdout.split())
 

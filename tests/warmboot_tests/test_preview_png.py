@@ -56,7 +56,7 @@ def test_without_matplotlib_it_is_said_what_to_install(tmp_path: Path) -> None:
         "except ImportError as error:\n    print(error)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=600
     )
     assert "a PNG needs matplotlib, which is not installed: pip install matplotlib" in done.stdout
     assert list(tmp_path.iterdir()) == []

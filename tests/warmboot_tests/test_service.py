@@ -28,7 +28,7 @@ def output_of(program: str, *path: Path) -> str:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
     command = [sys.executable, "-W", "error", "-c", program]
     done = subprocess.run(
-        command, env=environment, cwd=path[0], capture_output=True, text=True, timeout=120, check=False
+        command, env=environment, cwd=path[0], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

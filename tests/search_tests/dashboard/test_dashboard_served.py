@@ -23,6 +23,7 @@ from search.errors import UsageError
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from tests.search_tests.browser import screenshots_module
+from tests.search_tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[3]
 N_COMPLETE = 6
@@ -79,7 +80,7 @@ def request(
     server: DashboardServer, method: str, path: str, **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
     address = urlsplit(server.url)
-    connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=10)
+    connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=PATIENCE_SECONDS)
     try:
         connection.request(method, path, headers=headers)
         answer = connection.getresponse()
@@ -176,7 +177,7 @@ def test_an_open_host_with_a_password_file_asks_for_it(storage: RDBStorage, tmp_
     password_file.chmod(0o600)
     with open_server(storage, host="0.0.0.0", port=0, password_file=password_file) as server:
         threading.Thread(target=server.handle_request).start()
-        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=PATIENCE_SECONDS)
         connection.request("GET", "/api/studies")
         answer = connection.getresponse()
         assert (answer.status, b"char_lm" in answer.read()) == (401, False)
@@ -205,12 +206,12 @@ def test_serve_prints_its_address_and_ends_cleanly(storage: RDBStorage, number: 
         try:
             assert process.stdout is not None
             url = urlsplit(process.stdout.readline().decode().strip())
-            connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=30)
+            connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=PATIENCE_SECONDS)
             connection.request("GET", "/api/studies")
             assert connection.getresponse().status == 200
             connection.close()
             process.send_signal(number)
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=PATIENCE_SECONDS)
         finally:
             process.kill()  # leaving the block waits for it
     assert (process.returncode, out, err) == (0, b"ended\n", b"")
