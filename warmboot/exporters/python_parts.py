@@ -114,6 +114,8 @@ def python_file(
     else:
         factor = _formula(schedule)
     default = "" if total_steps is None else f"={total_steps}"
+    if total_steps is not None and "{default}" not in body:  # the target counts for itself
+        use = f"Exported for {total_steps} steps.\n{use}"
     text = body.replace("{factor}", factor.rstrip()).replace("{parts}", parts).replace("{default}", default)
     return f"{header(schedule, origin or {}, use)}\n{text}"
 
