@@ -46,7 +46,7 @@ def state_of(last_epoch: int, course: Course, base_lrs: Sequence[float], in_char
         "retargets": [list(retarget) for retarget in course.retargets],
         "base_lrs": list(base_lrs),
         "in_charge": in_charge,
-        "schedule": json.dumps(_identity(course.schedule)),
+        "schedule": json.dumps(identity(course.schedule)),
     }
 
 
@@ -107,7 +107,7 @@ def checked_step(step: object) -> int:
     return int(step)  # type: ignore[call-overload, no-any-return]
 
 
-def _identity(schedule: WarmbootSchedule) -> dict[str, Any]:
+def identity(schedule: WarmbootSchedule) -> dict[str, Any]:
     """What decides the factors, and no more: lr doesn't, nor does how the peaks were written down."""
     warmup = "warmup" if schedule.warmup_steps is None else "warmup_steps"
     return {
@@ -155,7 +155,7 @@ def _other_schedule(text: object, schedule: WarmbootSchedule) -> list[str]:
         saved = None
     if not isinstance(saved, dict):
         return [f"schedule must be the text that was saved but got {show(text)}"]
-    here = _identity(schedule)
+    here = identity(schedule)
     differing = [name for name in {**here, **saved} if here.get(name) != saved.get(name)]
     return [
         f"was taken with {name} {show(saved.get(name))}, but here it is {show(here.get(name))}; build it "

@@ -27,7 +27,7 @@ class PythonExport(NamedTuple):
 
     schedule: WarmbootSchedule
     total_steps: int | None
-    """The default horizon of its functions, if they have one."""
+    """The horizon for which it was exported, if the file says one."""
 
 
 def holds_formula(module: ast.Module) -> bool:
@@ -47,7 +47,7 @@ def formula_from_python(module: ast.Module, text: str, subject: str) -> PythonEx
     for name in BUILT_IN:
         schedule = _candidate(name, constants, functions, "WARMUP * total_steps" in text)
         if schedule is not None and in_file and in_file in _formulas_of(schedule):
-            return PythonExport(schedule.replace(lr=_peak_lr(text)), _default_horizon(module))
+            return PythonExport(schedule.replace(lr=_peak_lr(text)), _horizon(module, text))
     rule = "has the constants of an exported schedule, but its formula is not the one that warmboot writes"
     raise ScheduleFileError(subject, [f"{rule}, and other Python isn't run; export it again"])
 
@@ -142,7 +142,11 @@ def _peak_lr(text: str) -> float | None:
     return None if found is None else float(found[1])
 
 
-def _default_horizon(module: ast.Module) -> int | None:
+def _horizon(module: ast.Module, text: str) -> int | None:
+    """The default of the file's functions, or what its header says where the target counts for itself."""
+    found = re.search(r"(?m)^# Exported for (\d+) steps\.$", text)
+    if found is not None:
+        return int(found[1])
     for node in ast.walk(module):
         if isinstance(node, ast.FunctionDef):
             arguments = node.args.args[-len(node.args.defaults) :] if node.args.defaults else []

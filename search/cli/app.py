@@ -88,9 +88,9 @@ def run() -> NoReturn:
 
 def _exit_code(arguments: list[str], debug: bool) -> int:
     try:
-        app(arguments, prog_name="warmboot")
-    except SystemExit as end:  # typer's own way out, after a mistake on the command line too
-        return end.code if isinstance(end.code, int) else 0
+        code = _code_of_app(arguments)
+        sys.stdout.flush()
+        return code
     except _Ended as end:
         return end.exit_code
     except BrokenPipeError:
@@ -101,6 +101,15 @@ def _exit_code(arguments: list[str], debug: bool) -> int:
         if debug:
             raise
         return _report(error)
+
+
+def _code_of_app(arguments: list[str]) -> int:
+    try:
+        app(arguments, prog_name="warmboot")
+    except SystemExit as end:  # typer's own way out, after a mistake on the command line too
+        if isinstance(end.__context__, BrokenPipeError):  # which typer takes for a failure
+            raise end.__context__ from None
+        return end.code if isinstance(end.code, int) else 0
     return 0
 
 

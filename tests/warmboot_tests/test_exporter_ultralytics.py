@@ -52,18 +52,21 @@ def train(schedule, callbacks={}, **arguments):
             pass
 
         def save_model(self):  # it reads a table of its results with polars
-            return False
+            return super().save_model() if self.args.save else False
 
     overrides = dict(
         model="tiny.yaml", data=str(data / "data.yaml"), epochs=steps // 4, batch=2, nbs=4, imgsz=32,
         device="cpu", workers=0, plots=False, val=False, save=False, amp=False, optimizer="SGD",
         lr0=base_lr, project=os.getcwd(), exist_ok=True, verbose=False)
-    trainer, lrs = Trainer(overrides={**overrides, **arguments}), []
+    trainer, lrs = Trainer(overrides={**({} if "resume" in arguments else overrides), **arguments}), []
     trainer.add_callback(
         "on_train_batch_end", lambda trainer: lrs.append([g["lr"] for g in trainer.optimizer.param_groups]))
     for event, callback in callbacks.items():
         trainer.add_callback(event, callback)
-    trainer.train()
+    try:
+        trainer.train()
+    except KeyboardInterrupt:
+        pass
     return lrs
 
 def unfreeze(trainer):
@@ -71,11 +74,21 @@ def unfreeze(trainer):
         new = torch.nn.Parameter(torch.zeros(1))
         trainer.optimizer.add_param_group({"params": [new], "lr": 0.1})
 
+def break_off(trainer):
+    if trainer.epoch == 1:
+        raise KeyboardInterrupt
+
+def resumed(schedule):
+    first = train(schedule, {"on_model_save": break_off}, save=True, warmup_epochs=0)
+    return first + train(schedule, model=str(pathlib.Path("weights/last.pt").resolve()), resume=True)
+
 found = []
 for name in modules:
     schedule = importlib.import_module(name)
     found.append({"lrs": train(schedule, warmup_epochs=0)})
 first = importlib.import_module(modules[0])
+if importlib.util.find_spec("polars"):
+    found[0]["resumed"] = resumed(first)
 found[0]["unfrozen"] = train(first, callbacks={"on_train_epoch_start": unfreeze}, warmup_epochs=0)
 smoke = importlib.import_module(modules[-1])
 found[0]["smoke"] = train(smoke, epochs=1, warmup_epochs=0)
@@ -112,6 +125,11 @@ def test_a_group_added_half_way_follows_the_schedule(found: dict[str, Any]) -> N
     assert [each[-1] for each in lrs[12:]] == pytest.approx(
         (0.1 * SCHEDULES["restarts"].factors(STEPS)[12:]).tolist(), rel=1e-12
     )
+
+
+def test_resumed_from_its_checkpoint_it_goes_on(found: dict[str, Any]) -> None:
+    export_runs.skip_without("polars")
+    assert [each[0] for each in found["restarts"]["resumed"]] == expected_lrs("restarts")
 
 
 def test_a_smoke_test_of_one_epoch_trains(found: dict[str, Any]) -> None:

@@ -137,8 +137,7 @@ def test_what_is_exported_is_seen_as_it_was_in_every_format(tmp_path: Path, name
     if of == "table":
         assert (view.values.tolist(), view.unit) == (schedule.factors(200).tolist(), "factor")
         return
-    steps = 1000 if name in ("mmengine", "ultralytics") else 200  # whose files have no horizon
-    assert (view.values.tolist(), view.unit) == (schedule.lr_table(steps).tolist(), "lr")
+    assert (view.values.tolist(), view.unit) == (schedule.lr_table(200).tolist(), "lr")
     assert view.title.startswith(schedule.describe())
     seen = view_of_text(tmp_path, "without_its_name", text, total_steps=70)
     assert seen.values.tolist() == schedule.lr_table(70).tolist()

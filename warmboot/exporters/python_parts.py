@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from warmboot.curves import RegisteredCurve
 from warmboot.errors import ScheduleError
+from warmboot.lr_state import identity
 from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_checks import total_steps_problem
 
@@ -113,6 +114,8 @@ def python_file(
     else:
         factor = _formula(schedule)
     default = "" if total_steps is None else f"={total_steps}"
+    if total_steps is not None and "{default}" not in body:  # the target counts for itself
+        use = f"Exported for {total_steps} steps.\n{use}"
     text = body.replace("{factor}", factor.rstrip()).replace("{parts}", parts).replace("{default}", default)
     return f"{header(schedule, origin or {}, use)}\n{text}"
 
@@ -171,17 +174,9 @@ def name_in_states(schedule: WarmbootSchedule) -> str:
     """Which schedule a saved state is of, whatever the peak lr: words, and a digest of all its numbers.
 
     >>> name_in_states(WarmbootSchedule(lr=0.1, curve="linear"))
-    'linear to 0 [32eca6fb9241]'
+    'linear to 0 [4a5ecf2edbe0]'
     """
-    document = {
-        "warmup": schedule.warmup if schedule.warmup_steps is None else f"{schedule.warmup_steps} steps",
-        "restarts": schedule.restarts,
-        "peaks": schedule.peaks(),
-        "hold": schedule.hold,
-        "floor": schedule.eta_min,
-        "curve": [schedule.curve.name, schedule.curve.parameters()],
-    }
-    digest = hashlib.sha256(json.dumps(document).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(identity(schedule)).encode()).hexdigest()
     return f"{schedule.replace(lr=None).describe()} [{digest[:12]}]"
 
 

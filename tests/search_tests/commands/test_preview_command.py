@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +36,22 @@ def test_json_is_for_programs_and_a_picture_comes_along(with_files: Workplace) -
     assert document["points"][1] == {"name": "peak", "step": 2, "value": 1.0}
     assert "skipped_peak" in [finding["name"] for finding in document["findings"]]
     assert (with_files.folder / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_it_stands_between_pipes(with_files: Workplace) -> None:
+    """What it reads comes from one; a reader who has seen enough of what it prints is no failure."""
+    command = f'set -o pipefail; cat schedule.json | "{sys.executable}" -m warmboot preview - '
+    for options in ("--png /dev/null --width 500 --height 100 | head -n 1", "--png >(wc -c > size) --json"):
+        done = subprocess.run(
+            ["bash", "-c", command + options],
+            cwd=with_files.folder,
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "at 200 steps" in done.stdout
+    assert Path("/dev/null").is_char_device()
 
 
 def test_a_mistake_is_named(with_files: Workplace) -> None:
