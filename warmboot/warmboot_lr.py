@@ -22,7 +22,7 @@ from warmboot.course import Course, course_of
 from warmboot.drift import DriftWatch
 from warmboot.errors import ScheduleError
 from warmboot.factor_blocks import FactorBlocks
-from warmboot.group_lrs import base_lrs_of, copy_of, take_in_groups
+from warmboot.group_lrs import base_lrs_of, copy_of, holds, take_in_groups
 from warmboot.host_plan import too_long_for_host
 from warmboot.lr_state import SavedRun, checked_step, continued, restored, state_of
 from warmboot.lr_trace import OtherLr, trace_of
@@ -263,8 +263,8 @@ class WarmbootLR(LRScheduler):
         return lr_remarks.other_base_lrs(saved.base_lrs, here, factor)
 
     def _is_in_charge(self) -> bool:
-        pairs = zip(self.optimizer.param_groups, self._last_lr, strict=False)
-        return self.last_epoch >= 0 and all(float(group["lr"]) == float(lr) for group, lr in pairs)
+        pairs = zip(self.optimizer.param_groups[: len(self._last_lr)], self.get_lr(), strict=False)
+        return self.last_epoch >= 0 and all(holds(group["lr"], lr) for group, lr in pairs)
 
     def _say(self, remark: str, stacklevel: int = 4) -> None:
         warnings.warn(f"WarmbootLR: {remark}", stacklevel=stacklevel)
