@@ -263,8 +263,9 @@ class WarmbootLR(LRScheduler):
         return lr_remarks.other_base_lrs(saved.base_lrs, here, factor)
 
     def _is_in_charge(self) -> bool:
-        pairs = zip(self.optimizer.param_groups[: len(self._last_lr)], self.get_lr(), strict=False)
-        return self.last_epoch >= 0 and all(holds(group["lr"], lr) for group, lr in pairs)
+        factor = self._factors.at(max(self.last_epoch, 0))
+        pairs = zip(self.optimizer.param_groups[: len(self._last_lr)], self._base_lrs(), strict=False)
+        return self.last_epoch >= 0 and all(holds(group["lr"], base_lr * factor) for group, base_lr in pairs)
 
     def _say(self, remark: str, stacklevel: int = 4) -> None:
         warnings.warn(f"WarmbootLR: {remark}", stacklevel=stacklevel)

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import ChainedScheduler, ExponentialLR, LinearLR, LRScheduler, SequentialLR
 
+from tests.laws import few
 from warmboot.schedule import WarmbootSchedule
 from warmboot.warmboot_lr import WarmbootLR
 
@@ -69,7 +70,7 @@ class Run:
 
 
 @pytest.mark.filterwarnings("ignore:WarmbootLR. a group:UserWarning")
-@settings(max_examples=60)
+@few(60)
 @given(
     name=st.sampled_from(sorted(ARRANGED)),
     cut=st.integers(0, STEPS),
@@ -166,7 +167,7 @@ class Resumable:
 
 
 @pytest.mark.filterwarnings("ignore:WarmbootLR. this state is of a run with the base lrs")
-@settings(max_examples=60)
+@few(60)
 @given(
     events=st.lists(st.sampled_from(["train"] * 6 + ["lengthen", "unfreeze", "halve"]), max_size=30),
     resumed=st.lists(st.booleans(), min_size=30, max_size=30),
