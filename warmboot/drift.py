@@ -49,7 +49,10 @@ class DriftWatch:
         self.optimizer_stepped = True
 
     def on_early_step(self, groups: Iterable[dict[str, Any]]) -> None:
-        """Count a step before the optimizer's first; at the first of them its gradients are looked at."""
+        """A step before the optimizer's first; at the first of them its gradients are looked at.
+
+        Two are as many as any: nobody needs to tell the later ones.
+        """
         self.early_steps += 1
         if self.early_steps == 1:
             self._was_skipped = any(

@@ -51,6 +51,11 @@ def set_lr(group: dict[str, Any], lr: float) -> None:
         group["lr"].fill_(lr)
 
 
+def holds(kept: Any, lr: float) -> bool:
+    """Whether a group's lr is this one, a tensor in its own precision."""
+    return bool(kept == lr) if isinstance(kept, (int, float)) else bool(kept == copy_of(kept).fill_(lr))
+
+
 def copy_of(lr: Any) -> Any:
     """The lr as it is now, whatever is filled into a tensor afterwards."""
     return lr if isinstance(lr, (int, float)) else lr.detach().clone()

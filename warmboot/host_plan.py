@@ -45,6 +45,7 @@ def _lightning(scheduler: object, caller: FrameType | None) -> Iterator[tuple[An
         if caller is None:
             return
         trainer = caller.f_locals.get("trainer")
-        configs = getattr(trainer, "lr_scheduler_configs", None) or ()
-        yield from ((trainer, config) for config in configs if config.scheduler is scheduler)
+        configs = getattr(trainer, "lr_scheduler_configs", None)
+        if isinstance(configs, list):  # anybody may call anything a trainer
+            yield from ((trainer, one) for one in configs if getattr(one, "scheduler", None) is scheduler)
         caller = caller.f_back

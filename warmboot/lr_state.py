@@ -38,7 +38,7 @@ def state_of(last_epoch: int, course: Course, base_lrs: Sequence[float], in_char
         last_epoch: the step count.
         course: the schedule with its horizons.
         base_lrs: what the factors are multiplied with, one for each group.
-        in_charge: whether the optimizer's lrs are those that this scheduler has set.
+        in_charge: whether the optimizer's lrs are those that this scheduler sets at the count.
     """
     return {
         "last_epoch": last_epoch,

@@ -42,5 +42,8 @@ _traces: WeakKeyDictionary[Any, LrTrace] = WeakKeyDictionary()
 
 
 def trace_of(optimizer: HasParamGroups) -> LrTrace:
-    """The one trace of this optimizer."""
-    return _traces.setdefault(optimizer, LrTrace())
+    """The one trace of this optimizer; a new one each time where it can't be a key, as some wrappers."""
+    try:
+        return _traces.setdefault(optimizer, LrTrace())
+    except TypeError:
+        return LrTrace()

@@ -22,7 +22,7 @@ from warmboot.course import Course, course_of
 from warmboot.drift import DriftWatch
 from warmboot.errors import ScheduleError
 from warmboot.factor_blocks import FactorBlocks
-from warmboot.group_lrs import base_lrs_of, copy_of, take_in_groups
+from warmboot.group_lrs import base_lrs_of, copy_of, holds, take_in_groups
 from warmboot.host_plan import too_long_for_host
 from warmboot.lr_state import SavedRun, checked_step, continued, restored, state_of
 from warmboot.lr_trace import OtherLr, trace_of
@@ -102,10 +102,11 @@ class WarmbootLR(LRScheduler):
             if drift.paired_steps == 1:
                 self._look_at_beginning()
         elif epoch is None and self._step_count:
-            if not drift.paired_steps:
+            if drift.paired_steps:
+                if drift.is_drift():
+                    self._warn_of_drift()
+            elif drift.early_steps < 2:
                 drift.on_early_step(self.optimizer.param_groups)
-            elif drift.is_drift():
-                self._warn_of_drift()
         if epoch is None:
             self.last_epoch += 1
         else:
@@ -218,9 +219,9 @@ class WarmbootLR(LRScheduler):
 
     def _apply(self, groups: list[dict[str, Any]] | None = None) -> tuple[Any, Any, Any] | None:
         """Set the lrs; of one that was changed since: what it was, what we had set, what it is now."""
-        if groups is None:
-            groups = self.optimizer.param_groups
         factor, trace, changed = self._factors.at(self.last_epoch), self._trace, None
+        if groups is None:
+            groups = trace.groups = self.optimizer.param_groups
         if len(groups) > len(trace.lrs):
             self._take_in_groups()
         left_at = trace.lrs
@@ -231,7 +232,7 @@ class WarmbootLR(LRScheduler):
                 self._take_in_groups()
                 base_lr = group["initial_lr"]
             lr = group["lr"]
-            if isinstance(lr, Tensor):
+            if type(lr) is not float and isinstance(lr, Tensor):
                 lr.fill_(base_lr * factor)
                 last_lr.append(lr.clone())
             else:
@@ -240,7 +241,6 @@ class WarmbootLR(LRScheduler):
                     changed = lr, left_at[len(last_lr)], now
                 last_lr.append(now)
         self._last_lr = trace.lrs = last_lr
-        trace.groups = self.optimizer.param_groups
         return changed
 
     def _take_in_groups(self) -> None:
@@ -263,8 +263,9 @@ class WarmbootLR(LRScheduler):
         return lr_remarks.other_base_lrs(saved.base_lrs, here, factor)
 
     def _is_in_charge(self) -> bool:
-        pairs = zip(self.optimizer.param_groups, self._last_lr, strict=False)
-        return self.last_epoch >= 0 and all(float(group["lr"]) == float(lr) for group, lr in pairs)
+        factor = self._factors.at(max(self.last_epoch, 0))
+        pairs = zip(self.optimizer.param_groups[: len(self._last_lr)], self._base_lrs(), strict=False)
+        return self.last_epoch >= 0 and all(holds(group["lr"], base_lr * factor) for group, base_lr in pairs)
 
     def _say(self, remark: str, stacklevel: int = 4) -> None:
         warnings.warn(f"WarmbootLR: {remark}", stacklevel=stacklevel)

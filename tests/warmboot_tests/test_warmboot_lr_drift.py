@@ -264,10 +264,13 @@ def test_a_wrapper_that_is_an_optimizer_by_name_only_goes_unwatched() -> None:
             self.inside = inside
             self.param_groups = inside.param_groups
 
+        def __eq__(self, other: object) -> bool:  # and so it has no hash
+            return self is other
+
         def step(self, closure: Any = None) -> None:  # type: ignore[override]
             self.inside.step()
 
-    optimizer = Wrapper(SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1))
+    optimizer: Optimizer = Wrapper(SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1))
     scheduler = WarmbootLR(optimizer, SCHEDULE, total_steps=500)
     for _ in range(100):
         optimizer.step()

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import ChainedScheduler, ExponentialLR, LinearLR, LRScheduler, SequentialLR
 
+from tests.laws import few
 from warmboot.schedule import WarmbootSchedule
 from warmboot.warmboot_lr import WarmbootLR
 
@@ -69,7 +70,7 @@ class Run:
 
 
 @pytest.mark.filterwarnings("ignore:WarmbootLR. a group:UserWarning")
-@settings(max_examples=60)
+@few(60)
 @given(
     name=st.sampled_from(sorted(ARRANGED)),
     cut=st.integers(0, STEPS),
@@ -118,3 +119,68 @@ def test_a_part_is_silent_whatever_has_set_the_lr_before_its_turn() -> None:
         for _ in range(STEPS):
             optimizer.step()
             scheduler.step()
+
+
+class Resumable:
+    """A run to which things happen on the way, and which may be saved and resumed between any two."""
+
+    def __init__(self, tensor_lr: bool) -> None:
+        self.tensor_lr, self.n_groups = tensor_lr, 1
+        self.lrs: list[list[float]] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        lr = torch.tensor(1.0, dtype=torch.float64) if self.tensor_lr else 1.0
+        self.optimizer = SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
+        for _ in range(1, self.n_groups):
+            self._add_group()
+        self.scheduler = ours(self.optimizer, STEPS)
+
+    def _add_group(self) -> None:
+        self.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
+
+    def train(self) -> None:
+        if self.scheduler.last_epoch < self.scheduler.total_steps:
+            self.lrs.append([float(group["lr"]) for group in self.optimizer.param_groups])
+            self.optimizer.step()
+            self.scheduler.step()
+
+    def lengthen(self) -> None:
+        if self.scheduler.last_epoch < self.scheduler.total_steps - 1:
+            self.scheduler.retarget(self.scheduler.total_steps + 7)
+
+    def unfreeze(self) -> None:
+        self._add_group()
+        self.n_groups += 1
+
+    def halve(self) -> None:
+        self.optimizer.param_groups[0]["initial_lr"] /= 2
+
+    def resume(self, *, scheduler_first: bool) -> None:
+        optimizer, scheduler = copy.deepcopy((self.optimizer.state_dict(), self.scheduler.state_dict()))
+        self._begin()
+        if scheduler_first:
+            self.scheduler.load_state_dict(scheduler)
+        self.optimizer.load_state_dict(optimizer)
+        if not scheduler_first:
+            self.scheduler.load_state_dict(scheduler)
+
+
+@pytest.mark.filterwarnings("ignore:WarmbootLR. this state is of a run with the base lrs")
+@few(60)
+@given(
+    events=st.lists(st.sampled_from(["train"] * 6 + ["lengthen", "unfreeze", "halve"]), max_size=30),
+    resumed=st.lists(st.booleans(), min_size=30, max_size=30),
+    tensor_lr=st.booleans(),
+    scheduler_first=st.booleans(),
+)
+def test_whatever_happens_on_the_way_a_resumed_run_is_the_unbroken_one(
+    events: list[str], resumed: list[bool], tensor_lr: bool, scheduler_first: bool
+) -> None:
+    unbroken, broken = Resumable(tensor_lr), Resumable(tensor_lr)
+    for event, resume in zip([*events, "train"], [*resumed, True], strict=False):
+        getattr(unbroken, event)()
+        if resume:
+            broken.resume(scheduler_first=scheduler_first)
+        getattr(broken, event)()
+    assert broken.lrs == unbroken.lrs
