@@ -12,6 +12,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from search.errors import RunError
+from search.worker.failures import Streak
 from search.worker.process import WorkerTask, run_worker
 from warmboot.service import call_as_service, pickled_call
 
@@ -38,6 +39,7 @@ class WorkerPool:
         self._context = multiprocessing.get_context("spawn")
         self._workers = [self._start(task) for task in tasks]
         self._lost = 0
+        self._streak = Streak()
 
     def __enter__(self) -> WorkerPool:
         return self
@@ -57,7 +59,8 @@ class WorkerPool:
         """What the workers have to say, waiting at most so long for the first of it.
 
         Raises:
-            RunError: a worker failed, or too many were lost.
+            RunError: a worker failed, too many were lost, or too many trainings in a row failed, whichever
+                worker they were of.
         """
         by_connection = {w.connection: w for w in self._workers if not w.ended}
         for ready in wait(list(by_connection), timeout_seconds):
@@ -74,7 +77,15 @@ class WorkerPool:
                     error = RunError(message["message"])
                     error.add_note(message["traceback"])  # seen with --debug
                     raise error
+            self._count(message)
             yield message
+
+    def _count(self, message: dict[str, Any]) -> None:
+        """Count the trainings that failed in a row, in all workers; the worker counts its own."""
+        if message["kind"] == "trained":
+            self._streak.trained()
+        elif message["kind"] == "failed":
+            self._streak.failed(message["reason"], message["text"])
 
     def stop(self) -> None:
         """Let every worker hand back what it has, and wait until all are gone."""

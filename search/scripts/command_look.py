@@ -76,7 +76,7 @@ def _script(words: list[str]) -> str | None:
     for word in rest:
         if not word.startswith("-"):
             return word if word.endswith(".py") else None
-        if word in ("-c", "-m", "-"):
+        if word in ("-", "-c", "-m"):
             return None
         if word in _OPTIONS_WITH_VALUE:
             next(rest, None)

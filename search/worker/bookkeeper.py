@@ -33,7 +33,7 @@ from search.told_apart import LEAST_PAIRS, pair_budget, told_apart
 from search.training_events import Admitted, Event, Remarked, TrainingFailed, Withdrawn
 from search.trial_limit import TrialLimit
 from search.worker.failures import Failures
-from search.worker.jobs import ConfirmationJob, Job, TrialJob, confirmation_jobs
+from search.worker.jobs import ConfirmationJob, Job, confirmation_jobs
 from search.worker.trial_runs import trial_job
 
 Outcome = Literal["done", "stopped", "handed back"]
@@ -80,7 +80,7 @@ class Bookkeeper:
         self._jobs: dict[Hashable, Job] = {}
         self._ask_again_at = 0.0
         self._renew_at = time.monotonic() + LEASE_SECONDS / 4
-        self._failures = Failures()
+        self._failures = Failures(notify)
         self._remarked = False
 
     def work(self) -> Outcome:
@@ -139,20 +139,14 @@ class Bookkeeper:
 
     def _take_in_remark(self, event: Remarked) -> None:
         """Kept with each trial; said once, for a script does in every trial what it does in one."""
-        job = self._jobs[event.key]
-        if isinstance(job, TrialJob):
-            job.remarked(event.text)
-            if not self._remarked:
-                self._notify({"kind": "note", "text": f"trial {job.trial.number}: {event.text}"})
+        self._jobs[event.key].remarked(event.text)
+        if not self._remarked:
+            self._notify({"kind": "note", "text": event.text})
             self._remarked = True
 
     def _take_in_failure(self, event: TrainingFailed) -> None:
         for key in event.keys:
-            job = self._jobs.pop(key)
-            if isinstance(job, TrialJob) and not job.has_trained:
-                self._failures.hold(job, event.traceback_text)
-            else:
-                job.failed(event.traceback_text)
+            self._failures.take(self._jobs.pop(key), event.traceback_text)
         self._failures.count(event)
 
     def _renew_leases(self) -> None:

@@ -8,45 +8,70 @@ things are mended. An attempt is no result.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from search.errors import RunError
 from search.training_events import TrainingFailed
-from search.worker.jobs import TrialJob
+from search.worker.jobs import Job, TrialJob
 
 FAILURES_TO_STOP = 5
 """In a row, without a training that ended well among them, whatever they say."""
 
 
-class Failures:
-    """Of one worker, since it began."""
+class Streak:
+    """The trainings that failed since the last that ended well."""
 
     def __init__(self) -> None:
-        self._in_a_row = 0
-        self._any_success = False
-        self._held: list[tuple[TrialJob, str]] = []
+        self._length = 0
 
-    def hold(self, job: TrialJob, text: str) -> None:
-        """A trial that never reported; `text` is kept with it, whatever becomes of it."""
-        self._held.append((job, text))
+    def trained(self) -> None:
+        """One ended well."""
+        self._length = 0
 
-    def count(self, event: TrainingFailed) -> None:
-        """Count a failure.
+    def failed(self, reason: str, text: str) -> None:
+        """One failed, and left this text behind.
 
         Raises:
             RunError: it is one too many; no search is worth going on with.
         """
-        self._in_a_row += 1
-        if self._in_a_row >= FAILURES_TO_STOP:
+        self._length += 1
+        if self._length >= FAILURES_TO_STOP:
             error = RunError(
-                f"{self._in_a_row} trainings in a row failed, the last with: {event.reason.rstrip('.')}. "
+                f"{self._length} trainings in a row failed, the last with: {reason.rstrip('.')}. "
                 "The dashboard shows all that each left behind as its attribute `failed`; trials that had "
                 "not begun to train are tried again by the next launch."
             )
-            error.add_note(event.traceback_text)  # seen with --debug
+            error.add_note(text)  # seen with --debug
             raise error
+
+
+class Failures:
+    """Of one worker, since it began; `notify` hears of every training that ends, well or not."""
+
+    def __init__(self, notify: Callable[[dict[str, Any]], None]) -> None:
+        self._notify = notify
+        self._streak = Streak()
+        self._any_success = False
+        self._held: list[tuple[TrialJob, str]] = []
+
+    def take(self, job: Job, text: str) -> None:
+        """What failed and left this text behind: held where it is a trial that has not trained."""
+        if isinstance(job, TrialJob) and not job.has_trained:
+            self._held.append((job, text))
+        else:
+            job.failed(text)
+
+    def count(self, event: TrainingFailed) -> None:
+        """Count a failure; raises as `Streak.failed`."""
+        self._notify({"kind": "failed", "reason": event.reason, "text": event.traceback_text})
+        self._streak.failed(event.reason, event.traceback_text)
 
     def success(self) -> None:
         """A training ended well, so what was held did fail by itself."""
-        self._in_a_row, self._any_success = 0, True
+        self._notify({"kind": "trained"})
+        self._streak.trained()
+        self._any_success = True
         self._tell()
 
     def settle(self) -> bool:

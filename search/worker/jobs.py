@@ -46,6 +46,9 @@ class Job(Protocol):
         """The run was measured. What the training thread is to be told: the run that takes its place, that
         it is to end, or nothing; where nothing follows the last measurement, the job is done."""
 
+    def remarked(self, text: str) -> None:
+        """A person should know this of the training."""
+
     def failed(self, reason: str) -> None:
         """The run raised; there will be no measurement."""
 
@@ -105,7 +108,6 @@ class TrialJob:
         return self._next_training() if measurement.last else None
 
     def remarked(self, text: str) -> None:
-        """A person should know this of the training."""
         with contextlib.suppress(UpdateFinishedTrialError):  # finished elsewhere
             self.trial.set_user_attr(REMARK, text)
 
@@ -194,6 +196,9 @@ class ConfirmationJob:
         if measurement.last:
             value = _judge(measurement, self.spec, self._untrained).value
             self.confirmation.add(self.contender.key, self.seed_index, value)
+
+    def remarked(self, text: str) -> None:
+        """Said already of a trial of the same script."""
 
     def failed(self, reason: str) -> None:
         why = reason.strip().rpartition("\n")[2]

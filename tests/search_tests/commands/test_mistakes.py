@@ -169,17 +169,23 @@ def test_exporting_runs_no_code_that_the_database_names(
     assert '"name": "sound"' in own_proxies.run("export", "small").stdout
 
 
-def test_a_study_in_which_every_trial_fails_says_why_and_fails(workplace: Workplace) -> None:
+def test_a_study_in_which_every_training_fails_ends_says_why_and_uses_up_no_trial(
+    workplace: Workplace,
+) -> None:
     (workplace.folder / "train.py").write_text("print('half a result')\n")
     (workplace.folder / "own.toml").write_text(
         f'''name = "own"
 proxy = {{ command = "{sys.executable} train.py" }}
 total_steps = 100
-n_trials = 2
+n_trials = 20
+[sampler]
+name = "random"
 [space]
 lr = 0.1
 '''
     )
-    err = workplace.run("launch", "own.toml", "--workers", "1", expect=1).stderr
+    err = workplace.run("launch", "own.toml", "--workers", "2", expect=1).stderr
     assert "5 trainings in a row failed, the last with: never reported: it ended without an error" in err
-    assert "failed    1 x never reported" in workplace.run("status", "own").stdout, "tried again and again"
+    status = workplace.run("status", "own").stdout
+    assert "own: 0 of 20 trials done" in status
+    assert "x never reported: it ended without an error" in status

@@ -20,6 +20,7 @@ from search.storage.database import Database
 from search.storage.study_record import StudyRecord
 from search.training_events import Admitted, Event, Remarked, TrainingFailed
 from search.worker.bookkeeper import Bookkeeper, Outcome
+from search.worker.failures import Streak
 from search.worker.runs import AnyRun
 from tests.search_tests.studies import make_study, trial_queue
 
@@ -135,6 +136,19 @@ def test_a_trial_that_failed_after_it_trained_is_used_up_and_no_result(worker: W
     assert after.mostly_failed
 
 
+def test_five_in_a_row_are_five_wherever_they_train() -> None:
+    """A launch counts those of all its workers by the same rule."""
+    streak = Streak()
+    for number in range(4):
+        streak.failed(f"reason {number}", "")
+    streak.trained()
+    for number in range(4):
+        streak.failed(f"reason {number}", "")
+    with pytest.raises(RunError, match=r"5 trainings in a row failed, the last with: no disk\.") as caught:
+        streak.failed("no disk.", "Traceback: of it")
+    assert caught.value.__notes__ == ["Traceback: of it"]
+
+
 def test_a_success_begins_the_count_anew(worker: Worker) -> None:
     outcome = worker.work(lambda number, run: well(run) if number % 5 == 4 else fails(run))
     assert outcome == "done"
@@ -148,4 +162,4 @@ def test_a_remark_is_kept_with_each_trial_and_said_once(worker: Worker) -> None:
 
     worker.work(play)
     assert [trial.user_attrs["remark"] for trial in worker.trials()] == ["two values"] * 6
-    assert [text for text in worker.said if text] == ["trial 0: two values"]
+    assert [text for text in worker.said if text] == ["two values"]
