@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 import signal
 import sys
 from importlib.metadata import version
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 
@@ -81,9 +82,21 @@ def run() -> NoReturn:
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     terminals = [number for number in (1, 2) if os.isatty(number)]
+    for stream in (sys.stdout, sys.stderr):
+        make_readable(stream)
     for number in (signal.SIGINT, *ending_signals()):
         signal.signal(number, functools.partial(_end, terminals))
     raise SystemExit(_exit_code(arguments, debug))
+
+
+def make_readable(stream: TextIO) -> None:
+    """Whoever reads a pipe or a file gets UTF-8, whatever this terminal speaks; a terminal gets what it can
+    show of a text, and no text ends the command with an error."""
+    if isinstance(stream, io.TextIOWrapper):
+        if stream.isatty():
+            stream.reconfigure(errors="replace")
+        else:
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _exit_code(arguments: list[str], debug: bool) -> int:

@@ -7,6 +7,7 @@ Optuna's `RDBStorage` does the storing. What each kind of database needs besides
 
 from __future__ import annotations
 
+import shlex
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 
 from search.errors import RunError, UsageError
-from search.storage.address import is_sqlite, shown
+from search.storage.address import is_sqlite, shown, without_password
 from search.storage.leases import LEASE_SECONDS, create_lease_table
 from search.storage.patience import Patience, Trier, Trouble
 from search.storage.patient_storage import patient_storage
@@ -221,7 +222,8 @@ def _translated(url: URL, backend: Backend) -> Iterator[None]:
     except RuntimeError as error:
         if isinstance(error, RunError) or "optuna" not in str(error).lower():
             raise
+        upgrade = ["optuna", "storage", "upgrade", "--storage", shown(without_password(url))]
         raise UsageError(
             f"{shown(url)} was made by another version of Optuna: {error} "
-            "Use another one, or upgrade it with: optuna storage upgrade"
+            f"Use another one, or upgrade it with: {shlex.join(upgrade)}"
         ) from error

@@ -14,6 +14,7 @@ from search.storage.address import (
     shown,
     sqlite_path,
     storage_address,
+    storage_option,
     without_password,
 )
 
@@ -150,7 +151,20 @@ def test_who_has_no_home_is_told_to_name_a_place(monkeypatch: pytest.MonkeyPatch
         storage_address(None)
 
 
-def test_an_empty_environment_variable_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WARMBOOT_STORAGE", "")
-    with pytest.raises(UsageError, match="empty address"):
-        storage_address(None)
+@pytest.mark.parametrize("text", ["", "  "])
+def test_a_variable_that_is_set_but_empty_counts_as_unset(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("WARMBOOT_STORAGE", text)
+    monkeypatch.setenv("WARMBOOT_STORAGE_PASSWORD_FILE", text)
+    assert sqlite_path(storage_address(None)) == default_folder() / "warmboot.db"
+    assert storage_address("postgresql://me@host/db").password is None
+
+
+def test_the_next_command_names_a_storage_that_it_would_not_find_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("WARMBOOT_STORAGE", raising=False)
+    assert storage_option(storage_address(None)) == ()
+    url = parse_address("postgresql://me:s3cret@host/db")
+    assert storage_option(url) == ("--storage", "postgresql+psycopg://me@host/db")
+    monkeypatch.setenv("WARMBOOT_STORAGE", "postgresql://me@host/db")
+    assert storage_option(url) == ()
