@@ -59,27 +59,29 @@ train_dataloader = dict(
     sampler=dict(type="{sampler}Sampler", shuffle=True), collate_fn=dict(type="pseudo_collate"))
 custom_hooks = [dict(type="Record")]
 default_hooks = dict(
-    checkpoint=dict(type="CheckpointHook", interval=1, by_epoch=False), logger=None)
+    checkpoint=dict(type="CheckpointHook", interval={interval}, by_epoch=False), logger=None)
 default_scope = "mmengine"
 work_dir = "{module}"
 log_level = "ERROR"
 resume = {resume}
 '''
 
-def train(module, resume=False, arguments=", by_epoch=False", by_epoch=False, iters=steps, unfreeze=None):
+def train(module, resume=False, arguments=", by_epoch=False", by_epoch=False, iters=steps, unfreeze=None,
+          keep=False):
     global lrs, unfreeze_at
     lrs, unfreeze_at = [], unfreeze
     if resume:
         pathlib.Path(module, "last_checkpoint").write_text(f"{module}/iter_{resume}.pth")
     length = f"max_epochs={steps // 4}" if by_epoch else f"max_iters={iters}"
     text = CONFIG.format(module=module, arguments=arguments, by_epoch=by_epoch, length=length,
-                         base_lr=base_lr, resume=bool(resume), sampler="Default" if by_epoch else "Infinite")
+                         base_lr=base_lr, resume=bool(resume), interval=1 if keep else 1000,
+                         sampler="Default" if by_epoch else "Infinite")
     Runner.from_cfg(Config.fromstring(text, ".py")).train()
     return [each[0] for each in lrs] if unfreeze is None else lrs
 
 found = []
 for name in modules:
-    found.append({"lrs": train(name)})
+    found.append({"lrs": train(name, keep=name == modules[0])})
     if name == modules[0]:
         for step in (1, 16, 23):
             found[0][f"resumed at {step}"] = found[0]["lrs"][:step] + train(name, resume=step)
