@@ -65,6 +65,14 @@ def test_the_file_says_where_it_comes_from(made: StudyRecord) -> None:
     assert len(json.dumps(origin)) < 64_000
 
 
+def test_a_change_that_was_accepted_is_told_to_who_reads_the_file(made: StudyRecord) -> None:
+    assert "accepted_changes" not in warmboot.reads(export(made, format="json", horizon=None).text).origin
+    change = {"what": ["train.py has changed"], "results_before": 4, "accepted_on": "2026-01-31"}
+    made.set_attribute("changes", [change])
+    origin = warmboot.reads(export(made, format="json", horizon=None).text).origin
+    assert origin["accepted_changes"] == [change]
+
+
 def test_a_horizon_in_epochs_is_kept_with_its_epochs(made: StudyRecord) -> None:
     file = warmboot.reads(export(made, format="json", horizon=horizon_from(None, 90, 500)).text)
     assert file.horizon == Horizon(45_000, 90, 500)
