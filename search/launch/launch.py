@@ -130,7 +130,7 @@ def _watch(record: StudyRecord, tasks: Sequence[WorkerTask], setting: Setting, v
                 elif message["kind"] == "note":
                     view.note(message["text"])
                 elif message["kind"] == "outage":
-                    outages(message["text"])
+                    outages(message["text"], message["at"])
                 elif message["kind"] == "lost":
                     view.note(
                         f"a worker process was lost (exit code {message['exit_code']}); another "

@@ -21,10 +21,15 @@ class Outages:
         self._say = say
         self._told_at: dict[str, float] = {}
 
-    def __call__(self, text: str) -> None:
-        """Say it, unless somebody else has told this outage."""
-        what, now = text.partition(" (")[0], time.monotonic()
+    def __call__(self, text: str, at: float | None = None) -> None:
+        """Say it, unless somebody else has told this outage.
+
+        Args:
+            text: one line.
+            at: when it was noticed, by `time.monotonic`, which is one clock for a machine; now if left out.
+        """
+        what, now = text.partition(" (")[0], time.monotonic() if at is None else at
         before = self._told_at.get(what)
         self._told_at[what] = now
-        if before is None or now - before > SAME_OUTAGE_SECONDS:
+        if before is None or abs(now - before) > SAME_OUTAGE_SECONDS:
             self._say(text)

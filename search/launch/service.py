@@ -95,7 +95,7 @@ def _work_on(
                     if message["kind"] == "note":
                         say(f"{name}: {message['text']}")
                     elif message["kind"] == "outage":
-                        outages(message["text"])
+                        outages(message["text"], message["at"])
                     elif message["kind"] == "lost":
                         say(f"{name}: a worker process was lost (exit code {message['exit_code']}).")
     except RunError as error:

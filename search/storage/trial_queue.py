@@ -29,7 +29,6 @@ MAX_ATTEMPTS = 3
 PLANNING_WAIT_SECONDS = 5.0
 """How long somebody who asks waits for another who plans, before he does something else."""
 PLANNING_LOOK_SECONDS = 0.02
-LONGEST_PLANNING_LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -194,10 +193,8 @@ class TrialQueue:
 
     def _others_have_planned(self, until: float) -> bool:
         """Wait for it, without the lock: who plans needs that to end."""
-        pause_seconds = PLANNING_LOOK_SECONDS
         while time.monotonic() < until:
-            time.sleep(pause_seconds)
-            pause_seconds = min(1.5 * pause_seconds, LONGEST_PLANNING_LOOK_SECONDS)
+            time.sleep(PLANNING_LOOK_SECONDS)
             planner = self._database.patiently(self._leases.all).get(PLANNING)
             if planner is None or not planner.live:
                 return True

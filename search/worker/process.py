@@ -10,6 +10,7 @@ import select
 import signal
 import sys
 import threading
+import time
 import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -191,7 +192,7 @@ def notify(connection: Connection, message: dict[str, Any]) -> None:
 
 
 def _tell_outage(connection: Connection, text: str) -> None:
-    _send(connection, {"kind": "outage", "text": text})
+    _send(connection, {"kind": "outage", "text": text, "at": time.monotonic()})
 
 
 def _send(connection: Connection, message: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from search.errors import RunError
+from search.process_identity import process_name
 from search.storage.database import Database, open_for_work
 from search.storage.leases import PLANNING, Leases
 from search.storage.patience import LockHeldError, Patience, StorageAwayError, Trier, Trouble
@@ -330,7 +331,10 @@ def test_leases_are_renewed_while_another_keeps_the_lock(database: Database) -> 
 @pytest.mark.usefixtures("quick")
 def test_who_stands_still_while_he_plans_stops_nobody(database: Database) -> None:
     record = make_study(database)
-    queue, elsewhere = trial_queue(record), Leases(database.engine, record.study_id, "elsewhere/1|1|0.00")
+    queue, elsewhere = (
+        trial_queue(record),
+        Leases(database.engine, record.study_id, process_name(os.getppid())),
+    )
     first = queue.next()
     assert first is not None
     elsewhere.take(PLANNING, attempts=1)
@@ -348,7 +352,7 @@ def test_who_stands_still_while_he_plans_stops_nobody(database: Database) -> Non
 
 def test_a_plan_of_who_was_taken_for_gone_is_dropped(database: Database) -> None:
     record = make_study(database)
-    elsewhere = Leases(database.engine, record.study_id, "elsewhere/1|1|0.00")
+    elsewhere = Leases(database.engine, record.study_id, process_name(os.getppid()))
     queue = trial_queue(record, plan=lambda _: elsewhere.take(PLANNING, attempts=1))
     assert queue.next() is None
     assert record.load().trials == []
