@@ -42,7 +42,8 @@ def states(workplace: Workplace, name: str = "small") -> Counter[TrialState]:
 
 
 def write_study(workplace: Workplace, name: str, proxy: str = "char_lm_mlp", n_trials: int = 4) -> str:
-    text = STUDY.format(proxy=proxy, n_trials=n_trials, total_steps=40).replace('"small"', f'"{name}"')
+    text = STUDY.format(proxy=proxy, n_trials=n_trials, total_steps=40, leaders=0)
+    text = text.replace('"small"', f'"{name}"')
     (workplace.folder / f"{name}.toml").write_text(text)
     return f"{name}.toml"
 
