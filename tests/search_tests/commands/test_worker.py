@@ -120,5 +120,5 @@ def test_studies_that_may_not_or_can_not_be_trained_do_not_hold_up_the_rest(
     err = finish(
         workplace.start("worker", "--until-done", "--workers", "1", "--allow-import", "mylab"), expect=1
     )
-    assert "code: a worker failed with OSError: the data is not here\ncode is set aside for 30 s." in err
+    assert "the factory raised OSError: the data is not here.\ncode is set aside for 30 s." in err
     assert err.endswith("warmboot: failed: code; see above.\n")
