@@ -22,7 +22,8 @@ from search.errors import RunError, UsageError
 from search.storage.address import parse_address, storage_address
 from search.storage.database import Database, open_for_reading, open_for_work
 from search.storage.study_record import study_names
-from tests.search_tests.storage.processes import CONTEXT, PATIENCE_SECONDS
+from tests.search_tests.patience import PATIENCE_SECONDS
+from tests.search_tests.storage.processes import CONTEXT
 from tests.search_tests.studies import make_study
 
 Open = Callable[[URL], Database]
