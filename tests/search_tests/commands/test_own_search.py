@@ -27,6 +27,7 @@ from warmboot.free import free_proxy
 @free_proxy
 def train(schedule, context):
     context.report(0, val=search.UNTRAINED)
+    assert len(schedule.lr_table(context.total_steps)) == 50
     context.report(context.total_steps, val=VALUE)
 """
 
