@@ -81,6 +81,8 @@ class Difference:
 def probability_of(gain: float, sd: float, freedom: int) -> float:
     """That a gain is above 0, by Student's t: few repeats know little of the noise.
 
+    To 1e-8: scipy computes it from `freedom / (freedom + t**2)`, which a `t` below that does not change.
+
     >>> round(probability_of(1.0, 1.0, 1000), 2), round(probability_of(1.0, 1.0, 1), 2)
     (0.84, 0.75)
     """

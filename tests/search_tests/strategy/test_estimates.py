@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from search.strategy.estimates import (
@@ -60,13 +60,14 @@ def test_the_probability_of_being_better_is_students(
 
 
 @given(st.floats(0.0, 10.0), st.floats(0.01, 10.0), st.integers(1, 50))
+@example(5.960464477539063e-08, 5.0, 1)  # near a gain of 0 the distribution is known to some 1e-9
 def test_whoever_is_ahead_is_likelier_to_be_better_and_more_repeats_make_it_surer(
     gain: float, sd: float, freedom: int
 ) -> None:
     ahead = probability_of(gain, sd, freedom)
     assert 0.5 <= ahead <= 1.0
     assert probability_of(-gain, sd, freedom) == pytest.approx(1.0 - ahead)
-    assert probability_of(gain, sd, freedom + 1) >= ahead - 1e-12
+    assert probability_of(gain, sd, freedom + 1) >= ahead - 1e-8
 
 
 def estimate(number: int, *, is_baseline: bool) -> Estimate:
