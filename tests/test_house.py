@@ -25,7 +25,7 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("worker",),
     ("snapshot",),
     ("evidence",),
-    ("lead",),
+    ("lead", "settled"),
     ("expectations", "told_apart"),
     ("confirmation",),
     ("at_horizon",),
@@ -37,7 +37,7 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("study_file", "output_file", "command_home"),
     ("proxy_fingerprints",),
     ("proxies", "study_spec"),
-    ("early_stopping", "verdict_spec"),
+    ("early_stopping", "verdict_spec", "pace"),
     ("params", "proxy_spec", "trial_limit", "confirmation_size"),
     (
         "param_checks",

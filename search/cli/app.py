@@ -29,6 +29,8 @@ from search.cli import (
     verdict,
     worker,
 )
+from search.cli.options import talk
+from search.cli.terminal import tell
 from search.ending_signals import ending_signals
 from search.errors import RunError, UsageError
 from warmboot.errors import ScheduleError
@@ -138,7 +140,7 @@ def _report(error: Exception) -> int:
     else:
         code = EXIT_FAILED
         text = f"unexpected {type(error).__name__}: {error}\nShow where with: warmboot --debug ..."
-    print(f"warmboot: {text}", file=sys.stderr)
+    tell(talk(), f"warmboot: {text}")
     return code
 
 

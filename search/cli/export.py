@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from search.cli.options import StorageOption, address, talk
+from search.cli.terminal import tell
 
 NAME = "export"
 
@@ -119,18 +120,18 @@ def command(
         write_whole(output, made.text)
     console = talk()
     for line in evidence_lines(record.spec, made.contender, made.lead):
-        console.print(line, markup=False)
+        tell(console, line)
     for line in change_lines(accepted_changes(record.attributes)):
-        console.print(line, markup=False)
+        tell(console, line)
     for i, line in enumerate(made.at_horizon):
-        console.print(f"{'' if i else 'horizon':10s}{line}", markup=False)
+        tell(console, f"{'' if i else 'horizon':10s}{line}")
     if made.deviation is not None:
-        console.print(f"deviation {made.deviation}", markup=False)
+        tell(console, f"deviation {made.deviation}")
     if made.optunas_best is not None and trial is None and baseline is None:
-        console.print(
+        tell(
+            console,
             f"          Optuna's best trial is {made.optunas_best}, by a single run; here all runs together "
             "decide.",
-            markup=False,
         )
     if output is not None:
-        console.print(f"written to {output}", markup=False)
+        tell(console, f"written to {output}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.cli.options import GpusOption, JsonOption, StorageOption, address, gpu_list
+from search.cli.terminal import show
 
 if TYPE_CHECKING:
     from search.plan.planning import Plan
@@ -66,7 +67,10 @@ def command(
             time_scripts=time_scripts,
         ),
     )
-    print(json.dumps(plan.to_json()) if as_json else "\n".join(plan_lines(plan)))
+    if as_json:
+        print(json.dumps(plan.to_json()))
+    else:
+        show(plan_lines(plan))
 
 
 def plan_lines(plan: Plan) -> list[str]:

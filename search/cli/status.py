@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from search.cli.options import JsonOption, StorageOption, address
+from search.cli.terminal import show
 
 NAME = "status"
 
@@ -40,4 +41,4 @@ def command(
     if not snapshots:
         print("no studies yet. Start one with: warmboot launch char_lm")
     for snapshot in snapshots:
-        print("\n".join(status_lines(snapshot)))
+        show(status_lines(snapshot))
