@@ -73,7 +73,8 @@ def command(
         bool,
         typer.Option(
             "--however-far",
-            help="Take the peak lr beyond 30 times the longest horizon that was trained, too.",
+            help="Take the peak lr beyond 30 times the longest horizon that was trained, or a third of "
+            "the shortest, too.",
         ),
     ] = False,
     max_deviation: Annotated[
@@ -92,7 +93,7 @@ def command(
     """The answer of a study, rescaled to your own training: the best schedule, or a plain one that nothing
     beat.
 
-    Example: warmboot export char_lm --total-steps 50000 > schedule.json
+    Example: warmboot export char_lm --total-steps 6000 > schedule.json
     """
     from search.cli.snapshots import change_lines
     from search.evidence import evidence_lines

@@ -15,6 +15,7 @@ from search.cli.best_so_far import BestSoFar
 from search.cli.snapshots import counts_text, pace_text, training_lines
 from search.cli.terminal import tell
 from search.launch.launch import LaunchView, Setting
+from search.launch.placement import processes_text
 from search.results import Contender
 from search.snapshot import Snapshot
 from warmboot.preview import draw
@@ -136,10 +137,10 @@ def _best(snapshot: Snapshot, best: Contender, width: int, why_worse: str) -> li
 def _opening_text(setting: Setting, snapshot: Snapshot) -> str:
     spec = snapshot.spec
     how = "new study" if setting.created else f"going on after {snapshot.finished} trials"
-    processes = "1 process" if setting.workers == 1 else f"{setting.workers} processes"
+    processes = processes_text(setting.workers, setting.slots, together=setting.together)
     return (
         f"{spec.name}: {how}; {spec.limit_text}, {spec.horizon_steps} steps each on "
-        f"{spec.proxy.name}, {processes} x {setting.slots} runs at once on {setting.device}"
+        f"{spec.proxy.name}, {processes} on {setting.device}"
     )
 
 

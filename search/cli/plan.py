@@ -75,10 +75,12 @@ def command(
 
 def plan_lines(plan: Plan) -> list[str]:
     """A plan on the screen."""
+    from search.launch.placement import processes_text
+
     spec = plan.spec
     return [
         f"{spec.name}: {spec.limit_text}, each to {spec.horizon_steps} steps on {spec.proxy.name}",
-        f"machine   {_processes(plan)} on {plan.device}",
+        f"machine   {processes_text(plan.workers, plan.slots, together=plan.together)} on {plan.device}",
         *_lr_lines(plan),
         *_cost_lines(plan),
         _order_line(plan),
@@ -99,11 +101,6 @@ def _order_line(plan: Plan) -> str:
         return f"standards {plan.n_standards} of the first trials are standard schedules, at most"
     end = "; ends early where no more can be gained" if plan.spec.early_stopping.plateau else ""
     return f"order     the peak lr, then known shapes, then new ones{end}"
-
-
-def _processes(plan: Plan) -> str:
-    count = "1 process" if plan.workers == 1 else f"{plan.workers} processes"
-    return f"{count} x {plan.slots} run{'s' * (plan.slots > 1)} at once"
 
 
 def _cost_lines(plan: Plan) -> list[str]:

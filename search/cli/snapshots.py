@@ -136,9 +136,7 @@ def _failure_lines(snapshot: Snapshot) -> list[str]:
 def summary_lines(snapshot: Snapshot, storage_option: Sequence[str]) -> list[str]:
     """What a launch leaves on the screen: the result, and what to do with it."""
     spec = snapshot.spec
-    # The horizon of one's own training is known; that of the model a built-in proxy stands in for is not.
-    steps = spec.horizon_steps if spec.trains_own_model else 50_000
-    options = ("--total-steps", str(steps), "-o", "schedule.json")
+    options = ("--total-steps", str(spec.example_steps), "-o", "schedule.json")
     lines = ["", *status_lines(snapshot), ""]
     if snapshot.best is not None and snapshot.done:
         allowed = option_for(spec.proxy).split()

@@ -11,6 +11,7 @@ from search.errors import UsageError
 from search.launch.placement import placements_for
 from search.launch.preparation import Checked, check, located_by_file, resolve_device
 from search.plan.estimate import Estimate, Pace, estimate
+from search.population.make import trains_together
 from search.standards_first import standards_first
 from search.storage.address import shown
 from search.study_file import find_study_file, read_study_file
@@ -26,6 +27,8 @@ class Plan:
     spec: StudySpec
     workers: int
     slots: int
+    together: bool
+    """Whether the runs of a process are trained in the same operations."""
     device: str
     storage: str
     """Without its password."""
@@ -99,6 +102,7 @@ def make_plan(study: str, options: PlanOptions) -> Plan:
         spec=spec,
         workers=workers,
         slots=slots,
+        together=trains_together(checked.proxy),
         device=device,
         storage=shown(options.storage),
         pace=pace,
