@@ -16,7 +16,7 @@ from statistics import fmean, median
 from optuna.trial import FrozenTrial
 
 from search.training_spans import Moment
-from search.trial_limit import HORIZON, TrialLimit, counts, reported_steps, steps_of, whole_steps
+from search.trial_limit import HORIZON, TrialLimit, counts, steps_of, steps_so_far, whole_steps
 
 RECENT = 40
 """Trials that ended, over which the pace is taken."""
@@ -53,9 +53,9 @@ def in_training(trials: Sequence[FrozenTrial], total_steps: int) -> list[Trainin
     return [
         Training(
             number=trial.number,
-            step=reported_steps(trial),
+            step=steps_so_far(trial),
             total_steps=whole_steps(trial, total_steps),
-            value=trial.intermediate_values.get(reported_steps(trial)),
+            value=trial.intermediate_values.get(steps_so_far(trial)),
         )
         for trial in trials
         if trial.state.name == "RUNNING"
@@ -72,11 +72,13 @@ def pace(trials: Sequence[FrozenTrial], total_steps: int, now: datetime.datetime
     """
     ends = sorted(t.datetime_complete for t in trials if t.datetime_complete is not None)
     begin = ends[-RECENT - 1] if len(ends) > RECENT else datetime.datetime.min
+    until = ends[-1] if ends else now  # between two ends nothing is heard of what trains, or little
     ended = [t for t in trials if t.datetime_complete is not None and t.datetime_complete > begin]
     steps = sum(steps_of(trial, total_steps) for trial in ended)
     if begin == datetime.datetime.min:  # later, what was half done at the beginning makes up for it
-        steps += sum(reported_steps(trial) for trial in trials if trial.state.name == "RUNNING")
-    seconds = _worked_seconds(trials, begin, now)
+        beside = [t for t in trials if t.datetime_start is not None and t.datetime_start < until]
+        steps += sum(steps_so_far(trial) for trial in beside)
+    seconds = _worked_seconds(trials, begin, until)
     if not steps or seconds <= 0:
         return None
     counted = len(ended) / seconds if len(ends) >= LEAST_ENDS else None
@@ -101,7 +103,7 @@ def seconds_left(
 def _runs_left(limit: TrialLimit, trials: Sequence[FrozenTrial], total_steps: int) -> float:
     """Full trainings' worth of steps that the limit has room for, what is half done counted as that."""
     open_ones = [trial for trial in trials if not trial.state.is_finished()]
-    steps = sum(max(0, whole_steps(trial, total_steps) - reported_steps(trial)) for trial in open_ones)
+    steps = sum(max(0, whole_steps(trial, total_steps) - steps_so_far(trial)) for trial in open_ones)
     if limit.plateau is not None:
         return steps / total_steps
     if limit.n_runs is not None:
@@ -121,14 +123,16 @@ def _runs_per_trial(trials: Sequence[FrozenTrial], total_steps: int) -> float:
     return fmean(steps_of(trial, total_steps) for trial in full[-RECENT:]) / total_steps if full else 1.0
 
 
-def _worked_seconds(trials: Sequence[FrozenTrial], begin: datetime.datetime, now: datetime.datetime) -> float:
-    """Of the time since `begin`, that in which trials trained, and the moments between them."""
+def _worked_seconds(
+    trials: Sequence[FrozenTrial], begin: datetime.datetime, until: datetime.datetime
+) -> float:
+    """Of the time between the two, that in which trials trained, and the moments between them."""
     spans = sorted(
-        (trial.datetime_start, trial.datetime_complete or now)
+        (trial.datetime_start, min(trial.datetime_complete or until, until))
         for trial in trials
         if trial.datetime_start is not None and trial.state.name != "WAITING"
     )
-    spans = [(start, end) for start, end in spans if end > begin]
+    spans = [(start, end) for start, end in spans if end > begin and start < until]
     if not spans:
         return 0.0
     typical = median((end - start).total_seconds() for start, end in spans)

@@ -35,6 +35,8 @@ FAILURE = "failed"
 """Attribute of a trial: what was left behind by a training of it that failed, the reason as its last line."""
 LOST = "lost"
 """Attribute of a trial that was given up because worker after worker disappeared in it: how many."""
+REPORTED_BEFORE = "reported_before"
+"""Attribute of a trial that was taken up again: the last step it had reported until then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +132,12 @@ def steps_of(trial: FrozenTrial, total_steps: int) -> int:
 def whole_steps(trial: FrozenTrial, total_steps: int) -> int:
     """Steps of a trial that nobody stops."""
     return int(trial.user_attrs.get(STEPS) or trial.user_attrs.get(HORIZON, total_steps))
+
+
+def steps_so_far(trial: FrozenTrial) -> int:
+    """Steps of a trial in training as far as it has reported; one that is taken up again begins at 0."""
+    step = reported_steps(trial) if trial.state.name == "RUNNING" else 0
+    return step if step > trial.user_attrs.get(REPORTED_BEFORE, 0) else 0
 
 
 def reported_steps(trial: FrozenTrial) -> int:

@@ -23,7 +23,7 @@ from search.storage.leases import CONFIRMATION, PLANNING, Lease, Leases, this_ow
 from search.storage.seed_claims import SeedClaims
 from search.storage.study_record import StudyRecord
 from search.training_spans import SPAN, ended
-from search.trial_limit import FAILURE, LOST, TrialLimit
+from search.trial_limit import FAILURE, LOST, REPORTED_BEFORE, TrialLimit, reported_steps
 
 MAX_ATTEMPTS = 3
 PLANNING_WAIT_SECONDS = 5.0
@@ -182,7 +182,7 @@ class TrialQueue:
         if control["stop"]:
             return None
         if handed_back or any(t.state == TrialState.WAITING for t in trials):
-            return self._ask(leases, control)
+            return self._ask(leases, control, trials)
         if not TrialLimit.from_control(control).may_start(trials, self._record.now()):
             return None
         planner = leases.get(PLANNING)
@@ -226,14 +226,19 @@ class TrialQueue:
         self._leases.release(PLANNING)
         return trial
 
-    def _ask(self, leases: Mapping[int, Lease], control: Mapping[str, Any]) -> optuna.Trial:
-        """Under the lock: Optuna's next trial, leased."""
+    def _ask(
+        self, leases: Mapping[int, Lease], control: Mapping[str, Any], trials: Sequence[FrozenTrial] = ()
+    ) -> optuna.Trial:
+        """Under the lock: Optuna's next trial, leased; `trials` are those that it may take up again."""
         # Where the database goes away before it could say that the lease is taken, it is this trial again.
         trial = self._asked = self._study.ask()
         before = leases.get(trial.number)
         if TrialLimit.from_control(control).budget_seconds is not None:
             trial.set_user_attr(SPAN, self._record.now().begun())
         self._leases.take(trial.number, attempts=1 + (before.attempts if before else 0))
+        reported = max((reported_steps(t) for t in trials if t.number == trial.number), default=0)
+        if reported:
+            trial.set_user_attr(REPORTED_BEFORE, reported)
         return trial
 
     def _sweep(self, trials: Sequence[FrozenTrial], leases: Mapping[int, Lease]) -> bool:

@@ -8,7 +8,9 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.pace import Training, in_training, pace, seconds_left
+from search.storage.study_record import StudyRecord
 from search.trial_limit import HORIZON, TrialLimit
+from tests.search_tests.studies import trial_queue
 
 START = datetime.datetime(2026, 1, 1, 12)
 STEPS = 600
@@ -74,6 +76,40 @@ def test_a_trial_in_training_counts_with_what_it_has_reported() -> None:
     assert found.trials_per_second is None
     assert pace([trial(0, None)], STEPS, at(900)) is None
     assert seconds_left(TrialLimit(n_trials=2), [trial(0, None)], STEPS, at(900)) is None
+
+
+def test_between_two_ends_nothing_becomes_slower() -> None:
+    """One that has just begun has not reported yet."""
+    trials = [*one_by_one(3, 20), trial(60, None)]
+    for now in (61, 79):
+        found = pace(trials, STEPS, at(now))
+        assert found is not None
+        assert found.trials_per_second == pytest.approx(1 / 20)
+        assert seconds_left(TrialLimit(n_trials=8), trials, STEPS, at(now)) == pytest.approx(5 * 20)
+
+
+def test_at_the_first_end_those_beside_it_count_too() -> None:
+    trials = [trial(0, 100), *[trial(0, None, reported=480) for _ in range(3)]]
+    found = pace(trials, STEPS, at(101))
+    assert found is not None
+    assert found.runs_per_second == pytest.approx(3.4 / 100)
+
+
+def test_what_a_trial_reported_before_it_was_handed_back_is_trained_again(record: StudyRecord) -> None:
+    queue = trial_queue(record)
+    for step in (40, 60):
+        trial = queue.next()
+        assert trial is not None
+        queue.report(trial, step, 1.5)
+        assert in_training(record.load().get_trials(), 100)[0].step == step
+        queue.hand_back(trial.number)
+        assert seconds_left(TrialLimit(n_trials=1), record.load().get_trials(), 100, at(9)) is None
+        again = queue.next()
+        assert again is not None
+        assert in_training(record.load().get_trials(), 100) == [
+            Training(number=0, step=0, total_steps=100, value=None)
+        ]
+        queue.hand_back(again.number)
 
 
 def test_trials_that_are_stopped_early_make_the_next_ones_shorter_too() -> None:
