@@ -23,7 +23,7 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("launch", "export", "dashboard"),
     ("contest", "report"),
     ("worker",),
-    ("snapshot",),
+    ("snapshot", "failed_trials"),
     ("evidence",),
     ("lead", "settled"),
     ("expectations", "told_apart"),

@@ -18,6 +18,7 @@ from search.cli import (
     delete,
     export,
     launch,
+    logs,
     migrate,
     plan,
     preview,
@@ -46,7 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-_SEARCHING = (launch, plan, worker, status, stop)
+_SEARCHING = (launch, plan, worker, status, logs, stop)
 _AFTERWARDS = (verdict, transfer, report, export, dashboard, preview, reset, delete, migrate)
 for module in (*_SEARCHING, *_AFTERWARDS):
     app.command(name=module.NAME)(module.command)

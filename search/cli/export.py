@@ -93,7 +93,7 @@ def command(
     """The answer of a study, rescaled to your own training: the best schedule, or a plain one that nothing
     beat.
 
-    Example: warmboot export char_lm --total-steps 6000 > schedule.json
+    Example: warmboot export char_lm --total-steps 15000 > schedule.json
     """
     from search.cli.snapshots import change_lines
     from search.evidence import evidence_lines

@@ -125,12 +125,12 @@ def change_lines(changes: Sequence[Change]) -> list[str]:
 
 
 def _failure_lines(snapshot: Snapshot) -> list[str]:
-    """Why trials failed; the whole of what each left behind is on the trial, as `failed`."""
+    """Why trials failed, and where to find all that each left behind."""
     if not snapshot.failures:
         return []
     shown = list(snapshot.failures.items())[:MOST_REASONS]
     lines = [f"failed    {count} x {reason}" for reason, count in shown]
-    return [*lines, "          The dashboard shows the whole output of each as its attribute `failed`."]
+    return [*lines, f"          What each printed last: warmboot logs {snapshot.spec.name}"]
 
 
 def summary_lines(snapshot: Snapshot, storage_option: Sequence[str]) -> list[str]:

@@ -26,9 +26,14 @@ def tell(console: Console, text: str) -> None:
 
 def show(lines: Iterable[str]) -> None:
     """Print lines to stdout."""
-    width = Console().width if sys.stdout.isatty() else None
+    width = stdout_width()
     for line in lines:
         print(fitted(line, width))
+
+
+def stdout_width() -> int | None:
+    """Columns of the terminal that stdout is; None where it is none."""
+    return Console().width if sys.stdout.isatty() else None
 
 
 def fitted(text: str, width: int | None) -> str:
@@ -76,3 +81,12 @@ def _indent(line: str, width: int) -> str:
     labels = _LABELS.match(line)
     length = len(labels.group()) if labels else 0
     return " " * (length if width - length >= _NARROWEST else 0)
+
+
+def printable(text: str) -> str:
+    """Text that somebody else has written, without what would command a terminal.
+
+    >>> printable("a\\x1b[2Jb\\tc\\n")
+    'a?[2Jb\\tc\\n'
+    """
+    return "".join(c if c in "\n\t" or c.isprintable() else "?" for c in text)

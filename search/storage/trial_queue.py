@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.storage.leases import CONFIRMATION, PLANNING, Lease, Leases, this_owner
 from search.storage.seed_claims import SeedClaims
 from search.storage.study_record import StudyRecord
+from search.storage.trial_notes import failure_note, keep_trial_note
 from search.training_spans import SPAN, ended
 from search.trial_limit import FAILURE, LOST, REPORTED_BEFORE, TrialLimit, reported_steps
 
@@ -125,8 +126,12 @@ class TrialQueue:
         return self._finish(number, TrialState.PRUNED, None, attributes)
 
     def fail(self, number: int, reason: str) -> bool:
-        """Fail a trial and keep the reason with it."""
-        return self._finish(number, TrialState.FAIL, None, {FAILURE: reason})
+        """Fail a trial and keep the reason with it, for people in a note; not to be called under the lock,
+        since the first note of a process takes a while."""
+        failed = self._finish(number, TrialState.FAIL, None, {FAILURE: reason})
+        if failed:
+            keep_trial_note(self._study, self._trial_id(number), failure_note(reason))
+        return failed
 
     def hand_back(self, number: int, reason: str | None = None) -> None:
         """Return a trial that this process will not finish; it costs the trial no attempt.

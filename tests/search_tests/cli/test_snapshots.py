@@ -169,7 +169,7 @@ def test_a_peak_lr_at_the_end_of_its_range_is_told_by_status() -> None:
 def test_a_launch_ends_with_what_to_do_next() -> None:
     text = "\n".join(summary_lines(snapshot(), ("--storage", "sqlite:///mine.db")))
     assert "cosine to 0, peak lr 0.1, 5% warm-up" in text
-    assert "warmboot export small --storage sqlite:///mine.db --total-steps 1000 -o schedule.json" in text
+    assert "warmboot export small --storage sqlite:///mine.db --total-steps 2500 -o schedule.json" in text
     assert "warmboot dashboard --storage sqlite:///mine.db" in text
 
 
