@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search.cli.best_so_far import BestSoFar
+from search.cli.drawn_on import DrawnOn
 from search.cli.snapshots import counts_text, pace_text, training_lines
 from search.cli.terminal import tell
 from search.launch.launch import LaunchView, Setting
@@ -22,9 +23,6 @@ from warmboot.preview import draw
 
 _PLAIN_EVERY_SECONDS = 5.0
 _CURVE_HEIGHT = 6
-_ROOM_FOR_CTRL_C = 4
-"""Columns right of the panel: a terminal writes "^C" there, twice where somebody is in a hurry, and on a
-full line that would begin a new one, past what is erased at the end."""
 
 
 def view_for(console: Console) -> LaunchView:
@@ -75,16 +73,18 @@ class LiveView:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._terminal = DrawnOn(console.file)
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._best_so_far = BestSoFar()
 
     def begin(self, setting: Setting, snapshot: Snapshot) -> None:
         self.note(_opening_text(setting, snapshot))
+        self._terminal.begin()
         self._live.start()
         self.update(snapshot, None)
 
     def update(self, snapshot: Snapshot, confirming: tuple[int, int] | None) -> None:
-        width = min(self._console.width - _ROOM_FOR_CTRL_C, 100)
+        width = min(self._console.width, 100)
         why_worse = self._best_so_far.why_worse(snapshot)
         self._live.update(live_panel(snapshot, confirming, width, why_worse), refresh=True)
 
@@ -93,6 +93,7 @@ class LiveView:
 
     def end(self) -> None:
         self._live.stop()
+        self._terminal.end()
 
 
 def live_panel(

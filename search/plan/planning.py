@@ -107,7 +107,7 @@ def make_plan(study: str, options: PlanOptions) -> Plan:
         storage=shown(options.storage),
         pace=pace,
         estimate=cost,
-        n_standards=_n_standards(spec, spec.limit.n_trials if cost is None else cost.n_trials),
+        n_standards=_n_standards(spec, spec.limit.most_full_runs if cost is None else cost.n_trials),
         confirmation_runs=runs,
         confirmation_seeds=size.seeds,
     )
@@ -117,7 +117,7 @@ def _n_standards(spec: StudySpec, n_trials: int | None) -> int:
     if spec.sampler.name == "warmboot":
         return 0  # its first trials are decided as it goes
     known = spec.with_own_lr(1.0)  # how many there are does not depend on the script's own lr
-    first = standards_first(known.parsed_space, spec.limit.n_trials)
+    first = standards_first(known.parsed_space, spec.limit.most_full_runs)  # as the launch does
     if n_trials is None:
         return len(first.trials)
     return sum(first(number) is not None for number in range(min(n_trials, len(first.trials) * first.every)))
