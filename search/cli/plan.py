@@ -109,8 +109,8 @@ def _cost_lines(plan: Plan) -> list[str]:
     pace, cost = plan.pace, plan.estimate
     if pace is None or cost is None:
         return [
-            "time      not known: the first trial will tell. Measure it with --time, or say what one training "
-            "takes with --run-takes",
+            "time      not known: the first trial will tell. Measure it with --time, or say what one "
+            "training takes with --run-takes",
         ]
     rate = pace.runs_per_second * plan.workers
     speed = f"{rate:.3g} runs a second" if rate >= 1 else f"{rate * 3600:.3g} runs an hour"
