@@ -39,7 +39,7 @@ def command(
     if not found:
         tell(talk(), f"no trial of {name} has failed.")
     for i, each in enumerate(found):
-        again = "" if each.state == "fail" else f", {each.state} after it was tried again"
+        again = "" if each.state == "fail" else f" ({each.state} now: a failed attempt is tried again)"
         head = f"trial {each.number}{again}" + (f": {each.schedule}" if each.schedule else "")
         text = printable(each.text) if sys.stdout.isatty() else each.text
         print(f"{chr(10) * (i > 0)}{head}\n{text}")

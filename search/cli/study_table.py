@@ -49,7 +49,7 @@ def _done(snapshot: Snapshot) -> str:
         return f"{snapshot.runs_used:.3g} of {snapshot.n_runs} runs"
     if snapshot.budget_seconds is not None:
         return f"{duration_text(snapshot.trained_seconds)} of {duration_text(snapshot.budget_seconds)}"
-    return f"{snapshot.finished} of {snapshot.n_trials}"
+    return f"{snapshot.results} of {snapshot.n_trials}"
 
 
 def _unreadable(name: str) -> tuple[str, ...]:

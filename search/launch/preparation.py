@@ -24,6 +24,7 @@ from search.storage.database import Database, open_for_work
 from search.storage.study_record import StudyRecord, create_or_resume, study_names
 from search.study_file import find_study_file, read_study_file
 from search.study_spec import StudySpec
+from search.trial_limit import counts
 
 OWN_NOTE = "searched on your own training"
 
@@ -104,7 +105,7 @@ def refuse_fewer(database: Database, name: str, n_trials: int) -> None:
     """
     if name not in study_names(database):
         return
-    there = len(StudyRecord(database, name).load().get_trials(deepcopy=False))
+    there = sum(map(counts, StudyRecord(database, name).load().get_trials(deepcopy=False)))
     if n_trials < there:
         raise UsageError(
             f"--n-trials: got {n_trials}, but study {name!r} has {there} trials already, and the number "

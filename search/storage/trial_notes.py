@@ -15,10 +15,10 @@ def keep_trial_note(study: optuna.Study, trial_id: int, markdown: str) -> None:
 
 
 def failure_note(left_behind: str) -> str:
-    """A note with all that a failed trial has left behind, shown as it is.
+    """A note with all that a failed training of a trial has left behind, shown as it is.
 
     >>> print(failure_note("The last output:\\n```\\n\\nexit code 1."))
-    exit code 1.
+    A training of this trial failed: exit code 1.
     <BLANKLINE>
     ````text
     The last output:
@@ -26,10 +26,10 @@ def failure_note(left_behind: str) -> str:
     ````
     """
     *output, reason = left_behind.strip().split("\n")
-    text = "\n".join(output).strip("\n")
+    told, text = f"A training of this trial failed: {reason}", "\n".join(output).strip("\n")
     if not text:
-        return reason
+        return told
     # No run of backticks in the output may end the block: what follows would be read as Markdown.
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{reason}\n\n{fence}text\n{text}\n{fence}"
+    return f"{told}\n\n{fence}text\n{text}\n{fence}"

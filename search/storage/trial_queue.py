@@ -148,6 +148,8 @@ class TrialQueue:
                 if reason is not None:
                     self._database.storage.set_trial_user_attr(self._trial_id(number), FAILURE, reason)
                 self._set_state(number, TrialState.WAITING)
+        if reason is not None:
+            keep_trial_note(self._study, self._trial_id(number), failure_note(reason))
 
         self._database.locked(give_up)
 

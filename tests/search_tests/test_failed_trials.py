@@ -44,12 +44,21 @@ def test_of_other_trials_nothing_is_kept(record: StudyRecord) -> None:
         failed_trial(record, 0)
 
 
+def test_an_attempt_that_is_tried_again_has_left_something_behind_too(record: StudyRecord) -> None:
+    queue = trial_queue(record)
+    trial = queue.next()
+    assert trial is not None
+    queue.hand_back(trial.number, LEFT_BEHIND)
+    assert [(found.state, found.text) for found in failed_trials(record)] == [("waiting", LEFT_BEHIND)]
+    assert "exit code 1: no data." in get_note(trial)
+
+
 def test_the_dashboards_note_of_the_trial_holds_it_whole(record: StudyRecord) -> None:
     number = one_failed(record)
     study = record.load()
     note = get_note(Trial(study, study.get_trials()[number]._trial_id))
     reason, block = note.split("\n\n", 1)
-    assert reason == "exit code 1: no data."
+    assert reason == "A training of this trial failed: exit code 1: no data."
     assert block.startswith("````text\n"), "longer than any run of backticks in the output"
     assert block.endswith("\n````")
     assert "x" * 3000 in block

@@ -37,7 +37,7 @@ def test_a_line_for_each_under_a_head() -> None:
     assert study_table([snapshot(), long, "old"]) == [
         "study          state         done       failed  best          schedule",
         "small          resting       40 of 100          val_loss 2.1  cosine to 0, peak lr 0.1",
-        "a longer name  running       5 of 100   2",
+        "a longer name  running       3 of 100   2",
         "old            not readable                                   made by another version of Warmboot",
     ]
 
