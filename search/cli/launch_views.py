@@ -84,7 +84,7 @@ class LiveView:
         self.update(snapshot, None)
 
     def update(self, snapshot: Snapshot, confirming: tuple[int, int] | None) -> None:
-        width = min(self._console.width, 100)
+        width = min(self._console.width - 1, 100)  # after a full line a terminal is between two lines
         why_worse = self._best_so_far.why_worse(snapshot)
         self._live.update(live_panel(snapshot, confirming, width, why_worse), refresh=True)
 
