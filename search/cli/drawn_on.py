@@ -8,6 +8,10 @@ does neither.
 from __future__ import annotations
 
 import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
 from typing import IO, Any
 
 try:
@@ -16,6 +20,35 @@ except ImportError:  # not on Windows, where there is nothing to set
     termios = None  # type: ignore[assignment]
 
 _LOCAL_FLAGS = 3
+_ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """A signal that ends this process waits until what is drawn inside is whole.
+
+    Half a drawing is worse than none: whoever erases it counts the lines of all of it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+
+    numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    handled = {number: handler for number, handler in before.items() if callable(handler)}
+    for number in handled:
+        signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number, handler in handled.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 class DrawnOn:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search.cli.best_so_far import BestSoFar
-from search.cli.drawn_on import DrawnOn
+from search.cli.drawn_on import DrawnOn, undisturbed
 from search.cli.snapshots import counts_text, pace_text, training_lines
 from search.cli.terminal import tell
 from search.launch.launch import LaunchView, Setting
@@ -80,20 +80,25 @@ class LiveView:
     def begin(self, setting: Setting, snapshot: Snapshot) -> None:
         self.note(_opening_text(setting, snapshot))
         self._terminal.begin()
-        self._live.start()
+        with undisturbed():
+            self._live.start()
         self.update(snapshot, None)
 
     def update(self, snapshot: Snapshot, confirming: tuple[int, int] | None) -> None:
         width = min(self._console.width - 1, 100)  # after a full line a terminal is between two lines
         why_worse = self._best_so_far.why_worse(snapshot)
-        self._live.update(live_panel(snapshot, confirming, width, why_worse), refresh=True)
+        panel = live_panel(snapshot, confirming, width, why_worse)
+        with undisturbed():
+            self._live.update(panel, refresh=True)
 
     def note(self, text: str) -> None:
-        tell(self._console, text)
+        with undisturbed():
+            tell(self._console, text)
 
     def end(self) -> None:
-        self._live.stop()
-        self._terminal.end()
+        with undisturbed():
+            self._live.stop()
+            self._terminal.end()
 
 
 def live_panel(

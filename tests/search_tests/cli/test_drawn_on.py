@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import os
 import pty
+import signal
 import termios
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from search.cli.drawn_on import DrawnOn
+from search.cli.drawn_on import DrawnOn, undisturbed
 
 
 @pytest.fixture
@@ -42,6 +44,57 @@ def test_ctrl_c_shows_nothing_and_discards_nothing(terminal: tuple[int, io.TextI
     assert b"^C" not in shown
     drawn_on.end()
     assert flags(stream) == (True, True)
+
+
+class Ended(Exception):
+    """What the command's own handlers raise."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_until_what_is_drawn_is_whole(number: signal.Signals) -> None:
+    def end(_number: int, _frame: object) -> None:
+        raise Ended
+
+    drawn = []
+
+    def draw() -> None:
+        with undisturbed():
+            signal.raise_signal(number)
+            drawn.append("the rest")
+
+    before = signal.signal(number, end)
+    try:
+        with pytest.raises(Ended, match="^$"):
+            draw()
+        assert drawn == ["the rest"]
+        with pytest.raises(Ended, match="^$"):
+            signal.raise_signal(number)
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    """As under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with undisturbed():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_in_another_thread_nothing_is_held_back() -> None:
+    entered = []
+
+    def draw() -> None:
+        with undisturbed():
+            entered.append(True)
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    thread.join()
+    assert entered == [True]
 
 
 def test_what_is_no_terminal_is_left_alone() -> None:
