@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import IO, Any
 
+from search.ending_signals import ending_signals
+
 try:
     import termios
 except ImportError:  # not on Windows, where there is nothing to set
     termios = None  # type: ignore[assignment]
 
 _LOCAL_FLAGS = 3
-_ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 @contextlib.contextmanager
@@ -37,16 +38,15 @@ def undisturbed() -> Iterator[None]:
     def note(number: int, _frame: FrameType | None) -> None:
         came.append(number)
 
-    numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ending_signals())}
     handled = {number: handler for number, handler in before.items() if callable(handler)}
-    for number in handled:
-        signal.signal(number, note)
+    for ending in handled:
+        signal.signal(ending, note)
     try:
         yield
     finally:
-        for number, handler in handled.items():
-            signal.signal(number, handler)
+        for ending, handler in handled.items():
+            signal.signal(ending, handler)
         for number in came:
             signal.raise_signal(number)
 

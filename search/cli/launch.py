@@ -71,7 +71,7 @@ def command(
         accept_change=accept_change,
     )
     if detach:
-        record = register(study, options, lambda text: console.print(text, markup=False)).record
+        record = register(study, options, lambda text: tell(console, text)).record
         snapshot = take_snapshot(record, record.load())
     else:
         snapshot = _watched(lambda: launch(study, options, view_for(console))[1], console)

@@ -130,7 +130,7 @@ def _failure_lines(snapshot: Snapshot) -> list[str]:
         return []
     shown = list(snapshot.failures.items())[:MOST_REASONS]
     lines = [f"failed    {count} x {reason}" for reason, count in shown]
-    return [*lines, f"          What each printed last: warmboot logs {shlex.quote(snapshot.spec.name)}"]
+    return [*lines, f"          What each printed last: {next_command('logs', snapshot.spec.name)}"]
 
 
 def summary_lines(snapshot: Snapshot, storage_option: Sequence[str]) -> list[str]:

@@ -59,7 +59,7 @@ def command(
 
     asked = _steps(horizons)
     record = find_study(open_for_work(address(storage)), name)
-    record.database.patience = Patience(HOLDING_SECONDS, lambda text: console.print(text, markup=False))
+    record.database.patience = Patience(HOLDING_SECONDS, lambda text: tell(console, text))
     options = TransferOptions(
         device=resolve_device(device),
         permission=Permission(imports=tuple(allow_import or ()), commands=allow_commands),

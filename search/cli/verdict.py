@@ -98,7 +98,7 @@ def command(
             accept_change=accept_change,
         )
         record = find_study(open_for_work(address(storage)), name)
-        record.database.patience = Patience(HOLDING_SECONDS, lambda text: console.print(text, markup=False))
+        record.database.patience = Patience(HOLDING_SECONDS, lambda text: tell(console, text))
         with console.status("") as status:
             result = hold_contest(
                 record,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from search.storage.leases import CONFIRMATION, PLANNING, Lease, Leases, this_owner
+from search.storage.plans import Enough, Plan, Planned, Wait
 from search.storage.seed_claims import SeedClaims
 from search.storage.study_record import StudyRecord
 from search.storage.trial_notes import failure_note, keep_trial_note
@@ -30,30 +31,6 @@ MAX_ATTEMPTS = 3
 PLANNING_WAIT_SECONDS = 5.0
 """How long somebody who asks waits for another who plans, before he does something else."""
 PLANNING_LOOK_SECONDS = 0.02
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A trial that is not left to Optuna's sampler: its parameters, and attributes it has from the start."""
-
-    params: Mapping[str, Any]
-    user_attrs: Mapping[str, Any]
-
-
-class Wait:
-    """No trial should begin before one that trains has ended."""
-
-
-@dataclass(frozen=True)
-class Enough:
-    """No more trials are worth it."""
-
-    why: str
-
-
-WAIT = Wait()
-Plan = Callable[[Sequence[FrozenTrial]], Planned | Wait | Enough | None]
-"""All trials of the study -> the next one; None leaves it to Optuna's sampler."""
 
 
 class TrialQueue:
@@ -148,6 +125,7 @@ class TrialQueue:
                 if reason is not None:
                     self._database.storage.set_trial_user_attr(self._trial_id(number), FAILURE, reason)
                 self._set_state(number, TrialState.WAITING)
+
         if reason is not None:
             keep_trial_note(self._study, self._trial_id(number), failure_note(reason))
 

@@ -11,8 +11,8 @@ from search.proxy_spec import CommandProxy
 from search.samplers import EARLIER
 from search.standards_first import StandardsFirst, standards_first
 from search.storage.database import Database
+from search.storage.plans import WAIT, Enough, Plan, Planned, Wait
 from search.storage.study_record import find_study
-from search.storage.trial_queue import WAIT, Enough, Plan, Planned, Wait
 from search.strategy.estimates import study_model
 from search.strategy.plateau import plateau
 from search.strategy.progress import LEFT_TO_GAIN, PROPOSAL, PURPOSE

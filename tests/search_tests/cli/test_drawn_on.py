@@ -64,10 +64,10 @@ def test_a_signal_waits_until_what_is_drawn_is_whole(number: signal.Signals) -> 
 
     before = signal.signal(number, end)
     try:
-        with pytest.raises(Ended, match="^$"):
+        with pytest.raises(Ended, match=r"^$"):
             draw()
         assert drawn == ["the rest"]
-        with pytest.raises(Ended, match="^$"):
+        with pytest.raises(Ended, match=r"^$"):
             signal.raise_signal(number)
     finally:
         signal.signal(number, before)

@@ -188,7 +188,7 @@ def test_the_json_is_json_with_the_evidence() -> None:
 @pytest.mark.parametrize("name", ["my study", "-x"])
 def test_the_next_commands_can_be_pasted(name: str) -> None:
     spec = study_spec(name=name, proxy={"command": "python train.py"})
-    done = replace(snapshot(spec=spec), confirmed=True, n_trials=40)
+    done = replace(snapshot(spec=spec), search_is_over=True, settled=True)
     lines = summary_lines(done, ("--storage", "sqlite:///a b.db"))
     commands = [shlex.split(line)[2:] for line in lines if line[10:].startswith("warmboot ")]
     assert [words[0] for words in commands] == ["verdict", "export", "dashboard"]
