@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -64,6 +65,7 @@ class WorkerTask:
 def ctrl_c_held_back() -> Iterator[None]:
     """A worker that is started inside is deaf to Ctrl-C until `run_worker` says what it means there: its
     imports take seconds, and a traceback of each would tear the screen."""
+    resource_tracker.ensure_running()  # its start, with the first worker's, would let Ctrl-C through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
