@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -20,7 +19,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from search.storage.leases import CONFIRMATION, PLANNING, Lease, Leases, this_owner
-from search.storage.plans import Enough, Plan, Planned, Wait
+from search.storage.plans import WAIT, Enough, Plan, Planned, Wait
 from search.storage.seed_claims import SeedClaims
 from search.storage.study_record import StudyRecord
 from search.storage.trial_notes import failure_note, keep_trial_note
