@@ -44,7 +44,8 @@ def at_horizon(
         horizon: where it will train; None: not known yet.
         transfer: of this schedule, where there is one.
         with_lr: whether the file is to have a peak lr.
-        however_far: extrapolate it beyond 30 times the longest horizon that was trained.
+        however_far: extrapolate it beyond 30 times the longest horizon that was trained, or a third of the
+            shortest.
 
     Raises:
         UsageError: the horizon is too far for the peak lr.

@@ -44,6 +44,18 @@ def duration_text(seconds: float) -> str:
     return f"{large} {words[0]}" + (f" {small} {words[1]}" if small else "")
 
 
+def rate_text(per_second: float, what: str) -> str:
+    """How many a second, minute, hour or day: in the first of them in which it is one or more.
+
+    >>> rate_text(2.0, "trials"), rate_text(0.04, "trials"), rate_text(1 / 4000, "trials")
+    ('2.0 trials/s', '2.4 trials/min', '21.6 trials/day')
+    """
+    for unit, seconds in (("s", 1), ("min", 60), ("h", 3600)):
+        if per_second * seconds >= 1:
+            return f"{per_second * seconds:.1f} {what}/{unit}"
+    return f"{per_second * 86400:.1f} {what}/day"
+
+
 def _from_text(text: str) -> float | None:
     match = _PATTERN.fullmatch(text.strip())
     if match is None or not any(match.groups()):

@@ -154,7 +154,8 @@ def export(
         with_lr: keep the peak lr; None: that of the user's own training, not that of a built-in proxy, which
             seldom suits another model. It is the one that the study's transfer gives at the horizon, where
             there is one.
-        however_far: extrapolate it beyond 30 times the longest horizon that was trained.
+        however_far: extrapolate it beyond 30 times the longest horizon that was trained, or a third of the
+            shortest.
         max_deviation: how far, in the mean and in units of the peak lr, a `cawb` export may be from the
             schedule; None: 0.1.
 

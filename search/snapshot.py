@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,9 @@ from optuna.trial import FrozenTrial, TrialState
 from search.confirmation import is_confirmed
 from search.expectations import model_of, stored_knobs, with_expectations
 from search.lead import VERDICT, Lead, lead_by_means, lead_by_model, lead_of
+from search.pace import Training, in_training, pace, seconds_left
 from search.results import Contender, contenders
+from search.settled import is_settled
 from search.storage.study_change import Change, accepted_changes
 from search.storage.study_record import StudyRecord, live_leases, spec_of
 from search.strategy.knobs import Knob
@@ -24,8 +25,7 @@ from search.training_spans import trained_seconds
 from search.transferred import Transferred, stored_transfer
 from search.trial_limit import FAILURE, TrialLimit, counts
 
-_RECENT = 40  # completions over which the rate is taken
-_LEADING = 8  # schedules that are looked at, more than are ever confirmed
+_LEADING = 8  # schedules that are looked at at least
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Snapshot:
             gone waits to be taken up again.
         diverged: how many of the complete ones diverged.
         lead: what leads, or None before the first result.
-        trials_per_second: over the last completions; None where too few or too long ago.
+        trials_per_second: over the last of them, pauses left aside; None where too few have ended.
         confirmed: whether the leaders were trained again on fresh seeds.
         stopped: whether somebody asked the study to end.
         failures: how many trials failed for which reason, those among them that are to be tried again.
@@ -52,6 +52,10 @@ class Snapshot:
         transfer: what is known of its best schedule at other horizons; None where nothing is.
         changes: what changed of its training and was accepted, the oldest first.
         at_work: whether somebody works on it: trains a trial, confirms the best, learns the script's own lr.
+        search_is_over: whether no trial is left to begin or to end.
+        settled: whether the best are confirmed and the answer is worked out.
+        seconds_left: until the search ends if nothing ends it early; None where that is not known.
+        training: what trains now, with what it has reported last.
     """
 
     spec: StudySpec
@@ -73,6 +77,10 @@ class Snapshot:
     transfer: Transferred | None = None
     changes: Sequence[Change] = ()
     at_work: bool = False
+    search_is_over: bool = False
+    settled: bool = False
+    seconds_left: float | None = None
+    training: Sequence[Training] = ()
 
     @property
     def best(self) -> Contender | None:
@@ -111,45 +119,30 @@ class Snapshot:
     @property
     def done(self) -> bool:
         """Whether nothing is left to train."""
-        used_up = self._used_up and self.finished == sum(self.counts.values())
-        return used_up and (self.confirmed or self.best is None)
+        return self.search_is_over and self.settled
 
     @property
     def share_done(self) -> float:
         """How much of the limit is used up, in [0, 1]."""
-        if self.plateau is not None:
+        if self.search_is_over or self.plateau is not None:
             return 1.0
         if self.n_trials is not None:
             return min(1.0, self.used / self.n_trials)
         if self.n_runs is not None:
-            return min(1.0, self.runs_used / self.n_runs) if not self._used_up else 1.0
+            return min(1.0, self.runs_used / self.n_runs)
         assert self.budget_seconds is not None, "a study has one limit"
         return min(1.0, self.trained_seconds / self.budget_seconds)
-
-    @property
-    def _used_up(self) -> bool:
-        """Whether no further trial may start."""
-        if self.n_runs is not None and self.plateau is None:
-            return self.runs_used + 1 > self.n_runs
-        return self.share_done >= 1.0
 
     @property
     def running(self) -> int:
         return self.counts.get("running", 0)
 
     @property
-    def seconds_left(self) -> float | None:
-        """Until the last trial ends, at the present rate; None where that is not known."""
-        if self.plateau is not None:
-            return 0.0
-        if self.budget_seconds is not None:
-            return max(0.0, self.budget_seconds - self.trained_seconds)
-        if self.trials_per_second and self.n_runs is not None and self.finished:
-            trials = self.finished * self.n_runs / max(self.runs_used, 1.0)
-            return max(0.0, trials - self.finished) / self.trials_per_second
-        if not self.trials_per_second or self.n_trials is None:
-            return None
-        return max(0, self.n_trials - self.used) / self.trials_per_second
+    def may_end_early(self) -> bool:
+        """Whether `seconds_left` is an upper bound: trials may be stopped, or the search may end before its
+        limit."""
+        stopping = self.spec.early_stopping
+        return stopping.name != "none" or (stopping.plateau and self.spec.sampler.name == "warmboot")
 
 
 def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = False) -> Snapshot:
@@ -166,6 +159,9 @@ def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = Fa
     left = {t.number for t in trials if t.state == TrialState.RUNNING} - leases
     if left:
         left -= live_leases(record)  # and after them, for those that have begun
+    known = [trial for trial in trials if trial.number not in left]
+    now = record.now()
+    speed = pace(known, spec.horizon_steps, now.local)
     confirmation = attributes.get("confirmation")
     looked_at = trials if settle else _candidates(trials, spec, attributes)
     found = contenders(looked_at, spec.parsed_space, confirmation)
@@ -178,15 +174,13 @@ def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = Fa
         counts=dict(Counter("waiting" if t.number in left else t.state.name.lower() for t in trials)),
         diverged=sum("diverged" in trial.user_attrs for trial in trials),
         lead=lead,
-        trials_per_second=_rate(trials),
+        trials_per_second=None if speed is None else speed.trials_per_second,
         confirmed=bool(found) and is_confirmed(found, spec.direction, confirmation, spec.confirmation_size),
         stopped=bool(attributes["control"]["stop"]),
         failures=_failures(trials),
         uncounted=sum(not counts(trial) for trial in trials),
         budget_seconds=limit.budget_seconds,
-        trained_seconds=trained_seconds(
-            [trial for trial in trials if trial.number not in left], record.now()
-        ),
+        trained_seconds=trained_seconds(known, now),
         n_runs=limit.n_runs,
         runs_used=0.0 if limit.n_runs is None else limit.runs_used(trials),
         plateau=limit.plateau,
@@ -194,6 +188,10 @@ def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = Fa
         changes=accepted_changes(attributes),
         knobs=stored_knobs(attributes.get("knobs"), subject),
         at_work=bool(leases),
+        search_is_over=limit.is_over(trials, now),
+        settled=is_settled(spec, found, trials, attributes),
+        seconds_left=seconds_left(limit, known, spec.horizon_steps, now),
+        training=in_training(known, spec.horizon_steps),
     )
 
 
@@ -232,12 +230,15 @@ def _candidates(
 ) -> list[FrozenTrial]:
     """The trials that can matter for best and standard; to rebuild every schedule each second is too slow."""
     complete = [t for t in trials if t.state == TrialState.COMPLETE and "schedule_key" in t.user_attrs]
+    standards = {t.user_attrs["schedule_key"] for t in complete if "standard" in t.user_attrs}
     values: dict[str, list[float]] = defaultdict(list)
     for trial in complete:
-        values[trial.user_attrs["schedule_key"]].append(trial.value or 0.0)
+        if trial.user_attrs["schedule_key"] not in standards:
+            values[trial.user_attrs["schedule_key"]].append(trial.value or 0.0)
     sign = 1.0 if spec.direction == "minimize" else -1.0
-    keys = set(sorted(values, key=lambda key: sign * fmean(values[key]))[:_LEADING])
-    keys |= {t.user_attrs["schedule_key"] for t in complete if "standard" in t.user_attrs}
+    most = max(_LEADING, spec.confirmation_size.leaders + 1)  # all that can be confirmed are among them
+    keys = set(sorted(values, key=lambda key: sign * fmean(values[key]))[:most])
+    keys |= standards
     keys |= set(attributes.get("confirmation", {}).get("values", {}))
     keys |= set(attributes.get("expected", {}).get("searched", {}))
     return [t for t in complete if t.user_attrs["schedule_key"] in keys]
@@ -251,14 +252,3 @@ def _failures(trials: Sequence[FrozenTrial]) -> dict[str, int]:
     failed = [t for t in trials if t.state in (TrialState.FAIL, TrialState.WAITING)]
     texts = [str(trial.user_attrs.get(FAILURE, "")).strip() for trial in failed]
     return dict(Counter(text.splitlines()[-1] for text in texts if text).most_common())
-
-
-def _rate(trials: Sequence[FrozenTrial]) -> float | None:
-    ends = sorted(t.datetime_complete for t in trials if t.datetime_complete is not None)[-_RECENT:]
-    if len(ends) < 3:
-        return None
-    span = (ends[-1] - ends[0]).total_seconds()
-    quiet = (datetime.datetime.now() - ends[-1]).total_seconds()
-    if span <= 0 or quiet > 60 + 10 * span:
-        return None
-    return (len(ends) - 1) / span

@@ -190,6 +190,12 @@ class StudySpec(Strict):
         assert self.total_steps is not None, "epochs were not resolved"
         return self.total_steps
 
+    @property
+    def example_steps(self) -> int:
+        """A horizon for examples of an export. That of one's own training is known; that of the model which a
+        built-in proxy stands in for is not, so it is one within reach of a transfer."""
+        return self.horizon_steps * (1 if self.trains_own_model else 25)
+
     def resolve_epochs(self, steps_per_epoch: int) -> StudySpec:
         """The same study with its horizon in steps."""
         if self.epochs is None:

@@ -13,7 +13,7 @@ from typing import Any
 from search.errors import UsageError
 from search.results import Contender
 from search.verdict.intervals import Interval
-from search.verdict.log_trend import FARTHEST, LogTrend
+from search.verdict.log_trend import LogTrend
 from search.verdict.transfer_fit import ExpectedGain, MarginTrend, PowerLaw
 from search.verdict.transfer_wording import transfer_sentence
 
@@ -72,13 +72,14 @@ class Transferred:
         """The leader's best peak lr at a horizon, with its 95% interval.
 
         Raises:
-            UsageError: the horizon is more than 30 times the longest trained, unless `however_far`.
+            UsageError: the horizon is more than 30 times the longest trained or less than a third of the
+                shortest, unless `however_far`.
         """
-        if not (however_far or self.leader.law.trend.within_reach(steps)):
+        too_far = None if however_far else self.leader.law.trend.too_far(steps)
+        if too_far is not None:
             raise UsageError(
-                f"{steps:,} steps are more than {FARTHEST:g} times the longest horizon that was trained "
-                f"({self.horizons[-1]:,}): the peak lr there is not known. Run warmboot transfer with a "
-                "longer one (--horizons), take the schedule --without-lr, or say --however-far."
+                f"{steps:,} steps are {too_far}: the peak lr there is not known. Run warmboot transfer with "
+                "one that is nearer (--horizons), take the schedule --without-lr, or say --however-far."
             )
         return self.leader.law.predict(steps, however_far=True)
 
@@ -92,11 +93,13 @@ class Transferred:
 
     def lines_at(self, steps: int, *, however_far: bool = False) -> list[str]:
         """For a person: what is known at one horizon."""
-        lines = []
-        if however_far or self.leader.law.trend.within_reach(steps):
-            lr, interval = self.peak_lr(steps, however_far=however_far)
-            bounds = f"(95% {interval.low:.3g} to {interval.high:.3g})"
-            lines = [f"At {steps:,} steps its best peak lr is {lr:.4g} {bounds}."]
+        too_far = None if however_far else self.leader.law.trend.too_far(steps)
+        if too_far is not None:
+            what = "neither its best peak lr nor its gain is" if self.standards else "its best peak lr is not"
+            return [f"At {steps:,} steps {what} known: that is {too_far}."]
+        lr, interval = self.peak_lr(steps, however_far=however_far)
+        bounds = f"(95% {interval.low:.3g} to {interval.high:.3g})"
+        lines = [f"At {steps:,} steps its best peak lr is {lr:.4g} {bounds}."]
         found = zip(self.standards, self.gains(steps, however_far=however_far), strict=True)
         return [*lines, *(self._sentence(against, gain) for against, gain in found)]
 
@@ -140,8 +143,11 @@ class Transferred:
             horizons=tuple(data["horizons"]),
             n_pairs=data["n_pairs"],
             trained=data["trained"],
-            leader=_side(data["leader"]),
-            standards=tuple(Against(side=_side(each), margin=_margin(each)) for each in data["standards"]),
+            leader=_side(data["leader"], data["horizons"]),
+            standards=tuple(
+                Against(side=_side(each, data["horizons"]), margin=_margin(each, data["horizons"]))
+                for each in data["standards"]
+            ),
         )
 
 
@@ -179,18 +185,23 @@ def _side_json(side: Side) -> dict[str, Any]:
     }
 
 
-def _side(data: Mapping[str, Any]) -> Side:
+def _side(data: Mapping[str, Any], horizons: Sequence[int]) -> Side:
     return Side(
         name=data["name"],
         lrs=tuple(data["peak_lrs"]),
         intervals=tuple(_interval(ends) for ends in data["intervals"]),
-        law=PowerLaw(trend=LogTrend(**data["lr_trend"])),
+        law=PowerLaw(trend=_trend(data["lr_trend"], horizons)),
     )
 
 
 def _interval(ends: Sequence[float | None]) -> Interval:
     low, high = ends
     return Interval(0.0 if low is None else low, float("inf") if high is None else high)
+
+
+def _trend(data: Mapping[str, Any], horizons: Sequence[int]) -> LogTrend:
+    """Older records have the longest horizon alone."""
+    return LogTrend(**{"shortest_steps": min(horizons), **data})
 
 
 def _gains_json(margin: MarginTrend) -> list[dict[str, float]]:
@@ -200,6 +211,6 @@ def _gains_json(margin: MarginTrend) -> list[dict[str, float]]:
     ]
 
 
-def _margin(data: Mapping[str, Any]) -> MarginTrend:
+def _margin(data: Mapping[str, Any], horizons: Sequence[int]) -> MarginTrend:
     measured = {row["steps"]: (row["gain"], Interval(row["low"], row["high"])) for row in data["gains"]}
-    return MarginTrend(trend=LogTrend(**data["gain_trend"]), measured=measured)
+    return MarginTrend(trend=_trend(data["gain_trend"], horizons), measured=measured)

@@ -35,6 +35,8 @@ FAILURE = "failed"
 """Attribute of a trial: what was left behind by a training of it that failed, the reason as its last line."""
 LOST = "lost"
 """Attribute of a trial that was given up because worker after worker disappeared in it: how many."""
+REPORTED_BEFORE = "reported_before"
+"""Attribute of a trial that was taken up again: the last step it had reported until then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,15 @@ class TrialLimit:
             return self.runs_used(trials) + next_one <= self.n_runs + 1e-9
         return self.seconds_left(trials, now) > 0
 
+    def is_over(self, trials: Sequence[FrozenTrial], now: Moment) -> bool:
+        """Whether no trial is left to begin or to end; arguments as of `may_start`."""
+        return not self.may_start(trials, now) and all(trial.state.is_finished() for trial in trials)
+
+    @property
+    def most_full_runs(self) -> int | None:
+        """How many full runs it has room for at most; None where time limits it."""
+        return self.n_trials if self.n_runs is None else self.n_runs
+
     def runs_used(self, trials: Sequence[FrozenTrial]) -> float:
         """What the trials have taken, or will take, in full runs."""
         assert self.total_steps is not None, "the study counts runs"
@@ -112,7 +123,23 @@ def counts(trial: FrozenTrial) -> bool:
 
 def steps_of(trial: FrozenTrial, total_steps: int) -> int:
     """Steps a trial has trained, or where it is not finished yet, will train if nobody stops it."""
-    whole = int(trial.user_attrs.get(STEPS) or trial.user_attrs.get(HORIZON, total_steps))
+    whole = whole_steps(trial, total_steps)
     if trial.state.name == "COMPLETE" or not trial.state.is_finished():
         return whole
-    return min(whole, max(trial.intermediate_values, default=0))
+    return min(whole, reported_steps(trial))
+
+
+def whole_steps(trial: FrozenTrial, total_steps: int) -> int:
+    """Steps of a trial that nobody stops."""
+    return int(trial.user_attrs.get(STEPS) or trial.user_attrs.get(HORIZON, total_steps))
+
+
+def steps_so_far(trial: FrozenTrial) -> int:
+    """Steps of a trial in training as far as it has reported; one that is taken up again begins at 0."""
+    step = reported_steps(trial) if trial.state.name == "RUNNING" else 0
+    return step if step > trial.user_attrs.get(REPORTED_BEFORE, 0) else 0
+
+
+def reported_steps(trial: FrozenTrial) -> int:
+    """Steps after which a trial reported last; 0 before its first report."""
+    return max(trial.intermediate_values, default=0)

@@ -65,8 +65,8 @@ done
 warmboot status char_lm
 
 step "Export"
-warmboot export char_lm --total-steps 50000 >"$work/schedule.json"
-grep -q '"total_steps": 50000' "$work/schedule.json" || fail "no schedule: $(cat "$work/schedule.json")"
+warmboot export char_lm --total-steps 15000 >"$work/schedule.json"
+grep -q '"total_steps": 15000' "$work/schedule.json" || fail "no schedule: $(cat "$work/schedule.json")"
 
 step "The dashboard: on this machine, with its password, read-only"
 site=http://127.0.0.1:$port

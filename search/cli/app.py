@@ -18,6 +18,7 @@ from search.cli import (
     delete,
     export,
     launch,
+    logs,
     migrate,
     plan,
     preview,
@@ -29,6 +30,8 @@ from search.cli import (
     verdict,
     worker,
 )
+from search.cli.options import talk
+from search.cli.terminal import tell
 from search.ending_signals import ending_signals
 from search.errors import RunError, UsageError
 from warmboot.errors import ScheduleError
@@ -44,7 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-_SEARCHING = (launch, plan, worker, status, stop)
+_SEARCHING = (launch, plan, worker, status, logs, stop)
 _AFTERWARDS = (verdict, transfer, report, export, dashboard, preview, reset, delete, migrate)
 for module in (*_SEARCHING, *_AFTERWARDS):
     app.command(name=module.NAME)(module.command)
@@ -138,7 +141,7 @@ def _report(error: Exception) -> int:
     else:
         code = EXIT_FAILED
         text = f"unexpected {type(error).__name__}: {error}\nShow where with: warmboot --debug ..."
-    print(f"warmboot: {text}", file=sys.stderr)
+    tell(talk(), f"warmboot: {text}")
     return code
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from search.cli.options import StorageOption, address, talk
+from search.cli.terminal import tell
 
 NAME = "dashboard"
 
@@ -58,7 +59,5 @@ def command(
         allow_edit=allow_edit,
         password_file=password_file,
         allow_hosts=allow_host or (),
-        on_ready=lambda url: console.print(
-            f"optuna-dashboard at {url} ({mode}); end it with Ctrl-C", markup=False
-        ),
+        on_ready=lambda url: tell(console, f"optuna-dashboard at {url} ({mode}); end it with Ctrl-C"),
     )

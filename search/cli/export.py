@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from search.cli.options import StorageOption, address, talk
+from search.cli.terminal import tell
 
 NAME = "export"
 
@@ -72,7 +73,8 @@ def command(
         bool,
         typer.Option(
             "--however-far",
-            help="Take the peak lr beyond 30 times the longest horizon that was trained, too.",
+            help="Take the peak lr beyond 30 times the longest horizon that was trained, or a third of "
+            "the shortest, too.",
         ),
     ] = False,
     max_deviation: Annotated[
@@ -91,7 +93,7 @@ def command(
     """The answer of a study, rescaled to your own training: the best schedule, or a plain one that nothing
     beat.
 
-    Example: warmboot export char_lm --total-steps 50000 > schedule.json
+    Example: warmboot export char_lm --total-steps 15000 > schedule.json
     """
     from search.cli.snapshots import change_lines
     from search.evidence import evidence_lines
@@ -119,18 +121,18 @@ def command(
         write_whole(output, made.text)
     console = talk()
     for line in evidence_lines(record.spec, made.contender, made.lead):
-        console.print(line, markup=False)
+        tell(console, line)
     for line in change_lines(accepted_changes(record.attributes)):
-        console.print(line, markup=False)
+        tell(console, line)
     for i, line in enumerate(made.at_horizon):
-        console.print(f"{'' if i else 'horizon':10s}{line}", markup=False)
+        tell(console, f"{'' if i else 'horizon':10s}{line}")
     if made.deviation is not None:
-        console.print(f"deviation {made.deviation}", markup=False)
+        tell(console, f"deviation {made.deviation}")
     if made.optunas_best is not None and trial is None and baseline is None:
-        console.print(
+        tell(
+            console,
             f"          Optuna's best trial is {made.optunas_best}, by a single run; here all runs together "
             "decide.",
-            markup=False,
         )
     if output is not None:
-        console.print(f"written to {output}", markup=False)
+        tell(console, f"written to {output}")

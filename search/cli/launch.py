@@ -22,6 +22,7 @@ from search.cli.options import (
     storage_option_words,
     talk,
 )
+from search.cli.terminal import tell
 from search.errors import RunError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def command(
         accept_change=accept_change,
     )
     if detach:
-        record = register(study, options, lambda text: console.print(text, markup=False)).record
+        record = register(study, options, lambda text: tell(console, text)).record
         snapshot = take_snapshot(record, record.load())
     else:
         snapshot = _watched(lambda: launch(study, options, view_for(console))[1], console)
@@ -79,10 +80,10 @@ def command(
     if detach:
         words = [*storage_option_words(storage), *option_for(snapshot.spec.proxy).split()]
         command_line = shlex.join(["warmboot", "worker", *words])
-        console.print(f"{snapshot.spec.name}: registered; work on it with: {command_line}", markup=False)
+        tell(console, f"{snapshot.spec.name}: registered; work on it with: {command_line}")
         return
     for line in summary_lines(snapshot, storage_option_words(storage)):
-        console.print(line, markup=False)
+        tell(console, line)
     if snapshot.best is None and snapshot.failures:
         raise RunError(f"no trial of {snapshot.spec.name} was completed.")
     if snapshot.mostly_failed:
@@ -97,7 +98,5 @@ def _watched(launch: Callable[[], Snapshot], console: Console) -> Snapshot:
     except Exception:
         raise
     except BaseException:
-        console.print(
-            "interrupted: trials in training were handed back; the same launch goes on", markup=False
-        )
+        tell(console, "interrupted: trials in training were handed back; the same launch goes on")
         raise

@@ -11,9 +11,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from search.cli.snapshots import counts_text
-from search.durations import duration_text
+from search.cli.best_so_far import BestSoFar
+from search.cli.drawn_on import DrawnOn, undisturbed
+from search.cli.snapshots import counts_text, pace_text, training_lines
+from search.cli.terminal import tell
 from search.launch.launch import LaunchView, Setting
+from search.launch.placement import processes_text
 from search.results import Contender
 from search.snapshot import Snapshot
 from warmboot.preview import draw
@@ -30,10 +33,12 @@ def view_for(console: Console) -> LaunchView:
 class PlainView:
     """A line every few seconds, for logs and pipes."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, *, every_seconds: float = _PLAIN_EVERY_SECONDS) -> None:
+        self._console, self._every_seconds = console, every_seconds
         self._next_line_at = 0.0
         self._last_line = ""
+        self._best_so_far = BestSoFar()
+        self._why_said = ""
 
     def begin(self, setting: Setting, snapshot: Snapshot) -> None:
         self.note(_opening_text(setting, snapshot))
@@ -41,20 +46,26 @@ class PlainView:
     def update(self, snapshot: Snapshot, confirming: tuple[int, int] | None) -> None:
         if time.monotonic() < self._next_line_at:
             return
-        self._next_line_at = time.monotonic() + _PLAIN_EVERY_SECONDS
-        parts = [counts_text(snapshot), _pace_text(snapshot, confirming)]
+        self._next_line_at = time.monotonic() + self._every_seconds
+        parts = [counts_text(snapshot), *training_lines(snapshot), _pace_text(snapshot, confirming)]
         if snapshot.best is not None:
-            parts.append(f"best {_value_text(snapshot, snapshot.best)}")
+            parts.append(f"best {_value_text(snapshot, snapshot.best)}{self._why(snapshot)}")
         line = "; ".join(part for part in parts if part)
         if line != self._last_line:
             self.note(line)
         self._last_line = line
 
     def note(self, text: str) -> None:
-        self._console.print(text, markup=False, soft_wrap=True)
+        tell(self._console, text)
 
     def end(self) -> None:
         pass
+
+    def _why(self, snapshot: Snapshot) -> str:
+        """Why it has become worse, said once."""
+        why = self._best_so_far.why_worse(snapshot)
+        said, self._why_said = self._why_said, why
+        return f", {why}" if why and why != said else ""
 
 
 class LiveView:
@@ -62,26 +73,38 @@ class LiveView:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = Live(console=console, refresh_per_second=8, transient=True)
+        self._terminal = DrawnOn(console.file)
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._best_so_far = BestSoFar()
 
     def begin(self, setting: Setting, snapshot: Snapshot) -> None:
-        self._console.print(_opening_text(setting, snapshot), markup=False)
-        self._live.start()
+        self.note(_opening_text(setting, snapshot))
+        self._terminal.begin()
+        with undisturbed():
+            self._live.start()
         self.update(snapshot, None)
 
     def update(self, snapshot: Snapshot, confirming: tuple[int, int] | None) -> None:
-        width = min(self._console.width, 100)
-        self._live.update(live_panel(snapshot, confirming, width), refresh=True)
+        width = min(self._console.width - 1, 100)  # after a full line a terminal is between two lines
+        why_worse = self._best_so_far.why_worse(snapshot)
+        panel = live_panel(snapshot, confirming, width, why_worse)
+        with undisturbed():
+            self._live.update(panel, refresh=True)
 
     def note(self, text: str) -> None:
-        self._console.print(text, markup=False)
+        with undisturbed():
+            tell(self._console, text)
 
     def end(self) -> None:
-        self._live.stop()
+        with undisturbed():
+            self._live.stop()
+            self._terminal.end()
 
 
-def live_panel(snapshot: Snapshot, confirming: tuple[int, int] | None, width: int) -> RenderableType:
-    """The panel at one moment, `width` columns wide."""
+def live_panel(
+    snapshot: Snapshot, confirming: tuple[int, int] | None, width: int, why_worse: str = ""
+) -> RenderableType:
+    """The panel at one moment, `width` columns wide; `why_worse`: than the best was before."""
     bar = ProgressBar(
         total=1.0,
         completed=snapshot.share_done,
@@ -93,18 +116,20 @@ def live_panel(snapshot: Snapshot, confirming: tuple[int, int] | None, width: in
     head.add_column(justify="right", no_wrap=True)
     head.add_row(bar, Text(_pace_text(snapshot, confirming)))
     body: list[RenderableType] = [head, Text(counts_text(snapshot), style="dim")]
+    body += [Text(line) for line in training_lines(snapshot)]
     if snapshot.best is not None:
-        body += _best(snapshot, snapshot.best, width - 16)
-    else:
-        body.append(Text("workers are starting: the first trials end in a few seconds"))
+        body += _best(snapshot, snapshot.best, width - 16, why_worse)
+    elif not snapshot.finished:
+        body.append(Text("the first trials train" if snapshot.running else "workers are starting"))
     return Panel(Group(*body), title=snapshot.spec.name, width=width, border_style="cyan")
 
 
-def _best(snapshot: Snapshot, best: Contender, width: int) -> list[RenderableType]:
+def _best(snapshot: Snapshot, best: Contender, width: int, why_worse: str) -> list[RenderableType]:
     curve = draw(best.schedule.lr_table(snapshot.spec.horizon_steps), width=width, height=_CURVE_HEIGHT)
     lines: list[RenderableType] = [
         Text(""),
         Text.assemble(("best so far  ", "bold"), _value_text(snapshot, best)),
+        *([Text(why_worse, "dim")] if why_worse else []),
         Text(best.describe(), style="green"),
         Text(curve, style="cyan", no_wrap=True),
     ]
@@ -118,20 +143,17 @@ def _best(snapshot: Snapshot, best: Contender, width: int) -> list[RenderableTyp
 def _opening_text(setting: Setting, snapshot: Snapshot) -> str:
     spec = snapshot.spec
     how = "new study" if setting.created else f"going on after {snapshot.finished} trials"
-    processes = "1 process" if setting.workers == 1 else f"{setting.workers} processes"
+    processes = processes_text(setting.workers, setting.slots, together=setting.together)
     return (
         f"{spec.name}: {how}; {spec.limit_text}, {spec.horizon_steps} steps each on "
-        f"{spec.proxy.name}, {processes} x {setting.slots} runs at once on {setting.device}"
+        f"{spec.proxy.name}, {processes} on {setting.device}"
     )
 
 
 def _pace_text(snapshot: Snapshot, confirming: tuple[int, int] | None) -> str:
     if confirming is not None:
         return f"confirming the best on fresh seeds: {confirming[0]} of {confirming[1]} runs"
-    if not snapshot.trials_per_second or snapshot.seconds_left is None:
-        return ""
-    left = duration_text(snapshot.seconds_left)
-    return f"{snapshot.trials_per_second:.1f} trials/s, {left} left"
+    return pace_text(snapshot)
 
 
 def _value_text(snapshot: Snapshot, contender: Contender) -> str:

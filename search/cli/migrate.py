@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from search.cli.options import StorageOption, address, talk
+from search.cli.terminal import tell
 
 NAME = "migrate"
 
@@ -17,4 +18,4 @@ def command(storage: StorageOption = None) -> None:
 
     url = address(storage)
     open_for_work(url).close()
-    talk().print(f"{shown(url)} is ready for studies.", markup=False)
+    tell(talk(), f"{shown(url)} is ready for studies.")

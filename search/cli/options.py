@@ -59,7 +59,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for program
 
 def talk() -> Console:
     """Where a command talks to a person: stderr, so that stdout holds data alone."""
-    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+    return Console(stderr=True, highlight=False, emoji=False, soft_wrap=not sys.stderr.isatty())
 
 
 def address(storage: str | None) -> URL:

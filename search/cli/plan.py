@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.cli.options import GpusOption, JsonOption, StorageOption, address, gpu_list
+from search.cli.terminal import show
 
 if TYPE_CHECKING:
     from search.plan.planning import Plan
@@ -66,15 +67,20 @@ def command(
             time_scripts=time_scripts,
         ),
     )
-    print(json.dumps(plan.to_json()) if as_json else "\n".join(plan_lines(plan)))
+    if as_json:
+        print(json.dumps(plan.to_json()))
+    else:
+        show(plan_lines(plan))
 
 
 def plan_lines(plan: Plan) -> list[str]:
     """A plan on the screen."""
+    from search.launch.placement import processes_text
+
     spec = plan.spec
     return [
         f"{spec.name}: {spec.limit_text}, each to {spec.horizon_steps} steps on {spec.proxy.name}",
-        f"machine   {_processes(plan)} on {plan.device}",
+        f"machine   {processes_text(plan.workers, plan.slots, together=plan.together)} on {plan.device}",
         *_lr_lines(plan),
         *_cost_lines(plan),
         _order_line(plan),
@@ -97,19 +103,14 @@ def _order_line(plan: Plan) -> str:
     return f"order     the peak lr, then known shapes, then new ones{end}"
 
 
-def _processes(plan: Plan) -> str:
-    count = "1 process" if plan.workers == 1 else f"{plan.workers} processes"
-    return f"{count} x {plan.slots} run{'s' * (plan.slots > 1)} at once"
-
-
 def _cost_lines(plan: Plan) -> list[str]:
     from search.durations import duration_text
 
     pace, cost = plan.pace, plan.estimate
     if pace is None or cost is None:
         return [
-            "time      not known: the first trial will tell. Measure it with --time, or say what one",
-            "          training takes with --run-takes",
+            "time      not known: the first trial will tell. Measure it with --time, or say what one "
+            "training takes with --run-takes",
         ]
     rate = pace.runs_per_second * plan.workers
     speed = f"{rate:.3g} runs a second" if rate >= 1 else f"{rate * 3600:.3g} runs an hour"

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from search.cli.options import StorageOption, address, talk
+from search.cli.terminal import tell
 
 NAME = "report"
 
@@ -37,4 +38,4 @@ def command(
         raise RunError(f"study {name!r} has no completed trial yet; there is nothing to report.")
     path = output or Path(f"{name}.html")
     write_whole(path, report(snapshot, study.get_trials(deepcopy=False), record.attributes["proxy"]))
-    talk().print(f"written to {path}", markup=False)
+    tell(talk(), f"written to {path}")

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from search.durations import duration_text
+from search.durations import duration_text, rate_text
 from search.evidence import evidence, evidence_lines
 from search.next_command import next_command
+from search.pace import Training
 from search.snapshot import Snapshot
 from search.storage.study_change import Change
 from search.strategy.knobs import knob_lines
@@ -18,6 +19,8 @@ from warmboot.preview import sparkline
 
 _SPARKLINE_WIDTH = 40
 MOST_REASONS = 3
+MOST_TRAININGS = 4
+"""Of the user's own, so many are told one by one."""
 
 
 def counts_text(snapshot: Snapshot) -> str:
@@ -43,6 +46,8 @@ def counts_text(snapshot: Snapshot) -> str:
 
 def _limit_text(snapshot: Snapshot) -> str:
     if snapshot.n_trials is not None:
+        if snapshot.used > snapshot.n_trials:
+            return f"{snapshot.results} trials done, {snapshot.n_trials} were asked for"
         return f"{snapshot.results} of {snapshot.n_trials} trials done"
     if snapshot.n_runs is not None:
         return f"{snapshot.results} trials done, {snapshot.runs_used:.3g} of {snapshot.n_runs} full runs used"
@@ -57,12 +62,37 @@ def state_text(snapshot: Snapshot) -> str:
         return "done"
     if snapshot.stopped:
         return "stopped; the next launch goes on"
-    if snapshot.running and snapshot.trials_per_second:
-        left = snapshot.seconds_left or 0.0
-        return f"running, {snapshot.trials_per_second:.1f} trials a second, {duration_text(left)} left"
     if snapshot.running or snapshot.at_work:
-        return "running"
+        return ", ".join(part for part in ("running", pace_text(snapshot)) if part)
     return "resting; the next launch goes on"
+
+
+def pace_text(snapshot: Snapshot) -> str:
+    """How fast it trains and how long its search still takes; empty where nothing is known of either."""
+    parts = []
+    if snapshot.trials_per_second:
+        parts.append(rate_text(snapshot.trials_per_second, "trials"))
+    if snapshot.seconds_left:
+        bound = "at most" if snapshot.may_end_early else "about"
+        parts.append(f"{bound} {duration_text(snapshot.seconds_left)} left")
+    return ", ".join(parts)
+
+
+def training_lines(snapshot: Snapshot) -> list[str]:
+    """How far the user's own trainings are; none of the many short ones of a population."""
+    if snapshot.spec.proxy_kind == "declared":
+        return []
+    lines = [_training_text(snapshot, each) for each in snapshot.training[:MOST_TRAININGS]]
+    more = len(snapshot.training) - len(lines)
+    return [*lines, f"and {more} more"] if more else lines
+
+
+def _training_text(snapshot: Snapshot, training: Training) -> str:
+    name = f"trial {training.number}"
+    if training.value is None:
+        return f"{name}: no report yet, of {training.total_steps} steps"
+    value = f"{snapshot.spec.objective} {training.value:.4f}"
+    return f"{name}: step {training.step} of {training.total_steps}, {value}"
 
 
 def best_curve(snapshot: Snapshot, width: int = _SPARKLINE_WIDTH) -> str:
@@ -75,6 +105,7 @@ def best_curve(snapshot: Snapshot, width: int = _SPARKLINE_WIDTH) -> str:
 def status_lines(snapshot: Snapshot) -> list[str]:
     """A study on the screen."""
     lines = [f"{snapshot.spec.name}: {counts_text(snapshot)} ({state_text(snapshot)})"]
+    lines += [f"{'' if i else 'training':10s}{line}" for i, line in enumerate(training_lines(snapshot))]
     if snapshot.plateau is not None:
         lines.append(f"ended     early: {snapshot.plateau}")
     lines += change_lines(snapshot.changes)
@@ -94,20 +125,18 @@ def change_lines(changes: Sequence[Change]) -> list[str]:
 
 
 def _failure_lines(snapshot: Snapshot) -> list[str]:
-    """Why trials failed; the whole of what each left behind is on the trial, as `failed`."""
+    """Why trials failed, and where to find all that each left behind."""
     if not snapshot.failures:
         return []
     shown = list(snapshot.failures.items())[:MOST_REASONS]
     lines = [f"failed    {count} x {reason}" for reason, count in shown]
-    return [*lines, "          The dashboard shows the whole output of each as its attribute `failed`."]
+    return [*lines, f"          What each printed last: {next_command('logs', snapshot.spec.name)}"]
 
 
 def summary_lines(snapshot: Snapshot, storage_option: Sequence[str]) -> list[str]:
     """What a launch leaves on the screen: the result, and what to do with it."""
     spec = snapshot.spec
-    # The horizon of one's own training is known; that of the model a built-in proxy stands in for is not.
-    steps = spec.horizon_steps if spec.trains_own_model else 50_000
-    options = ("--total-steps", str(steps), "-o", "schedule.json")
+    options = ("--total-steps", str(spec.example_steps), "-o", "schedule.json")
     lines = ["", *status_lines(snapshot), ""]
     if snapshot.best is not None and snapshot.done:
         allowed = option_for(spec.proxy).split()

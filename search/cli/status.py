@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from search.cli.options import JsonOption, StorageOption, address
+from search.cli.terminal import show, stdout_width
+
+if TYPE_CHECKING:
+    from search.snapshot import Snapshot
+    from search.storage.study_record import StudyRecord
 
 NAME = "status"
 
@@ -19,25 +24,41 @@ def command(
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """How studies stand: trials by state, the best so far, rate and time left.
+    """How studies stand: a line for each; of one trials by state, the best so far, rate and time left.
 
     Example: warmboot status char_lm
     """
     from search.cli.snapshots import snapshot_json, status_lines
+    from search.cli.study_table import study_table
     from search.snapshot import take_snapshot
     from search.storage.database import open_for_reading
     from search.storage.study_record import StudyRecord, find_study, study_names
 
     database = open_for_reading(address(storage))
-    if name is not None:
-        records = [find_study(database, name)]
-    else:
-        records = [StudyRecord(database, each) for each in study_names(database)]
-    snapshots = [take_snapshot(record, record.load(), settle=True) for record in records]
-    if as_json:
-        print(json.dumps([snapshot_json(snapshot) for snapshot in snapshots]))
+    if name is not None or as_json:
+        names = study_names(database) if name is None else [find_study(database, name).name]
+        records = [StudyRecord(database, each) for each in names]
+        snapshots = [take_snapshot(record, record.load(), settle=True) for record in records]
+        if as_json:
+            print(json.dumps([snapshot_json(snapshot) for snapshot in snapshots]))
+        else:
+            show(status_lines(snapshots[0]))
         return
-    if not snapshots:
+    studies = [_glance(StudyRecord(database, each)) for each in study_names(database)]
+    if not studies:
         print("no studies yet. Start one with: warmboot launch char_lm")
-    for snapshot in snapshots:
-        print("\n".join(status_lines(snapshot)))
+        return
+    for line in study_table(studies, stdout_width()):
+        print(line)
+
+
+def _glance(record: StudyRecord) -> Snapshot | str:
+    """How a study stands, or its name where it can't be read."""
+    from pydantic import ValidationError
+
+    from search.snapshot import take_snapshot
+
+    try:
+        return take_snapshot(record, record.load())
+    except ValidationError:
+        return record.name

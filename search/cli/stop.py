@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from search.cli.options import StorageOption, address, talk
+from search.cli.terminal import tell
 
 NAME = "stop"
 
@@ -24,8 +25,8 @@ def command(
     url = address(storage)
     find_study(open_for_reading(url), name)
     find_study(open_for_work(url), name).set_control(stop=True)
-    talk().print(
+    tell(
+        talk(),
         f"{name}: no new trial begins; those in training are finished. "
         f"Go on later with the same warmboot launch.",
-        markup=False,
     )

@@ -17,6 +17,7 @@ from search.cli.options import (
     address,
     talk,
 )
+from search.cli.terminal import show, tell
 
 NAME = "transfer"
 
@@ -58,7 +59,7 @@ def command(
 
     asked = _steps(horizons)
     record = find_study(open_for_work(address(storage)), name)
-    record.database.patience = Patience(HOLDING_SECONDS, lambda text: console.print(text, markup=False))
+    record.database.patience = Patience(HOLDING_SECONDS, lambda text: tell(console, text))
     options = TransferOptions(
         device=resolve_device(device),
         permission=Permission(imports=tuple(allow_import or ()), commands=allow_commands),
@@ -71,14 +72,14 @@ def command(
         found = hold_transfer(
             record,
             options,
-            lambda text: console.print(text, markup=False),
+            lambda text: tell(console, text),
             lambda n: status.update(f"{n} trainings done"),
         )
     if as_json:
         print(json.dumps(found.to_json()))
         return
     told = found.lines_at(total_steps) if total_steps else []
-    print("\n".join([*found.lines(), *told]))
+    show([*found.lines(), *told])
 
 
 def _steps(text: str | None) -> tuple[int, ...]:

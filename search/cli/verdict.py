@@ -22,6 +22,7 @@ from search.cli.options import (
     storage_option_words,
     talk,
 )
+from search.cli.terminal import show, tell
 from search.next_command import next_command
 
 if TYPE_CHECKING:
@@ -97,15 +98,18 @@ def command(
             accept_change=accept_change,
         )
         record = find_study(open_for_work(address(storage)), name)
-        record.database.patience = Patience(HOLDING_SECONDS, lambda text: console.print(text, markup=False))
+        record.database.patience = Patience(HOLDING_SECONDS, lambda text: tell(console, text))
         with console.status("") as status:
             result = hold_contest(
                 record,
                 options,
-                lambda text: console.print(text, markup=False),
+                lambda text: tell(console, text),
                 lambda n: status.update(f"{n} trainings done"),
             )
-    print(json.dumps(result.to_json()) if as_json else "\n".join(result.told()))
+    if as_json:
+        print(json.dumps(result.to_json()))
+    else:
+        show(result.told())
 
 
 @contextmanager
@@ -116,10 +120,10 @@ def _told_if_interrupted(name: str, storage: str | None, console: Console) -> It
     except Exception:
         raise
     except BaseException:
-        console.print(
+        tell(
+            console,
             f"interrupted: nothing of this verdict is kept; study {name} and any earlier verdict on it are "
             f"unchanged. Run it again with: {next_command(NAME, name, *storage_option_words(storage))}",
-            markup=False,
         )
         raise
 

@@ -15,6 +15,7 @@ from search.cli.options import (
     gpu_list,
     talk,
 )
+from search.cli.terminal import tell
 
 NAME = "worker"
 
@@ -55,4 +56,4 @@ def command(
         until_done=until_done,
     )
     console = talk()
-    serve(options, lambda text: console.print(text, markup=False, soft_wrap=True))
+    serve(options, lambda text: tell(console, text))

@@ -13,6 +13,7 @@ from search.launch.outages import Outages
 from search.launch.placement import placements_for
 from search.launch.pool import WorkerPool
 from search.launch.preparation import Prepared, prepare, resolve_device
+from search.population.make import trains_together
 from search.snapshot import Snapshot, take_snapshot
 from search.storage.patience import HOLDING_SECONDS, Patience
 from search.storage.study_record import StudyRecord
@@ -47,6 +48,8 @@ class Setting:
     workers: int
     slots: int
     device: str
+    together: bool = True
+    """Whether the runs of a process are trained in the same operations, not in turns."""
 
 
 Say = Callable[[str], None]
@@ -81,7 +84,12 @@ def launch(study: str, options: LaunchOptions, view: LaunchView) -> tuple[StudyR
     address = options.storage.render_as_string(hide_password=False)
     tasks = [WorkerTask(address, record.name, place.device, place.visible_gpus) for place in places]
     setting = Setting(
-        record.name, prepared.created, len(tasks), slots_for(record.spec, places[0].device), places[0].device
+        study_name=record.name,
+        created=prepared.created,
+        workers=len(tasks),
+        slots=slots_for(record.spec, places[0].device),
+        device=places[0].device,
+        together=trains_together(prepared.proxy),
     )
     try:
         _watch(record, tasks, setting, view)

@@ -86,6 +86,29 @@ def placements_for(
     )
 
 
+def processes_text(workers: int, slots: int, *, together: bool) -> str:
+    """How a study is trained here.
+
+    Args:
+        workers: processes.
+        slots: runs under way in each.
+        together: whether those are trained in the same operations.
+
+    >>> processes_text(2, 8, together=True)
+    '2 processes x 8 runs at once'
+    >>> processes_text(1, 8, together=False)
+    '1 process x 8 runs in turns, since this model trains one by one,'
+    >>> processes_text(4, 1, together=False)
+    '4 processes x 1 run at a time'
+    """
+    processes = "1 process" if workers == 1 else f"{workers} processes"
+    if slots == 1:
+        return f"{processes} x 1 run at a time"
+    if together:
+        return f"{processes} x {slots} runs at once"
+    return f"{processes} x {slots} runs in turns, since this model trains one by one,"
+
+
 def usable_cores() -> int:
     """The cores this process may use.
 

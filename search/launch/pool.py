@@ -13,7 +13,7 @@ from typing import Any
 
 from search.errors import RunError
 from search.worker.failures import Streak
-from search.worker.process import WorkerTask, run_worker
+from search.worker.process import WorkerTask, ctrl_c_held_back, run_worker
 from warmboot.service import call_as_service, pickled_call
 
 MOST_LOST_WORKERS = 3
@@ -104,7 +104,8 @@ class WorkerPool:
         ours, theirs = self._context.Pipe()
         call = pickled_call(run_worker, task)
         process = self._context.Process(target=call_as_service, args=(call, theirs), daemon=True)
-        process.start()
+        with ctrl_c_held_back():
+            process.start()
         theirs.close()
         return _Worker(task, process, ours)
 

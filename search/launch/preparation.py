@@ -21,9 +21,10 @@ from search.samplers import sampler_problems
 from search.scripts.command import command_problems
 from search.scripts.command_look import look_problems
 from search.storage.database import Database, open_for_work
-from search.storage.study_record import StudyRecord, create_or_resume
+from search.storage.study_record import StudyRecord, create_or_resume, study_names
 from search.study_file import find_study_file, read_study_file
 from search.study_spec import StudySpec
+from search.trial_limit import counts
 
 OWN_NOTE = "searched on your own training"
 
@@ -35,6 +36,8 @@ class Prepared:
     database: Database
     record: StudyRecord
     created: bool
+    proxy: AnyProxy | None
+    """Where it is a declared one."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ def prepare(
         if place["folder"] != str(Path.cwd()):
             say(f"the command runs in {place['folder']}")
     database = open_for_work(storage)
+    if n_trials is not None:
+        refuse_fewer(database, spec.name, n_trials)
     record, created = create_or_resume(
         database,
         checked.spec.model_copy(update={"proxy": spec.proxy}),  # the folder is this machine's
@@ -89,7 +94,24 @@ def prepare(
         accept_change=accept_change,
         say=say,
     )
-    return Prepared(database, record, created)
+    return Prepared(database, record, created, checked.proxy)
+
+
+def refuse_fewer(database: Database, name: str, n_trials: int) -> None:
+    """Refuse `--n-trials` where the study has more trials already: it is a total over all launches.
+
+    Raises:
+        UsageError: it does; the message has the numbers for more trials and for none.
+    """
+    if name not in study_names(database):
+        return
+    there = sum(map(counts, StudyRecord(database, name).load().get_trials(deepcopy=False)))
+    if n_trials < there:
+        raise UsageError(
+            f"--n-trials: got {n_trials}, but study {name!r} has {there} trials already, and the number "
+            f"counts all of them; give {there + n_trials} for {n_trials} more, or {there} to end its search "
+            "here."
+        )
 
 
 def located_by_file(spec: StudySpec, path: Path) -> StudySpec:

@@ -54,7 +54,7 @@ def estimate(limit: TrialLimit, pace: Pace, *, workers: int, confirmation_runs: 
     >>> estimate(TrialLimit(budget_seconds=8 * 3600), one_by_one, workers=2, confirmation_runs=15).n_trials
     96
     """
-    n_trials = limit.n_trials if limit.n_runs is None else limit.n_runs
+    n_trials = limit.most_full_runs
     if n_trials is not None:
         search_seconds = _seconds(n_trials, pace, workers)
     else:

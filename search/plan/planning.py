@@ -11,6 +11,7 @@ from search.errors import UsageError
 from search.launch.placement import placements_for
 from search.launch.preparation import Checked, check, located_by_file, resolve_device
 from search.plan.estimate import Estimate, Pace, estimate
+from search.population.make import trains_together
 from search.standards_first import standards_first
 from search.storage.address import shown
 from search.study_file import find_study_file, read_study_file
@@ -26,6 +27,8 @@ class Plan:
     spec: StudySpec
     workers: int
     slots: int
+    together: bool
+    """Whether the runs of a process are trained in the same operations."""
     device: str
     storage: str
     """Without its password."""
@@ -99,11 +102,12 @@ def make_plan(study: str, options: PlanOptions) -> Plan:
         spec=spec,
         workers=workers,
         slots=slots,
+        together=trains_together(checked.proxy),
         device=device,
         storage=shown(options.storage),
         pace=pace,
         estimate=cost,
-        n_standards=_n_standards(spec, spec.limit.n_trials if cost is None else cost.n_trials),
+        n_standards=_n_standards(spec, spec.limit.most_full_runs if cost is None else cost.n_trials),
         confirmation_runs=runs,
         confirmation_seeds=size.seeds,
     )
@@ -113,7 +117,7 @@ def _n_standards(spec: StudySpec, n_trials: int | None) -> int:
     if spec.sampler.name == "warmboot":
         return 0  # its first trials are decided as it goes
     known = spec.with_own_lr(1.0)  # how many there are does not depend on the script's own lr
-    first = standards_first(known.parsed_space, spec.limit.n_trials)
+    first = standards_first(known.parsed_space, spec.limit.most_full_runs)  # as the launch does
     if n_trials is None:
         return len(first.trials)
     return sum(first(number) is not None for number in range(min(n_trials, len(first.trials) * first.every)))

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from search.population.engine import DeviceData, Engine, StackedEngine
 from search.population.lowering import UnsupportedLayerError
 from search.population.modules import ModuleEngine
-from search.population.settings import StackKind
+from search.population.settings import StackKind, stack_kind
 from search.proxies.proxy import SGD, Proxy
+
+
+def can_be_stacked(proxy: Proxy) -> bool:
+    """Whether runs of this proxy are trained in the same operations.
+
+    Raises:
+        Exception: whatever the model raises when it is looked at with the proxy's data.
+    """
+    data = DeviceData(proxy, torch.device("cpu"))
+    return isinstance(make_engine(proxy, data, n_slots=1, kind=stack_kind({}, proxy)), StackedEngine)
 
 
 def make_engine(proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind) -> Engine:

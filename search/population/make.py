@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from search.params import ParamSpace
 from search.population.closed_form import ClosedFormPopulation, closed_form_problem
+from search.population.engines import can_be_stacked
 from search.population.population import Population
 from search.population.settings import param_problems
 from search.proxies.noisy_quadratic import NoisyQuadratic
@@ -27,6 +28,12 @@ def make_population(proxy: AnyProxy, *, slots: int, device: str = "cpu") -> AnyP
     if isinstance(proxy, NoisyQuadratic):
         return ClosedFormPopulation(proxy, slots=slots)
     return Population(proxy, slots=slots, device=device)
+
+
+def trains_together(proxy: AnyProxy | None) -> bool:
+    """Whether the runs of one process are trained in the same operations: a model that can't be stacked
+    trains one run after the other, and so does what is not declared (None)."""
+    return proxy is not None and (isinstance(proxy, NoisyQuadratic) or can_be_stacked(proxy))
 
 
 def params_problems(space: ParamSpace, proxy: AnyProxy) -> list[str]:

@@ -178,7 +178,7 @@ def _knobs(page: Page, knobs: Sequence[Knob]) -> None:
 
 def _use(snapshot: Snapshot) -> str:
     name = snapshot.spec.name
-    steps = snapshot.spec.horizon_steps if snapshot.spec.trains_own_model else 50_000
+    steps = snapshot.spec.example_steps
     return (
         f"{next_command('export', name, '--total-steps', str(steps), '-o', 'schedule.json')}\n\n"
         "import warmboot\n\n"

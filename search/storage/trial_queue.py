@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -20,39 +19,17 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from search.storage.leases import CONFIRMATION, PLANNING, Lease, Leases, this_owner
+from search.storage.plans import WAIT, Enough, Plan, Planned, Wait
 from search.storage.seed_claims import SeedClaims
 from search.storage.study_record import StudyRecord
+from search.storage.trial_notes import failure_note, keep_trial_note
 from search.training_spans import SPAN, ended
-from search.trial_limit import FAILURE, LOST, TrialLimit
+from search.trial_limit import FAILURE, LOST, REPORTED_BEFORE, TrialLimit, reported_steps
 
 MAX_ATTEMPTS = 3
 PLANNING_WAIT_SECONDS = 5.0
 """How long somebody who asks waits for another who plans, before he does something else."""
 PLANNING_LOOK_SECONDS = 0.02
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A trial that is not left to Optuna's sampler: its parameters, and attributes it has from the start."""
-
-    params: Mapping[str, Any]
-    user_attrs: Mapping[str, Any]
-
-
-class Wait:
-    """No trial should begin before one that trains has ended."""
-
-
-@dataclass(frozen=True)
-class Enough:
-    """No more trials are worth it."""
-
-    why: str
-
-
-WAIT = Wait()
-Plan = Callable[[Sequence[FrozenTrial]], Planned | Wait | Enough | None]
-"""All trials of the study -> the next one; None leaves it to Optuna's sampler."""
 
 
 class TrialQueue:
@@ -125,8 +102,12 @@ class TrialQueue:
         return self._finish(number, TrialState.PRUNED, None, attributes)
 
     def fail(self, number: int, reason: str) -> bool:
-        """Fail a trial and keep the reason with it."""
-        return self._finish(number, TrialState.FAIL, None, {FAILURE: reason})
+        """Fail a trial and keep the reason with it, for people in a note; not to be called under the lock,
+        since the first note of a process takes a while."""
+        failed = self._finish(number, TrialState.FAIL, None, {FAILURE: reason})
+        if failed:
+            keep_trial_note(self._study, self._trial_id(number), failure_note(reason))
+        return failed
 
     def hand_back(self, number: int, reason: str | None = None) -> None:
         """Return a trial that this process will not finish; it costs the trial no attempt.
@@ -143,6 +124,9 @@ class TrialQueue:
                 if reason is not None:
                     self._database.storage.set_trial_user_attr(self._trial_id(number), FAILURE, reason)
                 self._set_state(number, TrialState.WAITING)
+
+        if reason is not None:
+            keep_trial_note(self._study, self._trial_id(number), failure_note(reason))
 
         self._database.locked(give_up)
 
@@ -182,7 +166,7 @@ class TrialQueue:
         if control["stop"]:
             return None
         if handed_back or any(t.state == TrialState.WAITING for t in trials):
-            return self._ask(leases, control)
+            return self._ask(leases, control, trials)
         if not TrialLimit.from_control(control).may_start(trials, self._record.now()):
             return None
         planner = leases.get(PLANNING)
@@ -226,14 +210,19 @@ class TrialQueue:
         self._leases.release(PLANNING)
         return trial
 
-    def _ask(self, leases: Mapping[int, Lease], control: Mapping[str, Any]) -> optuna.Trial:
-        """Under the lock: Optuna's next trial, leased."""
+    def _ask(
+        self, leases: Mapping[int, Lease], control: Mapping[str, Any], trials: Sequence[FrozenTrial] = ()
+    ) -> optuna.Trial:
+        """Under the lock: Optuna's next trial, leased; `trials` are those that it may take up again."""
         # Where the database goes away before it could say that the lease is taken, it is this trial again.
         trial = self._asked = self._study.ask()
         before = leases.get(trial.number)
         if TrialLimit.from_control(control).budget_seconds is not None:
             trial.set_user_attr(SPAN, self._record.now().begun())
         self._leases.take(trial.number, attempts=1 + (before.attempts if before else 0))
+        reported = max((reported_steps(t) for t in trials if t.number == trial.number), default=0)
+        if reported:
+            trial.set_user_attr(REPORTED_BEFORE, reported)
         return trial
 
     def _sweep(self, trials: Sequence[FrozenTrial], leases: Mapping[int, Lease]) -> bool:

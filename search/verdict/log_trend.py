@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 from search.verdict.intervals import Interval, finite_values, normal_quantile
 
 FEWEST_HORIZONS = 3
-FARTHEST = 30.0  # times the longest horizon; beyond, nothing is foretold unless asked for
+FARTHEST = 30.0
+"""Times the longest horizon: beyond, nothing is foretold unless asked for."""
+SHORTEST = 3.0
+"""Times shorter than the shortest horizon, likewise. Shorter trainings soon have no use for the lr that a
+line promises them: the largest with which they are stable does not grow with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +30,7 @@ class LogTrend:
         slope_error, level_error: their standard errors.
         excess: how much the points scatter about the line beyond their errors, at least 1; the errors are
             widened by it (Birge 1932, Phys. Rev. 40).
-        longest_steps: the longest horizon that was fitted.
+        shortest_steps, longest_steps: the horizons that were fitted lie between these.
     """
 
     slope: float
@@ -35,6 +39,7 @@ class LogTrend:
     slope_error: float
     level_error: float
     excess: float
+    shortest_steps: int
     longest_steps: int
 
     def at(self, steps: int, *, error_level: float = 0.05) -> tuple[float, Interval]:
@@ -47,8 +52,19 @@ class LogTrend:
         return value, Interval(value - half, value + half)
 
     def within_reach(self, steps: int) -> bool:
-        """Whether the horizon is at most 30 times the longest that was fitted."""
-        return steps <= FARTHEST * self.longest_steps
+        """Whether the horizon is at most 30 times the longest that was fitted, and at least a third of the
+        shortest."""
+        return self.too_far(steps) is None
+
+    def too_far(self, steps: int) -> str | None:
+        """How the horizon lies beyond what was fitted, to follow the number of steps; None within reach."""
+        if steps > FARTHEST * self.longest_steps:
+            return (
+                f"more than {FARTHEST:g} times the longest horizon that was trained ({self.longest_steps:,})"
+            )
+        if SHORTEST * steps < self.shortest_steps:
+            return f"less than a third of the shortest horizon that was trained ({self.shortest_steps:,})"
+        return None
 
 
 def fit_log_trend(horizons: Sequence[int], values: Sequence[float], errors: Sequence[float]) -> LogTrend:
@@ -82,6 +98,7 @@ def fit_log_trend(horizons: Sequence[int], values: Sequence[float], errors: Sequ
         slope_error=excess * math.sqrt(covariance[0, 0]),
         level_error=excess * math.sqrt(covariance[1, 1]),
         excess=excess,
+        shortest_steps=int(steps.min()),
         longest_steps=int(steps.max()),
     )
 

@@ -20,7 +20,7 @@ from search.verdict.intervals import (
     standard_error,
     student_quantile,
 )
-from search.verdict.log_trend import FARTHEST, LogTrend, fit_log_trend
+from search.verdict.log_trend import LogTrend, fit_log_trend
 from search.verdict.lr_curve import LrCurve
 
 Standing = Literal["measured", "expected", "not known"]
@@ -57,12 +57,14 @@ class PowerLaw:
         """The best peak lr at a horizon, and its 95% interval.
 
         Raises:
-            ValueError: more than 30 times the longest horizon trained, unless `however_far`.
+            ValueError: more than 30 times the longest horizon trained or less than a third of the shortest,
+                unless `however_far`.
         """
-        if not (however_far or self.trend.within_reach(steps)):
+        too_far = None if however_far else self.trend.too_far(steps)
+        if too_far is not None:
             raise ValueError(
-                f"{steps} steps are more than {FARTHEST:g} times the longest horizon trained "
-                f"({self.trend.longest_steps}); train a longer one, or ask for it with however_far=True."
+                f"{steps:,} steps are {too_far}; train one that is nearer, or ask for it with "
+                "however_far=True."
             )
         log_lr, interval = self.trend.at(steps)
         return math.exp(log_lr), interval.exp()
@@ -111,6 +113,7 @@ class ExpectedGain:
         interval: its 95% interval.
         standing: `measured` at this very horizon; `expected` from the trend, with an interval that holds
             no 0; `not known` where the trend's interval holds 0, or the horizon is too far away.
+        too_far: how it is, where it is; None where it is not.
         sign: what the interval says; `undecided` where it holds 0 or nothing is known.
     """
 
@@ -119,6 +122,7 @@ class ExpectedGain:
     interval: Interval
     standing: Standing
     sign: Sign
+    too_far: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +138,8 @@ class MarginTrend:
     measured: dict[int, tuple[float, Interval]]
 
     def at(self, steps: int, *, however_far: bool = False) -> ExpectedGain:
-        """The gain at a horizon; beyond 30 times the longest it is not known unless `however_far`."""
+        """The gain at a horizon; where it is out of the trend's reach it is not known unless
+        `however_far`."""
         if steps in self.measured:
             gain, interval = self.measured[steps]
             return ExpectedGain(
@@ -148,6 +153,7 @@ class MarginTrend:
             interval=interval,
             standing="expected" if known else "not known",
             sign=_sign(interval) if known else "undecided",
+            too_far=None if however_far else self.trend.too_far(steps),
         )
 
 

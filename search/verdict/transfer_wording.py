@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from search.verdict.amounts import with_interval
 from search.verdict.intervals import Interval
-from search.verdict.log_trend import FARTHEST
 from search.verdict.transfer_fit import ExpectedGain
 
 
@@ -12,9 +11,8 @@ def transfer_sentence(found: ExpectedGain, *, candidate: str, standard: str, lon
     """What is known of the gain at one horizon, and on what grounds."""
     at = f"at {found.steps:,} steps"
     if found.standing == "not known":
-        far = f"more than {FARTHEST:g} times the longest horizon that was trained"
         trend = f"the trend gives {with_interval(found.gain, found.interval)}"
-        why = far if found.steps > FARTHEST * longest_steps else trend
+        why = trend if found.too_far is None else f"that is {found.too_far}"
         return f"Whether {candidate} beats {standard} {at} is not known: {why}."
     numbers = with_interval(found.gain, found.interval)
     if found.sign == "undecided":

@@ -16,13 +16,14 @@ from typing import Any, Literal
 
 from optuna.trial import TrialState
 
-from search.confirmation import Confirmation, is_confirmed, plan_confirmation
+from search.confirmation import Confirmation, plan_confirmation
 from search.evidence import evidence_lines
-from search.expectations import expectations, is_fresh, knobs_of, model_of, to_json, with_expectations
+from search.expectations import expectations, knobs_of, model_of, to_json, with_expectations
 from search.lead import LEAD
 from search.lead import to_json as lead_json
 from search.population.run import Measurement
 from search.results import Contender, contenders
+from search.settled import is_settled
 from search.snapshot import study_lead
 from search.storage.leases import LEASE_SECONDS
 from search.storage.patience import StorageAwayError
@@ -179,14 +180,12 @@ class Bookkeeper:
         if control["stop"]:
             return "stopped"
         trials = self._trials.study.get_trials(deepcopy=False)
-        may_start = TrialLimit.from_control(control).may_start(trials, self._record.now())
-        if may_start or not all(t.state.is_finished() for t in trials):
+        if not TrialLimit.from_control(control).is_over(trials, self._record.now()):
             return None
         return self._confirm_or_wait()
 
     def _confirm_or_wait(self) -> Outcome | None:
-        found = self._contenders()
-        if self._is_confirmed(found) and (not found or self._is_answered()):
+        if is_settled(self._spec, self._contenders(), self._trials.completed(), self._record.attributes):
             return "done"
         if not self._trials.claim_confirmation():
             time.sleep(POLL_SECONDS)
@@ -196,20 +195,11 @@ class Bookkeeper:
         self._confirm(self._confirmation_plan(self._contenders()))
         return "handed back" if self._stop.is_set() else None
 
-    def _is_answered(self) -> bool:
-        """Whether what is expected of the schedules was worked out with all trials that are complete now."""
-        stored = self._record.attributes.get("expected")
-        return stored is not None and is_fresh(stored, self._trials.completed())
-
     def _contenders(self) -> list[Contender]:
         trials = self._trials.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         attributes = self._record.attributes
         found = contenders(trials, self._spec.parsed_space, attributes.get("confirmation"))
         return with_expectations(found, attributes.get("expected"), trials)
-
-    def _is_confirmed(self, found: list[Contender]) -> bool:
-        stored = self._record.attributes.get("confirmation")
-        return is_confirmed(found, self._spec.direction, stored, self._spec.confirmation_size)
 
     def _confirmation_plan(self, found: list[Contender]) -> Confirmation:
         stored = self._record.attributes.get("confirmation")

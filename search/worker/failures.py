@@ -39,8 +39,8 @@ class Streak:
         if self._length >= FAILURES_TO_STOP:
             error = RunError(
                 f"{self._length} trainings in a row failed, the last with: {reason.rstrip('.')}. "
-                "The dashboard shows all that each left behind as its attribute `failed`; trials that had "
-                "not begun to train are tried again by the next launch."
+                "All that each left behind is told by warmboot logs NAME; trials that had not begun to train "
+                "are tried again by the next launch."
             )
             error.add_note(text)  # seen with --debug
             raise error

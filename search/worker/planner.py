@@ -11,15 +11,15 @@ from search.proxy_spec import CommandProxy
 from search.samplers import EARLIER
 from search.standards_first import StandardsFirst, standards_first
 from search.storage.database import Database
+from search.storage.plans import WAIT, Enough, Plan, Planned, Wait
 from search.storage.study_record import find_study
-from search.storage.trial_queue import WAIT, Enough, Plan, Planned, Wait
 from search.strategy.estimates import study_model
 from search.strategy.plateau import plateau
 from search.strategy.progress import LEFT_TO_GAIN, PROPOSAL, PURPOSE
 from search.strategy.proposal import Outlook, Proposal
 from search.strategy.strategy import Strategy
 from search.study_spec import StudySpec
-from search.trial_limit import HORIZON, TrialLimit
+from search.trial_limit import HORIZON
 from warmboot.schedule import WarmbootSchedule
 
 SHAPES_OF_AN_EARLIER_STUDY = 3
@@ -40,7 +40,7 @@ def make_plan(spec: StudySpec, database: Database, seed: int) -> Plan:
         UsageError: an earlier study does not exist.
     """
     if spec.sampler.name != "warmboot":
-        return StandardsPlan(standards_first(spec.parsed_space, runs_of(spec.limit)))
+        return StandardsPlan(standards_first(spec.parsed_space, spec.limit.most_full_runs))
     names = spec.sampler.arguments.get(EARLIER, [])
     earlier = [shape for name in names for shape in _best_shapes(database, name)]
     return StrategyPlan(make_strategy(spec, seed, earlier), ends_early=spec.early_stopping.plateau)
@@ -49,7 +49,7 @@ def make_plan(spec: StudySpec, database: Database, seed: int) -> Plan:
 def make_strategy(spec: StudySpec, seed: int, earlier: Sequence[WarmbootSchedule] = ()) -> Strategy:
     """The strategy of a study as its kind of proxy allows it."""
     shortens = not isinstance(spec.proxy, CommandProxy) or "{total_steps}" in spec.proxy.command
-    n_runs = runs_of(spec.limit)
+    n_runs = spec.limit.most_full_runs
     together = spec.proxy_kind == "declared" and n_runs is not None
     return Strategy(
         spec,
@@ -59,11 +59,6 @@ def make_strategy(spec: StudySpec, seed: int, earlier: Sequence[WarmbootSchedule
         most_in_training=max(2, n_runs // ROUNDS) if together and n_runs is not None else None,
         earlier=earlier,
     )
-
-
-def runs_of(limit: TrialLimit) -> int | None:
-    """How many full runs a study can make at most; None where its time limits it."""
-    return limit.n_trials if limit.n_runs is None else limit.n_runs
 
 
 class StandardsPlan:

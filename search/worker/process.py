@@ -12,7 +12,9 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -59,6 +61,18 @@ class WorkerTask:
     """How long it waits for a storage that is away; trainings go on meanwhile."""
 
 
+@contextlib.contextmanager
+def ctrl_c_held_back() -> Iterator[None]:
+    """A worker that is started inside is deaf to Ctrl-C until `run_worker` says what it means there: its
+    imports take seconds, and a traceback of each would tear the screen."""
+    resource_tracker.ensure_running()  # its start, with the first worker's, would let Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def run_worker(task: WorkerTask, connection: Connection) -> None:
     """Work on a study until it is done; the entry point of the process.
 
@@ -68,6 +82,7 @@ def run_worker(task: WorkerTask, connection: Connection) -> None:
     """
     # Ctrl-C reaches the whole group of processes; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     stop = threading.Event()
     for number in ending_signals():
         signal.signal(number, lambda *_: stop.set())

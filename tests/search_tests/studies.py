@@ -14,8 +14,9 @@ from search.results import schedule_key
 from search.standards_first import standards_first
 from search.storage.address import parse_address
 from search.storage.database import Database, open_for_work
+from search.storage.plans import Plan, Planned
 from search.storage.study_record import StudyRecord, create_or_resume
-from search.storage.trial_queue import Plan, Planned, TrialQueue
+from search.storage.trial_queue import TrialQueue
 from search.study_spec import StudySpec
 from search.worker.planner import StandardsPlan
 

@@ -15,8 +15,8 @@ from search.population.run import Measurement
 from search.results import Contender, contenders
 from search.snapshot import study_lead, take_snapshot
 from search.storage.database import Database
+from search.storage.plans import Planned
 from search.storage.study_record import StudyRecord
-from search.storage.trial_queue import Planned
 from search.strategy.estimates import probability_of
 from search.strategy.progress import EXPECTED
 from search.worker.trial_runs import trial_job

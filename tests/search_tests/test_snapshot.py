@@ -7,12 +7,14 @@ import time
 import pytest
 from optuna.trial import TrialState
 
+from search.confirmation import plan_confirmation
 from search.lead import lead_by_means
 from search.results import Contender, ranked
 from search.snapshot import Snapshot, study_lead, take_snapshot
 from search.storage.database import Database
 from search.storage.leases import Leases, this_owner
 from search.storage.study_record import StudyRecord
+from search.trial_limit import STEPS
 from tests.search_tests.studies import LINEAR, fill, make_study, trial_queue
 
 COSINE = {**LINEAR, "curve": "cosine"}
@@ -162,6 +164,57 @@ def test_a_study_is_done_once_its_leaders_are_confirmed(database: Database) -> N
     assert look(record).done
     record.set_control(n_trials=3)
     assert not look(record).done
+
+
+def rung_by_rung(record: StudyRecord, *, n_complete: int, n_stopped: int) -> None:
+    """Trials of a ladder of 100, 300 and 900 steps, all of it or stopped after the first."""
+    queue = trial_queue(record)
+    for number in range(n_complete + n_stopped):
+        trial = queue.next()
+        assert trial is not None
+        trial.set_user_attr(STEPS, 1300)
+        queue.report(trial, 100, 3.0)
+        if number < n_complete:
+            queue.complete(trial, 2.0, {})
+        else:
+            queue.prune(trial.number, {})
+
+
+@pytest.mark.parametrize("n_stopped", range(3))
+def test_a_search_is_over_where_no_trial_can_begin(database: Database, n_stopped: int) -> None:
+    """A ladder takes 1.44 runs: after one, and two stopped ones, 1.33 of three runs are left: no ladder, but
+    a whole run. Whoever asks for a trial and whoever looks must not differ, or the study rests for ever."""
+    record = make_study(
+        database, total_steps=900, n_trials=None, n_runs=3, early_stopping={"name": "squeezed"}
+    )
+    rung_by_rung(record, n_complete=1, n_stopped=n_stopped)
+    assert look(record).search_is_over == (n_stopped == 2)
+    assert (trial_queue(record).next() is None) == (n_stopped == 2)
+
+
+def test_a_study_is_not_done_before_its_answer_is_worked_out(database: Database) -> None:
+    """Where nothing is confirmed, too: the worker that ended the search may have been killed before that."""
+    record = make_study(database, n_trials=None, n_runs=2)
+    fill(record, [(LINEAR, 2.0), (COSINE, 1.0)])
+    assert look(record).search_is_over
+    assert not look(record).done
+    record.set_attribute("expected", {"complete": 2, "searched": {}, "final": {}})
+    assert look(record).done
+
+
+def test_all_that_can_be_confirmed_is_looked_at(database: Database) -> None:
+    """Many plain schedules may lead, and a study may confirm more than are usually looked at."""
+    record = make_study(database, n_trials=40, confirmation={"leaders": 12})
+    fill(record, [({**LINEAR, "lr": 0.01 * (1 + i)}, 1.0 + i / 100) for i in range(10)], standard="linear")
+    keys = fill(record, [({**SOFT_START, "lr": 0.01 * (1 + i)}, 2.0 + i / 100) for i in range(30)])
+    looked_at = take_snapshot(record, record.load())
+    everything = plan_confirmation(full_ranking(record), "minimize", None, record.spec.confirmation_size)
+    confirmed = {c.key: [1.0] * 3 for c in everything.contenders}
+    assert keys[9] in confirmed
+    confirmed.pop(keys[9])
+    record.set_attribute("confirmation", {"values": confirmed})
+    assert looked_at.search_is_over
+    assert not look(record).settled, "one of them has not been confirmed"
 
 
 def test_a_study_of_failures_is_done_without_a_confirmation(database: Database) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from search.cli.launch_views import LiveView, PlainView, live_panel, view_for
 from search.launch.launch import Setting
 from search.lead import Lead
+from search.pace import Training
 from search.results import Contender
 from search.snapshot import Snapshot
 from tests.search_tests.studies import study_spec
@@ -37,6 +38,7 @@ def snapshot(**changes: Any) -> Snapshot:
         "diverged": 3,
         "lead": LEAD,
         "trials_per_second": 2.0,
+        "seconds_left": 30.0,
         "confirmed": False,
         "stopped": False,
     }
@@ -68,7 +70,7 @@ def test_the_panel_shows_progress_pace_the_best_and_its_curve() -> None:
     for part in (
         "small",
         "40 of 100 trials done, 16 running, 3 diverged",
-        "2.0 trials/s, 30 s left",
+        "2.0 trials/s, at most 30 s left",
         "best so far  val_loss 2.0000 (1 seed)",
         "linear to 0, peak lr 0.1, restart at 50%",
         "best plain one  linear to 0, peak lr 0.1: val_loss 2.5000 (1 seed)",
@@ -91,8 +93,38 @@ def test_where_nothing_else_was_tried_the_best_is_named_once() -> None:
 
 
 def test_before_the_first_result_it_says_what_is_happening() -> None:
-    text = panel_text(snapshot(lead=None, counts={}, trials_per_second=None))
-    assert "workers are starting" in text
+    nothing = {"lead": None, "trials_per_second": None, "seconds_left": None}
+    assert "workers are starting" in panel_text(snapshot(counts={}, **nothing))
+    text = panel_text(snapshot(counts={"running": 1}, **nothing))
+    assert "the first trials train" in text
+    assert "in a few seconds" not in text
+    assert "the first" not in panel_text(snapshot(counts={"fail": 1}, **nothing))
+
+
+def test_a_training_of_ones_own_shows_its_reports() -> None:
+    spec = study_spec(proxy={"command": "python train.py"})
+    training = [Training(number=7, step=60, total_steps=100, value=1.25)]
+    assert "trial 7: step 60 of 100, val 1.2500" in panel_text(snapshot(spec=spec, training=training))
+    on = console(200)
+    PlainView(on).update(snapshot(spec=spec, training=training), None)
+    assert "; trial 7: step 60 of 100, val 1.2500; " in shown(on)
+
+
+def test_a_best_that_becomes_worse_says_why_in_both_views() -> None:
+    worse = replace(LEAD, leader=replace(contender("best", 2.0), searched=(2.0, 2.4)))
+    why = "2.0000 before; trained on another seed it did worse, and the mean counts"
+    on = console(120, terminal=True)
+    live = LiveView(on)
+    live.begin(SETTING, snapshot())
+    live.update(snapshot(lead=worse), None)
+    live.end()
+    assert why in shown(on)
+    assert panel_text(snapshot(lead=worse)).count("before") == 0
+    on = console(200)
+    plain = PlainView(on, every_seconds=0)
+    for lead in (LEAD, worse, worse):
+        plain.update(snapshot(lead=lead), None)
+    assert shown(on).count(why) == 1
 
 
 def test_while_confirming_the_pace_is_that_of_the_confirmation() -> None:
@@ -129,7 +161,7 @@ def test_plain_lines_tell_the_same_but_not_too_often() -> None:
     assert first.startswith("small: going on after 40 trials; 100 trials, 100 steps each")
     assert "1 process x 8 runs at once on cpu" in first
     assert second == (
-        "40 of 100 trials done, 16 running, 3 diverged; 2.0 trials/s, 30 s left; "
+        "40 of 100 trials done, 16 running, 3 diverged; 2.0 trials/s, at most 30 s left; "
         "best val_loss 2.0000 (1 seed)"
     )
 

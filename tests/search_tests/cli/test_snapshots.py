@@ -9,8 +9,17 @@ from typing import Any
 
 import pytest
 
-from search.cli.snapshots import counts_text, snapshot_json, state_text, status_lines, summary_lines
+from search.cli.snapshots import (
+    counts_text,
+    pace_text,
+    snapshot_json,
+    state_text,
+    status_lines,
+    summary_lines,
+    training_lines,
+)
 from search.lead import Lead
+from search.pace import Training
 from search.results import Contender
 from search.snapshot import Snapshot
 from tests.search_tests.studies import study_spec
@@ -58,6 +67,7 @@ def snapshot(**changes: Any) -> Snapshot:
         ({"counts": {"complete": 3, "fail": 2}}, "3 of 100 trials done, 2 failed"),
         ({"counts": {"waiting": 1}}, "0 of 100 trials done, 1 waiting"),
         ({"diverged": 6}, "40 of 100 trials done, 6 diverged"),
+        ({"n_trials": 3}, "40 trials done, 3 were asked for"),
     ],
 )
 def test_counts_leave_out_what_there_is_none_of(changes: dict[str, Any], text: str) -> None:
@@ -67,19 +77,70 @@ def test_counts_leave_out_what_there_is_none_of(changes: dict[str, Any], text: s
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"counts": {"complete": 100}, "confirmed": True}, "done"),
-        ({"counts": {"complete": 100}}, "resting; the next launch goes on"),  # to be confirmed yet
+        ({"counts": {"complete": 100}, "search_is_over": True, "settled": True}, "done"),
+        # to be confirmed yet
+        ({"counts": {"complete": 100}, "search_is_over": True}, "resting; the next launch goes on"),
         ({"stopped": True}, "stopped; the next launch goes on"),
         ({"counts": {"complete": 40, "running": 8}}, "running"),  # too early for a pace
         (
-            {"counts": {"complete": 40, "running": 8}, "trials_per_second": 0.5},
-            "running, 0.5 trials a second, 2 min left",
+            {"counts": {"complete": 40, "running": 8}, "trials_per_second": 0.5, "seconds_left": 120},
+            "running, 30.0 trials/min, at most 2 min left",
         ),
         ({"counts": {"complete": 40, "waiting": 2}}, "resting; the next launch goes on"),
     ],
 )
 def test_the_state_of_a_study_in_words(changes: dict[str, Any], text: str) -> None:
     assert state_text(snapshot(**changes)) == text
+
+
+OWN = {"proxy": {"command": "python train.py"}, "early_stopping": {"plateau": False}}
+AT_60 = Training(number=7, step=60, total_steps=100, value=1.25)
+
+
+@pytest.mark.parametrize(
+    ("trials_per_second", "seconds_left", "text"),
+    [
+        (None, None, ""),
+        (0.04, 3600, "2.4 trials/min, about 1 h left"),
+        (1 / 3000, 90_000, "1.2 trials/h, about 25 h left"),
+        (None, 90, "about 1 min 30 s left"),  # by the reports of the first training
+        (2.0, 0.0, "2.0 trials/s"),
+    ],
+)
+def test_a_pace_is_told_in_a_unit_that_shows_it(
+    trials_per_second: float | None, seconds_left: float | None, text: str
+) -> None:
+    spec = study_spec(**OWN)
+    told = snapshot(spec=spec, trials_per_second=trials_per_second, seconds_left=seconds_left)
+    assert pace_text(told) == text
+
+
+@pytest.mark.parametrize(
+    ("early_stopping", "sampler", "text"),
+    [
+        ({"plateau": True}, {"name": "warmboot"}, "at most 10 s left"),
+        ({"plateau": True}, {"name": "tpe"}, "about 10 s left"),
+        ({"plateau": False, "name": "squeezed"}, {"name": "tpe"}, "at most 10 s left"),
+    ],
+)
+def test_where_a_search_may_end_early_the_time_left_is_a_bound(
+    early_stopping: dict[str, Any], sampler: dict[str, Any], text: str
+) -> None:
+    spec = study_spec(early_stopping=early_stopping, sampler=sampler)
+    assert pace_text(snapshot(spec=spec, seconds_left=10)) == text
+
+
+def test_how_far_trainings_of_ones_own_are_is_told() -> None:
+    waiting = Training(number=8, step=0, total_steps=100, value=None)
+    lines = training_lines(snapshot(spec=study_spec(**OWN), training=[AT_60, waiting]))
+    assert lines == ["trial 7: step 60 of 100, val 1.2500", "trial 8: no report yet, of 100 steps"]
+    assert training_lines(snapshot(spec=study_spec(**OWN), training=[AT_60] * 9))[4:] == ["and 5 more"]
+    assert training_lines(snapshot(training=[AT_60])) == [], "a population trains many, each for a moment"
+
+
+def test_status_shows_what_trains() -> None:
+    lines = status_lines(snapshot(spec=study_spec(**OWN), training=[AT_60]))
+    assert lines[1] == "training  trial 7: step 60 of 100, val 1.2500"
 
 
 def test_status_is_readable_before_the_first_result() -> None:
@@ -108,7 +169,7 @@ def test_a_peak_lr_at_the_end_of_its_range_is_told_by_status() -> None:
 def test_a_launch_ends_with_what_to_do_next() -> None:
     text = "\n".join(summary_lines(snapshot(), ("--storage", "sqlite:///mine.db")))
     assert "cosine to 0, peak lr 0.1, 5% warm-up" in text
-    assert "warmboot export small --storage sqlite:///mine.db --total-steps 50000 -o schedule.json" in text
+    assert "warmboot export small --storage sqlite:///mine.db --total-steps 2500 -o schedule.json" in text
     assert "warmboot dashboard --storage sqlite:///mine.db" in text
 
 
@@ -127,7 +188,7 @@ def test_the_json_is_json_with_the_evidence() -> None:
 @pytest.mark.parametrize("name", ["my study", "-x"])
 def test_the_next_commands_can_be_pasted(name: str) -> None:
     spec = study_spec(name=name, proxy={"command": "python train.py"})
-    done = replace(snapshot(spec=spec), confirmed=True, n_trials=40)
+    done = replace(snapshot(spec=spec), search_is_over=True, settled=True)
     lines = summary_lines(done, ("--storage", "sqlite:///a b.db"))
     commands = [shlex.split(line)[2:] for line in lines if line[10:].startswith("warmboot ")]
     assert [words[0] for words in commands] == ["verdict", "export", "dashboard"]

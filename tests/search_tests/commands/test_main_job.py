@@ -47,7 +47,9 @@ def test_the_answer_and_what_it_is_compared_with_are_confirmed_on_fresh_seeds(fi
 
 
 def test_status_shows_the_study_and_its_answer(finished: Workplace) -> None:
-    out = finished.run("status").stdout
+    table = finished.run("status").stdout.splitlines()
+    assert re.fullmatch(r"small +done +12 of 12 +val_loss \d\.\d+ +.* peak lr .*", table[1])
+    out = finished.run("status", "small").stdout
     assert "small: 12 of 12 trials done (done)" in out
     assert re.search(r"^answer    .* peak lr ", out, re.M)
     assert re.search(r"val_loss \d\.\d+ on \d+ fresh seeds", out)

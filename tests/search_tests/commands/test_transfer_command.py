@@ -61,6 +61,9 @@ def test_too_far_is_refused_unless_asked_for(finished: Workplace, found: dict[st
     assert "20,000 steps are more than 30 times the longest horizon" in done.stderr
     far = finished.run(*leader, "--however-far")
     assert warmboot.reads(far.stdout).schedule.lr is not None
+    without = finished.run(*leader[:-1], "--without-lr")
+    told = "At 20,000 steps neither its best peak lr nor its gain is known: that is more than 30 times"
+    assert told in without.stderr
 
 
 def test_status_and_report_tell_it(finished: Workplace, found: dict[str, Any]) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from search.errors import UsageError
-from search.launch.preparation import check
+from search.launch.preparation import check, refuse_fewer
 from search.proxy_spec import CommandProxy
-from tests.search_tests.studies import study_spec
+from search.storage.database import Database
+from search.storage.study_record import StudyRecord
+from tests.search_tests.studies import LINEAR, fill, study_spec
 
 
 def test_a_declared_proxy_is_made_and_its_epochs_become_steps() -> None:
@@ -61,3 +63,12 @@ def test_what_does_not_fit_is_refused_by_name(changes: dict[str, Any], message: 
 def test_what_trains_on_another_machine_need_not_be_here() -> None:
     spec = study_spec(proxy={"command": "no-such-program here"})
     assert check(spec, "mine.toml", trains_here=False).facts["kind"] == "command"
+
+
+def test_fewer_trials_than_a_study_has_are_refused(database: Database, record: StudyRecord) -> None:
+    """The number is a total: "114 of 3" would be said for ever."""
+    fill(record, [(LINEAR, 2.0)] * 5)
+    with pytest.raises(UsageError, match=r"has 5 trials already, .* give 8 for 3 more, or 5 to end"):
+        refuse_fewer(database, record.name, 3)
+    refuse_fewer(database, record.name, 5)
+    refuse_fewer(database, "not there yet", 1)

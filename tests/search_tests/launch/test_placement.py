@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from search.errors import UsageError
-from search.launch.placement import Placement, parse_gpus, placements
+from search.launch.placement import Placement, parse_gpus, placements, processes_text
 
 
 def test_without_gpus_all_workers_share_the_device() -> None:
@@ -37,3 +37,15 @@ def test_gpus_that_make_no_whole_group_are_refused() -> None:
 def test_a_list_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--gpus: got"):
         parse_gpus(text)
+
+
+@pytest.mark.parametrize(
+    ("workers", "slots", "together", "text"),
+    [
+        (1, 8, True, "1 process x 8 runs at once"),
+        (2, 8, False, "2 processes x 8 runs in turns, since this model trains one by one,"),
+        (1, 1, False, "1 process x 1 run at a time"),
+    ],
+)
+def test_how_a_study_trains_in_words(workers: int, slots: int, together: bool, text: str) -> None:
+    assert processes_text(workers, slots, together=together) == text

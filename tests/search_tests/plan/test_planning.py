@@ -15,6 +15,7 @@ from search.cli.plan import plan_lines
 from search.errors import RunError, UsageError
 from search.plan.planning import Plan, PlanOptions, make_plan
 from search.plan.script_timing import seconds_at
+from search.standards_first import standards_first
 
 STUDY = """
 name = "mine"
@@ -105,6 +106,12 @@ def test_a_budget_is_told_in_trials(tmp_path: Path) -> None:
     assert made.estimate is not None
     assert (made.estimate.n_trials, made.slots) == (24, 1)
     assert made.n_standards == 6, "every fourth"
+
+
+def test_standards_are_a_quarter_of_a_number_of_runs(tmp_path: Path) -> None:
+    """As in the launch; 6 of the 24 runs are there to confirm the best."""
+    made = plan(tmp_path, proxy=command(tmp_path), limit="n_runs = 24", sampler="tpe")
+    assert made.n_standards == len(standards_first(made.spec.parsed_space, 18).trials) == 4
 
 
 def test_only_a_trial_tells_what_an_own_training_takes(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from search.population import Population, Run
 from search.population.averages import averaging_weights
 from search.population.engine import DeviceData, StackedEngine
 from search.population.engines import make_engine
+from search.population.make import trains_together
 from search.population.modules import ModuleEngine, make_optimizer
 from search.population.run import Measurement
 from search.population.settings import stack_kind
@@ -37,6 +38,12 @@ class NextToken(nn.Module):
 
 def conv_model() -> nn.Module:
     return nn.Sequential(nn.Conv1d(3, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(20, 3))
+
+
+def test_what_trains_one_by_one_is_known_beforehand(features_proxy: Proxy) -> None:
+    assert trains_together(features_proxy)
+    assert not trains_together(replace(features_proxy, model=conv_model))
+    assert not trains_together(None), "a script of one's own"
 
 
 @pytest.fixture

@@ -64,10 +64,22 @@ def test_too_far_is_refused_unless_asked_for() -> None:
     law = fit_power_law(HORIZONS, [vertex(2.0 * steps**-0.4) for steps in HORIZONS])
     assert law.predict(54_000)[0] > 0
     with pytest.raises(
-        ValueError, match=r"54001 steps are more than 30 times the longest horizon .*\(1800\)"
+        ValueError, match=r"54,001 steps are more than 30 times the longest horizon .*\(1,800\)"
     ):
         law.predict(54_001)
     assert law.predict(54_001, however_far=True)[0] > 0
+
+
+def test_too_short_is_refused_likewise() -> None:
+    law = fit_power_law(HORIZONS, [vertex(2.0 * steps**-0.4) for steps in HORIZONS])
+    assert law.predict(67)[0] > 0
+    with pytest.raises(ValueError, match=r"66 steps are less than a third of the shortest horizon .*\(200\)"):
+        law.predict(66)
+    assert law.predict(3, however_far=True)[0] > 0
+    margin = fit_margin(HORIZONS, [[0.1, 0.11, 0.12]] * 3)
+    assert margin.at(67).standing == "expected"
+    assert margin.at(66).standing == "not known"
+    assert margin.at(66).too_far == "less than a third of the shortest horizon that was trained (200)"
 
 
 @given(factor=st.floats(1e-3, 1e3))

@@ -187,10 +187,15 @@ def test_steps_in_words(gain: StepsGain, text: str) -> None:
 
 def test_too_far_is_told() -> None:
     found = ExpectedGain(
-        steps=9000, gain=0.02, interval=Interval(0.01, 0.03), standing="not known", sign="undecided"
+        steps=9000,
+        gain=0.02,
+        interval=Interval(0.01, 0.03),
+        standing="not known",
+        sign="undecided",
+        too_far="more than 30 times the longest horizon that was trained (100)",
     )
     told = transfer_sentence(found, candidate="P", standard="L", longest_steps=100)
-    assert told.endswith("not known: more than 30 times the longest horizon that was trained.")
+    assert told.endswith("not known: that is more than 30 times the longest horizon that was trained (100).")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from search.population.run import Measurement
 from search.storage.database import Database
-from search.storage.trial_queue import Planned
+from search.storage.plans import Planned
 from search.training_events import Admitted, Event
 from search.worker.bookkeeper import Bookkeeper
 from search.worker.process import notify

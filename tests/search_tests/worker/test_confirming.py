@@ -17,8 +17,8 @@ from search.population.run import Measurement
 from search.results import Contender, contenders
 from search.snapshot import study_lead, take_snapshot
 from search.storage.database import Database
+from search.storage.plans import Plan, Planned
 from search.storage.study_record import StudyRecord
-from search.storage.trial_queue import Plan, Planned
 from search.strategy.estimates import study_model
 from search.told_apart import LEAST_PAIRS, MOST_PAIRS, told_apart
 from search.training_events import Event

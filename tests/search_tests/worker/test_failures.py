@@ -91,7 +91,7 @@ def worker(database: Database) -> Worker:
 
 def test_five_in_a_row_end_a_search_whatever_they_say(worker: Worker) -> None:
     with pytest.raises(
-        RunError, match=r"^5 trainings in a row failed, the last with: no data for seed 4\. The"
+        RunError, match=r"^5 trainings in a row failed, the last with: no data for seed 4\. All that each"
     ):
         worker.work(lambda number, run: fails_half_way(run, f"no data for seed {number}."))
     assert worker.states() == [TrialState.FAIL] * 5

@@ -12,8 +12,8 @@ from search.confirmation import plan_confirmation
 from search.population.run import Measurement, Run
 from search.snapshot import study_lead
 from search.storage.database import Database
+from search.storage.plans import Planned
 from search.storage.study_record import StudyRecord
-from search.storage.trial_queue import Planned
 from search.worker.jobs import TrialJob, confirmation_jobs
 from search.worker.trial_runs import report_steps, trial_job
 from tests.search_tests.studies import LINEAR, fill, make_study, trial_queue

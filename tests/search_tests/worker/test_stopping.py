@@ -7,8 +7,9 @@ from optuna.trial import TrialState, create_trial
 
 from search.population.run import Measurement, Run
 from search.storage.database import Database
+from search.storage.plans import Planned
 from search.storage.study_record import StudyRecord
-from search.storage.trial_queue import Planned, TrialQueue
+from search.storage.trial_queue import TrialQueue
 from search.strategy.progress import EXPECTED, PURPOSE, SEED
 from search.training_events import Withdraw
 from search.trial_limit import STEPS, steps_of

@@ -1,0 +1,33 @@
+"""`Plan`: what whoever asks for a trial is told about the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.trial import FrozenTrial
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A trial that is not left to Optuna's sampler: its parameters, and attributes it has from the start."""
+
+    params: Mapping[str, Any]
+    user_attrs: Mapping[str, Any]
+
+
+class Wait:
+    """No trial should begin before one that trains has ended."""
+
+
+@dataclass(frozen=True)
+class Enough:
+    """No more trials are worth it."""
+
+    why: str
+
+
+WAIT = Wait()
+Plan = Callable[[Sequence[FrozenTrial]], Planned | Wait | Enough | None]
+"""All trials of the study -> the next one; None leaves it to Optuna's sampler."""

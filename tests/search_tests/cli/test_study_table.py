@@ -1,0 +1,67 @@
+"""All studies of a storage, one line each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from search.cli.study_table import study_table
+from search.lead import Lead
+from search.results import Contender
+from search.snapshot import Snapshot
+from tests.search_tests.studies import study_spec
+from warmboot.schedule import WarmbootSchedule
+
+BEST = Contender(
+    key="best", schedule=WarmbootSchedule(lr=0.1), trial_numbers=(4,), searched=(2.0, 2.2), confirmed=()
+)
+
+
+def snapshot(name: str = "small", **changes: Any) -> Snapshot:
+    fields: dict[str, Any] = {
+        "spec": study_spec(name=name),
+        "n_trials": 100,
+        "counts": {"complete": 40},
+        "diverged": 0,
+        "lead": Lead(BEST, None, ahead=True),
+        "trials_per_second": None,
+        "confirmed": False,
+        "stopped": False,
+    }
+    return Snapshot(**{**fields, **changes})
+
+
+def test_a_line_for_each_under_a_head() -> None:
+    long = snapshot("a longer name", counts={"complete": 3, "fail": 2, "running": 1}, lead=None)
+    assert study_table([snapshot(), long, "old"]) == [
+        "study          state         done       failed  best          schedule",
+        "small          resting       40 of 100          val_loss 2.1  cosine to 0, peak lr 0.1",
+        "a longer name  running       3 of 100   2",
+        "old            not readable                                   made by another version of Warmboot",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "done"),
+    [
+        ({"search_is_over": True, "settled": True}, "done", "40 of 100"),
+        ({"stopped": True}, "stopped", "40 of 100"),
+        ({"n_trials": None, "n_runs": 8, "runs_used": 7.777}, "resting", "7.78 of 8 runs"),
+        (
+            {"n_trials": None, "budget_seconds": 7200.0, "trained_seconds": 60.0},
+            "resting",
+            "1 min of 2 h",
+        ),
+    ],
+)
+def test_state_and_limit(changes: dict[str, Any], state: str, done: str) -> None:
+    line = study_table([snapshot(**changes)])[1]
+    assert line.split("  ")[1].strip() == state
+    assert f"  {done}  " in line
+
+
+def test_a_terminal_cuts_the_last_column() -> None:
+    lines = study_table([snapshot()], 60)
+    assert max(map(len, lines)) == 60
+    assert lines[1].endswith("cosine to …")
