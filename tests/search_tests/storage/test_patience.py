@@ -8,9 +8,11 @@ import os
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import psutil
 import pytest
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
@@ -297,6 +299,8 @@ def test_a_stopped_process_that_keeps_the_lock_is_named_and_waited_for(database:
     queue = trial_queue(record)
     with running(hold_the_lock, record) as (_, process_id):
         os.kill(process_id, signal.SIGSTOP)
+        while psutil.Process(process_id).status() != psutil.STATUS_STOPPED:
+            time.sleep(0.01)
 
         def told(text: str) -> None:
             said.append(text)
