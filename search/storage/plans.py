@@ -30,4 +30,5 @@ class Enough:
 
 WAIT = Wait()
 Plan = Callable[[Sequence[FrozenTrial]], Planned | Wait | Enough | None]
-"""All trials of the study -> the next one; None leaves it to Optuna's sampler."""
+"""All trials of the study -> the next one; None leaves it to Optuna's sampler. One that `takes_long` is made
+under a lease, any other under the lock."""

@@ -2,8 +2,8 @@
 
 Asking runs under the database's lock: sweep, count, ask, lease. So the total is exact however many ask at
 once, and a trial whose worker is gone is taken up again under its own number, with its parameters and
-reports. What to train next is worked out by one process at a time as well, but under a lease instead of the
-lock: it can take long, and a process that stands still in it must not stop all others.
+reports. A plan that takes long is made by one process at a time too, but under a lease instead of the lock:
+who stands still in it must not stop all others.
 Telling needs no lock: the first tell wins, and "somebody else has finished this trial" is a normal outcome.
 """
 
@@ -27,7 +27,7 @@ from search.training_spans import SPAN, ended
 from search.trial_limit import FAILURE, LOST, REPORTED_BEFORE, TrialLimit, reported_steps
 
 MAX_ATTEMPTS = 3
-PLANNING_WAIT_SECONDS = 5.0
+PLANNING_WAIT_SECONDS = 10.0
 """How long somebody who asks waits for another who plans, before he does something else."""
 PLANNING_LOOK_SECONDS = 0.02
 
@@ -53,6 +53,7 @@ class TrialQueue:
         self._database = record.database
         self._study = record.load(sampler, pruner)
         self._plan = plan
+        self._plans_long = bool(getattr(plan, "takes_long", False))
         self._leases = Leases(record.database.engine, record.study_id, this_owner())
         self._claims = SeedClaims(record.database.engine, record.study_id)
         self._asked: optuna.Trial | None = None
@@ -169,6 +170,8 @@ class TrialQueue:
             return self._ask(leases, control, trials)
         if not TrialLimit.from_control(control).may_start(trials, self._record.now()):
             return None
+        if not self._plans_long:
+            return self._act_on(self._plan(trials), leases)
         planner = leases.get(PLANNING)
         if planner is not None and planner.live and not _is_mine(planner):
             return WAIT
@@ -178,7 +181,8 @@ class TrialQueue:
     def _others_have_planned(self, until: float) -> bool:
         """Wait for it, without the lock: who plans needs that to end."""
         while time.monotonic() < until:
-            time.sleep(PLANNING_LOOK_SECONDS)
+            if self._database.patience.stop.wait(PLANNING_LOOK_SECONDS):
+                return False
             planner = self._database.patiently(self._leases.all).get(PLANNING)
             if planner is None or not planner.live:
                 return True
@@ -195,20 +199,27 @@ class TrialQueue:
 
     def _begin(self, planned: Planned | Wait | Enough | None) -> optuna.Trial | None:
         """Under the lock: what was planned, unless another has taken over the planning meanwhile."""
-        leases, control = self._leases.all(), self._record.attributes["control"]
+        leases = self._leases.all()
         if self._asked is not None and _is_mine(leases.get(self._asked.number)):
             return self._asked
         if not _is_mine(leases.get(PLANNING)):
             return None
-        trial = None
-        if isinstance(planned, Enough):
-            self._record.set_attribute("control", {**control, "plateau": planned.why})
-        elif not isinstance(planned, Wait) and not control["stop"]:
-            if planned is not None:
-                self._study.enqueue_trial(dict(planned.params), user_attrs=dict(planned.user_attrs))
-            trial = self._ask(leases, control)
+        trial = self._act_on(planned, leases)
         self._leases.release(PLANNING)
         return trial
+
+    def _act_on(
+        self, planned: Planned | Wait | Enough | None, leases: Mapping[int, Lease]
+    ) -> optuna.Trial | None:
+        """Under the lock: begin what was planned, or note that no more is worth it."""
+        control = self._record.attributes["control"]
+        if isinstance(planned, Enough):
+            self._record.set_attribute("control", {**control, "plateau": planned.why})
+        if isinstance(planned, Wait | Enough) or control["stop"]:
+            return None
+        if planned is not None:
+            self._study.enqueue_trial(dict(planned.params), user_attrs=dict(planned.user_attrs))
+        return self._ask(leases, control)
 
     def _ask(
         self, leases: Mapping[int, Lease], control: Mapping[str, Any], trials: Sequence[FrozenTrial] = ()

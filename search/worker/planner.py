@@ -75,6 +75,8 @@ class StandardsPlan:
 class StrategyPlan:
     """Every trial is planned; `ends_early`: until no more are worth it."""
 
+    takes_long = True  # a fit of the model to all trials
+
     def __init__(self, strategy: Strategy, *, ends_early: bool) -> None:
         self._strategy, self._ends_early = strategy, ends_early
 

@@ -9,13 +9,13 @@ import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import psutil
 import pytest
 from optuna.storages import BaseStorage
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
@@ -275,7 +275,7 @@ def test_an_answer_that_is_lost_begins_no_second_trial(
 
     monkeypatch.setattr(Leases, "take", take_and_fail)
     database.patience = Patience(say=lambda _: None)
-    queue = trial_queue(record)
+    queue = trial_queue(record, Slowly(lambda: None))
     trial = queue.next()
     assert trial is not None
     assert lost
@@ -284,6 +284,18 @@ def test_an_answer_that_is_lost_begins_no_second_trial(
 
 
 # A process that stands still.
+
+
+class Slowly:
+    """A plan that takes long, as that of the study's own strategy."""
+
+    takes_long = True
+
+    def __init__(self, plan: Callable[[], None]) -> None:
+        self._plan = plan
+
+    def __call__(self, trials: Sequence[FrozenTrial]) -> None:
+        self._plan()
 
 
 @pytest.fixture
@@ -336,7 +348,7 @@ def test_leases_are_renewed_while_another_keeps_the_lock(database: Database) -> 
 def test_who_stands_still_while_he_plans_stops_nobody(database: Database) -> None:
     record = make_study(database)
     queue, elsewhere = (
-        trial_queue(record),
+        trial_queue(record, Slowly(lambda: None)),
         Leases(database.engine, record.study_id, process_name(os.getppid())),
     )
     first = queue.next()
@@ -357,7 +369,7 @@ def test_who_stands_still_while_he_plans_stops_nobody(database: Database) -> Non
 def test_a_plan_of_who_was_taken_for_gone_is_dropped(database: Database) -> None:
     record = make_study(database)
     elsewhere = Leases(database.engine, record.study_id, process_name(os.getppid()))
-    queue = trial_queue(record, plan=lambda _: elsewhere.take(PLANNING, attempts=1))
+    queue = trial_queue(record, Slowly(lambda: elsewhere.take(PLANNING, attempts=1)))
     assert queue.next() is None
     assert record.load().trials == []
 
@@ -365,9 +377,9 @@ def test_a_plan_of_who_was_taken_for_gone_is_dropped(database: Database) -> None
 def test_a_plan_that_fails_leaves_the_turn_to_others(database: Database) -> None:
     record = make_study(database)
 
-    def fail(_: object) -> None:
+    def fail() -> None:
         raise ArithmeticError("singular")
 
     with pytest.raises(ArithmeticError, match="singular"):
-        trial_queue(record, plan=fail).next()
+        trial_queue(record, Slowly(fail)).next()
     assert Leases(database.engine, record.study_id, "nobody").all() == {}
