@@ -8,6 +8,7 @@ from typing import Any
 
 from search.lead import Lead
 from search.next_command import next_command
+from search.permission import option_for
 from search.results import Contender
 from search.study_spec import StudySpec
 from search.transferred import Transferred
@@ -93,7 +94,7 @@ def _compared(spec: StudySpec, lead: Lead, plain: str) -> str:
     assert lead.gain is not None, "a comparison has been made"
     assert lead.probability is not None, "a comparison has been made"
     chance, size = f"{_percent(lead.probability)} likely", _size(lead)
-    settle = f"{next_command('verdict', spec.name)} settles it."
+    settle = f"{next_command('verdict', spec.name, *option_for(spec.proxy).split())} settles it."
     if claim(lead) == "better":
         return f"It is better than plain {plain} by {size} so far ({chance}). {settle}"
     if claim(lead) == "a little better":

@@ -38,7 +38,7 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("proxy_fingerprints",),
     ("proxies", "study_spec"),
     ("early_stopping", "verdict_spec", "pace"),
-    ("params", "proxy_spec", "trial_limit", "confirmation_size"),
+    ("params", "proxy_spec", "trial_limit", "confirmation_size", "permission"),
     (
         "param_checks",
         "durations",

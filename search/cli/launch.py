@@ -58,8 +58,8 @@ def command(
     from search.cli.launch_views import view_for
     from search.cli.snapshots import snapshot_json, summary_lines
     from search.launch.launch import LaunchOptions, launch, register
+    from search.permission import option_for
     from search.snapshot import take_snapshot
-    from search.worker.permission import option_for
 
     console = talk()
     options = LaunchOptions(

@@ -11,10 +11,11 @@ from search.durations import duration_text, rate_text
 from search.evidence import evidence, evidence_lines
 from search.next_command import next_command
 from search.pace import Training
+from search.permission import option_for
+from search.proxy_spec import CommandProxy
 from search.snapshot import Snapshot
 from search.storage.study_change import Change
 from search.strategy.knobs import knob_lines
-from search.worker.permission import option_for
 from warmboot.preview import sparkline
 
 _SPARKLINE_WIDTH = 40
@@ -47,13 +48,19 @@ def counts_text(snapshot: Snapshot) -> str:
 def _limit_text(snapshot: Snapshot) -> str:
     if snapshot.n_trials is not None:
         if snapshot.used > snapshot.n_trials:
-            return f"{snapshot.results} trials done, {snapshot.n_trials} were asked for"
+            return f"{trials_done(snapshot)}, {snapshot.n_trials} were asked for"
         return f"{snapshot.results} of {snapshot.n_trials} trials done"
     if snapshot.n_runs is not None:
-        return f"{snapshot.results} trials done, {snapshot.runs_used:.3g} of {snapshot.n_runs} full runs used"
+        begun = " or begun" if snapshot.running else ""
+        return f"{trials_done(snapshot)}, {snapshot.runs_used:.3g} of {snapshot.n_runs} full runs used{begun}"
     assert snapshot.budget_seconds is not None, "a study has one limit"
     used, budget = duration_text(snapshot.trained_seconds), duration_text(snapshot.budget_seconds)
-    return f"{snapshot.results} trials done in {used} of {budget}"
+    return f"{trials_done(snapshot)} in {used} of {budget}"
+
+
+def trials_done(snapshot: Snapshot) -> str:
+    """How many trials have a result."""
+    return f"{snapshot.results} trial{'' if snapshot.results == 1 else 's'} done"
 
 
 def state_text(snapshot: Snapshot) -> str:
@@ -143,6 +150,8 @@ def summary_lines(snapshot: Snapshot, storage_option: Sequence[str]) -> list[str
         lines.append(f"verdict   {next_command('verdict', spec.name, *allowed, *storage_option)}")
     if snapshot.best is not None:
         lines.append(f"export    {next_command('export', spec.name, *storage_option, *options)}")
+        if isinstance(spec.proxy, CommandProxy):
+            lines.append("use       start your training as ever, with WARMBOOT_SCHEDULE=schedule.json set")
     return [*lines, f"look      {shlex.join(['warmboot', 'dashboard', *storage_option])}"]
 
 

@@ -82,10 +82,10 @@ def command(
     with _told_if_interrupted(name, storage, console):
         from search.contest.service import Options, hold_contest
         from search.launch.preparation import resolve_device
+        from search.permission import Permission
         from search.storage.database import open_for_work
         from search.storage.patience import HOLDING_SECONDS, Patience
         from search.storage.study_record import find_study
-        from search.worker.permission import Permission
 
         options = Options(
             most_pairs=_look(pairs),

@@ -45,7 +45,7 @@ def command(
     Example: warmboot worker --storage postgresql://warmboot@db.example/warmboot
     """
     from search.launch.service import ServiceOptions, serve
-    from search.worker.permission import Permission
+    from search.permission import Permission
 
     options = ServiceOptions(
         storage=address(storage),

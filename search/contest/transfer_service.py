@@ -14,9 +14,9 @@ from search.contest.subject import Subject, subject_of
 from search.contest.transfer import PAIRS, transfer
 from search.errors import UsageError
 from search.lead import VERDICT
+from search.permission import Permission
 from search.storage.study_record import StudyRecord
 from search.transferred import TRANSFER, Transferred
-from search.worker.permission import Permission
 from search.worker.training_here import accept_made_of, check_made_of, spec_here
 from warmboot.schedule import WarmbootSchedule
 from warmboot.standards import standards

@@ -16,10 +16,10 @@ import optuna
 from pydantic import ValidationError
 
 from search.errors import UsageError
+from search.permission import Permission
 from search.snapshot import Snapshot, take_snapshot
 from search.storage.database import Database
 from search.storage.study_record import MADE, StudyGoneError, StudyRecord, study_names
-from search.worker.permission import Permission
 
 FIRST_PAUSE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 600.0

@@ -14,11 +14,11 @@ from search.launch.outages import Outages
 from search.launch.placement import placements_for
 from search.launch.pool import WorkerPool
 from search.launch.preparation import resolve_device
+from search.permission import Permission
 from search.snapshot import Snapshot
 from search.storage.address import shown
 from search.storage.database import open_for_work
 from search.storage.patience import Patience
-from search.worker.permission import Permission
 from search.worker.process import WorkerTask
 
 LOOK_FOR_STUDIES_SECONDS = 3.0

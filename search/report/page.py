@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial
 
 from search.evidence import edge_lines, sentence
 from search.next_command import next_command
+from search.proxy_spec import CommandProxy
 from search.report import figures
 from search.results import Contender
 from search.snapshot import Snapshot
@@ -178,9 +179,12 @@ def _knobs(page: Page, knobs: Sequence[Knob]) -> None:
 
 def _use(snapshot: Snapshot) -> str:
     name = snapshot.spec.name
-    steps = snapshot.spec.example_steps
+    steps, proxy = snapshot.spec.example_steps, snapshot.spec.proxy
+    exported = next_command("export", name, "--total-steps", str(steps), "-o", "schedule.json")
+    if isinstance(proxy, CommandProxy):
+        return f"{exported}\nWARMBOOT_SCHEDULE=schedule.json {proxy.command}"
     return (
-        f"{next_command('export', name, '--total-steps', str(steps), '-o', 'schedule.json')}\n\n"
+        f"{exported}\n\n"
         "import warmboot\n\n"
         'file = warmboot.read("schedule.json")\n'
         f"scheduler = warmboot.WarmbootLR(optimizer, file.schedule, total_steps={steps:_})\n"

@@ -24,6 +24,7 @@ from search import seeds
 from search.early_stopping.pruners import build_pruner
 from search.ending_signals import ending_signals
 from search.errors import RunError, UsageError
+from search.permission import Permission
 from search.proxy_spec import CommandProxy, ProxySpec
 from search.samplers import build_sampler
 from search.scripts.command_look import look_problems
@@ -35,7 +36,6 @@ from search.storage.trial_queue import TrialQueue
 from search.training_events import Event
 from search.worker.bookkeeper import Bookkeeper, Outcome
 from search.worker.own_lr import learn_own_lr
-from search.worker.permission import Permission
 from search.worker.planner import make_plan
 from search.worker.trainers import TrainsRuns, make_trainer, slots_for
 from search.worker.training_here import check_made_of, spec_here

@@ -23,6 +23,11 @@ UNSURE = lead(probability=0.6)
 """The plain schedule is the answer."""
 
 
+def test_the_command_that_settles_it_can_be_pasted_where_the_training_is_code() -> None:
+    spec = study_spec(proxy={"command": "python train.py"})
+    assert "warmboot verdict small --allow-commands settles it." in sentence(spec, lead())
+
+
 def test_the_data_keeps_searched_and_fresh_seeds_apart_and_claims_no_verdict() -> None:
     data = json.loads(json.dumps(evidence(study_spec(), LEADER, lead())))
     assert (data["objective"], data["direction"]) == ("val_loss", "minimize")

@@ -6,8 +6,8 @@ import optuna
 import pytest
 
 from search.launch.open_studies import OpenStudies
+from search.permission import Permission
 from search.storage.database import Database
-from search.worker.permission import Permission
 from tests.search_tests.studies import make_study, trial_queue
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from search.errors import UsageError
-from search.worker.permission import Permission, option_for, permitted
+from search.permission import Permission, option_for, permitted
 
 BUILT_IN = SimpleNamespace(name="char_lm_mlp")
 FACTORY = SimpleNamespace(name="mylab.proxies.small:factory")
