@@ -5,8 +5,9 @@ what a schedule's neighbours reached, so what it expects of a lucky run lies bel
 
 **What leads.** The leader is the best schedule that is no baseline, the opponent the best baseline; both are
 the best at `CAUTION` standard deviations to the worse side, so what was hardly tried has to promise more.
-From the posterior of their *difference*, in which what both share cancels, comes the probability that the
-leader is better. Below `SURE_ENOUGH` the baseline is the answer.
+Among the peak lrs of one shape on the same seeds that is the best measured one, unless the model is sure of
+another. From the posterior of their *difference*, in which what both share cancels, comes the probability
+that the leader is better. Below `SURE_ENOUGH` the baseline is the answer.
 """
 
 from __future__ import annotations
@@ -174,12 +175,42 @@ class StudyModel:
     def answer(self) -> Answer:
         """What leads."""
         found = self.estimates()
-        leader = next((estimate for estimate in found if not estimate.is_baseline), None)
-        baseline = next((estimate for estimate in found if estimate.is_baseline), None)
+        leader = self._as_measured([estimate for estimate in found if not estimate.is_baseline])
+        baseline = self._as_measured([estimate for estimate in found if estimate.is_baseline])
         difference = None
         if leader is not None and baseline is not None:
             difference = self.difference(leader.number, baseline.number)
         return Answer(leader, baseline, difference, self.response.noise_sd)
+
+    def _as_measured(self, found: Sequence[Estimate]) -> Estimate | None:
+        """The first of `found`, or a peak lr of the same shape that did better on the very same seeds.
+
+        Only what the model is sure of overrides what was measured: with few runs it knows little of the
+        noise, and its smooth curve turns away from the best lr where a cliff is near.
+        """
+        if not found:
+            return None
+        values, first = self._values_by_seed(), found[0]
+        own = values[first.number]
+        behind = [
+            (float(np.mean([values[other.number][seed] - value for seed, value in own.items()])), other)
+            for other in found[1:]
+            if other.schedule.replace(lr=None) == first.schedule.replace(lr=None)
+            and values[other.number].keys() == own.keys()
+            and self.difference(first.number, other.number).probability < SURE_ENOUGH
+        ]
+        most, other = min(behind, default=(0.0, first), key=lambda each: each[0])
+        return other if most < 0.0 else first
+
+    def _values_by_seed(self) -> dict[int, dict[int, float]]:
+        """First trial of a schedule -> seed -> value, lower is better."""
+        numbers: dict[tuple[bytes, float], int] = {}
+        values: dict[int, dict[int, float]] = {}
+        for tried in self.runs:
+            if not tried.stopped and tried.value is not None:
+                number = numbers.setdefault(_schedule_of(tried), tried.number)
+                values.setdefault(number, {})[tried.seed] = tried.value
+        return values
 
     def _is_baseline(self, tried: Tried) -> bool:
         factors = tried.shape.schedule.factors(self._steps)

@@ -255,3 +255,23 @@ def test_only_plain_schedules_or_only_others_are_an_answer_too() -> None:
         assert getattr(answer, missing) is None
         assert answer.difference is None
         assert answer.chosen.n_runs == 2
+
+
+WARM: dict[str, Any] = {**LINEAR, "warmup": 0.05}
+BESIDE_A_CLIFF = {1e-3: 2.422, 3.2e-4: 2.836, 3.2e-3: 1.972, 1e-2: 1.786, 3.2e-2: 1.763, 0.1: 2.804}
+"""Peak lr -> a run's loss, of a small GPT-2 with AdamW; its seeds differ by about 0.02."""
+
+
+def beside_a_cliff() -> SyntheticStudy:
+    lr = {"low": 1e-4, "high": 1.0, "log": True}
+    study = SyntheticStudy(spec(space={**spec().space, "lr": lr}), truth=floor_matters)
+    for lr, value in BESIDE_A_CLIFF.items():
+        study.add({**WARM, "lr": lr}, [value])
+    study.add({**LINEAR, "lr": 0.021}, [1.790])
+    return study
+
+
+def test_what_was_measured_stands_where_the_model_is_not_sure_of_the_opposite() -> None:
+    """Near a cliff a smooth curve expects more of the lr that is farther away from it."""
+    chosen = model_of(beside_a_cliff()).answer().chosen
+    assert (chosen.schedule.warmup, chosen.schedule.lr) == (0.05, 3.2e-2)
