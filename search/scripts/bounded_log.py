@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from search.scripts.printed_text import printed_text
@@ -11,7 +12,10 @@ TAIL_BYTES = 4096
 
 
 class BoundedLog:
-    """A file that keeps the last of what is written to it: `largest_bytes / 2` or more."""
+    """A file that keeps the last of what is written to it: `largest_bytes / 2` or more.
+
+    What can't be written, as where the disk is full, is missing from the file; `tail` has it.
+    """
 
     def __init__(self, path: Path, *, largest_bytes: int = LARGEST_LOG_BYTES) -> None:
         self._path, self._largest_bytes = path, largest_bytes
@@ -21,6 +25,10 @@ class BoundedLog:
 
     def write(self, data: bytes) -> None:
         self._tail = (self._tail + data)[-TAIL_BYTES:]
+        with contextlib.suppress(OSError):  # a training is not lost for what it printed
+            self._keep(data)
+
+    def _keep(self, data: bytes) -> None:
         data = data[-self._largest_bytes :]
         if self._size + len(data) > self._largest_bytes:
             kept = (self._path.read_bytes() + data)[-self._largest_bytes // 2 :]

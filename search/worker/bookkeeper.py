@@ -146,8 +146,12 @@ class Bookkeeper:
             self._remarked = True
 
     def _take_in_failure(self, event: TrainingFailed) -> None:
-        for key in event.keys:
-            self._failures.take(self._jobs.pop(key), event.traceback_text)
+        jobs = [self._jobs.pop(key) for key in event.keys if key in self._jobs]
+        if not jobs:  # its result is in already; what failed is to clear away what it left
+            self._notify({"kind": "note", "text": f"after a training had ended: {event.reason}"})
+            return
+        for job in jobs:
+            self._failures.take(job, event.traceback_text)
         self._failures.count(event)
 
     def _renew_leases(self) -> None:
@@ -173,7 +177,7 @@ class Bookkeeper:
 
     def _when_idle(self) -> Outcome | None:
         """Nothing trains here: the study is stopped, or done, or others have its last trials."""
-        if self._failures.settle():
+        if self._failures.settle(self._has_trained):
             self._ask_again_at = 0.0
             return None
         control = self._record.attributes["control"]
@@ -183,6 +187,10 @@ class Bookkeeper:
         if not TrialLimit.from_control(control).is_over(trials, self._record.now()):
             return None
         return self._confirm_or_wait()
+
+    def _has_trained(self) -> bool:
+        ended_well = (TrialState.COMPLETE, TrialState.PRUNED)
+        return bool(self._trials.study.get_trials(deepcopy=False, states=ended_well))
 
     def _confirm_or_wait(self) -> Outcome | None:
         if is_settled(self._spec, self._contenders(), self._trials.completed(), self._record.attributes):

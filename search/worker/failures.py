@@ -74,10 +74,13 @@ class Failures:
         self._any_success = True
         self._tell()
 
-    def settle(self) -> bool:
-        """Nothing else trains here. Whether anything was held: it has failed now, or waits again."""
+    def settle(self, study_has_trained: Callable[[], bool]) -> bool:
+        """Nothing else trains here. Whether anything was held: it has failed now, or waits again.
+
+        `study_has_trained`: whether any training of the study has ended well, here or elsewhere, at any time.
+        """
         held = bool(self._held)
-        if self._any_success:
+        if held and (self._any_success or study_has_trained()):
             self._tell()
         else:
             self.hand_back()

@@ -124,6 +124,14 @@ def test_a_log_keeps_its_end_and_not_more(tmp_path: Path) -> None:
     assert len(log.tail()) <= 4096
 
 
+def test_what_the_disk_does_not_take_is_known_all_the_same(tmp_path: Path) -> None:
+    log = BoundedLog(tmp_path / "log")
+    (tmp_path / "log").unlink()
+    (tmp_path / "log").mkdir()
+    log.write(b"epoch 1\n")
+    assert log.tail() == "epoch 1"
+
+
 def test_a_progress_bar_leaves_its_last_state(tmp_path: Path) -> None:
     log = BoundedLog(tmp_path / "log")
     log.write(b"epoch 1\r 10%\r 90%\r100%\r\nnext")

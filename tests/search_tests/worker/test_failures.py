@@ -22,7 +22,7 @@ from search.training_events import Admitted, Event, Remarked, TrainingFailed
 from search.worker.bookkeeper import Bookkeeper, Outcome
 from search.worker.failures import Streak
 from search.worker.runs import AnyRun
-from tests.search_tests.studies import make_study, trial_queue
+from tests.search_tests.studies import LINEAR, fill, make_study, trial_queue
 
 Play = Callable[[int, AnyRun], Iterator[Event]]
 """How often something was trained before and what is trained now -> what happens to it."""
@@ -115,6 +115,26 @@ def test_a_short_study_in_which_nothing_can_train_ends_the_same(database: Databa
     with pytest.raises(RunError, match="5 trainings in a row failed"):
         worker.work(lambda number, run: fails(run))
     assert worker.states() == [TrialState.WAITING] * 2
+
+
+def test_what_can_never_train_ends_no_study_that_others_have_trained(database: Database) -> None:
+    """Whoever trains the last trial may be new: the study knows that training is possible here."""
+    record = make_study(database, n_trials=4, confirmation={"leaders": 0})
+    fill(record, [({**LINEAR, "lr": lr}, lr) for lr in (0.1, 0.2, 0.3)])
+    worker = Worker(record)
+    assert worker.work(lambda number, run: fails(run, "bad lr") if number == 0 else well(run)) == "done"
+    after = worker.look()
+    assert (after.results, after.uncounted, after.failures, after.done) == (4, 1, {"bad lr": 1}, True)
+
+
+def test_a_failure_to_clear_away_what_has_ended_is_said_and_takes_nothing_from_it(worker: Worker) -> None:
+    def play(number: int, run: AnyRun) -> Iterator[Event]:
+        yield from well(run)
+        yield from fails(run, "OSError: no space left on device")
+
+    assert worker.work(play) == "done"
+    assert worker.states() == [TrialState.COMPLETE] * 6
+    assert "after a training had ended: OSError: no space left on device" in worker.said
 
 
 def test_a_trial_that_fails_among_others_that_train_has_failed_and_takes_no_number(worker: Worker) -> None:
