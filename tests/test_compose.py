@@ -49,6 +49,7 @@ def test_our_services_are_confined(compose: dict[str, Any], name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["init"] is True, "the first process of a container has to clear away what others leave"
     assert "USER 10001:10001" in (ROOT / "Dockerfile").read_text()
 
 
