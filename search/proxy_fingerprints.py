@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import shlex
 from pathlib import Path
 
+from search.command_words import command_words
 from search.made_of import MadeOf, part_hash
 from search.proxy_spec import CommandProxy, FreeProxy
 from warmboot.service import find_theirs
@@ -76,7 +76,7 @@ def _command_fingerprint(proxy: CommandProxy) -> str:
 
 def _words(proxy: CommandProxy) -> list[str]:
     try:
-        return shlex.split(proxy.command)
+        return command_words(proxy.command)
     except ValueError:  # a quotation mark that is never closed: the shell will say so
         return proxy.command.split()
 

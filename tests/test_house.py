@@ -51,6 +51,7 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
         "training_spans",
         "made_of",
         "next_command",
+        "command_words",
     ),
 )
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shlex
 import string
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from search.command_words import command_words
 from search.errors import nearest
 from warmboot.space import Space
 
@@ -30,7 +30,7 @@ def command_problems(template: str, params: Collection[str]) -> list[str]:
     ['{total_step} is unknown; did you mean total_steps? (write {{ and }} for braces themselves)']
     """
     try:
-        words = _words(template)
+        words = command_words(template)
     except ValueError as error:
         return [f"can't be cut into words: {error}"]
     if not words:
@@ -58,11 +58,7 @@ def fill_in(template: str, values: Mapping[str, Any]) -> list[str]:
     problems = command_problems(template, list(values))
     if problems:
         raise ValueError(f"command {template!r}: {'; '.join(problems)}.")
-    return [_filled(word, values) for word in _words(template)]
-
-
-def _words(template: str) -> list[str]:
-    return shlex.split(template.replace("\\\n", " "))  # a backslash at the end of a line joins it to the next
+    return [_filled(word, values) for word in command_words(template)]
 
 
 def _filled(word: str, values: Mapping[str, Any]) -> str:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
+from search.command_words import command_words
 from search.errors import nearest
-from search.scripts.launcher import script_environment
+from search.scripts.launcher import environment_here
 from search.scripts.printed_errors import error_line
 
 _PYTHON = re.compile(r"python[\d.]*$")
@@ -33,7 +33,7 @@ def look_problems(command: str, folder: Path | None) -> list[str]:
     place = folder or Path()
     if not place.is_dir():
         return [f"working_directory {place} is no folder"]
-    words = shlex.split(command.replace("\\\n", " "))
+    words = command_words(command)
     program = words[0]
     if "{" in program:
         return []
@@ -91,7 +91,7 @@ def _python_problems(program: str, path: str, script: Path) -> list[str]:
         done = subprocess.run(
             [path, "-c", "import warmboot; warmboot.attach"],
             cwd=script.parent,
-            env=script_environment({}),
+            env=environment_here(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -150,11 +150,15 @@ def ended_badly(exit_code: int, log: BoundedLog, *, oom_killed: bool) -> Ended:
     return Ended(failure=failure, output=reasons.kept_output(output, log.tail()), asked=was_asked)
 
 
-def script_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment as a script gets it, with the number of this process; what it prints arrives
-    at once."""
+def environment_here() -> dict[str, str]:
+    """This process's environment as a program of the user's gets it; what it prints arrives at once."""
     own = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_SCRIPTS}
-    return {"PYTHONUNBUFFERED": "1", **own, WORKER_VARIABLE: str(worker_number()), **extra}
+    return {"PYTHONUNBUFFERED": "1", **own}
+
+
+def script_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """`environment_here` as a training gets it: with the number of this process, which is claimed by that."""
+    return {**environment_here(), WORKER_VARIABLE: str(worker_number()), **extra}
 
 
 def rose(before: int | None, after: int | None) -> bool:

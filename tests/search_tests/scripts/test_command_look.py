@@ -80,6 +80,13 @@ def test_what_a_command_lacks_is_named_with_the_way_out(folder: Path, command: s
     assert re.match(said, problem), problem
 
 
+def test_a_look_takes_no_number_of_those_that_train(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WARMBOOT_WORKER", raising=False)
+    (folder / "full/python").write_text('#!/bin/sh\necho "${WARMBOOT_WORKER-none}" > number\n')
+    assert look_problems("full/python train.py", folder) == []
+    assert (folder / "number").read_text() == "none\n"
+
+
 def test_where_there_is_only_python3_that_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "bare/python").unlink()
     monkeypatch.setenv("PATH", f"{folder}/bare")
