@@ -39,6 +39,16 @@ def process_name(pid: int) -> str:
     return f"{_machine()}|{pid}|{started}"
 
 
+def shown_process(name: str) -> str:
+    """A process for a person, by its name.
+
+    >>> shown_process("lab1/0ff6d0c1-77/4026531836|77|1700000000.00")
+    'process 77 on lab1'
+    """
+    machine, pid, _ = name.rsplit("|", 2)
+    return f"process {pid} on {machine.partition('/')[0]}"
+
+
 def is_gone(name: str) -> bool:
     """Whether a process of this machine has ended, its number perhaps given to another.
 

@@ -6,12 +6,11 @@ all attributes. What was exported stays, and so does the study file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import optuna
 
 from search.errors import UsageError
 from search.next_command import next_command
+from search.process_identity import shown_process
 from search.storage.address import storage_option
 from search.storage.study_change import PLACE, live_owners
 from search.storage.study_record import StudyRecord, create_empty, forget_rows
@@ -61,17 +60,9 @@ def _remove(record: StudyRecord) -> None:
 def _refuse_in_training(record: StudyRecord, what: str) -> None:
     owners = live_owners(record)
     if owners:
+        processes = ", ".join(map(shown_process, owners))
         stop = next_command("stop", record.name, *storage_option(record.database.url))
         raise UsageError(
-            f"{what}: study {record.name!r} is being trained by {_processes(owners)}; end that first, "
+            f"{what}: study {record.name!r} is being trained by {processes}; end that first, "
             f"with Ctrl-C there or with: {stop}"
         )
-
-
-def _processes(owners: Sequence[str]) -> str:
-    """
-    >>> _processes(["lab1/4026531836|77|1700000000.00"])
-    'process 77 on lab1'
-    """
-    parts = [owner.rsplit("|", 2) for owner in owners]
-    return ", ".join(f"process {pid} on {machine.rpartition('/')[0]}" for machine, pid, _ in parts)
