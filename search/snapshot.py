@@ -155,7 +155,7 @@ def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = Fa
     spec = spec_of(attributes)
     limit = TrialLimit.from_control(attributes["control"])
     leases = live_leases(record)  # before the trials, for those that end in between
-    trials = study.get_trials(deepcopy=False)
+    trials = record.trials(study)
     left = {t.number for t in trials if t.state == TrialState.RUNNING} - leases
     if left:
         left -= live_leases(record)  # and after them, for those that have begun

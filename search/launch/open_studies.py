@@ -60,14 +60,14 @@ class OpenStudies:
 
     def succeeded(self, name: str) -> None:
         """Nothing is left to do on a study, or it was stopped."""
-        with suppress(KeyError, StudyGoneError):
+        with suppress(StudyGoneError):
             self._of(name).failures = 0
 
     def set_aside(self, name: str, reason: str) -> None:
         """Leave a study alone for a while; nothing is left to leave alone where it was deleted."""
         try:
             known = self._of(name)
-        except (KeyError, StudyGoneError):
+        except StudyGoneError:
             self._say(f"{name}: {reason}")
             return
         pause_seconds = min(FIRST_PAUSE_SECONDS * 2**known.failures, LONGEST_PAUSE_SECONDS)
@@ -82,7 +82,7 @@ class OpenStudies:
             if time.monotonic() < known.not_before:
                 return None
             snapshot = take_snapshot(known.record, known.reader)
-        except (KeyError, StudyGoneError):  # deleted since it was listed
+        except StudyGoneError:  # deleted since it was listed
             return None
         except ValidationError:
             self._say_once(known, "was made by another version of Warmboot; skipped.")

@@ -18,13 +18,15 @@ Beside them stands `answer`, for a person who looks at the study in the dashboar
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
+from optuna.trial import FrozenTrial
 
 from search.errors import RunError, UsageError, nearest
 from search.made_of import MadeOf
@@ -47,12 +49,17 @@ class StudyGoneError(RunError):
 
 
 class StudyRecord:
-    """One study of a database. Cheap to make; every property reads the database afresh."""
+    """One study of a database. Cheap to make; every property reads the database afresh.
+
+    Raises:
+        StudyGoneError: there is none of that name, or, in each method, no longer.
+    """
 
     def __init__(self, database: Database, name: str) -> None:
         self.database = database
         self.name = name
-        self.study_id = database.storage.get_study_id_from_name(name)
+        with self._there():
+            self.study_id = database.storage.get_study_id_from_name(name)
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -61,10 +68,8 @@ class StudyRecord:
         Raises:
             StudyGoneError: it was deleted.
         """
-        try:
+        with self._there():
             stored = self.database.storage.get_study_user_attrs(self.study_id)
-        except KeyError as error:
-            raise self.gone() from error
         return {k.removeprefix(_PREFIX): v for k, v in stored.items() if k.startswith(_PREFIX)}
 
     def gone(self) -> StudyGoneError:
@@ -87,14 +92,13 @@ class StudyRecord:
         Raises:
             StudyGoneError: the study is there no more.
         """
-        try:
+        with self._there():
             self.database.storage.set_study_user_attr(self.study_id, f"{_PREFIX}{key}", value)
-        except KeyError as error:
-            raise self.gone() from error
 
     def set_answer(self, text: str) -> None:
         """What the study says to somebody who looks at it in the dashboard."""
-        self.database.storage.set_study_user_attr(self.study_id, "answer", text)
+        with self._there():
+            self.database.storage.set_study_user_attr(self.study_id, "answer", text)
 
     def set_control(self, **changes: Any) -> None:
         """Change the limit or `stop` for all that work on the study, now and later."""
@@ -130,12 +134,26 @@ class StudyRecord:
         pruner: optuna.pruners.BasePruner | None = None,
     ) -> optuna.Study:
         """Optuna's study, for asking, telling and reading trials; without a pruner it prunes none."""
-        return optuna.load_study(
-            study_name=self.name,
-            storage=self.database.cached_storage(),
-            sampler=sampler,
-            pruner=pruner or optuna.pruners.NopPruner(),
-        )
+        with self._there():
+            return optuna.load_study(
+                study_name=self.name,
+                storage=self.database.cached_storage(),
+                sampler=sampler,
+                pruner=pruner or optuna.pruners.NopPruner(),
+            )
+
+    def trials(self, study: optuna.Study) -> list[FrozenTrial]:
+        """All its trials, read by what `load` gave, which remembers the finished ones."""
+        with self._there():
+            return study.get_trials(deepcopy=False)
+
+    @contextlib.contextmanager
+    def _there(self) -> Iterator[None]:
+        """Optuna's word for a study that it does not find is a bare `KeyError`."""
+        try:
+            yield
+        except KeyError as error:
+            raise self.gone() from error
 
 
 def spec_of(attributes: Mapping[str, Any]) -> StudySpec:

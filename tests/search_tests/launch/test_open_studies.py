@@ -56,6 +56,31 @@ def test_what_is_stopped_done_or_deleted_is_not_open(database: Database) -> None
     assert serving.choose() is None
 
 
+def test_a_study_deleted_while_it_is_looked_at_is_passed_over(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_study(database, name="present")
+    monkeypatch.setattr("search.launch.open_studies.study_names", lambda _: ["deleted", "present"])
+    serving = Serving(database)
+    assert serving.choose() == "present"
+    serving.studies.succeeded("deleted")
+    serving.studies.set_aside("deleted", "it broke")
+    assert serving.said == ["deleted: it broke"]
+
+
+def test_what_goes_wrong_in_a_look_is_not_taken_for_a_deleted_study(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_study(database)
+
+    def wrong(*_: object) -> None:
+        raise KeyError("curve")
+
+    monkeypatch.setattr("search.launch.open_studies.take_snapshot", wrong)
+    with pytest.raises(KeyError, match="curve"):
+        Serving(database).choose()
+
+
 def test_foreign_studies_are_left_alone(database: Database) -> None:
     optuna.create_study(study_name="foreign", storage=database.storage)
     assert Serving(database).choose() is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from search.errors import UsageError
@@ -66,6 +68,21 @@ def test_who_still_works_on_a_deleted_study_is_told(record: StudyRecord) -> None
         queue.next()
     with pytest.raises(StudyGoneError, match="was deleted from"):
         record.set_attribute("verdict", {})
+
+
+def test_of_a_deleted_study_nothing_is_found_whatever_is_asked(record: StudyRecord) -> None:
+    read = record.load()
+    delete_study(record)
+    asked: list[Callable[[], object]] = [
+        record.load,
+        lambda: record.trials(read),
+        lambda: record.set_answer("none"),
+        lambda: StudyRecord(record.database, "small"),
+        lambda: take_snapshot(record, read),
+    ]
+    for ask in asked:
+        with pytest.raises(StudyGoneError, match="study 'small' was deleted from"):
+            ask()
 
 
 def test_two_studies_of_one_name_are_told_apart(database: Database) -> None:
