@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -132,6 +132,15 @@ class Snapshot:
             return min(1.0, self.runs_used / self.n_runs)
         assert self.budget_seconds is not None, "a study has one limit"
         return min(1.0, self.trained_seconds / self.budget_seconds)
+
+    @property
+    def state(self) -> Literal["done", "stopped", "running", "resting"]:
+        """What a person would call it; it runs too where its best are confirmed, or its own lr is learnt."""
+        if self.done:
+            return "done"
+        if self.stopped:
+            return "stopped"
+        return "running" if self.running or self.at_work else "resting"
 
     @property
     def running(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from search.cli.options import StorageOption, address, talk
 from search.cli.removal import NameArgument, YesOption, confirm
+from search.cli.terminal import tell
 
 NAME = "delete"
 
@@ -24,4 +25,4 @@ def command(name: NameArgument, yes: YesOption = False, storage: StorageOption =
     confirm(record, NAME, yes=yes)
     delete_study(record)
     clear_left_folders()
-    talk().print(f"{name}: deleted", markup=False)
+    tell(talk(), f"{name}: deleted")

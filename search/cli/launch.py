@@ -19,11 +19,11 @@ from search.cli.options import (
     WorkersOption,
     address,
     gpu_list,
-    storage_option_words,
     talk,
 )
 from search.cli.terminal import tell
 from search.errors import RunError
+from search.storage.address import storage_option
 
 if TYPE_CHECKING:
     from search.snapshot import Snapshot
@@ -78,11 +78,11 @@ def command(
     if as_json:
         print(json.dumps(snapshot_json(snapshot)))
     if detach:
-        words = [*storage_option_words(storage), *option_for(snapshot.spec.proxy).split()]
+        words = [*storage_option(address(storage)), *option_for(snapshot.spec.proxy).split()]
         command_line = shlex.join(["warmboot", "worker", *words])
         tell(console, f"{snapshot.spec.name}: registered; work on it with: {command_line}")
         return
-    for line in summary_lines(snapshot, storage_option_words(storage)):
+    for line in summary_lines(snapshot, storage_option(address(storage))):
         tell(console, line)
     if snapshot.best is None and snapshot.failures:
         raise RunError(f"no trial of {snapshot.spec.name} was completed.")

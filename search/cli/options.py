@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from sqlalchemy.engine import URL
 
-from search.storage.address import parse_address, shown, storage_address, without_password
+from search.storage.address import storage_address
 
 StorageOption = Annotated[
     str | None,
@@ -65,14 +65,6 @@ def talk() -> Console:
 def address(storage: str | None) -> URL:
     """The storage address of an option."""
     return storage_address(storage)
-
-
-def storage_option_words(storage: str | None) -> tuple[str, ...]:
-    """The option as it has to be repeated in the next command; empty where none was given.
-
-    Without a password: that of the next command comes from where it should lie.
-    """
-    return ("--storage", shown(without_password(parse_address(storage)))) if storage else ()
 
 
 def gpu_list(gpus: str | None) -> tuple[str, ...] | None:

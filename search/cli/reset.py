@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from search.cli.options import StorageOption, address, storage_option_words, talk
+from search.cli.options import StorageOption, address, talk
 from search.cli.removal import NameArgument, YesOption, confirm
+from search.cli.terminal import tell
 
 NAME = "reset"
 
@@ -18,6 +19,7 @@ def command(name: NameArgument, yes: YesOption = False, storage: StorageOption =
     """
     from search.next_command import next_command
     from search.scripts.run_folder import clear_left_folders
+    from search.storage.address import storage_option
     from search.storage.database import open_for_reading, open_for_work
     from search.storage.study_change import PLACE
     from search.storage.study_record import find_study
@@ -30,5 +32,5 @@ def command(name: NameArgument, yes: YesOption = False, storage: StorageOption =
     fresh = reset_study(record)
     clear_left_folders()
     file = (fresh.attributes.get(PLACE) or {}).get("file")
-    again = next_command("launch", file or "STUDY.toml", *storage_option_words(storage))
-    talk().print(f"{name}: reset; it begins anew with: {again}", markup=False)
+    again = next_command("launch", file or "STUDY.toml", *storage_option(url))
+    tell(talk(), f"{name}: reset; it begins anew with: {again}")

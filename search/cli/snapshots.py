@@ -64,14 +64,10 @@ def trials_done(snapshot: Snapshot) -> str:
 
 
 def state_text(snapshot: Snapshot) -> str:
-    """Whether the study runs, rests, is stopped or done."""
-    if snapshot.done:
-        return "done"
-    if snapshot.stopped:
-        return "stopped; the next launch goes on"
-    if snapshot.running or snapshot.at_work:
+    """Whether the study runs, rests, is stopped or done, and what follows from that."""
+    if snapshot.state == "running":
         return ", ".join(part for part in ("running", pace_text(snapshot)) if part)
-    return "resting; the next launch goes on"
+    return "done" if snapshot.state == "done" else f"{snapshot.state}; the next launch goes on"
 
 
 def pace_text(snapshot: Snapshot) -> str:
@@ -109,8 +105,8 @@ def best_curve(snapshot: Snapshot, width: int = _SPARKLINE_WIDTH) -> str:
     return sparkline(snapshot.best.schedule.factors(snapshot.spec.horizon_steps), width)
 
 
-def status_lines(snapshot: Snapshot) -> list[str]:
-    """A study on the screen."""
+def status_lines(snapshot: Snapshot, storage_option: Sequence[str] = ()) -> list[str]:
+    """A study on the screen; `storage_option`: the words with which the next command finds it."""
     lines = [f"{snapshot.spec.name}: {counts_text(snapshot)} ({state_text(snapshot)})"]
     lines += [f"{'' if i else 'training':10s}{line}" for i, line in enumerate(training_lines(snapshot))]
     if snapshot.plateau is not None:
@@ -123,7 +119,7 @@ def status_lines(snapshot: Snapshot) -> list[str]:
     if knobs and snapshot.lead is not None and snapshot.lead.chosen != snapshot.lead.subject:
         knobs = [f"around the leader, {snapshot.lead.subject.describe()}:", *knobs]
     lines += [f"{'' if i else 'knobs':10s}{line}" for i, line in enumerate(knobs)]
-    return [*lines, *_failure_lines(snapshot)]
+    return [*lines, *_failure_lines(snapshot, storage_option)]
 
 
 def change_lines(changes: Sequence[Change]) -> list[str]:
@@ -131,20 +127,21 @@ def change_lines(changes: Sequence[Change]) -> list[str]:
     return [f"{'' if i else 'changed':10s}{change.describe()}" for i, change in enumerate(changes)]
 
 
-def _failure_lines(snapshot: Snapshot) -> list[str]:
+def _failure_lines(snapshot: Snapshot, storage_option: Sequence[str]) -> list[str]:
     """Why trials failed, and where to find all that each left behind."""
     if not snapshot.failures:
         return []
     shown = list(snapshot.failures.items())[:MOST_REASONS]
     lines = [f"failed    {count} x {reason}" for reason, count in shown]
-    return [*lines, f"          What each printed last: {next_command('logs', snapshot.spec.name)}"]
+    logs = next_command("logs", snapshot.spec.name, *storage_option)
+    return [*lines, f"          What each printed last: {logs}"]
 
 
 def summary_lines(snapshot: Snapshot, storage_option: Sequence[str]) -> list[str]:
     """What a launch leaves on the screen: the result, and what to do with it."""
     spec = snapshot.spec
     options = ("--total-steps", str(spec.example_steps), "-o", "schedule.json")
-    lines = ["", *status_lines(snapshot), ""]
+    lines = ["", *status_lines(snapshot, storage_option), ""]
     if snapshot.best is not None and snapshot.done:
         allowed = option_for(spec.proxy).split()
         lines.append(f"verdict   {next_command('verdict', spec.name, *allowed, *storage_option)}")

@@ -31,10 +31,12 @@ def command(
     from search.cli.snapshots import snapshot_json, status_lines
     from search.cli.study_table import study_table
     from search.snapshot import take_snapshot
+    from search.storage.address import storage_option
     from search.storage.database import open_for_reading
     from search.storage.study_record import StudyRecord, find_study, study_names
 
-    database = open_for_reading(address(storage))
+    url = address(storage)
+    database = open_for_reading(url)
     if name is not None or as_json:
         names = study_names(database) if name is None else [find_study(database, name).name]
         records = [StudyRecord(database, each) for each in names]
@@ -42,7 +44,7 @@ def command(
         if as_json:
             print(json.dumps([snapshot_json(snapshot) for snapshot in snapshots]))
         else:
-            show(status_lines(snapshots[0]))
+            show(status_lines(snapshots[0], storage_option(url)))
         return
     studies = [_glance(StudyRecord(database, each)) for each in study_names(database)]
     if not studies:

@@ -32,15 +32,7 @@ def _row(snapshot: Snapshot) -> tuple[str, ...]:
     value = "" if best is None else f"{snapshot.spec.objective} {best.mean:.4g}"
     schedule = "" if best is None else best.describe()
     failed = str(snapshot.counts.get("fail", ""))
-    return snapshot.spec.name, _state(snapshot), _done(snapshot), failed, value, schedule
-
-
-def _state(snapshot: Snapshot) -> str:
-    if snapshot.done:
-        return "done"
-    if snapshot.stopped:
-        return "stopped"
-    return "running" if snapshot.running else "resting"
+    return snapshot.spec.name, snapshot.state, _done(snapshot), failed, value, schedule
 
 
 def _done(snapshot: Snapshot) -> str:

@@ -59,6 +59,7 @@ def command(
 
     asked = _steps(horizons)
     record = find_study(open_for_work(address(storage)), name)
+    console = talk()
     record.database.patience = Patience(HOLDING_SECONDS, lambda text: tell(console, text))
     options = TransferOptions(
         device=resolve_device(device),
@@ -67,7 +68,6 @@ def command(
         n_pairs=pairs,
         accept_change=accept_change,
     )
-    console = talk()
     with console.status("") as status:
         found = hold_transfer(
             record,

@@ -19,11 +19,11 @@ from search.cli.options import (
     JsonOption,
     StorageOption,
     address,
-    storage_option_words,
     talk,
 )
 from search.cli.terminal import show, tell
 from search.next_command import next_command
+from search.storage.address import storage_option
 
 if TYPE_CHECKING:
     from warmboot.schedule import WarmbootSchedule
@@ -123,7 +123,7 @@ def _told_if_interrupted(name: str, storage: str | None, console: Console) -> It
         tell(
             console,
             f"interrupted: nothing of this verdict is kept; study {name} and any earlier verdict on it are "
-            f"unchanged. Run it again with: {next_command(NAME, name, *storage_option_words(storage))}",
+            f"unchanged. Run it again with: {next_command(NAME, name, *storage_option(address(storage)))}",
         )
         raise
 

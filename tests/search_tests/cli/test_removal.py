@@ -54,7 +54,11 @@ def test_the_question_says_what_would_be_lost_and_no_is_the_answer_of_who_says_n
 
 
 def test_yes_resets_and_deletes(
-    found: StudyRecord, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    found: StudyRecord,
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     storage = f"sqlite:///{tmp_path}/studies.db"
     reset.command("small", yes=True, storage=storage)
@@ -62,5 +66,11 @@ def test_yes_resets_and_deletes(
         "small: reset; it begins anew with: warmboot launch STUDY.toml --storage" in capsys.readouterr().err
     )
     assert StudyRecord(database, "small").load().get_trials() == []
+    screen = Keyboard()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("COLUMNS", "40")
+    reset.command("small", yes=True, storage=storage)
+    whole = f"warmboot launch STUDY.toml --storage {storage}"
+    assert whole in screen.getvalue().splitlines(), "a command that somebody may copy is never broken"
     delete.command("small", yes=True, storage=storage)
     assert study_names(database) == []

@@ -166,6 +166,13 @@ def test_a_peak_lr_at_the_end_of_its_range_is_told_by_status() -> None:
     assert "such as high = 10" in text
 
 
+def test_what_failed_is_looked_up_where_the_study_is() -> None:
+    failed = snapshot(failures={"no data": 2})
+    hint = "          What each printed last: warmboot logs small --storage sqlite:///mine.db"
+    assert hint in status_lines(failed, ("--storage", "sqlite:///mine.db"))
+    assert hint in summary_lines(failed, ("--storage", "sqlite:///mine.db"))
+
+
 def test_a_launch_ends_with_what_to_do_next() -> None:
     text = "\n".join(summary_lines(snapshot(), ("--storage", "sqlite:///mine.db")))
     assert "cosine to 0, peak lr 0.1, 5% warm-up" in text
