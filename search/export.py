@@ -17,8 +17,9 @@ from search.lead import Lead
 from search.proxy_spec import TUNABLE
 from search.results import Contender, ranked
 from search.snapshot import study_lead
+from search.storage.live_leases import live_leases
 from search.storage.study_change import accepted_changes
-from search.storage.study_record import StudyRecord, live_leases
+from search.storage.study_record import StudyRecord
 from search.study_spec import StudySpec
 from search.transferred import Transferred, stored_transfer, transfer_of
 from warmboot.errors import ScheduleError

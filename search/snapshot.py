@@ -17,8 +17,9 @@ from search.lead import VERDICT, Lead, lead_by_means, lead_by_model, lead_of
 from search.pace import Training, in_training, pace, seconds_left
 from search.results import Contender, contenders
 from search.settled import is_settled
+from search.storage.live_leases import live_leases
 from search.storage.study_change import Change, accepted_changes
-from search.storage.study_record import StudyRecord, live_leases, spec_of
+from search.storage.study_record import StudyRecord, spec_of
 from search.strategy.knobs import Knob
 from search.study_spec import StudySpec
 from search.training_spans import trained_seconds
@@ -165,9 +166,9 @@ def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = Fa
     limit = TrialLimit.from_control(attributes["control"])
     leases = live_leases(record)  # before the trials, for those that end in between
     trials = record.trials(study)
-    left = {t.number for t in trials if t.state == TrialState.RUNNING} - leases
+    left = {t.number for t in trials if t.state == TrialState.RUNNING} - leases.keys()
     if left:
-        left -= live_leases(record)  # and after them, for those that have begun
+        left -= live_leases(record).keys()  # and after them, for those that have begun
     known = [trial for trial in trials if trial.number not in left]
     now = record.now()
     speed = pace(known, spec.horizon_steps, now.local)

@@ -52,6 +52,7 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
         "made_of",
         "next_command",
         "command_words",
+        "say",
     ),
 )
 

@@ -11,7 +11,7 @@ What the search measured takes no part in the comparison.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from search.contest.arms import Arm, Arms, Reached
@@ -21,6 +21,7 @@ from search.contest.result import Result
 from search.contest.standards_table import table_lines
 from search.contest.tuning import MOST_RUNS, Tuned, Tuning, grid_size, tune
 from search.results import Contender
+from search.say import Say
 from search.seeds import tuning_seed, verdict_seed
 from search.study_spec import StudySpec
 from search.verdict.others import OtherStandard, compare_others
@@ -33,7 +34,6 @@ from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange
 
 MOST_OTHERS = 4
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from search.contest.unfinished import unfinished_text
 from search.errors import UsageError
 from search.lead import VERDICT
 from search.permission import Permission
+from search.say import Say
 from search.snapshot import take_snapshot
 from search.storage.study_record import StudyRecord
 from search.worker.training_here import accept_made_of, check_made_of, spec_here
@@ -34,7 +35,6 @@ _ORDER = (
     "sgdr",
     "constant",
 )
-Say = Callable[[str], None]
 Notify = Callable[[int], None]
 
 

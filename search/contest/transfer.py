@@ -14,6 +14,7 @@ from search.contest.arms import Arm, Arms, Reached
 from search.contest.horizon_sweeps import Sweep, Wanted, best_lrs
 from search.errors import RunError
 from search.results import Contender
+from search.say import Say
 from search.seeds import Seed, transfer_seed, tuning_seed
 from search.strategy.lr_sweep import lr_at_horizon
 from search.study_spec import StudySpec
@@ -23,7 +24,6 @@ from search.verdict.transfer_fit import MarginTrend, fit_margin, fit_power_law, 
 from warmboot.schedule import WarmbootSchedule
 
 PAIRS = 8
-Say = Callable[[str], None]
 
 
 def transfer(

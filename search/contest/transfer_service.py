@@ -15,6 +15,7 @@ from search.contest.transfer import PAIRS, transfer
 from search.errors import UsageError
 from search.lead import VERDICT
 from search.permission import Permission
+from search.say import Say
 from search.storage.study_record import StudyRecord
 from search.transferred import TRANSFER, Transferred
 from search.worker.training_here import accept_made_of, check_made_of, spec_here
@@ -47,7 +48,7 @@ class TransferOptions:
 def hold_transfer(
     record: StudyRecord,
     options: TransferOptions,
-    say: Callable[[str], None],
+    say: Say,
     notify: Callable[[int], None],
 ) -> Transferred:
     """Train the leader of a study and its strongest standards at several horizons; keep what is found.

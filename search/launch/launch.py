@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from search.launch.placement import placements_for
 from search.launch.pool import WorkerPool
 from search.launch.preparation import Prepared, prepare, resolve_device
 from search.population.make import trains_together
+from search.say import Say
 from search.snapshot import Snapshot, take_snapshot
 from search.storage.patience import HOLDING_SECONDS, Patience
 from search.storage.study_record import StudyRecord
@@ -50,10 +51,6 @@ class Setting:
     device: str
     together: bool = True
     """Whether the runs of a process are trained in the same operations, not in turns."""
-
-
-Say = Callable[[str], None]
-"""Tells a person one line."""
 
 
 class LaunchView(Protocol):

@@ -8,7 +8,6 @@ while, longer each time: others may have what it needs, and the rest of the stud
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -17,15 +16,13 @@ from pydantic import ValidationError
 
 from search.errors import UsageError
 from search.permission import Permission
+from search.say import Say
 from search.snapshot import Snapshot, take_snapshot
 from search.storage.database import Database
 from search.storage.study_record import MADE, StudyGoneError, StudyRecord, study_names
 
 FIRST_PAUSE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 600.0
-
-Say = Callable[[str], None]
-"""Tells a person one line."""
 
 
 @dataclass

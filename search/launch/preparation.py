@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from search.proxies.registry import AnyProxy, declared_made_of, declared_proxy
 from search.proxy_fingerprints import command_made_of, free_made_of
 from search.proxy_spec import CommandProxy, DeclaredProxy, FreeProxy
 from search.samplers import sampler_problems
+from search.say import Say
 from search.scripts.command import command_problems
 from search.scripts.command_look import look_problems
 from search.storage.database import Database, open_for_work
@@ -57,7 +57,7 @@ def prepare(
     *,
     trains_here: bool = True,
     accept_change: bool = False,
-    say: Callable[[str], None] = lambda _text: None,
+    say: Say = lambda _text: None,
 ) -> Prepared:
     """Read and check a study file, then create its study or open it for more.
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from sqlalchemy.engine import URL
 
 from search.errors import RunError
-from search.launch.open_studies import OpenStudies, Say
+from search.launch.open_studies import OpenStudies
 from search.launch.outages import Outages
 from search.launch.placement import placements_for
 from search.launch.pool import WorkerPool
 from search.launch.preparation import resolve_device
 from search.permission import Permission
+from search.say import Say
 from search.snapshot import Snapshot
 from search.storage.address import shown
 from search.storage.database import open_for_work

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 
 from search.errors import RunError, UsageError
 from search.storage.address import is_sqlite, shown, without_password
-from search.storage.leases import LEASE_SECONDS, create_lease_table
+from search.storage.leases import RENEW_SECONDS, create_lease_table
 from search.storage.patience import Patience, Trier, Trouble
 from search.storage.patient_storage import patient_storage
 from search.storage.postgres import PostgresBackend
@@ -98,7 +98,7 @@ class Database:
     @property
     def just_back(self) -> bool:
         """Whether it could not be used a moment ago, so that others may not have renewed their leases yet."""
-        return time.monotonic() - self._trier.last_trouble_at < LEASE_SECONDS / 4
+        return time.monotonic() - self._trier.last_trouble_at < RENEW_SECONDS
 
     def patiently(self, work: Callable[[], T]) -> T:
         """Do what asks the database, once more from its start for as long as that is away or locked.

@@ -36,6 +36,8 @@ from search.process_identity import boot_id, is_gone, is_of_this_boot, this_proc
 from search.storage.clock import is_file, server_now
 
 LEASE_SECONDS = 60.0
+RENEW_SECONDS = LEASE_SECONDS / 4
+"""How often a lease is renewed by whoever works under it."""
 # The "trial numbers" under which other things than trials are leased, that one process does for all.
 CONFIRMATION = -1  # confirming the best schedules
 OWN_LR = -2  # starting the script to learn its own lr

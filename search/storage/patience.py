@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from search.durations import duration_text
 from search.errors import RunError
+from search.say import Say
 
 LOOKING_SECONDS = 60.0
 """How long a command waits that only looks, or that has just begun; as long as a lease lives."""
@@ -31,8 +32,6 @@ FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 
 T = TypeVar("T")
-Say = Callable[[str], None]
-"""Tells a person one line."""
 
 
 class StorageAwayError(RunError):

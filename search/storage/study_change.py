@@ -7,7 +7,7 @@ where a person says so, and keeps that for everybody who reads it later.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,9 @@ from optuna.trial import TrialState
 from search.errors import UsageError
 from search.made_of import MadeOf
 from search.next_command import next_command
+from search.say import Say
 from search.storage.address import storage_option
-from search.storage.leases import Leases, this_owner
+from search.storage.live_leases import live_owners
 from search.study_spec import StudySpec, differences
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ PLACE = "place"
 OPTION = "--accept-change"
 _MAY_CHANGE = ("command", "train")
 """Of a proxy in the study file: how it is called, where the training may be the same."""
-Say = Callable[[str], None]
-"""Tells a person one line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,12 +111,6 @@ def n_results(record: StudyRecord) -> int:
     """How many trials have ended with a result; failed ones have none."""
     trials = record.load().get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
     return len(trials)
-
-
-def live_owners(record: StudyRecord) -> list[str]:
-    """The processes that train for a study now, or look for its own lr; see `leases.this_owner`."""
-    leases = Leases(record.database.engine, record.study_id, this_owner()).all().values()
-    return sorted({lease.owner for lease in leases if lease.live})
 
 
 def _other_calls(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, str]:

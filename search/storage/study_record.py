@@ -21,7 +21,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import optuna
@@ -30,6 +30,7 @@ from optuna.trial import FrozenTrial
 
 from search.errors import RunError, UsageError, nearest
 from search.made_of import MadeOf
+from search.say import Say
 from search.storage.address import shown
 from search.storage.clock import moment
 from search.storage.database import Database
@@ -163,12 +164,6 @@ def spec_of(attributes: Mapping[str, Any]) -> StudySpec:
     return spec if own_lr is None else spec.with_own_lr(own_lr)
 
 
-def live_leases(record: StudyRecord) -> frozenset[int]:
-    """The numbers of the trials that somebody works on, and of what else is leased as those are."""
-    leases = record.database.patiently(Leases(record.database.engine, record.study_id, this_owner()).all)
-    return frozenset(number for number, lease in leases.items() if lease.live)
-
-
 def create_or_resume(
     database: Database,
     spec: StudySpec,
@@ -176,7 +171,7 @@ def create_or_resume(
     *,
     place: Mapping[str, Any] | None = None,
     accept_change: bool = False,
-    say: Callable[[str], None] = lambda _text: None,
+    say: Say = lambda _text: None,
 ) -> tuple[StudyRecord, bool]:
     """Create the study, or open it for more work. Returns the record and whether it is new.
 
@@ -202,7 +197,7 @@ def _create_or_resume(
     proxy: Mapping[str, Any],
     place: Mapping[str, Any],
     accept_change: bool,
-    say: Callable[[str], None],
+    say: Say,
 ) -> tuple[StudyRecord, bool]:
     created = create_empty(database, spec)
     record = StudyRecord(database, spec.name)

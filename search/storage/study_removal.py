@@ -12,7 +12,8 @@ from search.errors import UsageError
 from search.next_command import next_command
 from search.process_identity import shown_process
 from search.storage.address import storage_option
-from search.storage.study_change import PLACE, live_owners
+from search.storage.live_leases import live_owners
+from search.storage.study_change import PLACE
 from search.storage.study_record import StudyRecord, create_empty, forget_rows
 
 _KEPT = (PLACE, "proxy", "spec")

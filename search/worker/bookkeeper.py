@@ -25,7 +25,7 @@ from search.population.run import Measurement
 from search.results import Contender, contenders
 from search.settled import is_settled
 from search.snapshot import study_lead
-from search.storage.leases import LEASE_SECONDS
+from search.storage.leases import RENEW_SECONDS
 from search.storage.patience import StorageAwayError
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
@@ -80,7 +80,7 @@ class Bookkeeper:
         self._notify = notify
         self._jobs: dict[Hashable, Job] = {}
         self._ask_again_at = 0.0
-        self._renew_at = time.monotonic() + LEASE_SECONDS / 4
+        self._renew_at = time.monotonic() + RENEW_SECONDS
         self._failures = Failures(notify)
         self._remarked = False
 
@@ -157,7 +157,7 @@ class Bookkeeper:
     def _renew_leases(self) -> None:
         if time.monotonic() >= self._renew_at:
             self._trials.renew()
-            self._renew_at = time.monotonic() + LEASE_SECONDS / 4
+            self._renew_at = time.monotonic() + RENEW_SECONDS
 
     def _ask_for_more(self) -> None:
         # Where one run trains at a time it takes long, and a trial asked for later is asked for knowing more.

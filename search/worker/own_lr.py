@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from search.proxy_spec import CommandProxy
 from search.random_draws import RandomDraws
+from search.say import Say
 from search.scripts.leftovers import end_leftovers
 from search.scripts.own_lr_probe import OwnLrProbe
 from search.scripts.run_folder import run_folder
 from search.scripts.script_run import ScriptRun
 from search.scripts.script_trainer import LOOK_SECONDS
 from search.seeds import run_seed
-from search.storage.leases import LEASE_SECONDS, OWN_LR, Leases, this_owner
+from search.storage.leases import OWN_LR, RENEW_SECONDS, Leases, this_owner
 from search.storage.study_record import StudyRecord
 from search.study_spec import StudySpec
 from search.worker.trainers import command_launcher, limits_of
@@ -29,9 +29,6 @@ from warmboot.schedule import WarmbootSchedule
 
 WAIT_SECONDS = 0.5
 """How often a worker looks whether another has learnt the lr."""
-
-Say = Callable[[str], None]
-"""Tells a person one line."""
 
 
 def learn_own_lr(record: StudyRecord, stop: threading.Event, say: Say) -> bool:
@@ -94,7 +91,7 @@ def _own_lr(record: StudyRecord, folder: Path, leases: Leases, stop: threading.E
     spec = spec_here(record)
     assert isinstance(spec.proxy, CommandProxy), "only a command has an lr of its own"
     launcher, limits = command_launcher(spec.proxy), limits_of(spec.proxy)
-    renew_at = time.monotonic() + LEASE_SECONDS / 4
+    renew_at = time.monotonic() + RENEW_SECONDS
     with OwnLrProbe(launcher, _run(spec), folder, objective=spec.objective, limits=limits) as probe:
         while not stop.wait(LOOK_SECONDS):
             own_lr = probe.look()
@@ -102,7 +99,7 @@ def _own_lr(record: StudyRecord, folder: Path, leases: Leases, stop: threading.E
                 return own_lr
             if time.monotonic() >= renew_at:
                 record.database.patiently(leases.renew)
-                renew_at = time.monotonic() + LEASE_SECONDS / 4
+                renew_at = time.monotonic() + RENEW_SECONDS
     return None
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from search.command_home import folder_from, located
 from search.errors import UsageError
 from search.made_of import MadeOf
-from search.storage.study_change import PLACE, Say, refusal, settle_change
+from search.say import Say
+from search.storage.study_change import PLACE, refusal, settle_change
 from search.storage.study_record import StudyRecord
 from search.study_spec import StudySpec
 

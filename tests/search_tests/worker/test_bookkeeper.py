@@ -40,7 +40,7 @@ class Flood(queue.SimpleQueue[Any]):
 def test_leases_are_renewed_and_stop_is_heard_between_the_events_of_a_flood(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("search.worker.bookkeeper.LEASE_SECONDS", 0.0)  # to be renewed at every look
+    monkeypatch.setattr("search.worker.bookkeeper.RENEW_SECONDS", 0.0)  # to be renewed at every look
     record = make_study(database, total_steps=10**6)
     trials = trial_queue(record, lambda _: Planned(LINEAR, {}))
     stop, flood, renewed_at = threading.Event(), Flood(), list[int]()
