@@ -19,8 +19,11 @@ def holder_of(paths: Iterable[Path]) -> str:
     >>> holder_of([Path("no such file")])
     'another process'
     """
+    inodes = set()
+    for path in paths:
+        with contextlib.suppress(OSError):  # it is removed with the last who works on it, at any moment
+            inodes.add(path.stat().st_ino)
     with contextlib.suppress(OSError):  # another system than Linux
-        inodes = {inode for path in paths if (inode := _inode(path)) is not None}
         for line in SYSTEMS_LOCKS.read_text().splitlines():
             holder = _holder(line.split(), inodes)
             if holder is not None and holder != os.getpid():
@@ -40,14 +43,6 @@ def process_text(process_id: int) -> str:
             f"kill -KILL {process_id} ends it)"
         )
     return f"process {process_id}"
-
-
-def _inode(path: Path) -> int | None:
-    """None where the file is gone, which it may be at any moment: who works on it last removes it."""
-    try:
-        return path.stat().st_ino
-    except FileNotFoundError:
-        return None
 
 
 def _holder(words: list[str], inodes: set[int]) -> int | None:
