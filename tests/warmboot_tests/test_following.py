@@ -119,6 +119,7 @@ def test_one_training_of_several_in_a_script_is_enough() -> None:
 
 
 @pytest.mark.usefixtures("trial")
+@pytest.mark.filterwarnings("ignore:WarmbootLR. a group's lr was changed:UserWarning")
 def test_an_own_scheduler_beside_the_trials_is_refused() -> None:
     own = optimizer()
     scheduler = warmboot.attach(own, STEPS)
