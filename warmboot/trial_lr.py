@@ -51,7 +51,10 @@ class TrialLR(WarmbootLR):
 class _Watch:
     """What is known of a scheduler, alive or gone; does not keep it, nor the optimizer, alive."""
 
-    how = "Call the step() of the scheduler that attach gives once after each optimizer.step()"
+    how = (
+        "Call the step() of the scheduler that attach gives once after each optimizer.step() (Trainer does "
+        'so with optimizers=(optimizer, scheduler), Lightning with "interval": "step")'
+    )
 
     def __init__(self, scheduler: "weakref.ref[TrialLR]", remark: Path) -> None:
         self._scheduler, self.remark = scheduler, remark
