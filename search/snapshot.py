@@ -15,7 +15,7 @@ from search.confirmation import is_confirmed
 from search.expectations import model_of, stored_knobs, with_expectations
 from search.lead import VERDICT, Lead, lead_by_means, lead_by_model, lead_of
 from search.pace import Training, in_training, pace, seconds_left
-from search.results import Contender, contenders
+from search.results import REMARK, Contender, contenders
 from search.settled import is_settled
 from search.storage.study_change import Change, accepted_changes
 from search.storage.study_record import StudyRecord, live_leases, spec_of
@@ -43,6 +43,7 @@ class Snapshot:
         stopped: whether somebody asked the study to end.
         failures: how many trials failed for which reason, those among them that are to be tried again.
         uncounted: how many failed before they had trained, which takes none of the study's trials.
+        remarks: what a person should know of a training that did not fail of it, by the trial's number.
         budget_seconds: how long it may train, where that is its limit; see `search.trial_limit`.
         trained_seconds: how long it has trained.
         n_runs: how many full runs its search may take, where that is its limit.
@@ -68,6 +69,7 @@ class Snapshot:
     stopped: bool
     failures: Mapping[str, int] = field(default_factory=dict)
     uncounted: int = 0
+    remarks: Mapping[int, str] = field(default_factory=dict)
     budget_seconds: float | None = None
     trained_seconds: float = 0.0
     n_runs: int | None = None
@@ -179,6 +181,7 @@ def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = Fa
         stopped=bool(attributes["control"]["stop"]),
         failures=_failures(trials),
         uncounted=sum(not counts(trial) for trial in trials),
+        remarks={t.number: str(t.user_attrs[REMARK]) for t in trials if REMARK in t.user_attrs},
         budget_seconds=limit.budget_seconds,
         trained_seconds=trained_seconds(known, now),
         n_runs=limit.n_runs,

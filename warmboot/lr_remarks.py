@@ -62,6 +62,17 @@ def changed_by_others(lr: float, set_by_us: float, now: float) -> str:
     )
 
 
+def changed_in_trial(lr: float, set_by_us: float, step: int) -> str:
+    """Somebody sets the lr between the steps of a trial: what trains is not quite what is ranked."""
+    return (
+        f"before step {step} of the schedule a group's lr was {lr:g} where the trial's schedule had set "
+        f"{set_by_us:g}: a callback, another scheduler or the script itself sets it too, and what trained "
+        "with it is not the schedule that is ranked. In a trial let only the scheduler that attach gives set "
+        "the lr: leave out whatever else does (in Lightning BackboneFinetuning, at each epoch's start), or "
+        'change group["initial_lr"], the peak that the schedule multiplies.'
+    )
+
+
 def other_base_lrs(saved: Sequence[float], here: Sequence[float], factor: float) -> str | None:
     """A state is loaded whose groups had other lrs; None where they are the same.
 

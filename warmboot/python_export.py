@@ -137,8 +137,8 @@ def _scale(earlier: float, later: float) -> float:
 
 
 def _peak_lr(text: str) -> float | None:
-    """The lr with which the file's header says to build the optimizer."""
-    found = re.search(r"(?m)^# Build the optimizer with lr=(\d[\d.e+-]*)\.$", text)
+    """The lr that the file's header says to build the optimizer with, or to give the target's trainer."""
+    found = re.search(r"(?m)^# (?:Build the optimizer with lr|Peak lr: [\w(]+)=(\d[\d.e+-]*)\)?\.$", text)
     return None if found is None else float(found[1])
 
 

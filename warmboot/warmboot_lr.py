@@ -285,11 +285,11 @@ class WarmbootLR(LRScheduler):
         if not any(isinstance(lr, Tensor) and lr.is_cuda for lr in self._last_lr):
             self._say(lr_remarks.drifted(self._drift.describe(self.total_steps)))
 
-    def _warn_of_others(self, lr: float, set_by_us: float, now: float) -> None:
+    def _warn_of_others(self, lr: float, set_by_us: float, now: float, stacklevel: int = 4) -> None:
         # a SequentialLR has put the lrs back at the first step, a loaded optimizer may have others
         if self._step_count > 1 and self.last_epoch - 1 != self._loaded_at:
             self._warned_of_others = True
-            self._say(lr_remarks.changed_by_others(lr, set_by_us, now))
+            self._say(lr_remarks.changed_by_others(lr, set_by_us, now), stacklevel)
 
     def _warn_of_another_lr(self) -> None:
         lr, base_lrs = self.schedule.lr, self._base_lrs()

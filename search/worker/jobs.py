@@ -22,15 +22,12 @@ from search.early_stopping.stoppers import AVERAGED, Look, NeverStops, Stopper
 from search.errors import RunError
 from search.judging import Judgement, judge
 from search.population.run import Measurement
-from search.results import Contender
+from search.results import REMARK, Contender
 from search.storage.trial_queue import TrialQueue
 from search.strategy.progress import EXPECTED
 from search.study_spec import StudySpec
 from search.training_events import Withdraw
 from search.worker.runs import AnyRun, make_run
-
-REMARK = "remark"
-"""Attribute of a trial: what a person should know of its training."""
 
 
 class Job(Protocol):
@@ -79,6 +76,7 @@ class TrialJob:
     """Steps of its trainings before `run`."""
     _untrained: float = math.nan
     _reported: set[int] = field(default_factory=set)
+    _remarks: list[str] = field(default_factory=list)
     _curve: dict[str, list[float]] = field(default_factory=dict)
     _averaged: float | None = None
     _stopping: Decision | None = None
@@ -108,8 +106,9 @@ class TrialJob:
         return self._next_training() if measurement.last else None
 
     def remarked(self, text: str) -> None:
+        self._remarks.append(text)
         with contextlib.suppress(UpdateFinishedTrialError):  # finished elsewhere
-            self.trial.set_user_attr(REMARK, text)
+            self.trial.set_user_attr(REMARK, "\n".join(self._remarks))
 
     def failed(self, reason: str) -> None:
         self.queue.fail(self.trial.number, reason)

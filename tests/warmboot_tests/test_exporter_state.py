@@ -209,6 +209,19 @@ def test_as_a_part_of_another_scheduler_it_is_resumed_on_either_side_of_its_turn
     assert lrs + trained(optimizer, scheduler, 10 - at) == unbroken
 
 
+@pytest.mark.parametrize("export", [to_torch_script, to_lightning, to_transformers])
+def test_an_lr_that_something_else_sets_is_said_once(export: Callable[..., str]) -> None:
+    pytest.importorskip("transformers" if export is to_transformers else "torch")
+    optimizer = sgd()
+    scheduler = executed(export(LINEAR))["make_scheduler"](optimizer, 9)
+    trained(optimizer, scheduler, 3)
+    optimizer.param_groups[0]["lr"] = 7.0
+    with pytest.warns(UserWarning, match=r"a group's lr was 7 where this schedule had set 0\.1875, by hand"):
+        trained(optimizer, scheduler, 1)
+    optimizer.param_groups[0]["lr"] = 7.0
+    assert trained(optimizer, scheduler, 2)[1] == pytest.approx(BASE_LR * LINEAR.factors(9)[5])
+
+
 def test_it_copies_and_its_state_has_the_same_keys_always() -> None:
     optimizer = sgd()
     scheduler = maker(LINEAR, 11)(optimizer)

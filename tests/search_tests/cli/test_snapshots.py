@@ -166,6 +166,12 @@ def test_a_peak_lr_at_the_end_of_its_range_is_told_by_status() -> None:
     assert "such as high = 10" in text
 
 
+def test_a_remark_is_told_once_with_how_many_trials_have_one() -> None:
+    text = status_lines(snapshot(remarks={7: "of seven", 3: "two lrs\ntwo values"}))
+    assert text[-2:] == ["note      trial 3 and 1 more: two lrs", "          two values"]
+    assert snapshot_json(snapshot(remarks={7: "of seven"}))["remarks"] == {"7": "of seven"}
+
+
 def test_a_launch_ends_with_what_to_do_next() -> None:
     text = "\n".join(summary_lines(snapshot(), ("--storage", "sqlite:///mine.db")))
     assert "cosine to 0, peak lr 0.1, 5% warm-up" in text

@@ -158,8 +158,14 @@ def test_a_success_begins_the_count_anew(worker: Worker) -> None:
 def test_a_remark_is_kept_with_each_trial_and_said_once(worker: Worker) -> None:
     def play(_number: int, run: AnyRun) -> Iterator[Event]:
         first, last = well(run)
-        yield from (first, Remarked(run.key, "two values"), last)
+        yield from (
+            first,
+            Remarked(run.key, "reports", "two values"),
+            Remarked(run.key, "lr", "two lrs"),
+            last,
+        )
 
     worker.work(play)
-    assert [trial.user_attrs["remark"] for trial in worker.trials()] == ["two values"] * 6
-    assert [text for text in worker.said if text] == ["two values"]
+    assert [trial.user_attrs["remark"] for trial in worker.trials()] == ["two values\ntwo lrs"] * 6
+    assert [text for text in worker.said if text] == ["two values", "two lrs"]
+    assert worker.look().remarks == dict.fromkeys(range(6), "two values\ntwo lrs")
