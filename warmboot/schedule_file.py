@@ -5,6 +5,7 @@ The format is fixed and versioned. Its reader (`schedule_document`) is strict, r
 at once, and takes JSON and TOML; what is written is JSON, whole or not at all.
 """
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -83,7 +84,8 @@ def write(file: ScheduleFile | WarmbootSchedule, path: str | os.PathLike[str]) -
 
 
 def _schedule_document(schedule: WarmbootSchedule) -> dict[str, Any]:
-    document = dict(vars(schedule))
+    # not its vars, for what a trial's function is given notes there whether anybody looked
+    document = {field.name: getattr(schedule, field.name) for field in dataclasses.fields(WarmbootSchedule)}
     document["restarts"] = list(schedule.restarts)
     if isinstance(schedule.step_scale, tuple):
         document["step_scale"] = list(schedule.step_scale)
