@@ -2,10 +2,7 @@
 
 from collections.abc import Sequence
 
-from warmboot.lr_trace import OtherLr
-
-# lrs that differ by less are the same number in float32, in which a tensor lr is kept
-_LR_TOLERANCE = 1e-6
+from warmboot.lr_trace import OtherLr, close
 
 WRONG_ORDER = (
     "step() was called before the first optimizer.step(): the first lr of the schedule was not trained with, "
@@ -33,7 +30,7 @@ def drifted(what_happened: str) -> str:
 
 def peak_of_nobody(lr: float, initial_lrs: Sequence[float]) -> str | None:
     """The schedule has an lr that no group has; None where one has it."""
-    if any(_close(one, lr) for one in initial_lrs):
+    if any(close(one, lr) for one in initial_lrs):
         return None
     return (
         f"the schedule was made for a peak lr of {lr:g}, but no group of the optimizer has it (their lrs: "
@@ -80,8 +77,7 @@ def other_base_lrs(saved: Sequence[float], here: Sequence[float], factor: float)
     built: then the lr of that time, base lr times `factor`, was taken for one.
     """
     if all(
-        _close(one, base_lr) or _close(one, base_lr * factor)
-        for one, base_lr in zip(here, saved, strict=False)
+        close(one, base_lr) or close(one, base_lr * factor) for one, base_lr in zip(here, saved, strict=False)
     ):
         return None
     return (
@@ -89,10 +85,6 @@ def other_base_lrs(saved: Sequence[float], here: Sequence[float], factor: float)
         "on with those of the run, without a jump in lr. To go on with others, set each "
         'group["initial_lr"] after loading.'
     )
-
-
-def _close(one: float, other: float) -> bool:
-    return abs(one - other) <= _LR_TOLERANCE * abs(other)
 
 
 def _list(lrs: Sequence[float]) -> str:

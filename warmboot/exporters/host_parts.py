@@ -92,7 +92,8 @@ warnings.warn(
 _REFUSE = """\
 raise ValueError(
             f"the state is of another schedule, {saved_schedule}, and this is {SCHEDULE}; to go on with "
-            "this one: make_scheduler(optimizer, total_steps, last_epoch=state['last_epoch'])"
+            "this one, load the optimizer's state and then: "
+            "make_scheduler(optimizer, total_steps, last_epoch=state['last_epoch'] - 1)"
         )"""
 
 _SCHEDULED_LR = '''\
