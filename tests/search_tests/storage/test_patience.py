@@ -391,6 +391,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("search.storage.patience.QUIET_SECONDS", 0.0)
     monkeypatch.setattr("search.storage.sqlite.BUSY_TIMEOUT_SECONDS", 0.05)
     monkeypatch.setattr("search.storage.trial_queue.PLANNING_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("search.storage.trial_queue.PLANNING_WAIT_BESIDE_TRIALS_SECONDS", 0.05)
 
 
 @pytest.mark.usefixtures("quick")
@@ -452,6 +453,23 @@ def test_who_stands_still_while_he_plans_stops_nobody(database: Database) -> Non
     second = queue.next()
     assert second is not None
     assert second.number == 1
+
+
+def test_who_trains_does_not_wait_long_for_another_who_plans(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.storage.trial_queue.PLANNING_WAIT_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr("search.storage.trial_queue.PLANNING_WAIT_BESIDE_TRIALS_SECONDS", 0.0)
+    record = make_study(database)
+    queue = trial_queue(record, Slowly())
+    trial = next_one(queue)
+    elsewhere = Leases(database.engine, record.study_id, process_name(os.getppid()))
+    elsewhere.take(PLANNING, attempts=1)
+    ended = threading.Thread(target=queue.next)
+    ended.start()
+    ended.join(PATIENCE_SECONDS / 2)
+    assert not ended.is_alive(), "its results wait to be taken in"
+    assert queue.complete(trial, 1.0, {})
 
 
 def test_a_plan_may_take_longer_than_a_lease(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
