@@ -19,7 +19,10 @@ def holder_of(paths: Iterable[Path]) -> str:
     >>> holder_of([Path("no such file")])
     'another process'
     """
-    inodes = {path.stat().st_ino for path in paths if path.exists()}
+    inodes = set()
+    for path in paths:
+        with contextlib.suppress(OSError):  # it is removed with the last who works on it, at any moment
+            inodes.add(path.stat().st_ino)
     with contextlib.suppress(OSError):  # another system than Linux
         for line in SYSTEMS_LOCKS.read_text().splitlines():
             holder = _holder(line.split(), inodes)
