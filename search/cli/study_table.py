@@ -40,7 +40,7 @@ def _state(snapshot: Snapshot) -> str:
         return "done"
     if snapshot.stopped:
         return "stopped"
-    return "running" if snapshot.running else "resting"
+    return "running" if snapshot.running or snapshot.at_work else "resting"
 
 
 def _done(snapshot: Snapshot) -> str:

@@ -25,7 +25,7 @@ from search.storage.seed_claims import SeedClaims
 from search.storage.study_record import StudyRecord
 from search.storage.trial_notes import failure_note, keep_trial_note
 from search.training_spans import SPAN, ended, ended_unseen
-from search.trial_limit import FAILURE, LOST, REPORTED_BEFORE, TrialLimit, reported_steps
+from search.trial_limit import FAILURE, HELD, LOST, REPORTED_BEFORE, TrialLimit, reported_steps
 
 MAX_ATTEMPTS = 3
 PLANNING_WAIT_SECONDS = 10.0
@@ -230,6 +230,8 @@ class TrialQueue:
         """Under the lock: Optuna's next trial, leased; `trials` are those that it may take up again."""
         # Where the database goes away before it could say that the lease is taken, it is this trial again.
         trial = self._asked = self._study.ask()
+        if trial.user_attrs.get(HELD):
+            trial.set_user_attr(HELD, False)
         before = leases.get(trial.number)
         if TrialLimit.from_control(control).budget_seconds is not None:
             trial.set_user_attr(SPAN, self._record.now().begun())

@@ -27,6 +27,7 @@ from search.storage.trial_queue import TrialQueue
 from search.strategy.progress import EXPECTED
 from search.study_spec import StudySpec
 from search.training_events import Withdraw
+from search.trial_limit import FAILURE, HELD
 from search.worker.runs import AnyRun, make_run
 
 
@@ -115,6 +116,12 @@ class TrialJob:
 
     def withdrawn(self) -> None:
         self._stop()
+
+    def hold(self, reason: str) -> None:
+        """The run has failed; whether the trial has, another training tells."""
+        with contextlib.suppress(UpdateFinishedTrialError):  # finished elsewhere
+            self.trial.set_user_attr(FAILURE, reason)
+            self.trial.set_user_attr(HELD, True)
 
     def hand_back(self, reason: str | None = None) -> None:
         self.queue.hand_back(self.trial.number, reason)
