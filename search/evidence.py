@@ -94,7 +94,8 @@ def _compared(spec: StudySpec, lead: Lead, plain: str) -> str:
     assert lead.gain is not None, "a comparison has been made"
     assert lead.probability is not None, "a comparison has been made"
     chance, size = f"{_percent(lead.probability)} likely", _size(lead)
-    settle = f"{next_command('verdict', spec.name, *option_for(spec.proxy).split())} settles it."
+    command = next_command("verdict", spec.name, *option_for(spec.proxy).split())
+    settle = f"That is the model's estimate over all runs; {command} settles it."
     if claim(lead) == "better":
         return f"It is better than plain {plain} by {size} so far ({chance}). {settle}"
     if claim(lead) == "a little better":

@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import UsageError
 from search.storage.study_record import StudyRecord
-from search.trial_limit import FAILURE
+from search.trial_limit import FAILURE, is_held
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def failed_trial(record: StudyRecord, number: int) -> FailedTrial:
 def _failed(trial: FrozenTrial) -> FailedTrial:
     return FailedTrial(
         number=trial.number,
-        state=trial.state.name.lower(),
+        state="fail" if is_held(trial) else trial.state.name.lower(),
         schedule=str(trial.user_attrs.get("schedule", "")),
         text=str(trial.user_attrs[FAILURE]).strip("\n"),
     )

@@ -25,6 +25,9 @@ from search.params import other_params, params_text
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import Space
 
+REMARK = "remark"
+"""Attribute of a trial: what a person should know of its training."""
+
 
 @dataclass(frozen=True)
 class Contender:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from search.confirmation import is_confirmed
 from search.expectations import model_of, stored_knobs, with_expectations
 from search.lead import VERDICT, Lead, lead_by_means, lead_by_model, lead_of
 from search.pace import Training, in_training, pace, seconds_left
-from search.results import Contender, contenders
+from search.results import REMARK, Contender, contenders
 from search.settled import is_settled
 from search.storage.live_leases import live_leases
 from search.storage.study_change import Change, accepted_changes
@@ -24,7 +24,7 @@ from search.strategy.knobs import Knob
 from search.study_spec import StudySpec
 from search.training_spans import trained_seconds
 from search.transferred import Transferred, stored_transfer
-from search.trial_limit import FAILURE, TrialLimit, counts
+from search.trial_limit import FAILURE, TrialLimit, counts, is_held
 
 _LEADING = 8  # schedules that are looked at at least
 
@@ -36,7 +36,7 @@ class Snapshot:
     Attributes:
         n_trials: how many it is to have in total; None where its time is limited instead.
         counts: trials by state name ("complete", "running", "waiting", "fail", "pruned"); one whose worker is
-            gone waits to be taken up again.
+            gone waits to be taken up again, and one whose training has failed is no longer running.
         diverged: how many of the complete ones diverged.
         lead: what leads, or None before the first result.
         trials_per_second: over the last of them, pauses left aside; None where too few have ended.
@@ -44,10 +44,12 @@ class Snapshot:
         stopped: whether somebody asked the study to end.
         failures: how many trials failed for which reason, those among them that are to be tried again.
         uncounted: how many failed before they had trained, which takes none of the study's trials.
+        remarks: what a person should know of a training that did not fail of it, by the trial's number.
         budget_seconds: how long it may train, where that is its limit; see `search.trial_limit`.
         trained_seconds: how long it has trained.
         n_runs: how many full runs its search may take, where that is its limit.
-        runs_used: how many its trials have taken, those in training counted whole.
+        runs_used: how many its trials have taken, those in training counted whole, those that wait or
+            are to be tried again not at all.
         plateau: why its search ended before its limit; None where it did not.
         knobs: which parameters matter at the best schedule; empty before the study has ended.
         transfer: what is known of its best schedule at other horizons; None where nothing is.
@@ -69,6 +71,7 @@ class Snapshot:
     stopped: bool
     failures: Mapping[str, int] = field(default_factory=dict)
     uncounted: int = 0
+    remarks: Mapping[int, str] = field(default_factory=dict)
     budget_seconds: float | None = None
     trained_seconds: float = 0.0
     n_runs: int | None = None
@@ -181,18 +184,19 @@ def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = Fa
     return Snapshot(
         spec=spec,
         n_trials=limit.n_trials,
-        counts=dict(Counter("waiting" if t.number in left else t.state.name.lower() for t in trials)),
+        counts=dict(Counter(_state(trial, left) for trial in trials)),
         diverged=sum("diverged" in trial.user_attrs for trial in trials),
         lead=lead,
         trials_per_second=None if speed is None else speed.trials_per_second,
-        confirmed=bool(found) and is_confirmed(found, spec.direction, confirmation, spec.confirmation_size),
+        confirmed=_is_confirmed(found, spec, confirmation),
         stopped=bool(attributes["control"]["stop"]),
         failures=_failures(trials),
-        uncounted=sum(not counts(trial) for trial in trials),
+        uncounted=sum(is_held(trial) or not counts(trial) for trial in trials),
+        remarks={t.number: str(t.user_attrs[REMARK]) for t in trials if REMARK in t.user_attrs},
         budget_seconds=limit.budget_seconds,
         trained_seconds=trained_seconds(known, now),
         n_runs=limit.n_runs,
-        runs_used=0.0 if limit.n_runs is None else limit.runs_used(trials),
+        runs_used=0.0 if limit.n_runs is None else limit.runs_used(_begun(known)),
         plateau=limit.plateau,
         transfer=stored_transfer(attributes, subject),
         changes=accepted_changes(attributes),
@@ -201,8 +205,28 @@ def take_snapshot(record: StudyRecord, study: optuna.Study, *, settle: bool = Fa
         search_is_over=limit.is_over(trials, now),
         settled=is_settled(spec, found, trials, attributes),
         seconds_left=seconds_left(limit, known, spec.horizon_steps, now),
-        training=in_training(known, spec.horizon_steps),
+        training=in_training(_begun(known), spec.horizon_steps),
     )
+
+
+def _state(trial: FrozenTrial, left: Container[int]) -> str:
+    """What a person calls it; `left`: the numbers of trials whose worker is gone."""
+    if trial.number in left:
+        return "waiting"
+    return "fail" if is_held(trial) else trial.state.name.lower()
+
+
+def _begun(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Those that train or have ended."""
+    return [trial for trial in trials if trial.state != TrialState.WAITING and not is_held(trial)]
+
+
+def _is_confirmed(
+    found: Sequence[Contender], spec: StudySpec, confirmation: Mapping[str, Any] | None
+) -> bool:
+    """Whether anything is to be confirmed, and is."""
+    size = spec.confirmation_size
+    return bool(found) and size.most_runs > 0 and is_confirmed(found, spec.direction, confirmation, size)
 
 
 def study_lead(record: StudyRecord) -> tuple[Lead | None, list[Contender]]:
@@ -259,6 +283,6 @@ def _failures(trials: Sequence[FrozenTrial]) -> dict[str, int]:
 
     One that was tried again and is finished otherwise, or in training, has not failed.
     """
-    failed = [t for t in trials if t.state in (TrialState.FAIL, TrialState.WAITING)]
+    failed = [t for t in trials if t.state in (TrialState.FAIL, TrialState.WAITING) or is_held(t)]
     texts = [str(trial.user_attrs.get(FAILURE, "")).strip() for trial in failed]
     return dict(Counter(text.splitlines()[-1] for text in texts if text).most_common())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from search.population.run import Measurement
 
@@ -59,6 +60,8 @@ class Remarked:
     """Something about a run that a person should know and that does not change what becomes of it."""
 
     key: Hashable
+    about: Literal["lr", "reports"]
+    """What it is about; of each a person need hear once."""
     text: str
 
 

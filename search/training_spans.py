@@ -43,6 +43,14 @@ def ended(trial: FrozenTrial, now: Callable[[], Moment]) -> dict[str, Any]:
     return {} if span is None else {SPAN: {**span, "to": now().seconds}}
 
 
+def ended_unseen(trial: FrozenTrial) -> dict[str, Any]:
+    """The attribute of a trial that ended nobody knows when, as its worker is gone; none where its time is
+    not counted. Like one that is handed back, it counts for nothing: the night until it was found is not
+    training."""
+    span = trial.user_attrs.get(SPAN)
+    return {} if span is None else {SPAN: {**span, "to": span["from"]}}
+
+
 def trained_seconds(trials: Iterable[FrozenTrial], now: Moment | None = None) -> float:
     """Time in which at least one trial was in training; running ones count up to `now`, or not at all.
 

@@ -33,6 +33,9 @@ STEPS = "steps"
 """Attribute of a trial that trains shorter horizons first: its steps in all, if nobody stops it."""
 FAILURE = "failed"
 """Attribute of a trial: what was left behind by a training of it that failed, the reason as its last line."""
+HELD = "held"
+"""Attribute of a trial: whether its training has failed while none had succeeded; until one does, it may wait
+again. It stays RUNNING until then, so that nobody takes it up."""
 LOST = "lost"
 """Attribute of a trial that was given up because worker after worker disappeared in it: how many."""
 REPORTED_BEFORE = "reported_before"
@@ -119,6 +122,11 @@ class TrialLimit:
 def counts(trial: FrozenTrial) -> bool:
     """Whether a trial takes one of a study's number of trials: not if it failed before it had trained."""
     return trial.state.name != "FAIL" or bool(trial.intermediate_values) or LOST in trial.user_attrs
+
+
+def is_held(trial: FrozenTrial) -> bool:
+    """Whether the training of a trial that looks as if it ran has failed; see `HELD`."""
+    return trial.state.name == "RUNNING" and bool(trial.user_attrs.get(HELD))
 
 
 def steps_of(trial: FrozenTrial, total_steps: int) -> int:

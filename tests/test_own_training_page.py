@@ -76,6 +76,36 @@ def test_a_trainer_that_loads_the_best_model_at_its_end(trial: TrialFile, tmp_pa
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_a_trainers_own_optimizer_keeps_its_groups(trial: TrialFile, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    made: list[Any] = []
+
+    def kept(**arguments: Any) -> Any:
+        made.append(transformers.Trainer(**arguments))
+        return made[-1]
+
+    names = ("TrainerCallback", "get_linear_schedule_with_warmup")
+    classes = {"Trainer": kept, **{name: getattr(transformers, name) for name in names}}
+    report = block("trainer", **classes)["Report"]
+    page = block("trainer's own optimizer", Report=report, **classes)
+    rows = [{"x": x, "labels": x.sum(0, keepdim=True)} for x in torch.randn(64, 4)]
+    args = transformers.TrainingArguments(
+        output_dir=str(tmp_path / "out"),
+        max_steps=STEPS,
+        per_device_train_batch_size=4,
+        weight_decay=0.1,
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=True,
+    )
+    page["train"](Line(), args, rows[:48], rows[48:])
+    assert [report.step for report in reports_of(trial)] == [STEPS]
+    scheduler = made[0].lr_scheduler
+    assert [group["weight_decay"] for group in scheduler.optimizer.param_groups] == [0.1, 0.0]
+    assert (scheduler.last_epoch, scheduler.base_lrs) == (STEPS, [0.01, 0.01])
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_a_lightning_module(trial: TrialFile) -> None:
     lightning = pytest.importorskip("lightning")
     page = block("lightning", lightning=lightning, OneCycleLR=torch.optim.lr_scheduler.OneCycleLR)
@@ -94,3 +124,28 @@ def test_a_lightning_module(trial: TrialFile) -> None:
     trainer.fit(model, loader, loader)
     assert [report.step for report in reports_of(trial)] == [0, 4, STEPS]
     assert trainer.lr_scheduler_configs[0].scheduler.last_epoch == STEPS
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_backbone_that_lightning_unfreezes_follows_the_schedule(trial: TrialFile) -> None:
+    lightning = pytest.importorskip("lightning")
+    finetuning = pytest.importorskip("lightning.pytorch.callbacks").BaseFinetuning
+    page = block("lightning", lightning=lightning, OneCycleLR=torch.optim.lr_scheduler.OneCycleLR)
+    model = page["Net"]()
+    model.backbone = nn.Linear(4, 4)
+    model.parameters = model.layer.parameters  # what its optimizer begins with
+    x = torch.randn(16, 4)
+    loader = DataLoader(TensorDataset(x, x.sum(1, keepdim=True)), batch_size=8)
+    trainer = lightning.Trainer(
+        max_epochs=STEPS // 2,
+        callbacks=[block("unfreezing", BaseFinetuning=finetuning)["Unfreeze"]()],
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(model, loader, loader)
+    lr, late_lr = (group["initial_lr"] for group in trainer.optimizers[0].param_groups)
+    assert (lr, late_lr) == (0.01, pytest.approx(0.001))
+    assert not trial.remark.exists()

@@ -29,6 +29,9 @@ def attach(optimizer: "Optimizer", total_steps: int, *, otherwise: Callable[[], 
       horizon. Its lr is applied in the same way if the file has one; if not, the optimizer keeps its own.
     - Otherwise: your own scheduler, or a constant lr.
 
+    A group added to the optimizer later begins from the lr it comes with, as its peak; for a ratio to the
+    first group take it from `optimizer.param_groups[0]["initial_lr"]`, which is the trial's.
+
     Args:
         optimizer: any torch optimizer, with its groups as you train them.
         total_steps: the horizon, in optimizer steps (calls of the scheduler's `step()`).

@@ -16,6 +16,7 @@ from warmboot.checks import integer_problem, number_problem, show
 from warmboot.curves import curve_from_name
 from warmboot.errors import ScheduleFileError
 from warmboot.exporters.cawb_arguments import lf_source
+from warmboot.python_source import assigned, literal, parsed_python, rebound
 from warmboot.schedule import WarmbootSchedule
 
 _DEFAULTS: dict[str, Any] = {
@@ -60,11 +61,10 @@ def cawb_from_python(text: str, subject: str) -> CawbFile | list[object]:
         ScheduleFileError: if the file is another, or an argument is wrong.
     """
     module = parsed_python(text, subject)
-    found = {
-        node.targets[0].id: node.value
-        for node in module.body
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-    }
+    found = assigned(module)
+    if twice := rebound(module, ("FACTORS", "ARGUMENTS", "lf")):
+        rule = f"binds {' and '.join(twice)} more than once: what is run need not be what is written there"
+        raise ScheduleFileError(subject, [f"{rule}; export it again"])
     if isinstance(found.get("FACTORS"), ast.List):
         numbers = _literal("FACTORS", found["FACTORS"], subject)
         return list(numbers)
@@ -83,20 +83,11 @@ def cawb_from_python(text: str, subject: str) -> CawbFile | list[object]:
     return CawbFile(_checked(arguments, subject), lf)
 
 
-def parsed_python(text: str, subject: str) -> ast.Module:
-    """The file's syntax tree; nothing is run."""
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ScheduleFileError(subject, [f"is no Python: {error}"]) from None
-
-
 def _literal(name: str, node: ast.expr, subject: str) -> Any:
     try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, RecursionError, MemoryError):
-        rule = f"{name} must be written as plain numbers but is {show(ast.unparse(node))}"
-        raise ScheduleFileError(subject, [rule]) from None
+        return literal(name, node)
+    except ValueError as error:
+        raise ScheduleFileError(subject, [str(error)]) from None
 
 
 def _lf(module: ast.Module, subject: str) -> WarmbootSchedule:

@@ -34,7 +34,7 @@ class DriftWatch:
         self.lone_steps = 0
         self.early_steps = 0  # before the optimizer's first
         self.warned = False
-        self._was_skipped = False
+        self._was_skipped = self._had_no_gradient = False
 
     def watch(self, optimizer: Any, *, until_gone: object) -> None:
         """Let the optimizer report its steps; one that can't, as some wrappers, goes unwatched."""
@@ -48,6 +48,14 @@ class DriftWatch:
         """What is registered with `optimizer.register_step_post_hook`."""
         self.optimizer_stepped = True
 
+    def on_lone_step(self, groups: Iterable[dict[str, Any]]) -> bool:
+        """A step without one of the optimizer since the one before; whether it makes them too many."""
+        if self.paired_steps:
+            return self.is_drift()
+        if self.early_steps < 2:
+            self.on_early_step(groups)
+        return False
+
     def on_early_step(self, groups: Iterable[dict[str, Any]]) -> None:
         """A step before the optimizer's first; at the first of them its gradients are looked at.
 
@@ -55,13 +63,22 @@ class DriftWatch:
         """
         self.early_steps += 1
         if self.early_steps == 1:
-            self._was_skipped = any(
-                _overflowed(parameter) for group in groups for parameter in group["params"]
-            )
+            parameters = [parameter for group in groups for parameter in group["params"]]
+            self._was_skipped = any(_overflowed(parameter) for parameter in parameters)
+            self._had_no_gradient = _have_no_gradient(parameters)
 
-    def is_wrong_order(self) -> bool:
-        """Whether the scheduler's first step came before the optimizer's; to be asked at its second."""
-        return self.early_steps == 1 and not self._was_skipped
+    def is_wrong_order(self, groups: Iterable[dict[str, Any]]) -> bool:
+        """Whether the scheduler's first step came before the optimizer's; to be asked at its second.
+
+        A loop that takes the gradients away before the scheduler's step, both times, does not show
+        whether a `GradScaler` skipped the optimizer's first step: nothing is said then.
+        """
+        if self.early_steps != 1 or self._was_skipped:
+            return False
+        return not (
+            self._had_no_gradient
+            and _have_no_gradient(parameter for group in groups for parameter in group["params"])
+        )
 
     def is_drift(self) -> bool:
         """Count a step without an optimizer step; whether they are too many, which is said once.
@@ -88,6 +105,10 @@ class DriftWatch:
             f"{self.lone_steps} of its last {steps} steps had no optimizer step before them, so that the "
             f"schedule of {total_steps} steps would be over after about {end} optimizer steps"
         )
+
+
+def _have_no_gradient(parameters: Iterable[Any]) -> bool:
+    return all(parameter.grad is None for parameter in parameters)
 
 
 def _overflowed(parameter: Any) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 # From step() to Lightning's loop, which has the trainer, there are three callers.
 _FARTHEST_CALLER = 8
+_LIGHTNING = ("lightning", "pytorch_lightning")
 
 
 def too_long_for_host(scheduler: object, total_steps: int, caller: FrameType | None) -> str | None:
@@ -44,8 +45,17 @@ def _lightning(scheduler: object, caller: FrameType | None) -> Iterator[tuple[An
     for _ in range(_FARTHEST_CALLER):
         if caller is None:
             return
-        trainer = caller.f_locals.get("trainer")
+        trainer = caller.f_locals.get("trainer") if _is_lightnings(caller) else None
         configs = getattr(trainer, "lr_scheduler_configs", None)
         if isinstance(configs, list):  # anybody may call anything a trainer
             yield from ((trainer, one) for one in configs if getattr(one, "scheduler", None) is scheduler)
         caller = caller.f_back
+
+
+def _is_lightnings(frame: FrameType) -> bool:
+    """Whether to look at its variables, which Python may then keep alive until the function returns.
+
+    In a loop of somebody's own these are the batch and the model's output, for the whole training.
+    """
+    package = str(frame.f_globals.get("__name__")).partition(".")[0]
+    return package in _LIGHTNING and "trainer" in frame.f_code.co_varnames

@@ -4,6 +4,7 @@ import math
 import operator
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -37,10 +38,10 @@ class LrOfSteps:
         Raises:
             ScheduleError: the step is negative or no integer.
         """
-        problem = integer_problem("step", step, at_least=0)
+        at = _count(step)
+        problem = integer_problem("step", at, at_least=0)
         if problem is not None:
             raise ScheduleError("lr", [problem])
-        at = operator.index(step)
         self._done = max(self._done, at + 1)
         if at >= self._total_steps and not self._warned:
             self._warn_past_end(at)
@@ -122,10 +123,24 @@ def _of_schedule(schedule: WarmbootSchedule, own_lr: float, total_steps: int) ->
     return LrOfSteps((peak * schedule.factors(total_steps)).item, total_steps)
 
 
+def _count(step: Any) -> Any:
+    """A counter of torch or jax as the integer that it is; anything else as it came."""
+    try:
+        return step if isinstance(step, bool) else operator.index(step)
+    except TypeError:
+        return step
+
+
+def _is_lr(own_lr: Any) -> bool:
+    try:
+        return not isinstance(own_lr, (bool, str)) and 0 < float(own_lr) < math.inf
+    except (TypeError, ValueError, ArithmeticError, RuntimeError):  # torch has its own for several numbers
+        return False
+
+
 def _check(own_lr: object, total_steps: object, otherwise: object) -> None:
     problems = []
-    number = not isinstance(own_lr, (bool, str)) and hasattr(own_lr, "__float__")
-    if not number or not 0 < float(own_lr) < math.inf:  # type: ignore[arg-type]
+    if not _is_lr(own_lr):
         problems.append(f"own_lr must be a finite number above 0 but got {show(own_lr)}")
     problem = total_steps_problem(total_steps)
     if problem is not None:

@@ -2,10 +2,7 @@
 
 from collections.abc import Sequence
 
-from warmboot.lr_trace import OtherLr
-
-# lrs that differ by less are the same number in float32, in which a tensor lr is kept
-_LR_TOLERANCE = 1e-6
+from warmboot.lr_trace import OtherLr, close
 
 WRONG_ORDER = (
     "step() was called before the first optimizer.step(): the first lr of the schedule was not trained with, "
@@ -33,7 +30,7 @@ def drifted(what_happened: str) -> str:
 
 def peak_of_nobody(lr: float, initial_lrs: Sequence[float]) -> str | None:
     """The schedule has an lr that no group has; None where one has it."""
-    if any(_close(one, lr) for one in initial_lrs):
+    if any(close(one, lr) for one in initial_lrs):
         return None
     return (
         f"the schedule was made for a peak lr of {lr:g}, but no group of the optimizer has it (their lrs: "
@@ -62,6 +59,17 @@ def changed_by_others(lr: float, set_by_us: float, now: float) -> str:
     )
 
 
+def changed_in_trial(lr: float, set_by_us: float, step: int) -> str:
+    """Somebody sets the lr between the steps of a trial: what trains is not quite what is ranked."""
+    return (
+        f"before step {step} of the schedule a group's lr was {lr:g} where the trial's schedule had set "
+        f"{set_by_us:g}: a callback, another scheduler or the script itself sets it too, and what trained "
+        "with it is not the schedule that is ranked. In a trial let only the scheduler that attach gives set "
+        "the lr: leave out whatever else does (in Lightning BackboneFinetuning, at each epoch's start), or "
+        'change group["initial_lr"], the peak that the schedule multiplies.'
+    )
+
+
 def other_base_lrs(saved: Sequence[float], here: Sequence[float], factor: float) -> str | None:
     """A state is loaded whose groups had other lrs; None where they are the same.
 
@@ -69,8 +77,7 @@ def other_base_lrs(saved: Sequence[float], here: Sequence[float], factor: float)
     built: then the lr of that time, base lr times `factor`, was taken for one.
     """
     if all(
-        _close(one, base_lr) or _close(one, base_lr * factor)
-        for one, base_lr in zip(here, saved, strict=False)
+        close(one, base_lr) or close(one, base_lr * factor) for one, base_lr in zip(here, saved, strict=False)
     ):
         return None
     return (
@@ -78,10 +85,6 @@ def other_base_lrs(saved: Sequence[float], here: Sequence[float], factor: float)
         "on with those of the run, without a jump in lr. To go on with others, set each "
         'group["initial_lr"] after loading.'
     )
-
-
-def _close(one: float, other: float) -> bool:
-    return abs(one - other) <= _LR_TOLERANCE * abs(other)
 
 
 def _list(lrs: Sequence[float]) -> str:

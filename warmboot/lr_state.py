@@ -95,13 +95,13 @@ def continued(saved: SavedRun, built: Course) -> tuple[Course, str | None]:
     )
 
 
-def checked_step(step: object) -> int:
+def checked_step(step: object, at_least: int = 0) -> int:
     """A step count that is one, as an `int`.
 
     >>> checked_step(3)
     3
     """
-    problem = integer_problem("last_epoch", step, at_least=0)
+    problem = integer_problem("last_epoch", step, at_least=at_least)
     if problem is not None:
         raise ScheduleError("WarmbootLR", [problem])
     return int(step)  # type: ignore[call-overload, no-any-return]

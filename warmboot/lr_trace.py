@@ -9,6 +9,18 @@ from weakref import WeakKeyDictionary
 
 from warmboot.group_lrs import HasParamGroups
 
+# lrs that differ by less are the same number in float32, in which a tensor lr is kept
+_LR_TOLERANCE = 1e-6
+
+
+def close(one: float, other: float) -> bool:
+    """Whether two lrs are one but for rounding, by float32 or by whoever multiplied them up.
+
+    >>> close(0.30000001192092896, 0.3), close(0.3001, 0.3)
+    (True, False)
+    """
+    return abs(one - other) <= _LR_TOLERANCE * abs(other)
+
 
 class OtherLr(NamedTuple):
     """A group's lr that is not its `initial_lr`, as a new scheduler finds it."""
@@ -33,7 +45,7 @@ class LrTrace:
         for at, group in enumerate(groups):
             lr, initial_lr = float(group["lr"]), float(group.get("initial_lr", group["lr"]))
             set_by_us = float(known[at]) if at < len(known) else None
-            if lr != initial_lr and lr != set_by_us:
+            if not close(lr, initial_lr) and (set_by_us is None or not close(lr, set_by_us)):
                 return OtherLr(lr, initial_lr, set_by_us)
         return None
 

@@ -1,14 +1,15 @@
 """From a file of anybody's to a `View`: all that `warmboot export` writes, and more.
 
-What a file holds is told by its name or its beginning: `.toml` and a JSON object with a `format` are
-schedule files, a JSON array and plain text are numbers, one for each step, a JSON object with
-`epochs` are arguments of `CosineAnnealingWarmbootingLR`. Of Python, which is read and never run, it
-takes what the exporters write: a formula, a table, or those arguments. A file is read once, so that
-it may be a pipe.
+What a file holds is told by its name or its beginning: `.toml`, text with a line `format = ...` and a
+JSON object with a `format` are schedule files, a JSON array and other text are numbers, one for each
+step, a JSON object with `epochs` are arguments of `CosineAnnealingWarmbootingLR`. Of Python, which is
+read and never run, it takes what the exporters write: a formula, a table, or those arguments. A file
+is read once, so that it may be a pipe.
 """
 
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +23,6 @@ from warmboot.cawb_file import (
     cawb_from_json,
     cawb_from_python,
     is_cawb_json,
-    parsed_python,
 )
 from warmboot.cawb_loop import lf_of, lrs_in_loop
 from warmboot.checks import number_problem, show
@@ -32,14 +32,16 @@ from warmboot.json_objects import load_json
 from warmboot.lints import Finding, Level
 from warmboot.preview import View, view_of, view_of_numbers
 from warmboot.python_export import PythonExport, formula_from_python, holds_formula
+from warmboot.python_source import parsed_python
 from warmboot.schedule_document import parse
 from warmboot.schedule_file import LARGEST_FILE_BYTES
 from warmboot.schedule_record import ScheduleFile
-from warmboot.text_file import decoded
+from warmboot.text_file import read_text
 
 EXAMPLE_STEPS = 1000
 _LARGEST_BYTES = 300_000_000
 _MOST_PROBLEMS = 20
+_TOML_FORMAT = re.compile(r"^[ \t]*format[ \t]*=", re.MULTILINE)
 
 
 def read_view(
@@ -65,14 +67,15 @@ def read_view(
         OSError: if the file can't be opened.
     """
     path = Path(path)
-    content = _content(path, _text_of(path))
+    content = _content(path, read_text(path, largest_bytes=_LARGEST_BYTES))
     if isinstance(content, ScheduleFile | PythonExport):
         if peak is not None or floor is not None:
             _refuse(path, "a peak and a floor are for lists of numbers; a schedule has its own")
         horizon = _own_horizon(content) if total_steps is None else total_steps
         return view_of(content.schedule, horizon)
     if total_steps is not None:
-        _refuse(path, "--total-steps is for schedule files; this one has as many steps as it has")
+        what = "has arguments" if isinstance(content, CawbFile) else f"is a table of {len(content)} numbers"
+        _refuse(path, f"--total-steps is for schedules and formulas; this {what}, and its own length")
     if isinstance(content, CawbFile):
         if peak is not None or floor is not None:
             _refuse(path, "a peak and a floor are for lists of numbers; CAWB arguments have their own")
@@ -117,6 +120,8 @@ def _content(path: Path, text: str) -> ScheduleFile | PythonExport | CawbFile | 
         return _schedule_file(path, text, "toml")
     if path.suffix.lower() == ".py" or text.startswith(EXPORT_BEGINS):
         return _of_python(path, text)
+    if path.suffix.lower() != ".json" and _TOML_FORMAT.search(text, 0, LARGEST_FILE_BYTES):
+        return _schedule_file(path, text, "toml")
     start = text.lstrip()[:1]
     if start not in ("[", "{"):
         if path.suffix.lower() == ".json":
@@ -210,19 +215,6 @@ def _levels_of_cawb(arguments: Mapping[str, Any], floor: float) -> list[Level]:
         levels.append(Level("floor", f"the floor {words}", floor * peak, peak, min(first, stop), stop))
         peak *= arguments["step_scale"]
     return levels
-
-
-def _text_of(path: Path) -> str:
-    if path.is_dir():
-        raise ScheduleFileError(str(path), ["is a directory; name the file in it"])
-    with open(path, "rb") as stream:
-        content = stream.read(_LARGEST_BYTES + 1)
-    if len(content) > _LARGEST_BYTES:
-        raise ScheduleFileError(str(path), [f"is larger than {_LARGEST_BYTES:,} bytes"])
-    try:
-        return decoded(content)
-    except ValueError as error:
-        raise ScheduleFileError(str(path), [str(error)]) from None
 
 
 def _refuse(path: Path, rule: str) -> NoReturn:

@@ -15,10 +15,12 @@ from warmboot.built_in_curves import BUILT_IN, Polynomial
 from warmboot.curves import curve_from_name
 from warmboot.errors import ScheduleError, ScheduleFileError
 from warmboot.exporters import to_optax, to_torch_script
+from warmboot.python_source import assigned, literal, rebound
 from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_checks import peaks_of
 
 _CONSTANTS = ("WARMUP", "RESTARTS", "PEAKS", "HOLD", "FLOOR")
+_BOUND_ONCE = (*_CONSTANTS, "curve", "factor", "make_schedule", "math", "jnp")
 _HORIZON_ARGUMENTS = ("total_steps", "total_updates")
 
 
@@ -32,7 +34,7 @@ class PythonExport(NamedTuple):
 
 def holds_formula(module: ast.Module) -> bool:
     """Whether the file has the constants of an exported formula."""
-    return set(_CONSTANTS) <= _assigned(module).keys()
+    return set(_CONSTANTS) <= assigned(module).keys()
 
 
 def formula_from_python(module: ast.Module, text: str, subject: str) -> PythonExport:
@@ -43,7 +45,7 @@ def formula_from_python(module: ast.Module, text: str, subject: str) -> PythonEx
     """
     constants = _constants(module, subject)
     functions = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
-    in_file = _formula_of(functions)
+    in_file = "" if rebound(module, _BOUND_ONCE) else _formula_of(functions)
     for name in BUILT_IN:
         schedule = _candidate(name, constants, functions, "WARMUP * total_steps" in text)
         if schedule is not None and in_file and in_file in _formulas_of(schedule):
@@ -52,21 +54,13 @@ def formula_from_python(module: ast.Module, text: str, subject: str) -> PythonEx
     raise ScheduleFileError(subject, [f"{rule}, and other Python isn't run; export it again"])
 
 
-def _assigned(module: ast.Module) -> dict[str, ast.expr]:
-    return {
-        node.targets[0].id: node.value
-        for node in module.body
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-    }
-
-
 def _constants(module: ast.Module, subject: str) -> dict[str, Any]:
-    assigned, constants, problems = _assigned(module), {}, []
+    values, constants, problems = assigned(module), {}, []
     for name in _CONSTANTS:
         try:
-            constants[name] = ast.literal_eval(assigned[name])
-        except (ValueError, TypeError, RecursionError, MemoryError):
-            problems.append(f"{name} must be written as plain numbers")
+            constants[name] = literal(name, values[name])
+        except ValueError as error:
+            problems.append(str(error))
     if problems:
         raise ScheduleFileError(subject, problems)
     return constants
@@ -137,8 +131,8 @@ def _scale(earlier: float, later: float) -> float:
 
 
 def _peak_lr(text: str) -> float | None:
-    """The lr with which the file's header says to build the optimizer."""
-    found = re.search(r"(?m)^# Build the optimizer with lr=(\d[\d.e+-]*)\.$", text)
+    """The lr that the file's header says to build the optimizer with, or to give the target's trainer."""
+    found = re.search(r"(?m)^# (?:Build the optimizer with lr|Peak lr: [\w(]+)=(\d[\d.e+-]*)\)?\.$", text)
     return None if found is None else float(found[1])
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 LEAST = (3, 11)
-_OUR_COMMANDS = ("warmboot", "warmboot.exe", "-m", "__main__.py")
+_OUR_COMMANDS = ("warmboot", "warmboot.exe", "-m")
+_OUR_PACKAGES = ("warmboot", "search")
 
 
 def refuse_older(
@@ -27,6 +28,8 @@ def refuse_older(
         f"warmboot: needs Python {least} or newer, and {sys.executable} is {here}; make the environment with "
         f"a newer one: python{least} -m venv .venv && .venv/bin/pip install -c constraints.txt '.[search]'"
     )
-    if os.path.basename(program) in _OUR_COMMANDS:
+    folder, file = os.path.split(program)
+    as_module = file == "__main__.py" and os.path.basename(folder) in _OUR_PACKAGES
+    if as_module or file in _OUR_COMMANDS:
         raise SystemExit(text)
     raise ImportError(text)

@@ -5,6 +5,7 @@ The format is fixed and versioned. Its reader (`schedule_document`) is strict, r
 at once, and takes JSON and TOML; what is written is JSON, whole or not at all.
 """
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -15,7 +16,7 @@ from warmboot.errors import ScheduleError, ScheduleFileError
 from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_document import parse
 from warmboot.schedule_record import FORMAT, VERSION, Horizon, ScheduleFile
-from warmboot.text_file import decoded
+from warmboot.text_file import read_text
 from warmboot.whole_file import write_whole
 
 __all__ = ["Horizon", "ScheduleFile", "read", "reads", "write", "writes"]
@@ -32,7 +33,13 @@ def read(path: str | os.PathLike[str]) -> ScheduleFile:
     """
     path = Path(path)
     format_: Literal["json", "toml"] = "toml" if path.suffix.lower() == ".toml" else "json"
-    return parse(_text_of(path), str(path), format_)
+    text = read_text(
+        path,
+        largest_bytes=LARGEST_FILE_BYTES,
+        wanted="schedule file",
+        too_large=", which no schedule file is",
+    )
+    return parse(text, str(path), format_)
 
 
 def reads(text: str, *, format: Literal["json", "toml"] = "json") -> ScheduleFile:
@@ -83,7 +90,8 @@ def write(file: ScheduleFile | WarmbootSchedule, path: str | os.PathLike[str]) -
 
 
 def _schedule_document(schedule: WarmbootSchedule) -> dict[str, Any]:
-    document = dict(vars(schedule))
+    # not its vars, for what a trial's function is given notes there whether anybody looked
+    document = {field.name: getattr(schedule, field.name) for field in dataclasses.fields(WarmbootSchedule)}
     document["restarts"] = list(schedule.restarts)
     if isinstance(schedule.step_scale, tuple):
         document["step_scale"] = list(schedule.step_scale)
@@ -93,17 +101,3 @@ def _schedule_document(schedule: WarmbootSchedule) -> dict[str, Any]:
     if not schedule.allow_rising:
         del document["allow_rising"]
     return {name: value for name, value in document.items() if value is not None}
-
-
-def _text_of(path: Path) -> str:
-    if path.is_dir():
-        raise ScheduleFileError(str(path), ["is a directory; name the schedule file in it"])
-    with open(path, "rb") as stream:
-        content = stream.read(LARGEST_FILE_BYTES + 1)
-    if len(content) > LARGEST_FILE_BYTES:
-        rule = f"is larger than {LARGEST_FILE_BYTES:,} bytes, which no schedule file is"
-        raise ScheduleFileError(str(path), [rule])
-    try:
-        return decoded(content)
-    except ValueError as error:
-        raise ScheduleFileError(str(path), [str(error)]) from None

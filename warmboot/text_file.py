@@ -1,6 +1,9 @@
 """Text files as people have them: UTF-8, perhaps with the mark that some editors put before it."""
 
 import codecs
+from pathlib import Path
+
+from warmboot.errors import ScheduleFileError
 
 _OTHERS = {
     codecs.BOM_UTF32_LE: "UTF-32",  # before UTF-16, with whose mark it begins
@@ -31,3 +34,28 @@ def decoded(content: bytes) -> str:
         # From where the codec begins to count, after a mark.
         at = error.start + len(content) - len(error.object)
         raise ValueError(f"is not UTF-8 text (byte {content[at]:#04x} at {at}); save it as UTF-8") from None
+
+
+def read_text(path: Path, *, largest_bytes: int, wanted: str = "file", too_large: str = "") -> str:
+    """The text of a file of somebody's, opened once, so that it may be a pipe.
+
+    Args:
+        path: the file.
+        largest_bytes: what it may have.
+        wanted: what to name instead of a directory.
+        too_large: what to add of a file that has more.
+
+    Raises:
+        ScheduleFileError: it is a directory, too large, or no text.
+        OSError: it can't be opened.
+    """
+    if path.is_dir():
+        raise ScheduleFileError(str(path), [f"is a directory; name the {wanted} in it"])
+    with open(path, "rb") as stream:
+        content = stream.read(largest_bytes + 1)
+    if len(content) > largest_bytes:
+        raise ScheduleFileError(str(path), [f"is larger than {largest_bytes:,} bytes{too_large}"])
+    try:
+        return decoded(content)
+    except ValueError as error:
+        raise ScheduleFileError(str(path), [str(error)]) from None

@@ -5,6 +5,7 @@ what to train. It appends a line to `reports.jsonl` for each report, and ends ea
 `stop`. The search writes the first and the last, the script the second. Most people need only `attach` (or
 `lr`), `report` and `params`, which read and write these files; a file `taken` beside the reports is between
 these: it says that a process of the script has taken the schedule, and `report` refuses results without it.
+In a file `remark` the search finds what a person should know of the training, whatever becomes of it.
 """
 
 import difflib
@@ -69,6 +70,11 @@ class TrialFile:
     def taken(self) -> Path:
         """Where a file appears when the script has taken the schedule."""
         return self.reports.with_name("taken")
+
+    @property
+    def remark(self) -> Path:
+        """Where a sentence appears that a person should read and that fails nothing."""
+        return self.reports.with_name("remark")
 
     def __post_init__(self) -> None:
         problems = _number_problems(self)

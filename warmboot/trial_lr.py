@@ -6,11 +6,14 @@ A script may report when the function that trained has returned, and the schedul
 import contextlib
 import math
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from warmboot import lr_remarks
 from warmboot.following import follow
 from warmboot.trial_files import TrialFile
 from warmboot.warmboot_lr import WarmbootLR
+from warmboot.whole_file import write_whole
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -26,8 +29,15 @@ class TrialLR(WarmbootLR):
 
     def follow_for(self, trial: TrialFile) -> None:
         """Hold the reports of the trial to the steps of this scheduler."""
-        self._watch = _Watch(weakref.ref(self))
+        self._watch = _Watch(weakref.ref(self), trial.remark)
         follow(trial, self._watch)
+
+    def _warn_of_others(self, lr: float, set_by_us: float, now: float, stacklevel: int = 4) -> None:
+        """The next report may find the lr put right again, so that the search is told here."""
+        super()._warn_of_others(lr, set_by_us, now, stacklevel + 1)
+        if self._warned_of_others and self._watch is not None:
+            remark = lr_remarks.changed_in_trial(lr, set_by_us, self.last_epoch)
+            write_whole(self._watch.remark, remark)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__getstate__().items() if name != "_watch"}
@@ -41,10 +51,13 @@ class TrialLR(WarmbootLR):
 class _Watch:
     """What is known of a scheduler, alive or gone; does not keep it, nor the optimizer, alive."""
 
-    how = "Call the step() of the scheduler that attach gives once after each optimizer.step()"
+    how = (
+        "Call the step() of the scheduler that attach gives once after each optimizer.step() (Trainer does "
+        'so with optimizers=(optimizer, scheduler), Lightning with "interval": "step")'
+    )
 
-    def __init__(self, scheduler: "weakref.ref[TrialLR]") -> None:
-        self._scheduler = scheduler
+    def __init__(self, scheduler: "weakref.ref[TrialLR]", remark: Path) -> None:
+        self._scheduler, self.remark = scheduler, remark
         self.last_steps = 0
 
     def steps(self) -> int:

@@ -17,7 +17,6 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from warmboot import lr_remarks
-from warmboot.checks import integer_problem
 from warmboot.course import Course, course_of
 from warmboot.drift import DriftWatch
 from warmboot.errors import ScheduleError
@@ -25,7 +24,7 @@ from warmboot.factor_blocks import FactorBlocks
 from warmboot.group_lrs import base_lrs_of, copy_of, holds, take_in_groups
 from warmboot.host_plan import too_long_for_host
 from warmboot.lr_state import SavedRun, checked_step, continued, restored, state_of
-from warmboot.lr_trace import OtherLr, trace_of
+from warmboot.lr_trace import OtherLr, close, trace_of
 from warmboot.schedule import WarmbootSchedule
 
 
@@ -70,16 +69,9 @@ class WarmbootLR(LRScheduler):
     _warned_past_end = _warned_of_others = False
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        schedule: WarmbootSchedule,
-        *,
-        total_steps: int,
-        last_epoch: int = -1,
+        self, optimizer: Optimizer, schedule: WarmbootSchedule, *, total_steps: int, last_epoch: int = -1
     ) -> None:
-        problem = integer_problem("last_epoch", last_epoch, at_least=-1)
-        if problem is not None:
-            raise ScheduleError("WarmbootLR", [problem])
+        checked_step(last_epoch, at_least=-1)
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
         self.schedule = schedule
@@ -101,16 +93,12 @@ class WarmbootLR(LRScheduler):
             drift.paired_steps += 1
             if drift.paired_steps == 1:
                 self._look_at_beginning()
-        elif epoch is None and self._step_count:
-            if drift.paired_steps:
-                if drift.is_drift():
-                    self._warn_of_drift()
-            elif drift.early_steps < 2:
-                drift.on_early_step(self.optimizer.param_groups)
+        elif epoch is None and self._step_count and drift.on_lone_step(self.optimizer.param_groups):
+            self._warn_of_drift()
         if epoch is None:
             self.last_epoch += 1
         else:
-            self.last_epoch = checked_step(epoch)
+            self.last_epoch, self._came_with = checked_step(epoch), None
         self._step_count += 1
         if self.last_epoch > self.total_steps and not self._warned_past_end:
             self._warned_past_end = True
@@ -220,9 +208,10 @@ class WarmbootLR(LRScheduler):
     def _apply(self, groups: list[dict[str, Any]] | None = None) -> tuple[Any, Any, Any] | None:
         """Set the lrs; of one that was changed since: what it was, what we had set, what it is now."""
         factor, trace, changed = self._factors.at(self.last_epoch), self._trace, None
+        before, n_before = trace.groups, len(trace.lrs)
         if groups is None:
             groups = trace.groups = self.optimizer.param_groups
-        if len(groups) > len(trace.lrs):
+        if len(groups) > n_before:
             self._take_in_groups()
         left_at = trace.lrs
         last_lr: list[float | Tensor] = []
@@ -230,18 +219,25 @@ class WarmbootLR(LRScheduler):
             base_lr = group.get("initial_lr")
             if type(base_lr) is not float:
                 self._take_in_groups()
-                base_lr = group["initial_lr"]
+                base_lr, before = group["initial_lr"], None
             lr = group["lr"]
             if type(lr) is not float and isinstance(lr, Tensor):
                 lr.fill_(base_lr * factor)
                 last_lr.append(lr.clone())
             else:
                 group["lr"] = now = base_lr * factor
-                if lr != left_at[len(last_lr)]:
+                if lr != left_at[len(last_lr)] and self._is_news(base_lr, left_at[len(last_lr)]):
                     changed = lr, left_at[len(last_lr)], now
                 last_lr.append(now)
         self._last_lr = trace.lrs = last_lr
-        return changed
+        # nobody has changed an optimizer that was loaded since, or in which other groups have moved up
+        return changed if before is groups and n_before <= len(groups) else None
+
+    def _is_news(self, base_lr: float, left_at: Any) -> bool:
+        # who gives a group another initial_lr sets its lr with it
+        return not self._warned_of_others and close(
+            base_lr * self._factors.at(max(self.last_epoch - 1, 0)), float(left_at)
+        )
 
     def _take_in_groups(self) -> None:
         """Of groups that are new, or came back from an optimizer's state without `initial_lr`."""
@@ -272,24 +268,26 @@ class WarmbootLR(LRScheduler):
 
     def _look_at_beginning(self) -> None:
         """At the first step that follows one of the optimizer's, which shows how the two are stepped."""
-        if self._drift.is_wrong_order():
+        if self._drift.is_wrong_order(self.optimizer.param_groups):
             self._say(lr_remarks.WRONG_ORDER)
         if remark := too_long_for_host(self, self.total_steps, sys._getframe(2)):
             self._say(remark)
-        if self._came_with is not None:
-            self._say(lr_remarks.begun_at_another_lr(self._came_with))
-            self._came_with = None
+        came_with, self._came_with = self._came_with, None
+        if came_with is not None and not self._is_in_charge():
+            self._loaded_at = self.last_epoch  # a scheduler of before was stepped first, and leaves it to us
+        elif came_with is not None and self._drift.early_steps < 2:  # not stepped to where it goes on
+            self._say(lr_remarks.begun_at_another_lr(came_with))
 
     def _warn_of_drift(self) -> None:
         # what a CUDA graph replays is seen by nobody, and only a tensor lr reaches into one
         if not any(isinstance(lr, Tensor) and lr.is_cuda for lr in self._last_lr):
             self._say(lr_remarks.drifted(self._drift.describe(self.total_steps)))
 
-    def _warn_of_others(self, lr: float, set_by_us: float, now: float) -> None:
+    def _warn_of_others(self, lr: float, set_by_us: float, now: float, stacklevel: int = 4) -> None:
         # a SequentialLR has put the lrs back at the first step, a loaded optimizer may have others
         if self._step_count > 1 and self.last_epoch - 1 != self._loaded_at:
             self._warned_of_others = True
-            self._say(lr_remarks.changed_by_others(lr, set_by_us, now))
+            self._say(lr_remarks.changed_by_others(lr, set_by_us, now), stacklevel)
 
     def _warn_of_another_lr(self) -> None:
         lr, base_lrs = self.schedule.lr, self._base_lrs()

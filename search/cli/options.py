@@ -9,7 +9,22 @@ import typer
 from rich.console import Console
 from sqlalchemy.engine import URL
 
+from search.errors import UsageError
 from search.storage.address import storage_address
+
+
+def refuse_n_runs(given: int | None) -> None:
+    """A study keeps what n_runs leaves to its confirmation, so it is the file that says it.
+
+    Raises:
+        UsageError: it was given on the command line.
+    """
+    if given is not None:
+        raise UsageError(
+            f"--n-runs: is no option; give n_runs = {given} in the study file, instead of n_trials or "
+            "budget. Trials in total are --n-trials."
+        )
+
 
 StorageOption = Annotated[
     str | None,
@@ -45,6 +60,10 @@ AllowImportOption = Annotated[
 ]
 AllowCommandsOption = Annotated[
     bool, typer.Option("--allow-commands", help="Run a study's proxy that is a command.")
+]
+NRunsOption = Annotated[
+    int | None,
+    typer.Option("--n-runs", hidden=True, callback=refuse_n_runs, help="See n_runs of the study file."),
 ]
 AcceptChangeOption = Annotated[
     bool,

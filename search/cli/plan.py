@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli.options import GpusOption, JsonOption, StorageOption, address, gpu_list
+from search.cli.options import GpusOption, JsonOption, NRunsOption, StorageOption, address, gpu_list
 from search.cli.terminal import show
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def command(
         int | None,
         typer.Option("--n-trials", min=1, help="Trials in total, instead of the file's limit."),
     ] = None,
+    n_runs: NRunsOption = None,
     storage: StorageOption = None,
     workers: Annotated[
         int | None,
@@ -83,9 +84,8 @@ def plan_lines(plan: Plan) -> list[str]:
         f"machine   {processes_text(plan.workers, plan.slots, together=plan.together)} on {plan.device}",
         *_lr_lines(plan),
         *_cost_lines(plan),
-        _order_line(plan),
-        f"confirm   up to {plan.confirmation_runs} more trainings: {plan.confirmation_seeds} fresh seeds for "
-        "each of the best schedules and the best standard",
+        *_order_lines(plan),
+        _confirmation_line(plan),
         f"storage   {plan.storage}",
     ]
 
@@ -96,11 +96,26 @@ def _lr_lines(plan: Plan) -> list[str]:
     return ["lr        searched from the script's own, which is learnt by starting the script once"]
 
 
-def _order_line(plan: Plan) -> str:
+def _order_lines(plan: Plan) -> list[str]:
     if plan.spec.sampler.name != "warmboot":
-        return f"standards {plan.n_standards} of the first trials are standard schedules, at most"
+        return [f"standards {plan.n_standards} of the first trials are standard schedules, at most"]
     end = "; ends early where no more can be gained" if plan.spec.early_stopping.plateau else ""
-    return f"order     the peak lr, then known shapes, then new ones{end}"
+    lines = [f"order     the peak lr, then known shapes, then new ones{end}"]
+    runs, for_lr = plan.spec.limit.most_full_runs, plan.peak_lr_runs
+    if runs is not None and 2 * for_lr >= runs:
+        lines.append(f"          at {runs} runs about {for_lr} go to the peak lr; few or no new shapes")
+    return lines
+
+
+def _confirmation_line(plan: Plan) -> str:
+    if plan.confirmation_runs:
+        return (
+            f"confirm   up to {plan.confirmation_runs} more trainings: {plan.confirmation_seeds} fresh seeds "
+            "for each of the best schedules and the best standard"
+        )
+    if plan.spec.confirmation.leaders == 0:
+        return "confirm   none: the study file has 0 leaders to confirm"
+    return f"confirm   none: {plan.spec.n_runs} runs leave no room"
 
 
 def _cost_lines(plan: Plan) -> list[str]:
@@ -116,7 +131,8 @@ def _cost_lines(plan: Plan) -> list[str]:
     speed = f"{rate:.3g} runs a second" if rate >= 1 else f"{rate * 3600:.3g} runs an hour"
     counted = plan.spec.limit.budget_seconds is None
     trials = plan.spec.limit.describe() if counted else f"the {cost.n_trials} trials that fit in"
+    confirming = f", then up to {duration_text(cost.confirmation_seconds)} to confirm the best"
     return [
-        f"time      about {duration_text(cost.search_seconds)} for {trials} ({speed}), then up to "
-        f"{duration_text(cost.confirmation_seconds)} to confirm the best",
+        f"time      about {duration_text(cost.search_seconds)} for {trials} ({speed})"
+        f"{confirming if plan.confirmation_runs else ''}"
     ]

@@ -119,12 +119,23 @@ def status_lines(snapshot: Snapshot, storage_option: Sequence[str] = ()) -> list
     if knobs and snapshot.lead is not None and snapshot.lead.chosen != snapshot.lead.subject:
         knobs = [f"around the leader, {snapshot.lead.subject.describe()}:", *knobs]
     lines += [f"{'' if i else 'knobs':10s}{line}" for i, line in enumerate(knobs)]
-    return [*lines, *_failure_lines(snapshot, storage_option)]
+    return [*lines, *_remark_lines(snapshot), *_failure_lines(snapshot, storage_option)]
 
 
 def change_lines(changes: Sequence[Change]) -> list[str]:
     """What changed of a study's training and was accepted."""
     return [f"{'' if i else 'changed':10s}{change.describe()}" for i, change in enumerate(changes)]
+
+
+def _remark_lines(snapshot: Snapshot) -> list[str]:
+    """What to know of trainings that did not fail of it: the first trial's, for most say the same."""
+    if not snapshot.remarks:
+        return []
+    number, text = min(snapshot.remarks.items())
+    count = len(snapshot.remarks)
+    more = f" and {count - 1} more" if count > 1 else ""
+    first, *others = text.splitlines()
+    return [f"note      trial {number}{more}: {first}", *(f"{'':10s}{line}" for line in others)]
 
 
 def _failure_lines(snapshot: Snapshot, storage_option: Sequence[str]) -> list[str]:
@@ -168,6 +179,7 @@ def snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
         "trials_per_second": snapshot.trials_per_second,
         "seconds_left": snapshot.seconds_left,
         "stopped": snapshot.stopped,
+        "remarks": {str(number): text for number, text in snapshot.remarks.items()},
         "accepted_changes": [change.to_json() for change in snapshot.changes],
         "confirmed": snapshot.confirmed,
         "best": None

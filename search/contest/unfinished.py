@@ -21,7 +21,7 @@ def unfinished_text(snapshot: Snapshot) -> str | None:
 def _progress(snapshot: Snapshot) -> str:
     if snapshot.n_trials is not None:
         text = f"{snapshot.finished} of {snapshot.n_trials} trials"
-        return text if snapshot.finished < snapshot.n_trials else f"{text}, its leaders not confirmed yet"
+        return text if snapshot.finished < snapshot.n_trials else f"{text}, its answer not worked out yet"
     if snapshot.n_runs is not None:
         return f"{snapshot.runs_used:.3g} of {snapshot.n_runs} full runs"
     assert snapshot.budget_seconds is not None, "a study has one limit"

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from sqlalchemy.engine import URL
 
+from search.launch.failure_lines import FailureLines
 from search.launch.outages import Outages
 from search.launch.placement import placements_for
 from search.launch.pool import WorkerPool
@@ -116,7 +117,7 @@ def _prepared(study: str, options: LaunchOptions, say: Say, *, trains_here: bool
 
 
 def _watch(record: StudyRecord, tasks: Sequence[WorkerTask], setting: Setting, view: LaunchView) -> None:
-    outages = Outages(view.note)
+    outages, failures = Outages(view.note), FailureLines()
     record.database.patience = Patience(HOLDING_SECONDS, outages)
     reader = record.load()
     snapshot = take_snapshot(record, reader)
@@ -134,6 +135,8 @@ def _watch(record: StudyRecord, tasks: Sequence[WorkerTask], setting: Setting, v
                     confirming = (message["done"], message["of"])
                 elif message["kind"] == "note":
                     view.note(message["text"])
+                elif message["kind"] == "failed":
+                    view.note(failures.line(message))
                 elif message["kind"] == "outage":
                     outages(message["text"], message["at"])
                 elif message["kind"] == "lost":

@@ -77,8 +77,8 @@ class WorkerPool:
                     error = RunError(message["message"])
                     error.add_note(message["traceback"])  # seen with --debug
                     raise error
-            self._count(message)
             yield message
+            self._count(message)  # last: what raises was told of before
 
     def _count(self, message: dict[str, Any]) -> None:
         """Count the trainings that failed in a row, in all workers; the worker counts its own."""

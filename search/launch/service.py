@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy.engine import URL
 
 from search.errors import RunError
+from search.launch.failure_lines import FailureLines
 from search.launch.open_studies import OpenStudies
 from search.launch.outages import Outages
 from search.launch.placement import placements_for
@@ -89,12 +90,15 @@ def _work_on(
         for place in places
     ]
     say(f"{name}: begun, with {study.finished} trials finished; its limit is {study.spec.limit.describe()}")
+    failures = FailureLines()
     try:
         with WorkerPool(tasks) as pool:
             while pool.running:
                 for message in pool.messages(timeout_seconds=LISTEN_SECONDS):
                     if message["kind"] == "note":
                         say(f"{name}: {message['text']}")
+                    elif message["kind"] == "failed":
+                        say(f"{name}: {failures.line(message)}")
                     elif message["kind"] == "outage":
                         outages(message["text"], message["at"])
                     elif message["kind"] == "lost":

@@ -14,10 +14,12 @@ from search.plan.estimate import Estimate, Pace, estimate
 from search.population.make import trains_together
 from search.standards_first import standards_first
 from search.storage.address import shown
+from search.strategy.lr_bracket import most_runs
 from search.study_file import find_study_file, read_study_file
 from search.study_spec import StudySpec
 from search.worker.trainers import slots_for
 from search.worker.trial_runs import report_steps
+from warmboot.space import FloatRange
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,9 @@ class Plan:
     estimate: Estimate | None
     n_standards: int
     """How many of the first trials are standard schedules, at most."""
+    peak_lr_runs: int
+    """About how many full runs go to the peak lr of one shape before others are tried; 0 where the sampler
+    does not begin so or the lr is no range."""
     confirmation_runs: int
     """Trainings on fresh seeds after the search, at most."""
     confirmation_seeds: int
@@ -108,9 +113,17 @@ def make_plan(study: str, options: PlanOptions) -> Plan:
         pace=pace,
         estimate=cost,
         n_standards=_n_standards(spec, spec.limit.most_full_runs if cost is None else cost.n_trials),
+        peak_lr_runs=_peak_lr_runs(spec),
         confirmation_runs=runs,
         confirmation_seeds=size.seeds,
     )
+
+
+def _peak_lr_runs(spec: StudySpec) -> int:
+    known = spec.with_own_lr(1.0)
+    if spec.sampler.name != "warmboot" or not isinstance(known.parsed_space.lr, FloatRange):
+        return 0
+    return most_runs(spec.limit.most_full_runs)
 
 
 def _n_standards(spec: StudySpec, n_trials: int | None) -> int:

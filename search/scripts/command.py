@@ -16,8 +16,11 @@ from search.command_words import command_words
 from search.errors import nearest
 from warmboot.space import Space
 
-RUN_PLACEHOLDERS = ("total_steps", "seed", "trial", "port")
-"""What every command may ask for, besides the study's `[params]`."""
+RUN_PLACEHOLDERS = ("total_steps", "seed", "trial", "run", "port")
+"""What every command may ask for, besides the study's `[params]`.
+
+`run` is a name that no other training has: trials share their seeds, and a confirmation its trial's number.
+"""
 _OF_THE_SCHEDULE = frozenset(field.name for field in dataclasses.fields(Space)) - {"lr"}
 _SHELL_WORDS = frozenset({"&&", "||", "|", ";", "&", "<", ">", ">>", "2>", "2>&1"})
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")

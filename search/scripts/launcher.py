@@ -93,8 +93,9 @@ class CommandLauncher:
 
     def start(self, run: ScriptRun, trial_path: Path) -> Execution:
         try:
-            # A port is chosen when it is needed; a parameter of the study may have that name.
-            words = fill_in(self._command, {"port": free_port(), **run.placeholders})
+            # A port is chosen when it is needed; a parameter of the study may have one of these names.
+            of_this_start = {"port": free_port(), "run": trial_path.parent.name}
+            words = fill_in(self._command, {**of_this_start, **run.placeholders})
         except ValueError as error:
             raise CannotStartError(f"can't be started: {error}".rstrip(".")) from None
         start_guardian()

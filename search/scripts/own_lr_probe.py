@@ -114,7 +114,8 @@ def _started(launcher: Launcher, run: ScriptRun, files: TrialFile, path: Path) -
 
 
 def _failed(reason: str, output: str) -> RunError:
+    told = f"\nThe last output:\n{output}" if output else ""
     return RunError(
-        "the script was started once to learn the lr of its optimizer, from which the study searches "
-        f'(lr = "auto"), and did not tell it.\n{reasons.with_tail(reason, output)}'
+        f"{reason.rstrip('.')}.\nThe script had been started once to learn the lr of its optimizer, from "
+        f'which the study searches (lr = "auto"); no trial was begun.{told}'
     )

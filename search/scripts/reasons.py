@@ -20,6 +20,23 @@ NEVER_ATTACHED = (
     f"{_GIVE_A_RANGE}"
 )
 
+_BREACHES = {
+    "attach": ("never attached: ", "but nothing here has taken the trial's schedule"),
+    "steps": ("but the trial's schedule was followed for",),
+    "objective": ("but not the study's objective",),
+    "horizon": ("but the trial's horizon is", "lies past the horizon of"),
+}
+"""What the search asks of a script -> words of the reasons that say it was not done, whatever the numbers."""
+
+
+def breach_of_contract(reason: str) -> str | None:
+    """What the script does not do that the search asks of every training; None where something else failed.
+
+    >>> breach_of_contract(trains_without_attach(40)), breach_of_contract(time_limit(60))
+    ('attach', None)
+    """
+    return next((name for name, words in _BREACHES.items() if any(each in reason for each in words)), None)
+
 
 def time_limit(seconds: float) -> str:
     return f"time limit: it took longer than {seconds:g} s (time_limit) and was ended"

@@ -53,7 +53,7 @@ class Supervision:
         files = run.trial_file(folder)
         self._run, self._execution, self._events = run, execution, events
         self._reader = ReportReader(files.reports, total_steps=run.total_steps, objective=objective)
-        self._stop_file = files.stop
+        self._stop_file, self._remark_file = files.stop, files.remark
         self._objective, self._limits = objective, limits
         self._started_at = self._last_report_at = time.monotonic()
         self._asked_to_end_at: float | None = None
@@ -63,7 +63,7 @@ class Supervision:
         self._passed_part = -1  # of `MIDDLE_REPORTS` equal parts of the horizon
         self._final: Measurement | None = None  # what a run that was asked to end sends when it has
         self._withdrawing = False
-        self._remarked = False
+        self._remarked = set[str]()
 
     @property
     def withdrawn(self) -> bool:
@@ -128,9 +128,12 @@ class Supervision:
         return None
 
     def _remark(self) -> None:
-        if self._reader.remark is not None and not self._remarked:
-            self._remarked = True
-            self._events.put(Remarked(self._run.key, self._reader.remark))
+        if self._reader.remark is not None and "reports" not in self._remarked:
+            self._remarked.add("reports")
+            self._events.put(Remarked(self._run.key, "reports", self._reader.remark))
+        if "lr" not in self._remarked and self._remark_file.exists():
+            self._remarked.add("lr")
+            self._events.put(Remarked(self._run.key, "lr", self._remark_file.read_text(encoding="utf-8")))
 
     def _measurement(self, report: Report, *, last: bool = False) -> Measurement:
         metrics = {name: number for name, number in report.metrics.items() if math.isfinite(number)}

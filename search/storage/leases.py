@@ -9,7 +9,10 @@ Times are told by the clock that all workers share; see `search.storage.clock`.
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +34,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import SQLAlchemyError
 
 from search.process_identity import boot_id, is_gone, is_of_this_boot, this_process
 from search.storage.clock import is_file, server_now
@@ -128,6 +132,37 @@ class Leases:
                 )
             )
 
+    def claim(self, number: int, *, forgiving: bool) -> bool:
+        """Take a lease unless somebody holds it, this owner included; call under the study's lock.
+
+        Args:
+            number: of a trial, or one of the numbers below 0.
+            forgiving: whether who could not renew in time still holds it.
+        """
+        lease = self.all().get(number)
+        if lease is not None and lease.held(forgiving=forgiving):
+            return False
+        self.take(number, attempts=1)
+        return True
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Renew them from another thread, for as long as this one works on something that takes long."""
+        over = threading.Event()
+
+        def keep() -> None:
+            while not over.wait(RENEW_SECONDS):
+                with contextlib.suppress(SQLAlchemyError):  # away: the next time, or whoever asks next, waits
+                    self.renew()
+
+        thread = threading.Thread(target=keep, name="leases", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
     def renew(self) -> None:
         """Extend all leases of this owner, in one statement."""
         with self._engine.begin() as connection:
@@ -138,9 +173,12 @@ class Leases:
             )
 
     def release(self, number: int) -> None:
-        """Forget the lease of a finished trial."""
+        """Forget the lease of a finished trial, whoever had it; below 0, this owner's alone."""
+        row = self._row(number)
+        if number < 0:
+            row &= _leases.c.owner == self._owner
         with self._engine.begin() as connection:
-            connection.execute(delete(_leases).where(self._row(number)))
+            connection.execute(delete(_leases).where(row))
 
     def give_up(self, number: int, attempts: int) -> None:
         """Let a lease lapse at once but keep its count of attempts."""

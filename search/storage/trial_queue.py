@@ -18,18 +18,22 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from search.storage.job_claims import claim_job
 from search.storage.leases import CONFIRMATION, PLANNING, Lease, Leases, this_owner
 from search.storage.plans import WAIT, Enough, Plan, Planned, Wait
 from search.storage.seed_claims import SeedClaims
 from search.storage.study_record import StudyRecord
 from search.storage.trial_notes import failure_note, keep_trial_note
-from search.training_spans import SPAN, ended
-from search.trial_limit import FAILURE, LOST, REPORTED_BEFORE, TrialLimit, reported_steps
+from search.training_spans import SPAN, ended, ended_unseen
+from search.trial_limit import FAILURE, HELD, LOST, REPORTED_BEFORE, TrialLimit, reported_steps
 
 MAX_ATTEMPTS = 3
 PLANNING_WAIT_SECONDS = 10.0
 """How long somebody who asks waits for another who plans, before he does something else."""
-PLANNING_LOOK_SECONDS = 0.02
+PLANNING_WAIT_BESIDE_TRIALS_SECONDS = 1.0
+"""The same for who has trials in training, whose results have to be taken in."""
+PLANNING_LOOK_SECONDS = 0.2
+"""How often he looks; in a file, each look keeps others from writing."""
 
 
 class TrialQueue:
@@ -65,10 +69,10 @@ class TrialQueue:
     def next(self) -> optuna.Trial | None:
         """The next trial, leased to this process; None where there is none to begin at present."""
         self._asked = None
-        until = time.monotonic() + PLANNING_WAIT_SECONDS
+        began = time.monotonic()
         found = self._database.locked(self._take_up)
         while isinstance(found, Wait):
-            if not self._others_have_planned(until):
+            if not self._others_have_planned(began):
                 return None
             found = self._database.locked(self._take_up)
         return self._planned(found) if isinstance(found, list) else found
@@ -113,14 +117,19 @@ class TrialQueue:
     def hand_back(self, number: int, reason: str | None = None) -> None:
         """Return a trial that this process will not finish; it costs the trial no attempt.
 
+        Nothing happens where another has it.
+
         `reason`: why it failed here, kept with it until it is finished.
         """
+        mine = self._database.patiently(self._leases.all).get(number)
+        if mine is None or not _is_mine(mine):
+            return
 
         def give_up() -> None:
-            lease = self._leases.all().get(number)
-            if lease is None or not _is_mine(lease):
+            if not _is_mine(self._leases.all().get(number)):
                 return
-            self._leases.give_up(number, attempts=lease.attempts - 1)
+            # As it was before this call, however often this is tried.
+            self._leases.give_up(number, attempts=mine.attempts - 1)
             if self.stored(number).state == TrialState.RUNNING:
                 if reason is not None:
                     self._database.storage.set_trial_user_attr(self._trial_id(number), FAILURE, reason)
@@ -137,18 +146,7 @@ class TrialQueue:
 
     def claim_confirmation(self) -> bool:
         """Whether this process is the one to confirm the study's best schedules."""
-        tried = False
-
-        def claim() -> bool:
-            nonlocal tried
-            lease = self._leases.all().get(CONFIRMATION)
-            if lease is not None and lease.live and not (tried and _is_mine(lease)):
-                return False
-            tried = True  # it may be taken though the database was away before it could say so
-            self._leases.take(CONFIRMATION, attempts=1)
-            return True
-
-        return self._database.locked(claim)
+        return claim_job(self._database, self._leases, CONFIRMATION)
 
     def release_confirmation(self) -> None:
         self._database.patiently(lambda: self._leases.release(CONFIRMATION))
@@ -162,49 +160,54 @@ class TrialQueue:
         leases = self._leases.all()
         if self._asked is not None and _is_mine(leases.get(self._asked.number)):
             return self._asked
+        # A turn of an earlier try, which could not be given back while the database was away.
+        if _is_mine(leases.get(PLANNING)):
+            self._leases.release(PLANNING)
         trials = self._study.get_trials(deepcopy=False)
-        handed_back = self._sweep(trials, leases)
+        if self._sweep(trials, leases):
+            trials = self._study.get_trials(deepcopy=False)
         if control["stop"]:
             return None
-        if handed_back or any(t.state == TrialState.WAITING for t in trials):
+        if any(t.state == TrialState.WAITING for t in trials):
             return self._ask(leases, control, trials)
         if not TrialLimit.from_control(control).may_start(trials, self._record.now()):
             return None
         if not self._plans_long:
             return self._act_on(self._plan(trials), leases)
-        planner = leases.get(PLANNING)
-        if planner is not None and planner.live and not _is_mine(planner):
-            return WAIT
-        self._leases.take(PLANNING, attempts=1)
-        return trials
+        return trials if self._leases.claim(PLANNING, forgiving=self._database.just_back) else WAIT
 
-    def _others_have_planned(self, until: float) -> bool:
-        """Wait for it, without the lock: who plans needs that to end."""
-        while time.monotonic() < until:
-            if self._database.patience.stop.wait(PLANNING_LOOK_SECONDS):
-                return False
-            planner = self._database.patiently(self._leases.all).get(PLANNING)
-            if planner is None or not planner.live:
+    def _others_have_planned(self, began: float) -> bool:
+        """Wait for it, since `began` and without the lock: who plans needs that to end."""
+        while not self._database.patience.stop.wait(PLANNING_LOOK_SECONDS):
+            leases = self._database.patiently(self._leases.all)
+            if not self._is_held(leases.get(PLANNING)):
                 return True
+            trains = any(number >= 0 and _is_mine(lease) for number, lease in leases.items())
+            wait_seconds = PLANNING_WAIT_BESIDE_TRIALS_SECONDS if trains else PLANNING_WAIT_SECONDS
+            if time.monotonic() - began >= wait_seconds:
+                break
         return False
 
     def _planned(self, trials: Sequence[FrozenTrial]) -> optuna.Trial | None:
         """Work out the next trial, and begin it."""
         try:
-            planned = self._plan(trials)
+            with self._leases.kept():  # of what trains here, too
+                planned = self._plan(trials)
         except BaseException:
             self._database.patiently(lambda: self._leases.release(PLANNING))
             raise
-        return self._database.locked(lambda: self._begin(planned))
+        return self._database.locked(lambda: self._begin(planned, len(trials)))
 
-    def _begin(self, planned: Planned | Wait | Enough | None) -> optuna.Trial | None:
-        """Under the lock: what was planned, unless another has taken over the planning meanwhile."""
+    def _begin(self, planned: Planned | Wait | Enough | None, n_known: int) -> optuna.Trial | None:
+        """Under the lock: what was planned on so many trials, unless another has taken over meanwhile."""
         leases = self._leases.all()
+        trial = None
         if self._asked is not None and _is_mine(leases.get(self._asked.number)):
-            return self._asked
-        if not _is_mine(leases.get(PLANNING)):
-            return None
-        trial = self._act_on(planned, leases)
+            trial = self._asked
+        # Only who has the turn adds trials: one more is this one, made before the database went away and
+        # not leased yet. Whoever asks next takes it up; planned again, it would be one too many.
+        elif _is_mine(leases.get(PLANNING)) and len(self._study.get_trials(deepcopy=False)) == n_known:
+            trial = self._act_on(planned, leases)
         self._leases.release(PLANNING)
         return trial
 
@@ -227,33 +230,34 @@ class TrialQueue:
         """Under the lock: Optuna's next trial, leased; `trials` are those that it may take up again."""
         # Where the database goes away before it could say that the lease is taken, it is this trial again.
         trial = self._asked = self._study.ask()
+        if trial.user_attrs.get(HELD):
+            trial.set_user_attr(HELD, False)
         before = leases.get(trial.number)
         if TrialLimit.from_control(control).budget_seconds is not None:
             trial.set_user_attr(SPAN, self._record.now().begun())
-        self._leases.take(trial.number, attempts=1 + (before.attempts if before else 0))
         reported = max((reported_steps(t) for t in trials if t.number == trial.number), default=0)
         if reported:
             trial.set_user_attr(REPORTED_BEFORE, reported)
+        self._leases.take(trial.number, attempts=1 + (before.attempts if before else 0))
         return trial
 
     def _sweep(self, trials: Sequence[FrozenTrial], leases: Mapping[int, Lease]) -> bool:
         """Put every RUNNING trial without a live lease back; idempotent, so a crash in it is harmless.
 
-        Returns whether any was put back.
+        Returns whether there was any.
         """
         running = [t for t in trials if t.state == TrialState.RUNNING]
         lost = [t for t in running if not self._is_held(leases.get(t.number))]
-        handed_back = False
         for trial in lost:
             lease = leases.get(trial.number)
             if lease is not None and lease.attempts >= MAX_ATTEMPTS:
                 reason = f"its worker disappeared {lease.attempts} times; not tried again."
-                self._finish(trial.number, TrialState.FAIL, None, {FAILURE: reason, LOST: lease.attempts})
+                attributes = {FAILURE: reason, LOST: lease.attempts, **ended_unseen(trial)}
+                self._finish(trial.number, TrialState.FAIL, None, attributes)
                 continue
             with contextlib.suppress(UpdateFinishedTrialError):  # told at the last moment
                 self._set_state(trial.number, TrialState.WAITING)
-                handed_back = True
-        return handed_back
+        return bool(lost)
 
     def _is_held(self, lease: Lease | None) -> bool:
         """Whether somebody trains under this lease; where nobody could renew, all get time to."""
@@ -268,7 +272,7 @@ class TrialQueue:
             return False
         try:
             # Nothing can be set on a finished trial, so what belongs to it is written first.
-            for key, attribute in {**attributes, **ended(stored, self._record.now)}.items():
+            for key, attribute in {**ended(stored, self._record.now), **attributes}.items():
                 storage.set_trial_user_attr(trial_id, key, attribute)
             self._study.tell(number, value, state=state)
         except (UpdateFinishedTrialError, ValueError):

@@ -84,7 +84,7 @@ def plan_bracket(
     >>> [round(x, 2) for x in plan_bracket(0.0, 4.0, n_runs=8).grid]
     [2.0, 0.67, 3.33]
     """
-    most = MOST if n_runs is None else min(MOST, max(min(n_runs, FEW), math.ceil(SHARE * n_runs)))
+    most = most_runs(n_runs)
     if high - low < SAME_LR:
         return LrBracket(low, high, ((low + high) / 2,), 1)
     middle = centre if centre is not None else start
@@ -102,6 +102,15 @@ def plan_bracket(
 
 SHARE, FEW = 0.75, 6
 """Of a study's runs the bracketing takes no more; of the first few it may take all."""
+
+
+def most_runs(n_runs: int | None) -> int:
+    """Of the full runs a study can afford, how many the bracketing takes at most; None: time limits it.
+
+    >>> [most_runs(n) for n in (4, 8, 24, None)]
+    [4, 6, 9, 9]
+    """
+    return MOST if n_runs is None else min(MOST, max(min(n_runs, FEW), math.ceil(SHARE * n_runs)))
 
 
 def _near(x: float, others: Sequence[float]) -> bool:

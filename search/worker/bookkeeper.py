@@ -82,7 +82,7 @@ class Bookkeeper:
         self._ask_again_at = 0.0
         self._renew_at = time.monotonic() + RENEW_SECONDS
         self._failures = Failures(notify)
-        self._remarked = False
+        self._remarked = set[str]()
 
     def work(self) -> Outcome:
         """Keep the books until the study is done or stopped, or this worker is told to end."""
@@ -141,9 +141,9 @@ class Bookkeeper:
     def _take_in_remark(self, event: Remarked) -> None:
         """Kept with each trial; said once, for a script does in every trial what it does in one."""
         self._jobs[event.key].remarked(event.text)
-        if not self._remarked:
+        if event.about not in self._remarked:
             self._notify({"kind": "note", "text": event.text})
-            self._remarked = True
+            self._remarked.add(event.about)
 
     def _take_in_failure(self, event: TrainingFailed) -> None:
         jobs = [self._jobs.pop(key) for key in event.keys if key in self._jobs]

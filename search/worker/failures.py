@@ -4,19 +4,26 @@ A training that fails before its first report may fail for what it was asked to 
 train in this place: no environment, no data, no disk. Only another training tells. So such a trial is held;
 once a training ends well it has failed, and as long as none has it is handed back, to be tried again where
 things are mended. An attempt is no result.
+
+How a script and the search fit together is the same in every training. Where that is what failed, and no
+training ended well, a second failure of the same kind is the last.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from search.errors import RunError
+from search.scripts.reasons import breach_of_contract
 from search.training_events import TrainingFailed
 from search.worker.jobs import Job, TrialJob
 
 FAILURES_TO_STOP = 5
 """In a row, without a training that ended well among them, whatever they say."""
+BREACHES_TO_STOP = 2
+"""Of one kind of `breach_of_contract`, while no training has ended well."""
 
 
 class Streak:
@@ -24,10 +31,13 @@ class Streak:
 
     def __init__(self) -> None:
         self._length = 0
+        self._any_success = False
+        self._breaches = Counter[str]()
 
     def trained(self) -> None:
         """One ended well."""
         self._length = 0
+        self._any_success = True
 
     def failed(self, reason: str, text: str) -> None:
         """One failed, and left this text behind.
@@ -36,14 +46,26 @@ class Streak:
             RunError: it is one too many; no search is worth going on with.
         """
         self._length += 1
+        breach = breach_of_contract(reason)
+        if breach is not None:
+            self._breaches[breach] += 1
+        why = self._too_many(reason.rstrip("."), breach)
+        if not why:
+            return
+        error = RunError(
+            f"{why} All that each left behind is told by warmboot logs NAME; trials that had not begun to "
+            "train are tried again by the next launch."
+        )
+        error.add_note(text)  # seen with --debug
+        raise error
+
+    def _too_many(self, reason: str, breach: str | None) -> str:
+        """What is wrong with one more; empty where nothing is."""
+        if breach is not None and not self._any_success and self._breaches[breach] >= BREACHES_TO_STOP:
+            return f"{reason}. Two trainings failed so and none has ended well; a third would fail as well."
         if self._length >= FAILURES_TO_STOP:
-            error = RunError(
-                f"{self._length} trainings in a row failed, the last with: {reason.rstrip('.')}. "
-                "All that each left behind is told by warmboot logs NAME; trials that had not begun to train "
-                "are tried again by the next launch."
-            )
-            error.add_note(text)  # seen with --debug
-            raise error
+            return f"{self._length} trainings in a row failed, the last with: {reason}."
+        return ""
 
 
 class Failures:
@@ -58,13 +80,21 @@ class Failures:
     def take(self, job: Job, text: str) -> None:
         """What failed and left this text behind: held where it is a trial that has not trained."""
         if isinstance(job, TrialJob) and not job.has_trained:
+            job.hold(text)
             self._held.append((job, text))
         else:
             job.failed(text)
 
     def count(self, event: TrainingFailed) -> None:
         """Count a failure; raises as `Streak.failed`."""
-        self._notify({"kind": "failed", "reason": event.reason, "text": event.traceback_text})
+        self._notify(
+            {
+                "kind": "failed",
+                "trials": [key[1] for key in event.keys if isinstance(key, tuple) and key[0] == "trial"],
+                "reason": event.reason,
+                "text": event.traceback_text,
+            }
+        )
         self._streak.failed(event.reason, event.traceback_text)
 
     def success(self) -> None:

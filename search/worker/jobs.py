@@ -22,15 +22,13 @@ from search.early_stopping.stoppers import AVERAGED, Look, NeverStops, Stopper
 from search.errors import RunError
 from search.judging import Judgement, judge
 from search.population.run import Measurement
-from search.results import Contender
+from search.results import REMARK, Contender
 from search.storage.trial_queue import TrialQueue
 from search.strategy.progress import EXPECTED
 from search.study_spec import StudySpec
 from search.training_events import Withdraw
+from search.trial_limit import FAILURE, HELD
 from search.worker.runs import AnyRun, make_run
-
-REMARK = "remark"
-"""Attribute of a trial: what a person should know of its training."""
 
 
 class Job(Protocol):
@@ -79,6 +77,7 @@ class TrialJob:
     """Steps of its trainings before `run`."""
     _untrained: float = math.nan
     _reported: set[int] = field(default_factory=set)
+    _remarks: list[str] = field(default_factory=list)
     _curve: dict[str, list[float]] = field(default_factory=dict)
     _averaged: float | None = None
     _stopping: Decision | None = None
@@ -108,14 +107,21 @@ class TrialJob:
         return self._next_training() if measurement.last else None
 
     def remarked(self, text: str) -> None:
+        self._remarks.append(text)
         with contextlib.suppress(UpdateFinishedTrialError):  # finished elsewhere
-            self.trial.set_user_attr(REMARK, text)
+            self.trial.set_user_attr(REMARK, "\n".join(self._remarks))
 
     def failed(self, reason: str) -> None:
         self.queue.fail(self.trial.number, reason)
 
     def withdrawn(self) -> None:
         self._stop()
+
+    def hold(self, reason: str) -> None:
+        """The run has failed; whether the trial has, another training tells."""
+        with contextlib.suppress(UpdateFinishedTrialError):  # finished elsewhere
+            self.trial.set_user_attr(FAILURE, reason)
+            self.trial.set_user_attr(HELD, True)
 
     def hand_back(self, reason: str | None = None) -> None:
         self.queue.hand_back(self.trial.number, reason)

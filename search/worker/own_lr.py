@@ -19,6 +19,7 @@ from search.scripts.run_folder import run_folder
 from search.scripts.script_run import ScriptRun
 from search.scripts.script_trainer import LOOK_SECONDS
 from search.seeds import run_seed
+from search.storage.job_claims import claim_job
 from search.storage.leases import OWN_LR, RENEW_SECONDS, Leases, this_owner
 from search.storage.study_record import StudyRecord
 from search.study_spec import StudySpec
@@ -49,7 +50,7 @@ def learn_own_lr(record: StudyRecord, stop: threading.Event, say: Say) -> bool:
     while record.spec.lr_is_auto:
         if stop.is_set():
             return False
-        if _take(record, leases):
+        if claim_job(record.database, leases, OWN_LR, lambda: record.spec.lr_is_auto):
             try:
                 _start_once(record, leases, stop, say)
             finally:
@@ -57,23 +58,6 @@ def learn_own_lr(record: StudyRecord, stop: threading.Event, say: Say) -> bool:
         else:
             stop.wait(WAIT_SECONDS)
     return True
-
-
-def _take(record: StudyRecord, leases: Leases) -> bool:
-    """Whether it is for this worker to start the script."""
-    tried = False
-
-    def take() -> bool:
-        nonlocal tried
-        lease = leases.all().get(OWN_LR)
-        taken = lease is not None and lease.live and not (tried and lease.owner == this_owner())
-        if taken or not record.spec.lr_is_auto:
-            return False
-        tried = True  # it may be taken though the database was away before it could say so
-        leases.take(OWN_LR, attempts=1)
-        return True
-
-    return record.database.locked(take)
 
 
 def _start_once(record: StudyRecord, leases: Leases, stop: threading.Event, say: Say) -> None:

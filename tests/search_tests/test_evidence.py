@@ -18,7 +18,7 @@ from tests.search_tests.leads import BASELINE, LEADER, contender, lead, stored_v
 from tests.search_tests.studies import SPACE, study_spec
 from warmboot.schedule import WarmbootSchedule
 
-SETTLES = "warmboot verdict small settles it."
+SETTLES = "That is the model's estimate over all runs; warmboot verdict small settles it."
 UNSURE = lead(probability=0.6)
 """The plain schedule is the answer."""
 

@@ -166,6 +166,13 @@ def test_a_study_is_done_once_its_leaders_are_confirmed(database: Database) -> N
     assert not look(record).done
 
 
+def test_nothing_is_confirmed_where_nothing_was_to_be(database: Database) -> None:
+    record = make_study(database, n_trials=None, n_runs=8)
+    fill(record, [(LINEAR, 2.0), (COSINE, 1.0)])
+    assert record.spec.confirmation_size.most_runs == 0
+    assert not look(record).confirmed
+
+
 def rung_by_rung(record: StudyRecord, *, n_complete: int, n_stopped: int) -> None:
     """Trials of a ladder of 100, 300 and 900 steps, all of it or stopped after the first."""
     queue = trial_queue(record)

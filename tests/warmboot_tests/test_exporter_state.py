@@ -162,12 +162,19 @@ def test_the_state_of_another_schedule_is_refused_with_a_way_on() -> None:
     other = maker(LINEAR, 11)
     with pytest.raises(
         ValueError, match=r"another schedule, cosine to 0 \[.*this is linear to 0.*last_epoch="
-    ):
+    ) as refused:
         other(sgd()).load_state_dict(state)
     with pytest.raises(ValueError, match="another schedule, without a name"):
         other(sgd()).load_state_dict(ConstantLR(sgd()).state_dict())
-    resumed = other(optimizer, 11, last_epoch=state["last_epoch"] - 1)
-    assert trained(optimizer, resumed, 1) == pytest.approx([BASE_LR * LINEAR.factor(5, 11)], rel=1e-12)
+    assert "load the optimizer's state and then: make_scheduler(" in str(refused.value)
+    way_out = str(refused.value).rpartition("then: ")[2]
+    again = sgd()
+    again.load_state_dict(optimizer.state_dict())
+    known = {"make_scheduler": maker(LINEAR), "optimizer": again, "total_steps": 11, "state": state}
+    resumed = eval(way_out, known)
+    assert trained(again, resumed, 6) == pytest.approx(
+        (BASE_LR * LINEAR.factors(11)[5:]).tolist(), rel=1e-12, abs=0
+    )
 
 
 def test_a_peak_lr_is_no_part_of_a_schedules_name() -> None:
@@ -207,6 +214,19 @@ def test_as_a_part_of_another_scheduler_it_is_resumed_on_either_side_of_its_turn
     optimizer.load_state_dict(states[0])
     scheduler.load_state_dict(states[1])
     assert lrs + trained(optimizer, scheduler, 10 - at) == unbroken
+
+
+@pytest.mark.parametrize("export", [to_torch_script, to_lightning, to_transformers])
+def test_an_lr_that_something_else_sets_is_said_once(export: Callable[..., str]) -> None:
+    pytest.importorskip("transformers" if export is to_transformers else "torch")
+    optimizer = sgd()
+    scheduler = executed(export(LINEAR))["make_scheduler"](optimizer, 9)
+    trained(optimizer, scheduler, 3)
+    optimizer.param_groups[0]["lr"] = 7.0
+    with pytest.warns(UserWarning, match=r"a group's lr was 7 where this schedule had set 0\.1875, by hand"):
+        trained(optimizer, scheduler, 1)
+    optimizer.param_groups[0]["lr"] = 7.0
+    assert trained(optimizer, scheduler, 2)[1] == pytest.approx(BASE_LR * LINEAR.factors(9)[5])
 
 
 def test_it_copies_and_its_state_has_the_same_keys_always() -> None:

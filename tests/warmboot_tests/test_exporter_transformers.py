@@ -13,7 +13,7 @@ from warmboot.schedule import WarmbootSchedule
 
 # accumulation of two batches; and a training that is broken off and resumed in the middle
 DRIVER = """
-import importlib, json, sys
+import importlib, json, sys, warnings
 import torch
 from transformers import TrainerCallback, TrainingArguments
 
@@ -45,9 +45,9 @@ data = [{"x": torch.ones(1), "labels": torch.ones(1)} for _ in range(8)]
 def train(module, stop_at=None, resume=False, callbacks=(), **arguments):
     recorder = Recorder()
     args = TrainingArguments(
-        output_dir=module.__name__, **{"max_steps": steps, **arguments},
+        output_dir=module.__name__, **{"max_steps": steps, "learning_rate": base_lr, **arguments},
         per_device_train_batch_size=2, report_to=[],
-        gradient_accumulation_steps=2, learning_rate=base_lr, use_cpu=True, disable_tqdm=True,
+        gradient_accumulation_steps=2, use_cpu=True, disable_tqdm=True,
         logging_strategy="no", save_strategy="steps" if stop_at else "no", save_steps=stop_at or 500,
         lr_scheduler_type="cosine", warmup_steps=3)
     class Stop(TrainerCallback):
@@ -70,6 +70,10 @@ for name in modules:
         found[0]["longer"] = train(module, resume=f"{name}/checkpoint-9", max_steps=36)
         found[0]["unfrozen"] = train(module, callbacks=[Unfreeze()])
         found[0]["smoke"] = train(module, max_steps=1)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        train(module, max_steps=24, learning_rate=2 * base_lr)
+        found[-1]["said"] = [str(one.message) for one in said if "peak lr" in str(one.message)]
 print(json.dumps(found))
 """
 
@@ -102,6 +106,16 @@ def test_a_group_added_half_way_follows_the_schedule(found: dict[str, Any]) -> N
     lrs, factors = found["restarts"]["unfrozen"], SCHEDULES["restarts"].factors(STEPS)
     assert [each[0] for each in lrs] == expected_lrs("restarts")
     assert [each[-1] for each in lrs[10:]] == pytest.approx((0.1 * factors[10:]).tolist(), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_another_peak_lr_than_the_schedules_is_said(name: str, found: dict[str, Any]) -> None:
+    own = SCHEDULES[name].lr
+    said = (
+        "the schedule was found with a peak lr of 0.3, this training's is 0.6, which counts; the schedule's "
+        "own is TrainingArguments(learning_rate=0.3)"
+    )
+    assert found[name]["said"] == ([] if own is None else [said])
 
 
 def test_a_smoke_test_of_one_step_trains(found: dict[str, Any]) -> None:

@@ -1,8 +1,13 @@
 """A host that steps the scheduler too seldom for its horizon is told once: with the real Lightning."""
 
+import weakref
 from pathlib import Path
 
+import torch
+
 from tests.warmboot_tests.export_runs import run_driver, skip_without
+from warmboot.schedule import WarmbootSchedule
+from warmboot.warmboot_lr import WarmbootLR
 
 _DRIVER = """
 import json, logging, warnings
@@ -56,3 +61,16 @@ def test_lightning_that_steps_once_an_epoch_on_a_horizon_in_steps_is_told(tmp_pa
     assert "Lightning steps it once an epoch, 3 times in all, but total_steps is 24" in told
     assert 'return {"scheduler": scheduler, "interval": "step"} as lr_scheduler' in told
     assert set(map(len, said.values())) == {0}
+
+
+def test_the_search_for_a_host_keeps_nothing_of_a_loop_of_ones_own_alive() -> None:
+    trainer = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(trainer.parameters(), lr=0.1)
+    scheduler = WarmbootLR(optimizer, WarmbootSchedule(), total_steps=10)
+    output = trainer(torch.ones(1))
+    output.sum().backward()
+    optimizer.step()
+    scheduler.step()
+    kept = weakref.ref(output)
+    del output
+    assert kept() is None

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import warmboot
 from tests.warmboot_tests.trials import enter_trial
@@ -72,15 +73,27 @@ def test_past_the_end_the_last_is_held_with_one_warning() -> None:
     assert lr(10) == 1 / 3
 
 
-@pytest.mark.parametrize("step", [-1, 0.5])
+@pytest.mark.parametrize("step", [-1, 0.5, True, None])
 def test_a_step_that_is_none_is_refused(step: Any) -> None:
     with pytest.raises(ScheduleError, match=r"lr: step must be"):
         warmboot.lr(0.1, 3)(step)
 
 
+def test_a_counter_of_torch_or_jax_is_a_step() -> None:
+    lr = warmboot.lr(torch.tensor(0.1, dtype=torch.float64), 3, otherwise=lambda step: step / 4)  # type: ignore[arg-type]
+    counter: Any = torch.tensor(2)
+    assert lr(counter) == 0.5
+    jnp = pytest.importorskip("jax.numpy")
+    assert lr(jnp.int32(2)) == 0.5
+    with pytest.raises(ScheduleError, match=r"lr: step must be an integer but got"):
+        lr(jnp.float32(2))
+
+
 MISTAKES: list[tuple[Any, Any, Any, str]] = [
     (0.0, 10, None, "own_lr must be a finite number above 0 but got 0"),
     (float("nan"), 10, None, "own_lr must be a finite number above 0 but got nan"),
+    (np.ones(2), 10, None, "own_lr must be a finite number above 0 but got array"),
+    (torch.ones(2), 10, None, "own_lr must be a finite number above 0 but got tensor"),
     ("fast", 10, None, "own_lr must be a finite number above 0 but got 'fast'"),
     (0.1, 0, None, "total_steps must be at least 1 but got 0"),
     (

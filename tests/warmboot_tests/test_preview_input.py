@@ -205,6 +205,14 @@ REFUSED = {
     ("f.py", TORCH.replace("(step + 1) /", "(step + 2) /")): "its formula is not the one",
     ("f.py", TORCH.replace("def curve", "def other")): "its formula is not the one",
     ("f.py", to_optax(SCHEDULE).replace("lr * jnp.where", "2 * jnp.where")): "its formula is not the one",
+    ("f.py", TORCH + "\nfactor = print\n"): "its formula is not the one",
+    ("f.py", TORCH + "\nif True:\n    def curve(x):\n        return 1.0\n"): "its formula is not the one",
+    ("f.py", TORCH.replace("def factor(", "@print\ndef factor(")): "its formula is not the one",
+    ("f.py", TORCH + "\nPEAKS *= 2\n"): "its formula is not the one",
+    ("f.py", TORCH + "\nfrom cmath import *\n"): "its formula is not the one",
+    ("f.py", TORCH + "\ndef other():\n    global HOLD\n    HOLD = 1\n"): "its formula is not the one",
+    ("c.py", LF + "\nlf = abs\n"): "binds lf more than once",
+    ("c.py", LF + "\nARGUMENTS |= dict(lf=abs)\n"): "binds ARGUMENTS more than once",
     ("c.py", LF.replace("* (1 - x)", "* print(x)")): "lf is not one that warmboot's export writes",
     ("c.py", LF.replace("lf=lf", "lf=lf, hold=2")): "unknown argument 'hold'",
     ("c.py", LF.replace("x - 0.0", "x - 7.0")): "lf is not one that warmboot's export writes",
@@ -220,7 +228,13 @@ def test_what_is_neither_is_refused_with_all_that_is_wrong(tmp_path: Path, name:
 @pytest.mark.parametrize(
     ("name", "text", "options", "words"),
     [
-        ("n.txt", "1 0.5 0", {"total_steps": 3}, "--total-steps is for schedule files"),
+        (
+            "n.txt",
+            "1 0.5 0",
+            {"total_steps": 3},
+            "is for schedules and formulas; this is a table of 3 numbers",
+        ),
+        ("c.json", json.dumps(CAWB), {"total_steps": 3}, "this has arguments, and its own length"),
         ("n.txt", "1 0.5 0", {"peak": float("nan")}, "peak must be finite"),
         ("c.json", json.dumps(CAWB), {"peak": 1.0}, "CAWB arguments have their own"),
         ("s.json", writes(ScheduleFile(SCHEDULE)), {"floor": 0.0}, "a schedule has its own"),
@@ -239,6 +253,16 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
         read_view(tmp_path / "n.txt")
     with pytest.raises(ScheduleError, match="is a directory"):
         read_view(tmp_path)
+
+
+def test_a_pipe_with_a_schedule_in_toml_is_seen_as_one(tmp_path: Path) -> None:
+    text = 'format = "warmboot-schedule"\nversion = 1\n[schedule]\nwarmup = 0.1\n'
+    curve = '[schedule.curve]\nname = "cosine"\n'
+    for name in ("-", "s.txt"):
+        expected = WarmbootSchedule(warmup=0.1).factors(50).tolist()
+        assert view_of_text(tmp_path, name, text, total_steps=50).values.tolist() == expected
+        with_comment = f"# [mine]\n{text}{curve}"
+        assert view_of_text(tmp_path, name, with_comment, total_steps=50).values.tolist() == expected
 
 
 def test_a_list_of_noise_names_no_restarts(tmp_path: Path) -> None:

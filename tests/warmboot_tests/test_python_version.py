@@ -33,9 +33,10 @@ def test_our_command_ends_with_one_line(program: str) -> None:
         refuse_older((3, 9, 2, "final"), program)  # type: ignore[arg-type]
 
 
-def test_a_script_gets_an_error_that_it_can_catch() -> None:
+@pytest.mark.parametrize("program", ["train.py", "/opt/pytest/__main__.py", "__main__.py"])
+def test_a_script_gets_an_error_that_it_can_catch(program: str) -> None:
     with pytest.raises(ImportError, match=r"needs Python 3\.11 or newer, and \S+ is 3\.10\.1"):
-        refuse_older((3, 10, 1), "train.py")
+        refuse_older((3, 10, 1), program)
 
 
 def test_pip_is_not_led_to_a_conflict_between_packages_first() -> None:

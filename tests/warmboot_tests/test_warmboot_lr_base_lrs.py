@@ -11,7 +11,7 @@ from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 from torch.optim import SGD, Adam, Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
 
 from warmboot.schedule import WarmbootSchedule
 from warmboot.warmboot_lr import WarmbootLR
@@ -233,3 +233,85 @@ def test_an_lr_set_by_hand_on_the_way_is_named_once_and_overridden() -> None:
     assert len(caught) == 1
     assert caught[0].filename == __file__
     assert scheduler.get_last_lr() == [LINEAR.factor(4, STEPS)]
+
+
+def test_an_initial_lr_in_float32_is_no_other_lr() -> None:
+    optimizer = optimizer_of(torch.tensor(0.3), Adam)
+    optimizer.param_groups[0]["initial_lr"] = 0.3
+    train(scheduler_of(optimizer), STEPS)
+
+
+def test_after_a_warm_up_that_is_over_the_lr_is_the_initial_one_but_for_rounding() -> None:
+    optimizer = optimizer_of(0.1)
+    warm_up = LinearLR(optimizer, 0.1, total_iters=7)
+    for _ in range(7):
+        optimizer.step()
+        warm_up.step()
+    assert optimizer.param_groups[0]["lr"] != 0.1
+    train(scheduler_of(optimizer), STEPS)
+
+
+@pytest.mark.parametrize("jump", [False, True])
+@pytest.mark.filterwarnings("ignore:The epoch parameter:UserWarning")
+def test_stepped_forward_to_where_a_loaded_optimizer_goes_on_it_is_silent(jump: bool) -> None:
+    optimizer = optimizer_of()
+    optimizer.load_state_dict(saved_at(7)[0])
+    scheduler = scheduler_of(optimizer)
+    for _ in range(1 if jump else 7):
+        scheduler.step(7 if jump else None)
+    assert train(scheduler, STEPS - 7) == train(scheduler_of(optimizer_of()), STEPS)[7:]
+
+
+def test_switched_to_by_hand_after_a_warm_up_by_another_scheduler_it_is_silent() -> None:
+    optimizer = optimizer_of()
+    warm_up, scheduler = LinearLR(optimizer, 0.1, total_iters=5), scheduler_of(optimizer)
+    for _ in range(5):
+        optimizer.step()
+        warm_up.step()
+    assert train(scheduler, STEPS)[1:] == train(scheduler_of(optimizer_of()), STEPS)[1:]
+
+
+def lowered_as_advised(optimizer: Optimizer) -> None:
+    optimizer.param_groups[0]["initial_lr"] = 0.5
+    optimizer.param_groups[0]["lr"] *= 0.5
+
+
+def rolled_back(optimizer: Optimizer) -> None:
+    optimizer.load_state_dict(saved_at(2)[0])
+
+
+def without_its_first_group(optimizer: Optimizer) -> None:
+    del optimizer.param_groups[0]
+
+
+def with_another_group_for_its_first(optimizer: Optimizer) -> None:
+    del optimizer.param_groups[0]
+    optimizer.add_param_group({"params": [parameter()], "lr": 0.25})
+
+
+@pytest.mark.parametrize(
+    ("change", "n_groups"),
+    [
+        (lowered_as_advised, 1),
+        (rolled_back, 1),
+        (without_its_first_group, 2),
+        (with_another_group_for_its_first, 1),
+    ],
+)
+def test_what_is_right_on_the_way_is_not_taken_for_an_lr_set_by_hand(change: Any, n_groups: int) -> None:
+    groups = [{"params": [parameter()], "lr": lr} for lr in (1.0, 0.25)[:n_groups]]
+    scheduler = scheduler_of(SGD(groups))
+    train(scheduler, 4)
+    change(scheduler.optimizer)
+    train(scheduler, STEPS - 4)
+    assert scheduler.get_last_lr() == [0.0]
+
+
+def test_an_lr_set_by_hand_after_a_rollback_is_named() -> None:
+    scheduler = scheduler_of(optimizer_of())
+    train(scheduler, 4)
+    rolled_back(scheduler.optimizer)
+    train(scheduler, 1)
+    scheduler.optimizer.param_groups[0]["lr"] *= 0.5
+    with pytest.warns(UserWarning, match="by hand or by another scheduler"):
+        train(scheduler, 1)

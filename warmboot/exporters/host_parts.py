@@ -4,6 +4,7 @@ Their rules, for every target:
 
 - A group's lr is its `initial_lr` times the factor. A group added later gets its lr as `initial_lr`;
   where an optimizer's loaded state has lost it, the scheduler's own record holds.
+- An lr that something else sets between two steps is overwritten by the next, and said once.
 - A state holds what belongs to the run: its count and its base lrs. The schedule is the file's and
   the horizon is the training's, whatever they were when the state was saved; a difference is said.
 - A horizon that is unknown is refused in words. One without room for the schedule is refused as
@@ -91,12 +92,16 @@ warnings.warn(
 _REFUSE = """\
 raise ValueError(
             f"the state is of another schedule, {saved_schedule}, and this is {SCHEDULE}; to go on with "
-            "this one: make_scheduler(optimizer, total_steps, last_epoch=state['last_epoch'])"
+            "this one, load the optimizer's state and then: "
+            "make_scheduler(optimizer, total_steps, last_epoch=state['last_epoch'] - 1)"
         )"""
 
 _SCHEDULED_LR = '''\
 class ScheduledLR(LRScheduler):
     """Each group's lr is its initial_lr times the factor; step() it once after each optimizer.step()."""
+
+    lrs_at = None, []  # the step for which lrs were last set, and they
+    said_that_others_set_it = False
 
     def __init__(self, optimizer, total_steps, last_epoch=-1):
         self.total_steps = checked_horizon(total_steps)
@@ -105,9 +110,29 @@ class ScheduledLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self):
+        lrs = self.lrs_now()
+        self.say_if_others_set_it(lrs)
+        return lrs
+
+    def lrs_now(self):
         now = {factor_at}(self.last_epoch, self.total_steps)
         self.base_lrs = initial_lrs(self.optimizer.param_groups, self.base_lrs)
         return [base_lr * now for base_lr in self.base_lrs]
+
+    def say_if_others_set_it(self, lrs):
+        """Once, where a group's lr is not the one of the step before."""
+        (at, before), self.lrs_at = self.lrs_at, (self.last_epoch, lrs)
+        if at != self.last_epoch - 1 or self.said_that_others_set_it:
+            return
+        for group, lr in zip(self.optimizer.param_groups, before):
+            if isinstance(group["lr"], float) and group["lr"] != lr:
+                self.said_that_others_set_it = True
+                warnings.warn(
+                    f"a group's lr was {group['lr']:g} where this schedule had set {lr:g}, by hand or by "
+                    "another scheduler: each step sets it to its initial_lr times the factor; change "
+                    'group["initial_lr"] to scale what is to come'
+                )
+                return
 
     def state_dict(self):
         return {
@@ -123,8 +148,9 @@ class ScheduledLR(LRScheduler):
         self.last_epoch = state_dict["last_epoch"]
         self._step_count = self.last_epoch + 1
         self.base_lrs = list(state_dict["base_lrs"])[: len(self.optimizer.param_groups)]
+        self.lrs_at = None, []  # the optimizer's own state may come with others
         if self.last_epoch >= 0:  # as a part of SequentialLR it may still wait
-            self._last_lr = self.get_lr()
+            self._last_lr = self.lrs_now()
 '''
 
 _OF_ONES_OWN = "give the number of optimizer steps"

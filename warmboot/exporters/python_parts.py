@@ -18,6 +18,8 @@ from warmboot.schedule_checks import total_steps_problem
 
 EXPORT_BEGINS = "# A learning-rate schedule made by warmboot:"
 
+_PEAK_LR_LINE = "Build the optimizer with lr={lr}."
+
 # The formulas of `built_in_curves` in plain Python, as the body of `curve(x)`.
 _FORMULAS = {
     "cosine": "math.sin(math.pi / 2 * (1 - x)) ** 2",
@@ -91,6 +93,7 @@ def python_file(
     origin: Mapping[str, object] | None,
     use: str,
     target: str,
+    peak_lr_line: str = _PEAK_LR_LINE,
 ) -> str:
     """A whole file: header, imports and adapter from `body`, `factor` between them.
 
@@ -103,6 +106,7 @@ def python_file(
         origin: where the schedule comes from, for the header.
         use: how the file is used, for the header.
         target: the exporter's name, for errors.
+        peak_lr_line: how the target is given the schedule's lr, if it has one; `python_export` reads it.
 
     Raises:
         ScheduleError: if the horizon has no room for the schedule, or a table has no horizon.
@@ -117,16 +121,21 @@ def python_file(
     if total_steps is not None and "{default}" not in body:  # the target counts for itself
         use = f"Exported for {total_steps} steps.\n{use}"
     text = body.replace("{factor}", factor.rstrip()).replace("{parts}", parts).replace("{default}", default)
-    return f"{header(schedule, origin or {}, use)}\n{text}"
+    return f"{header(schedule, origin or {}, use, peak_lr_line)}\n{text}"
 
 
-def header(schedule: WarmbootSchedule, origin: Mapping[str, object], use: str) -> str:
+def header(
+    schedule: WarmbootSchedule,
+    origin: Mapping[str, object],
+    use: str,
+    peak_lr_line: str = _PEAK_LR_LINE,
+) -> str:
     """What the file is, whence it comes and how it is used, as comments."""
     lines = textwrap.wrap(f"{EXPORT_BEGINS.removeprefix('# ')} {schedule.describe()}.", 97)
     # as JSON in ASCII, so that no text from outside can end the comment and become code
     lines += [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in origin.items()]
     if schedule.lr is not None:
-        lines.append(f"Build the optimizer with lr={schedule.lr!r}.")
+        lines.append(peak_lr_line.replace("{lr}", repr(schedule.lr)))
     lines += use.splitlines()
     return "".join(f"# {line}".rstrip() + "\n" for line in lines)
 

@@ -28,13 +28,13 @@ def make_scheduler(optimizer, total_steps{default}):
     """For those who build the optimizer: Trainer(..., optimizers=(optimizer, make_scheduler(...)))."""
     return ScheduledLR(optimizer, total_steps)
 
-
+{peak_lr}
 class ScheduleMixin:
     """For other trainers, before them: class MyTrainer(ScheduleMixin, SFTTrainer)."""
 
     def create_scheduler(self, num_training_steps, optimizer=None):
         if self.lr_scheduler is None:
-            optimizer = self.optimizer if optimizer is None else optimizer
+            optimizer = self.optimizer if optimizer is None else optimizer{say_another_peak_lr}
             self.lr_scheduler = make_scheduler(optimizer, num_training_steps)
             self._created_lr_scheduler = True
         return self.lr_scheduler
@@ -43,6 +43,21 @@ class ScheduleMixin:
 class ScheduledTrainer(ScheduleMixin, Trainer):
     """`Trainer` on this schedule, whatever lr_scheduler_type and the warm-up arguments say."""
 '''
+_PEAK_LR = '''
+PEAK_LR = {lr}  # with which the schedule was found
+
+
+def say_another_peak_lr(optimizer):
+    """Of an optimizer none of whose groups begins from the schedule's."""
+    lrs = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
+    if not any(math.isclose(lr, PEAK_LR, rel_tol=1e-6) for lr in lrs):
+        warnings.warn(
+            f"the schedule was found with a peak lr of {PEAK_LR:g}, this training's is {lrs[0]:g}, which "
+            f"counts; the schedule's own is TrainingArguments(learning_rate={PEAK_LR!r})"
+        )
+
+'''
+_SAY_ANOTHER_PEAK_LR = "\n            say_another_peak_lr(optimizer)"
 _UNKNOWN = "set max_steps where the data has no length, or give the number of updates"
 _USE = """\
 Use: ScheduledTrainer(model, args, ...) in place of Trainer(model, args, ...); the peak lr is
@@ -58,7 +73,8 @@ def to_transformers(
     """A Python file that defines `ScheduledTrainer`, `ScheduleMixin` and `make_scheduler`.
 
     Args:
-        schedule: the schedule; its lr, if it has one, is named in the header only.
+        schedule: the schedule. Its lr, if it has one, stays the trainer's to give, as
+            `TrainingArguments(learning_rate=...)`; another one is said.
         total_steps: the default of `make_scheduler` in the file (the trainer passes its own); a
             registered curve needs it, and its table holds for this horizon only.
         origin: where the schedule comes from, for the header.
@@ -70,11 +86,19 @@ def to_transformers(
         ScheduleError: if the horizon is none, or has no room for the schedule.
     """
     return python_file(
-        _BODY,
+        _body(schedule.lr),
         schedule,
         parts=scheduler_of_host(_UNKNOWN),
         total_steps=total_steps,
         origin=origin,
         use=_USE,
         target="to_transformers",
+        peak_lr_line="Peak lr: TrainingArguments(learning_rate={lr}).",
     )
+
+
+def _body(peak_lr: float | None) -> str:
+    """With what says that the trainer was given another peak lr, where the schedule has one."""
+    definition = "" if peak_lr is None else _PEAK_LR.replace("{lr}", repr(peak_lr))
+    use = "" if peak_lr is None else _SAY_ANOTHER_PEAK_LR
+    return _BODY.replace("{peak_lr}", definition).replace("{say_another_peak_lr}", use)

@@ -114,4 +114,5 @@ def to_ultralytics(
         origin=origin,
         use=_USE,
         target="to_ultralytics",
+        peak_lr_line="Peak lr: lr0={lr}.",
     )

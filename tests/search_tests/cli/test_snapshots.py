@@ -173,6 +173,12 @@ def test_what_failed_is_looked_up_where_the_study_is() -> None:
     assert hint in summary_lines(failed, ("--storage", "sqlite:///mine.db"))
 
 
+def test_a_remark_is_told_once_with_how_many_trials_have_one() -> None:
+    text = status_lines(snapshot(remarks={7: "of seven", 3: "two lrs\ntwo values"}))
+    assert text[-2:] == ["note      trial 3 and 1 more: two lrs", "          two values"]
+    assert snapshot_json(snapshot(remarks={7: "of seven"}))["remarks"] == {"7": "of seven"}
+
+
 def test_a_launch_ends_with_what_to_do_next() -> None:
     text = "\n".join(summary_lines(snapshot(), ("--storage", "sqlite:///mine.db")))
     assert "cosine to 0, peak lr 0.1, 5% warm-up" in text

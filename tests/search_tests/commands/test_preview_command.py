@@ -59,7 +59,7 @@ def test_a_mistake_is_named(with_files: Workplace) -> None:
     cases = {
         ("words.txt",): "entry 2 must be a number",
         ("numbers.txt", "--png", "no/x.png"): "--png no/x.png: ",
-        ("numbers.txt", "--total-steps", "9"): "--total-steps is for schedule files",
+        ("numbers.txt", "--total-steps", "9"): "for schedules and formulas; this is a table of",
     }
     for arguments, words in cases.items():
         assert words in with_files.run("preview", *arguments, expect=2).stderr

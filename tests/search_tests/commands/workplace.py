@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -32,6 +33,11 @@ slots = 4
 [confirmation]
 leaders = {leaders}
 """
+
+
+def hear_of_a_closed_terminal() -> None:
+    """In a child: SIGHUP as it is by default, though these tests may run under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,7 @@ class Workplace:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=hear_of_a_closed_terminal,
         )
 
     def run(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:

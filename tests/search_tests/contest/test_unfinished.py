@@ -38,7 +38,7 @@ def test_a_study_below_its_limit_that_nobody_trains(record: StudyRecord) -> None
 def test_a_study_without_its_confirmation(database: Database) -> None:
     record = make_study(database, n_trials=1)
     fill(record, [(LINEAR, 2.0)])
-    words = "1 of 1 trials, its leaders not confirmed yet"
+    words = "1 of 1 trials, its answer not worked out yet"
     assert told(record) == f"study small is not finished ({words}){CONSEQUENCE}"
 
 
@@ -54,4 +54,6 @@ def test_a_study_in_runs_or_time(database: Database) -> None:
 def test_a_study_that_is_done_is_not_mentioned(database: Database) -> None:
     record = make_study(database, n_trials=1, confirmation={"leaders": 0})
     fill(record, [(LINEAR, 2.0)])
+    assert "its answer not worked out yet" in str(told(record))
+    record.set_attribute("expected", {"complete": 1, "searched": {}, "final": {}})
     assert told(record) is None

@@ -11,6 +11,7 @@ import pytest
 import torch
 from sqlalchemy.engine import make_url
 
+from search.cli.options import refuse_n_runs
 from search.cli.plan import plan_lines
 from search.errors import RunError, UsageError
 from search.plan.planning import Plan, PlanOptions, make_plan
@@ -86,6 +87,25 @@ def command(folder: Path, script: str = SCRIPT) -> str:
 )
 def test_it_tells_what_is_tried_first(tmp_path: Path, sampler: str, words: str) -> None:
     assert any(line.startswith(words) for line in plan_lines(plan(tmp_path, sampler=sampler)))
+
+
+def test_a_handful_of_runs_is_said_to_go_to_the_peak_lr(tmp_path: Path) -> None:
+    few: dict[str, Any] = {"proxy": command(tmp_path), "sampler": "warmboot", "seconds_per_run": 600.0}
+    lines = plan_lines(plan(tmp_path, limit="n_runs = 8", **few))
+    assert "          at 8 runs about 6 go to the peak lr; few or no new shapes" in lines
+    assert "confirm   none: 8 runs leave no room" in lines
+    assert not any("to confirm the best" in line for line in lines)
+    lines = plan_lines(plan(tmp_path, limit="n_runs = 60", **few))
+    assert not any("go to the peak lr" in line for line in lines)
+    assert any(line.startswith("confirm   up to 6 more trainings: 2 fresh seeds") for line in lines)
+    fixed = plan(tmp_path, limit="n_runs = 8", lr="0.1", **few)
+    assert fixed.peak_lr_runs == 0
+
+
+def test_a_number_of_runs_is_given_in_the_study_file() -> None:
+    with pytest.raises(UsageError, match=r"--n-runs: is no option; give n_runs = 8 in the study file"):
+        refuse_n_runs(8)
+    refuse_n_runs(None)
 
 
 def test_a_declared_proxy_is_measured_and_nothing_is_stored(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.search_tests.scripts.clock import Clock
 from tests.search_tests.scripts.workshop import Working, Workshop, reason, script_run
 from tests.warmboot_tests.trials import make_trial
 from warmboot.free import free_proxy, load_free_proxy
+from warmboot.schedule_file import read, write
 from warmboot.watched_schedule import watched
 
 MODULE = "tests.search_tests.scripts.own_proxies"
@@ -120,6 +121,13 @@ def test_the_schedule_that_a_function_gets_is_an_ordinary_one(tmp_path: Path) ->
         assert trial.schedule == made
         assert (hash(made), repr(made)) == (hash(trial.schedule), repr(trial.schedule))
     assert list(told.factors(50)) == list(trial.schedule.factors(50))
+    assert trial.taken.exists()
+
+
+def test_the_schedule_that_a_function_gets_can_be_written_to_a_file_at_once(tmp_path: Path) -> None:
+    trial = make_trial(tmp_path)
+    write(watched(trial).schedule, tmp_path / "schedule.json")
+    assert read(tmp_path / "schedule.json").schedule == trial.schedule
     assert trial.taken.exists()
 
 

@@ -157,6 +157,28 @@ def test_another_value_after_the_last_step_is_named_and_the_first_counts(
     assert (events[-1].metrics, events[-1].last) == ({"val": 2.0}, True)
 
 
+def test_an_lr_that_the_script_sets_between_steps_is_named(workshop: Workshop) -> None:
+    """As `BackboneFinetuning` does at each epoch's start: a report finds it put right again."""
+    body = """
+        import torch, warmboot
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        scheduler = warmboot.attach(optimizer, 100)
+        for step in range(100):
+            if step in (40, 80):
+                optimizer.param_groups[0]["lr"] = 3.0
+            optimizer.step()
+            scheduler.step()
+        warmboot.report(100, val=1.0)
+    """
+    events = workshop.train(body)
+    (remark,) = [event for event in events if isinstance(event, Remarked)]
+    assert remark.about == "lr"
+    assert re.match(
+        r"before step 41 of the schedule a group's lr was 3 where .* BackboneFinetuning", remark.text
+    )
+    assert events[-1] == Measurement(key="a", step=100, metrics={"val": 1.0}, last=True)
+
+
 def test_who_reports_the_best_so_far_may_report_the_best_checkpoint_after_the_training(
     workshop: Workshop,
 ) -> None:

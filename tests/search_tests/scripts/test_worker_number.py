@@ -74,3 +74,14 @@ def test_a_parameter_of_that_name_keeps_its_meaning(workshop: Workshop) -> None:
     body = "import sys, warmboot; warmboot.report(100, val=float(sys.argv[1]))"
     last = workshop.train(body, "{port}", params={"port": 3})[-1]
     assert last.metrics == {"val": 3.0}  # type: ignore[union-attr]
+
+
+def test_a_training_is_named_by_its_own_folder(workshop: Workshop) -> None:
+    """Trials share their seeds; the folder of a run is nobody else's."""
+    body = """
+        import os, pathlib, sys, warmboot
+        own = pathlib.Path(os.environ["WARMBOOT_TRIAL"]).parent.name
+        warmboot.report(100, val=float(sys.argv[1] == f"out/{own}"))
+    """
+    last = workshop.train(body, "out/{run}")[-1]
+    assert last.metrics == {"val": 1.0}  # type: ignore[union-attr]

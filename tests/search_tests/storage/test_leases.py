@@ -14,7 +14,7 @@ from sqlalchemy import text
 from search.process_identity import boot_id, process_name
 from search.storage import leases
 from search.storage.database import Database
-from search.storage.leases import Lease, Leases, this_owner
+from search.storage.leases import PLANNING, Lease, Leases, this_owner
 from tests.search_tests.studies import open_database
 
 ELSEWHERE = "another-machine/1|1|0.00"
@@ -138,6 +138,22 @@ def test_taking_a_lease_again_replaces_it(mine: Leases, database: Database) -> N
     Leases(database.engine, 1, ELSEWHERE).take(0, attempts=1)
     mine.take(0, attempts=2)
     assert mine.all() == {0: Lease(number=0, owner=this_owner(), expired=False, attempts=2)}
+
+
+def test_what_one_does_for_all_is_claimed_once_and_given_back_by_who_has_it(
+    mine: Leases, database: Database
+) -> None:
+    theirs = Leases(database.engine, 1, ELSEWHERE)
+    assert theirs.claim(PLANNING, forgiving=False)
+    assert not mine.claim(PLANNING, forgiving=False)
+    mine.release(PLANNING)
+    assert mine.all()[PLANNING].owner == ELSEWHERE
+    theirs.give_up(PLANNING, attempts=1)
+    assert not mine.claim(PLANNING, forgiving=True), "it could not renew"
+    assert mine.claim(PLANNING, forgiving=False)
+    assert not mine.claim(PLANNING, forgiving=False)
+    mine.release(PLANNING)
+    assert mine.all() == {}
 
 
 def test_studies_do_not_share_leases(mine: Leases, database: Database) -> None:

@@ -11,9 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import psutil
 import pytest
+from optuna import Trial
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
@@ -22,14 +24,16 @@ from sqlalchemy.exc import OperationalError
 from search.errors import RunError
 from search.process_identity import process_name
 from search.storage.database import Database, open_for_work
-from search.storage.leases import PLANNING, Leases
+from search.storage.leases import CONFIRMATION, PLANNING, Leases
 from search.storage.patience import LockHeldError, Patience, StorageAwayError, Trier, Trouble
 from search.storage.patient_storage import CALLS
+from search.storage.plans import Planned
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
+from tests.search_tests.patience import PATIENCE_SECONDS
 from tests.search_tests.postgres_server import PostgresServer
 from tests.search_tests.storage.processes import claim, hold_the_lock, kill, running
-from tests.search_tests.studies import make_study, trial_queue
+from tests.search_tests.studies import LINEAR, make_study, trial_queue
 
 
 class Away(Exception):
@@ -218,10 +222,29 @@ def test_leases_that_nobody_could_renew_are_not_swept_as_soon_as_the_server_is_b
     assert mine.complete(held, 1.0, {})
 
 
+def next_one(queue: TrialQueue) -> Trial:
+    """Ask again as a worker does: where a plan was interrupted, what is there of it comes next."""
+    trial = queue.next() or queue.next()
+    assert trial is not None
+    return trial
+
+
+class Slowly:
+    """A plan that takes long, as that of the study's own strategy: each trial has an lr of its own."""
+
+    takes_long = True
+
+    def __init__(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        self._meanwhile = meanwhile
+
+    def __call__(self, trials: Sequence[FrozenTrial]) -> Planned:
+        self._meanwhile()
+        return Planned({**LINEAR, "lr": 0.1 + 0.001 * len(trials)}, {})
+
+
 def train_one(queue: TrialQueue, record: StudyRecord) -> None:
     """A trial from asking to telling, with everything that a worker does in between."""
-    trial = queue.next()
-    assert trial is not None
+    trial = next_one(queue)
     claim(queue, record, trial)
     queue.report(trial, 50, 2.0)
     queue.renew()
@@ -234,7 +257,7 @@ def test_whatever_statement_is_lost_each_trial_is_made_once_and_told_once(
     """The session ends before the k-th statement of a trial, for every third k."""
     far.patience = Patience(say=lambda _: None)
     record = make_study(far, n_trials=200)
-    queue = trial_queue(record)
+    queue = trial_queue(record, Slowly())
     count = doomed = 0
 
     @event.listens_for(far.engine, "before_cursor_execute")
@@ -255,7 +278,86 @@ def test_whatever_statement_is_lost_each_trial_is_made_once_and_told_once(
     trials = record.load().trials
     assert [t.state for t in trials] == [TrialState.COMPLETE] * n_trials
     assert all(t.values == [1.0] and t.intermediate_values == {50: 2.0} for t in trials)
+    assert len({t.params["lr"] for t in trials}) == n_trials, "a plan was trained twice"
     assert n_trials > 10
+
+
+def disk_trouble() -> OperationalError:
+    """What SQLAlchemy says where the disk does not do its work."""
+    failure = sqlite3.OperationalError("disk I/O error")
+    failure.sqlite_errorname = "SQLITE_IOERR_FSYNC"
+    return OperationalError("COMMIT", {}, failure)
+
+
+def lose_once(
+    monkeypatch: pytest.MonkeyPatch, where: object, name: str, *, stored: bool, number: int | None = None
+) -> None:
+    """The next call, or the next about `number`, fails; `stored`: but does what it should."""
+    method, lost = getattr(where, name), list[bool]()
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        hit = not lost and number in (None, args[-1])
+        if hit:
+            lost.append(True)
+        answer = None if hit and not stored else method(*args, **kwargs)
+        if hit:
+            raise disk_trouble()
+        return answer
+
+    monkeypatch.setattr(where, name, call)
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize("what", ["create_new_trial", "set_trial_state_values", "the turn given back"])
+def test_an_outage_while_a_plan_is_begun_leaves_the_total_exact(
+    database: Database, monkeypatch: pytest.MonkeyPatch, what: str, stored: bool
+) -> None:
+    database.patience = Patience(say=lambda _: None)
+    record = make_study(database, n_trials=3)
+    queue = trial_queue(record, Slowly())
+    for _ in range(2):
+        assert queue.complete(next_one(queue), 1.0, {})
+    if what == "the turn given back":
+        lose_once(monkeypatch, Leases, "release", stored=stored, number=PLANNING)
+    else:
+        lose_once(monkeypatch, database.rdb, what, stored=stored)
+    trial = next_one(queue)
+    record.spec.parsed_space.sample(trial)
+    assert list(Leases(database.engine, record.study_id, "nobody").all()) == [2], "the turn is for others"
+    assert queue.complete(trial, 1.0, {})
+    assert queue.next() is None
+    trials = record.load().trials
+    assert [t.state for t in trials] == [TrialState.COMPLETE] * 3
+    assert trials[2].params["lr"] == pytest.approx(0.102)
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize("what", ["set_trial_state_values", "give_up"])
+def test_handing_back_through_an_outage_costs_a_trial_no_attempt_and_gives_it_none(
+    database: Database, monkeypatch: pytest.MonkeyPatch, what: str, stored: bool
+) -> None:
+    database.patience = Patience(say=lambda _: None)
+    record = make_study(database)
+    queue, leases = trial_queue(record), Leases(database.engine, record.study_id, "nobody")
+    trial = next_one(queue)
+    lose_once(monkeypatch, Leases if what == "give_up" else database.rdb, what, stored=stored)
+    queue.hand_back(trial.number)
+    assert leases.all()[trial.number].attempts == 0
+    assert next_one(queue).number == trial.number
+    assert leases.all()[trial.number].attempts == 1
+
+
+def test_who_confirms_and_could_not_renew_goes_on_after_an_outage(database: Database) -> None:
+    record = make_study(database)
+    queue = trial_queue(record)
+    elsewhere = Leases(database.engine, record.study_id, process_name(os.getppid()))
+    elsewhere.take(CONFIRMATION, attempts=1)
+    elsewhere.give_up(CONFIRMATION, attempts=1)  # a long outage
+    database.patience = Patience(say=lambda _: None)
+    database.patiently(fails(1, disk_trouble()))
+    assert not queue.claim_confirmation()
+    queue.release_confirmation()
+    assert CONFIRMATION in elsewhere.all(), "what another holds is not this one's to give back"
 
 
 @pytest.mark.parametrize("what", ["a trial", "the planning"])
@@ -269,13 +371,11 @@ def test_an_answer_that_is_lost_begins_no_second_trial(
         take(self, number, attempts)
         if not lost and (number >= 0) == (what == "a trial"):
             lost.append(number)
-            failure = sqlite3.OperationalError("disk I/O error")
-            failure.sqlite_errorname = "SQLITE_IOERR_FSYNC"
-            raise OperationalError("COMMIT", {}, failure)
+            raise disk_trouble()
 
     monkeypatch.setattr(Leases, "take", take_and_fail)
     database.patience = Patience(say=lambda _: None)
-    queue = trial_queue(record, Slowly(lambda: None))
+    queue = trial_queue(record, Slowly())
     trial = queue.next()
     assert trial is not None
     assert lost
@@ -286,23 +386,12 @@ def test_an_answer_that_is_lost_begins_no_second_trial(
 # A process that stands still.
 
 
-class Slowly:
-    """A plan that takes long, as that of the study's own strategy."""
-
-    takes_long = True
-
-    def __init__(self, plan: Callable[[], None]) -> None:
-        self._plan = plan
-
-    def __call__(self, trials: Sequence[FrozenTrial]) -> None:
-        self._plan()
-
-
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("search.storage.patience.QUIET_SECONDS", 0.0)
     monkeypatch.setattr("search.storage.sqlite.BUSY_TIMEOUT_SECONDS", 0.05)
     monkeypatch.setattr("search.storage.trial_queue.PLANNING_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("search.storage.trial_queue.PLANNING_WAIT_BESIDE_TRIALS_SECONDS", 0.05)
 
 
 @pytest.mark.usefixtures("quick")
@@ -348,7 +437,7 @@ def test_leases_are_renewed_while_another_keeps_the_lock(database: Database) -> 
 def test_who_stands_still_while_he_plans_stops_nobody(database: Database) -> None:
     record = make_study(database)
     queue, elsewhere = (
-        trial_queue(record, Slowly(lambda: None)),
+        trial_queue(record, Slowly()),
         Leases(database.engine, record.study_id, process_name(os.getppid())),
     )
     first = queue.next()
@@ -364,6 +453,43 @@ def test_who_stands_still_while_he_plans_stops_nobody(database: Database) -> Non
     second = queue.next()
     assert second is not None
     assert second.number == 1
+
+
+def test_who_trains_does_not_wait_long_for_another_who_plans(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.storage.trial_queue.PLANNING_WAIT_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr("search.storage.trial_queue.PLANNING_WAIT_BESIDE_TRIALS_SECONDS", 0.0)
+    record = make_study(database)
+    queue = trial_queue(record, Slowly())
+    trial = next_one(queue)
+    elsewhere = Leases(database.engine, record.study_id, process_name(os.getppid()))
+    elsewhere.take(PLANNING, attempts=1)
+    ended = threading.Thread(target=queue.next)
+    ended.start()
+    ended.join(PATIENCE_SECONDS / 2)
+    assert not ended.is_alive(), "its results wait to be taken in"
+    assert queue.complete(trial, 1.0, {})
+
+
+def test_a_plan_may_take_longer_than_a_lease(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.storage.leases.LEASE_SECONDS", 0.4)
+    record = make_study(database)
+    leases = Leases(database.engine, record.study_id, "nobody")
+
+    def until_renewed() -> None:
+        for number in (0, PLANNING):
+            leases.give_up(number, attempts=1)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not all(lease.live for lease in leases.all().values()):
+            assert time.monotonic() < deadline, "who plans loses its trials, and its turn"
+            time.sleep(0.01)
+
+    trained = next_one(trial_queue(record))
+    planned = trial_queue(record, Slowly(until_renewed)).next()
+    assert trained.number == 0
+    assert planned is not None
+    assert planned.number == 1
 
 
 def test_a_plan_of_who_was_taken_for_gone_is_dropped(database: Database) -> None:

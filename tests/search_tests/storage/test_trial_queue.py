@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import optuna
 import pytest
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna_dashboard import get_note
 
 from search.standards_first import standards_first
 from search.storage.address import is_sqlite
@@ -17,7 +18,7 @@ from search.storage.database import Database
 from search.storage.leases import Leases
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import MAX_ATTEMPTS
-from search.training_spans import SPAN
+from search.training_spans import SPAN, trained_seconds
 from search.trial_limit import counts
 from tests.search_tests.storage.conftest import new_database
 from tests.search_tests.storage.processes import (
@@ -159,8 +160,10 @@ def test_handing_back_costs_a_trial_no_attempt(record: StudyRecord) -> None:
 
 def test_what_another_worker_holds_can_not_be_handed_back(record: StudyRecord) -> None:
     with running(take_and_wait, record) as ((number, _, _), _):
-        trial_queue(record).hand_back(number)
+        trial_queue(record).hand_back(number, "out of memory")
         assert states(record) == [TrialState.RUNNING]
+        study = record.load()
+        assert get_note(Trial(study, study.get_trials()[number]._trial_id)) == "", "it goes on training"
 
 
 @pytest.mark.parametrize("first_to_tell", ["who lost it", "who took it up"])
@@ -290,6 +293,20 @@ def test_where_time_is_the_limit_a_trial_keeps_when_it_trained(database: Databas
     assert queue.complete(again, 1.0, {})
     ended = queue.stored(trial.number).user_attrs[SPAN]
     assert began["from"] <= ended["to"] <= record.now().seconds
+
+
+def test_the_night_until_a_killed_worker_is_found_is_no_training(database: Database) -> None:
+    record = make_study(database, n_trials=None, budget="1h")
+    queue = trial_queue(record)
+    trial = queue.next()
+    assert trial is not None
+    began = queue.stored(0).user_attrs[SPAN]
+    trial.set_user_attr(SPAN, {**began, "from": began["from"] - 11 * 3600})
+    Leases(database.engine, record.study_id, "elsewhere|1|0.00").give_up(0, attempts=MAX_ATTEMPTS)
+    following = queue.next()
+    assert following is not None, "the budget is used up"
+    assert states(record) == [TrialState.FAIL, TrialState.RUNNING]
+    assert trained_seconds(trials_of(record)) == 0
 
 
 def test_a_trial_begun_without_a_lease_belongs_to_nobody(record: StudyRecord) -> None:

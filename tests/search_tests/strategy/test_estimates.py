@@ -263,8 +263,8 @@ BESIDE_A_CLIFF = {1e-3: 2.422, 3.2e-4: 2.836, 3.2e-3: 1.972, 1e-2: 1.786, 3.2e-2
 
 
 def beside_a_cliff() -> SyntheticStudy:
-    lr = {"low": 1e-4, "high": 1.0, "log": True}
-    study = SyntheticStudy(spec(space={**spec().space, "lr": lr}), truth=floor_matters)
+    wide = {"low": 1e-4, "high": 1.0, "log": True}
+    study = SyntheticStudy(spec(space={**spec().space, "lr": wide}), truth=floor_matters)
     for lr, value in BESIDE_A_CLIFF.items():
         study.add({**WARM, "lr": lr}, [value])
     study.add({**LINEAR, "lr": 0.021}, [1.790])

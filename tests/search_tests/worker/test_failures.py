@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import RunError
 from search.population.run import Measurement
+from search.scripts.reasons import trains_without_attach
 from search.snapshot import Snapshot, take_snapshot
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord
@@ -169,6 +170,56 @@ def test_five_in_a_row_are_five_wherever_they_train() -> None:
     assert caught.value.__notes__ == ["Traceback: of it"]
 
 
+def test_what_a_script_never_does_is_not_tried_a_third_time(worker: Worker) -> None:
+    with pytest.raises(RunError, match=r"^never attached: it reported step 1 .*\. Two trainings failed so"):
+        worker.work(lambda number, run: fails(run, trains_without_attach(number)))
+    assert worker.states() == [TrialState.WAITING] * 2
+
+
+@pytest.mark.parametrize("between", ["a success", "others"])
+def test_a_contract_that_was_kept_once_is_no_reason_to_end_so_soon(between: str) -> None:
+    streak = Streak()
+    if between == "a success":
+        streak.trained()
+    streak.failed(trains_without_attach(1), "")
+    if between == "others":
+        streak.failed("exit code 1: no disk", "")
+        streak.failed("bad report: step 3 has loss but not the study's objective val; give it", "")
+    else:
+        streak.failed(trains_without_attach(2), "")
+
+
+def test_a_failure_that_waits_for_another_to_tell_has_failed_for_whoever_looks(database: Database) -> None:
+    worker = Worker(make_study(database, n_runs=6, n_trials=None, confirmation={"leaders": 0}))
+    looks: list[Snapshot] = []
+
+    def play(number: int, run: AnyRun) -> Iterator[Event]:
+        looks.append(worker.look())
+        yield from fails(run) if number < 2 else well(run)
+
+    worker.work(play)
+    counts = [(look.running, look.counts.get("fail", 0), look.runs_used) for look in looks[:3]]
+    assert counts == [(1, 0, 1.0), (1, 1, 1.0), (1, 2, 1.0)]
+    assert [each.number for each in looks[2].training] == [2]
+    assert looks[2].failures == {"no data": 2}
+
+
+def test_what_is_tried_again_runs_and_is_used_again(database: Database) -> None:
+    worker = Worker(make_study(database, n_runs=6, n_trials=None, confirmation={"leaders": 0}))
+    with pytest.raises(RunError, match="5 trainings in a row failed"):
+        worker.work(lambda number, run: fails(run))
+    after = worker.look()
+    assert (after.runs_used, after.counts, after.failures) == (0, {"waiting": 5}, {"no data": 5})
+    looks: list[Snapshot] = []
+
+    def play(number: int, run: AnyRun) -> Iterator[Event]:
+        looks.append(worker.look())
+        yield from well(run)
+
+    worker.work(play)
+    assert (looks[0].counts, looks[0].runs_used) == ({"running": 1, "waiting": 4}, 1)
+
+
 def test_a_success_begins_the_count_anew(worker: Worker) -> None:
     outcome = worker.work(lambda number, run: well(run) if number % 5 == 4 else fails(run))
     assert outcome == "done"
@@ -178,8 +229,14 @@ def test_a_success_begins_the_count_anew(worker: Worker) -> None:
 def test_a_remark_is_kept_with_each_trial_and_said_once(worker: Worker) -> None:
     def play(_number: int, run: AnyRun) -> Iterator[Event]:
         first, last = well(run)
-        yield from (first, Remarked(run.key, "two values"), last)
+        yield from (
+            first,
+            Remarked(run.key, "reports", "two values"),
+            Remarked(run.key, "lr", "two lrs"),
+            last,
+        )
 
     worker.work(play)
-    assert [trial.user_attrs["remark"] for trial in worker.trials()] == ["two values"] * 6
-    assert [text for text in worker.said if text] == ["two values"]
+    assert [trial.user_attrs["remark"] for trial in worker.trials()] == ["two values\ntwo lrs"] * 6
+    assert [text for text in worker.said if text] == ["two values", "two lrs"]
+    assert worker.look().remarks == dict.fromkeys(range(6), "two values\ntwo lrs")

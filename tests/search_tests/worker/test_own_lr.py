@@ -13,6 +13,7 @@ import pytest
 from search.errors import RunError
 from search.storage.database import Database
 from search.storage.leases import OWN_LR, Leases
+from search.storage.patience import LockHeldError, Patience
 from search.storage.study_record import StudyRecord
 from search.worker.own_lr import learn_own_lr
 from tests.search_tests.patience import PATIENCE_SECONDS
@@ -83,6 +84,25 @@ def test_one_whose_worker_is_gone_is_taken_over(database: Database, tmp_path: Pa
     Leases(database.engine, record.study_id, "another machine|1|0.0").give_up(OWN_LR, attempts=1)
     assert learn_own_lr(record, threading.Event(), print)
     assert len(starts(tmp_path)) == 1
+
+
+def test_who_could_not_renew_in_an_outage_goes_on_learning_it(database: Database, tmp_path: Path) -> None:
+    record = auto_study(database, tmp_path, TELLS)
+    elsewhere = Leases(database.engine, record.study_id, "another machine|1|0.0")
+    elsewhere.take(OWN_LR, attempts=1)
+    elsewhere.give_up(OWN_LR, attempts=1)  # a long outage
+    database.patience = Patience(say=lambda _: None)
+    away = iter([LockHeldError("another process keeps the lock")])
+
+    def ask() -> None:
+        for error in away:
+            raise error
+
+    database.patiently(ask)
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    assert not learn_own_lr(record, stop, pytest.fail), "the other is at it"
+    assert starts(tmp_path) == []
 
 
 def test_after_a_failure_the_next_may_try(database: Database, tmp_path: Path) -> None:
