@@ -11,8 +11,10 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from sqlalchemy.engine import make_url
+
 from search.errors import RunError
-from search.worker.failures import Streak
+from search.worker.failures import Streak, logs_command
 from search.worker.process import WorkerTask, ctrl_c_held_back, run_worker
 from warmboot.service import call_as_service, pickled_call
 
@@ -29,7 +31,7 @@ class _Worker:
 
 
 class WorkerPool:
-    """A worker for each task. Use as a context manager: leaving ends them.
+    """A worker for each task, one at least, all of one study. Use as a context manager: leaving ends them.
 
     A worker that ends without a word was killed. Its trials are taken up by the others at once (see
     `search.storage.leases`), and it is replaced, a few times at most.
@@ -39,7 +41,8 @@ class WorkerPool:
         self._context = multiprocessing.get_context("spawn")
         self._workers = [self._start(task) for task in tasks]
         self._lost = 0
-        self._streak = Streak()
+        study = tasks[0]
+        self._streak = Streak(logs_command(study.study_name, make_url(study.storage_address)))
 
     def __enter__(self) -> WorkerPool:
         return self

@@ -33,7 +33,7 @@ from search.strategy.estimates import Answer
 from search.told_apart import LEAST_PAIRS, pair_budget, told_apart
 from search.training_events import Admitted, Event, Remarked, TrainingFailed, Withdrawn
 from search.trial_limit import TrialLimit
-from search.worker.failures import Failures
+from search.worker.failures import Failures, logs_command
 from search.worker.jobs import ConfirmationJob, Job, confirmation_jobs
 from search.worker.trial_runs import trial_job
 
@@ -81,7 +81,7 @@ class Bookkeeper:
         self._jobs: dict[Hashable, Job] = {}
         self._ask_again_at = 0.0
         self._renew_at = time.monotonic() + RENEW_SECONDS
-        self._failures = Failures(notify)
+        self._failures = Failures(notify, logs_command(record.name, record.database.url))
         self._remarked = set[str]()
 
     def work(self) -> Outcome:

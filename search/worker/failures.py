@@ -15,8 +15,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy.engine import URL
+
 from search.errors import RunError
+from search.next_command import next_command
 from search.scripts.reasons import breach_of_contract
+from search.storage.address import storage_option
 from search.training_events import TrainingFailed
 from search.worker.jobs import Job, TrialJob
 
@@ -26,10 +30,16 @@ BREACHES_TO_STOP = 2
 """Of one kind of `breach_of_contract`, while no training has ended well."""
 
 
-class Streak:
-    """The trainings that failed since the last that ended well."""
+def logs_command(study_name: str, url: URL) -> str:
+    """What tells a person of the failed trainings of a study, wherever it is kept."""
+    return next_command("logs", study_name, *storage_option(url))
 
-    def __init__(self) -> None:
+
+class Streak:
+    """The trainings that failed since the last that ended well; `logs`: the command that tells of each."""
+
+    def __init__(self, logs: str) -> None:
+        self._logs = logs
         self._length = 0
         self._any_success = False
         self._breaches = Counter[str]()
@@ -53,8 +63,8 @@ class Streak:
         if not why:
             return
         error = RunError(
-            f"{why} All that each left behind is told by warmboot logs NAME; trials that had not begun to "
-            "train are tried again by the next launch."
+            f"{why} Trials that had not begun to train are tried again by the next launch. "
+            f"See what each printed: {self._logs}"
         )
         error.add_note(text)  # seen with --debug
         raise error
@@ -69,11 +79,14 @@ class Streak:
 
 
 class Failures:
-    """Of one worker, since it began; `notify` hears of every training that ends, well or not."""
+    """Of one worker, since it began; `notify` hears of every training that ends, well or not.
 
-    def __init__(self, notify: Callable[[dict[str, Any]], None]) -> None:
+    `logs`: as `Streak` is told.
+    """
+
+    def __init__(self, notify: Callable[[dict[str, Any]], None], logs: str) -> None:
         self._notify = notify
-        self._streak = Streak()
+        self._streak = Streak(logs)
         self._any_success = False
         self._held: list[tuple[TrialJob, str]] = []
 

@@ -92,7 +92,9 @@ def worker(database: Database) -> Worker:
 
 def test_five_in_a_row_end_a_search_whatever_they_say(worker: Worker) -> None:
     with pytest.raises(
-        RunError, match=r"^5 trainings in a row failed, the last with: no data for seed 4\. All that each"
+        RunError,
+        match=r"^5 trainings in a row failed, the last with: no data for seed 4\. .* See what each printed: "
+        r"warmboot logs small --storage sqlite:////.*/studies\.db",
     ):
         worker.work(lambda number, run: fails_half_way(run, f"no data for seed {number}."))
     assert worker.states() == [TrialState.FAIL] * 5
@@ -159,7 +161,7 @@ def test_a_trial_that_failed_after_it_trained_is_used_up_and_no_result(worker: W
 
 def test_five_in_a_row_are_five_wherever_they_train() -> None:
     """A launch counts those of all its workers by the same rule."""
-    streak = Streak()
+    streak = Streak("warmboot logs small")
     for number in range(4):
         streak.failed(f"reason {number}", "")
     streak.trained()
@@ -178,7 +180,7 @@ def test_what_a_script_never_does_is_not_tried_a_third_time(worker: Worker) -> N
 
 @pytest.mark.parametrize("between", ["a success", "others"])
 def test_a_contract_that_was_kept_once_is_no_reason_to_end_so_soon(between: str) -> None:
-    streak = Streak()
+    streak = Streak("warmboot logs small")
     if between == "a success":
         streak.trained()
     streak.failed(trains_without_attach(1), "")
