@@ -92,7 +92,7 @@ def test_an_interrupted_verdict_says_that_nothing_is_kept(searched: Workplace) -
     assert "Traceback" not in err
     assert err.splitlines()[-1] == (
         "interrupted: nothing of this verdict is kept; study small and any earlier verdict on it are "
-        f"unchanged. Run it again with: warmboot verdict small --storage {searched.storage}"
+        "unchanged. Run it again with: warmboot verdict small"
     )
     assert searched.run("status", "small").stdout == before
 

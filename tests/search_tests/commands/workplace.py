@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -35,9 +34,11 @@ leaders = {leaders}
 """
 
 
-def hear_of_a_closed_terminal() -> None:
-    """In a child: SIGHUP as it is by default, though these tests may run under nohup."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+HEARS_OF_A_CLOSED_TERMINAL = (
+    "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); "
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
+"""Runs Python with SIGHUP as it is by default, though these tests may run under nohup."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Workplace:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """The command as a process of its own session, so that signals reach nobody else."""
         return subprocess.Popen(
-            [sys.executable, "-m", "search", *arguments],
+            [sys.executable, "-c", HEARS_OF_A_CLOSED_TERMINAL, "-m", "search", *arguments],
             cwd=self.folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -75,7 +76,6 @@ class Workplace:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=hear_of_a_closed_terminal,
         )
 
     def run(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
