@@ -175,32 +175,35 @@ class StudyModel:
     def answer(self) -> Answer:
         """What leads."""
         found = self.estimates()
-        leader = self._as_measured([estimate for estimate in found if not estimate.is_baseline])
-        baseline = self._as_measured([estimate for estimate in found if estimate.is_baseline])
+        values = self._values_by_seed()
+        leader = self._as_measured([estimate for estimate in found if not estimate.is_baseline], values)
+        baseline = self._as_measured([estimate for estimate in found if estimate.is_baseline], values)
         difference = None
         if leader is not None and baseline is not None:
             difference = self.difference(leader.number, baseline.number)
         return Answer(leader, baseline, difference, self.response.noise_sd)
 
-    def _as_measured(self, found: Sequence[Estimate]) -> Estimate | None:
+    def _as_measured(
+        self, found: Sequence[Estimate], values: Mapping[int, Mapping[int, float]]
+    ) -> Estimate | None:
         """The first of `found`, or a peak lr of the same shape that did better on the very same seeds.
 
         Only what the model is sure of overrides what was measured: with few runs it knows little of the
-        noise, and its smooth curve turns away from the best lr where a cliff is near.
+        noise, and its smooth curve turns away from the best lr where a cliff is near. `values` as
+        `_values_by_seed` gives them.
         """
         if not found:
             return None
-        values, first = self._values_by_seed(), found[0]
-        own = values[first.number]
-        behind = [
-            (float(np.mean([values[other.number][seed] - value for seed, value in own.items()])), other)
-            for other in found[1:]
-            if other.schedule.replace(lr=None) == first.schedule.replace(lr=None)
-            and values[other.number].keys() == own.keys()
-            and self.difference(first.number, other.number).probability < SURE_ENOUGH
-        ]
-        most, other = min(behind, default=(0.0, first), key=lambda each: each[0])
-        return other if most < 0.0 else first
+        first, best, most = found[0], found[0], 0.0
+        shape, own = first.schedule.replace(lr=None), values[first.number]
+        for other in found[1:]:
+            theirs = values[other.number]
+            if theirs.keys() != own.keys() or other.schedule.replace(lr=None) != shape:
+                continue
+            behind = float(np.mean([theirs[seed] - value for seed, value in own.items()]))
+            if behind < most and self.difference(first.number, other.number).probability < SURE_ENOUGH:
+                best, most = other, behind
+        return best
 
     def _values_by_seed(self) -> dict[int, dict[int, float]]:
         """First trial of a schedule -> seed -> value, lower is better."""
