@@ -15,15 +15,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 from scipy import special
 
 from search.strategy.improvement import CAUTION
+from search.strategy.learning_runs import best_schedules_first, identity, learning_runs
 from search.strategy.progress import Tried, points_of
-from search.strategy.response import Response
+from search.strategy.response import Points, Response
 from search.strategy.strategy import Strategy
 from search.study_spec import StudySpec
 from warmboot.schedule import WarmbootSchedule
@@ -134,7 +137,8 @@ class StudyModel:
     Args:
         spec: the study.
         response: fitted to `runs`.
-        runs: its runs to the full horizon, those on the confirmation's seeds among them.
+        runs: its runs to the full horizon that the model learns from (`learning_runs`), those on the
+            confirmation's seeds among them.
     """
 
     def __init__(self, spec: StudySpec, response: Response, runs: Sequence[Tried]) -> None:
@@ -144,12 +148,15 @@ class StudyModel:
         self._steps = spec.horizon_steps
 
     def estimates(self) -> list[Estimate]:
-        """One for each schedule that was trained to its end, best first by `Estimate.cautious`."""
+        """One for each schedule that was trained to its end and learnt from, best first by
+        `Estimate.cautious`."""
         if not any(not tried.stopped for tried in self.runs):
             return []
         first = {_schedule_of(t): t for t in reversed(self.runs) if not t.stopped}
         counts = Counter(_schedule_of(tried) for tried in self.runs if not tried.stopped)
         mean, sd = self.response.predict(points_of(list(first.values())))
+        cautious = self.response.drawn_out(mean + CAUTION * sd)
+        mean = self.response.drawn_out(mean)
         found = [
             Estimate(
                 params=t.params,
@@ -158,19 +165,28 @@ class StudyModel:
                 sd=float(s),
                 n_runs=counts[key],
                 number=t.number,
-                cautious=self._sign * float(m + CAUTION * s),
-                is_baseline=self._is_baseline(t),
+                cautious=self._sign * float(c),
+                is_baseline=_is_one_of(self._baselines, t, self._steps),
             )
-            for (key, t), m, s in zip(first.items(), mean, sd, strict=True)
+            for (key, t), m, s, c in zip(first.items(), mean, sd, cautious, strict=True)
         ]
         return sorted(found, key=lambda estimate: self._sign * estimate.cautious)
 
     def difference(self, number: int, other: int) -> Difference:
         """Of the schedule first tried in trial `number` over that of trial `other`."""
         first = {tried.number: tried for tried in reversed(self.runs)}
-        behind, sd = self.response.differences(points_of([first[number]]), points_of([first[other]]))
+        points, base = points_of([first[number]]), points_of([first[other]])
+        behind, sd = self.response.differences(points, base)
+        stretch = self._stretch(points, base)
         freedom = FREEDOM + len(self.runs) - len({_schedule_of(tried) for tried in self.runs})
-        return Difference(gain=-float(behind[0]), sd=float(sd[0]), freedom=freedom)
+        return Difference(-stretch * float(behind[0]), stretch * float(sd[0]), freedom)
+
+    def _stretch(self, points: Points, base: Points) -> float:
+        """By how much more two schedules differ than the model says, which draws in what is far above the
+        best; at least 1."""
+        drawn = np.concatenate([self.response.predict(points)[0], self.response.predict(base)[0]])
+        apart = float(np.ptp(drawn))
+        return float(np.ptp(self.response.drawn_out(drawn))) / apart if apart > 0 else 1.0
 
     def answer(self) -> Answer:
         """What leads."""
@@ -215,10 +231,6 @@ class StudyModel:
                 values.setdefault(number, {})[tried.seed] = tried.value
         return values
 
-    def _is_baseline(self, tried: Tried) -> bool:
-        factors = tried.shape.schedule.factors(self._steps)
-        return any(np.array_equal(factors, baseline) for baseline in self._baselines)
-
 
 def _schedule_of(tried: Tried) -> tuple[bytes, float]:
     """Equal for equal lr tables and other hyperparameters: a warm-up that rounds to no step is none."""
@@ -248,4 +260,20 @@ def study_model(
         for j, value in enumerate((confirmed or {}).get(tried.number, ()))
     ]
     done = progress.done + again
-    return StudyModel(spec, strategy.response(replace(progress, done=done, in_training=[])), done)
+    runs = learning_runs(done, always=_always_learnt_from(spec, done))
+    return StudyModel(spec, strategy.response(replace(progress, done=runs, in_training=[])), runs)
+
+
+def _always_learnt_from(spec: StudySpec, runs: Sequence[Tried]) -> frozenset[str]:
+    """Identities of the schedules that were confirmed, and of the baseline with the best mean: without it a
+    study of very many runs would not know the best of what its leader is compared with."""
+    confirmed = {identity(tried.params) for tried in runs if tried.seed >= CONFIRMATION_SEEDS}
+    factors = [baseline.factors(spec.horizon_steps) for baseline in standards().values()]
+    to_end = [tried for tried in best_schedules_first(runs) if not tried.stopped]
+    known = (identity(t.params) for t in to_end if _is_one_of(factors, t, spec.horizon_steps))
+    return frozenset(confirmed | {*islice(known, 1)})
+
+
+def _is_one_of(baselines: Sequence[NDArray[np.float64]], tried: Tried, total_steps: int) -> bool:
+    factors = tried.shape.schedule.factors(total_steps)
+    return any(np.array_equal(factors, baseline) for baseline in baselines)

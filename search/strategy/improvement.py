@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special  # scipy.stats takes long to import, and every worker comes here
 
 from search.strategy.drawing import NeighbourDraw, PlainDraw, WildDraw
+from search.strategy.learning_runs import identity
 from search.strategy.lr_bracket import SAME_LR
 from search.strategy.progress import Progress, Tried, alike, points_of
 from search.strategy.proposal import Outlook, Proposal, Workshop
@@ -214,11 +213,6 @@ def expected_improvement(behind: NDArray[np.float64], sd: NDArray[np.float64]) -
     density = np.exp(-(score**2) / 2) / math.sqrt(2 * math.pi)
     gains: NDArray[np.float64] = sd * (score * special.ndtr(score) + density)
     return gains
-
-
-def identity(params: Mapping[str, Any]) -> str:
-    """Equal for equal parameters."""
-    return json.dumps(dict(params), sort_keys=True)
 
 
 def _moved(shapes: Sequence[Tried], log_lrs: NDArray[np.float64]) -> Points:

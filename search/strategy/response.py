@@ -138,7 +138,7 @@ class Response:
     def predict(self, points: Points) -> tuple[Vector, Vector]:
         """Expected value over seeds, and its standard deviation, both `M`.
 
-        Far above the best, the values are as they were drawn in.
+        Far above the best, the values are as they were drawn in; see `drawn_out`.
         """
         cross = self._cross(points)
         explained = self._explained(cross)
@@ -172,6 +172,10 @@ class Response:
         between = self._signal(points, base, self.scales)[:, 0]
         variance = 2 * (self._own_variance - between) - self._explained(apart)
         return self.tail * (apart @ self._weights), self.tail * np.sqrt(np.maximum(variance, _JITTER))
+
+    def drawn_out(self, expected: Vector) -> Vector:
+        """Values that `predict` gave, in the unit of those that were measured."""
+        return self._best + drawn_out(expected - self._best, self.tail)
 
     def best_log_lr(self, features: Vector, log_scale: float) -> float:
         """The log peak lr at which a shape is expected to be best, among those between the tried ones."""
@@ -276,6 +280,15 @@ def drawn_in(above_best: Vector, tail: float) -> Vector:
     """Linear up to `tail`, logarithmic beyond."""
     over = np.maximum(above_best, tail)
     return np.where(above_best > tail, tail * (1.0 + np.log(over / tail)), above_best)
+
+
+def drawn_out(drawn: Vector, tail: float) -> Vector:
+    """The inverse of `drawn_in`.
+
+    >>> drawn_out(drawn_in(np.array([0.3, 1.0, 20.0]), tail=1.0), tail=1.0)
+    array([ 0.3,  1. , 20. ])
+    """
+    return np.where(drawn > tail, tail * np.exp(np.maximum(drawn / tail, 1.0) - 1.0), drawn)
 
 
 def _relative(points: Points, scales: Scales) -> Vector:

@@ -17,18 +17,17 @@ proposing the same.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from statistics import fmean
 
 import numpy as np
 from optuna.trial import FrozenTrial
 
 from search.strategy.first_runs import FirstRuns
-from search.strategy.improvement import Improvement, identity
+from search.strategy.improvement import Improvement
+from search.strategy.learning_runs import learning_runs
 from search.strategy.lr_sweep import sweep_plan
 from search.strategy.portfolio import portfolio
-from search.strategy.progress import Progress, Tried, points_of, value_of
+from search.strategy.progress import Progress, points_of, value_of
 from search.strategy.proposal import WAIT, Proposal, Wait, Workshop
 from search.strategy.response import Response, Scales
 from search.study_spec import StudySpec
@@ -38,8 +37,6 @@ from warmboot.standards import standards
 SHARE_OF_PORTFOLIO = 0.25
 FIT_GROWTH = 1.25
 """The model's scales are fitted anew when there are this many times more runs than at the last fit."""
-MOST_OBSERVATIONS = 200
-"""The model learns from this many runs of the best schedules; beyond, only time is lost."""
 
 
 class Strategy:
@@ -99,9 +96,9 @@ class Strategy:
     def response(self, progress: Progress) -> Response:
         """The model of what was measured, with what is in training at its expected value; where trainings
         failed it is as bad as anywhere."""
-        best_first = _best_schedules_first(progress.done)[:MOST_OBSERVATIONS]
-        seen = [tried.observed(value_of(tried)) for tried in best_first]
-        worst = max(value_of(tried) for tried in best_first)
+        learnt_from = learning_runs(progress.done)
+        seen = [tried.observed(value_of(tried)) for tried in learnt_from]
+        worst = max(value_of(tried) for tried in learnt_from)
         seen += [tried.observed(worst) for tried in progress.failed]
         if len(seen) >= FIT_GROWTH * self._fitted_to:
             self._scales, self._fitted_to = None, len(seen)
@@ -113,11 +110,3 @@ class Strategy:
         means, _ = response.predict(points_of(training))
         expected = [tried.observed(float(mean)) for tried, mean in zip(training, means, strict=True)]
         return Response([*seen, *expected], self._scales)
-
-
-def _best_schedules_first(runs: Sequence[Tried]) -> list[Tried]:
-    """Sorted by the mean of the schedule, so that a schedule's unlucky runs stay with its lucky ones."""
-    values: dict[str, list[float]] = defaultdict(list)
-    for tried in runs:
-        values[identity(tried.params)].append(value_of(tried))
-    return sorted(runs, key=lambda tried: fmean(values[identity(tried.params)]))

@@ -1,0 +1,64 @@
+"""Which runs the model learns from: all of them, until there are more than it can take.
+
+Then the best schedules' runs would not do. A model that has never seen a bad run takes every place for as
+good as those it knows, and would find the worst schedules of a study as good as its leader.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from search.strategy.progress import Tried, value_of
+
+MOST_RUNS = 400
+"""The model learns from so many; the work grows with their cube."""
+SHARE_OF_BEST = 0.75
+"""Of those the best schedules' runs, where not all can be taken; the rest is spread over all others."""
+
+
+def learning_runs(
+    runs: Sequence[Tried], most: int = MOST_RUNS, always: frozenset[str] = frozenset()
+) -> list[Tried]:
+    """At most `most` of the runs, in their order.
+
+    A schedule's lucky runs are not taken without its unlucky ones, but for the last schedule taken.
+
+    Args:
+        runs: each with its value.
+        most: at least 2.
+        always: identities of the schedules that are taken first.
+    """
+    if len(runs) <= most:
+        return list(runs)
+    order = sorted(range(len(runs)), key=_places_by_schedule(runs, always))
+    n_first = sum(identity(tried.params) in always for tried in runs)
+    n_best = min(most, max(n_first, round(SHARE_OF_BEST * most)))
+    spread = np.linspace(n_best, len(runs) - 1, most - n_best).round().astype(int)
+    return [runs[i] for i in sorted([*order[:n_best], *(order[place] for place in spread)])]
+
+
+def identity(params: Mapping[str, Any]) -> str:
+    """Equal for equal parameters."""
+    return json.dumps(dict(params), sort_keys=True)
+
+
+def best_schedules_first(runs: Sequence[Tried]) -> list[Tried]:
+    """Sorted by the mean of the schedule."""
+    place = _places_by_schedule(runs, frozenset())
+    return [runs[i] for i in sorted(range(len(runs)), key=place)]
+
+
+def _places_by_schedule(runs: Sequence[Tried], always: frozenset[str]) -> Callable[[int], tuple[bool, float]]:
+    """Index of a run -> where its schedule comes: `always` first, then by the mean."""
+    keys = [identity(tried.params) for tried in runs]
+    values: dict[str, list[float]] = defaultdict(list)
+    for key, tried in zip(keys, runs, strict=True):
+        values[key].append(value_of(tried))
+    mean = {key: fmean(found) for key, found in values.items()}
+    return lambda i: (keys[i] not in always, mean[keys[i]])
