@@ -39,8 +39,8 @@ from search.early_stopping.rung_rule import decide
 from search.population import Run
 from search.population.make import make_population
 from search.proxies.registry import AnyProxy
+from search.runs.trial_attributes import PURPOSE, SHAPE
 from search.strategy.lr_sweep import lr_at_horizon
-from search.strategy.progress import PURPOSE, SHAPE
 from warmboot.schedule import WarmbootSchedule
 
 RECORD = Path(__file__).parent / "records" / "early_stopping.json"

@@ -24,7 +24,7 @@ from torch import nn
 from search.population import Population, Run
 from search.population.stream import BatchStream
 from search.proxies import SGD, Proxy, build_proxy
-from search.seeds import run_generators
+from search.runs.seeds import run_generators
 
 RECORD = Path(__file__).parent / "records" / "engine_speed.json"
 STACKS = (1, 4, 8, 16, 32)
@@ -114,7 +114,7 @@ def other_costs_ms(proxy: Proxy, device: str, seconds: float) -> dict[str, float
 
     def admit() -> None:
         population.admit(run)
-        population.withdraw(run.key)
+        population.cancel(run.key)
 
     admission = best_ms(admit, seconds)
     untrained = best_ms(lambda: population.untrained(next(seeds)), seconds)

@@ -31,7 +31,7 @@ from main_job import compared, summary, swept, trained
 
 import warmboot
 from search.proxies import build_proxy
-from search.study_file import find_study_file, read_study_file
+from search.spec.study_file import find_study_file, read_study_file
 
 RECORD = Path(__file__).parent / "records" / "launches.json"
 EVERY = 2

@@ -30,7 +30,7 @@ from scipy import stats
 import warmboot
 from search.population import Population, Run
 from search.proxies import Proxy, build_proxy
-from search.study_file import find_study_file, read_study_file
+from search.spec.study_file import find_study_file, read_study_file
 from warmboot.schedule_file import ScheduleFile, writes
 from warmboot.space import FloatRange
 

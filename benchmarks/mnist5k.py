@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from search.proxies import SGD, Proxy, ShuffledEpochs, Split
-from search.proxies.proxy import fingerprint
+from search.proxies.fingerprints import source_fingerprint
 
 TRAIN, VALIDATION = 3000, 1000
 BATCH_SIZE, HIDDEN = 64, 64
@@ -38,9 +38,8 @@ def mnist5k(device: str) -> Proxy:
         steps_per_epoch=TRAIN // BATCH_SIZE,
         optimizer=SGD(momentum=0.9),
         batches=ShuffledEpochs(),
-        fingerprint=fingerprint(
+        fingerprint=source_fingerprint(
             data=inputs.numpy().tobytes() + targets.numpy().tobytes(),
             source=sys.modules[__name__],
-            arguments={},
         ),
     )

@@ -30,10 +30,10 @@ from optuna.trial import TrialState
 from sqlalchemy.engine import make_url
 
 import warmboot
+from search.spec.study import StudySpec
+from search.spec.study_file import read_study_file
 from search.storage.database import open_for_reading
 from search.storage.study_record import find_study
-from search.study_file import read_study_file
-from search.study_spec import StudySpec
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange
 

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from short_horizons import trained
 
 from search.proxies.registry import AnyProxy, declared_proxy
+from search.statistics.lr_sweep_fit import fit_lr_sweep
 from search.strategy.peak_lr import peak_lr_scale
-from search.verdict.lr_sweep_fit import fit_lr_sweep
 from warmboot.curves import Polynomial
 from warmboot.schedule import WarmbootSchedule
 from warmboot.standards import standards

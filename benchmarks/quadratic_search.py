@@ -34,7 +34,7 @@ from search.population.make import make_population
 from search.proxies.noisy_quadratic import NoisyQuadratic, noisy_quadratic
 from search.proxies.quadratic_family import best_in_family, best_lr
 from search.proxies.quadratic_optimum import best_table
-from search.study_file import parse_study
+from search.spec.study_file import parse_study
 from warmboot.schedule import WarmbootSchedule
 from warmboot.standards import standards
 

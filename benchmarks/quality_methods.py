@@ -18,12 +18,12 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState
 from quality_pool import Training
 
-from search.confirmation import to_confirm
-from search.confirmation_size import confirmation_size
+from search.results.confirmation import to_confirm
+from search.spec.confirmation import confirmation_size
+from search.spec.study import StudySpec
 from search.strategy.estimates import CONFIRMATION_SEEDS, StudyModel, study_model
 from search.strategy.proposal import Proposal
 from search.strategy.strategy import Strategy
-from search.study_spec import StudySpec
 from search.worker.planner import ROUNDS
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange

@@ -94,7 +94,7 @@ def run_searches(population: Population, searches: Sequence[tuple[int, Method]])
             training.n_steps = measured.step
             training.curve[measured.step] = value
             if not measured.last and method.reported(training):
-                population.withdraw(measured.key)
+                population.cancel(measured.key)
             elif not measured.last:
                 continue
             del live[key]

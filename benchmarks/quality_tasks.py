@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from quality_methods import Task
 
 from search.proxies.registry import AnyProxy, declared_proxy
-from search.study_file import parse_study
+from search.spec.study_file import parse_study
 
 SPACE: Mapping[str, Any] = {
     "warmup": {"low": 0.0, "high": 0.2},

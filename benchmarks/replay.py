@@ -32,10 +32,10 @@ from replay_methods import SAMPLERS, SWEEPS, optunas, refine, sweep, warmboot
 from replay_surfaces import draw_range, surfaces
 from scipy import stats
 
+from search.spec.study import StudySpec
+from search.spec.study_file import parse_study
 from search.strategy.estimates import StudyModel
-from search.strategy.knobs import FLAT, KnobReader
-from search.study_file import parse_study
-from search.study_spec import StudySpec
+from search.strategy.sensitivity import FLAT, SensitivityAnalysis
 from warmboot.schedule import WarmbootSchedule
 
 RECORD = Path(__file__).parent / "records" / "replay.json"
@@ -175,7 +175,7 @@ def _stated(truth: Any, spec: StudySpec, model: StudyModel, chosen: WarmbootSche
             "is_better": bool(gain > 0),
             "interval_holds": bool(abs(gain - difference.gain) <= width),
         }
-    reader = KnobReader(spec, model, answer.chosen.params)
+    reader = SensitivityAnalysis(spec, model, answer.chosen.params)
     best = truth.value(chosen)
     for knob in reader.knobs():
         if knob.name == "lr" and knob.matters and knob.as_good[0] < knob.as_good[-1]:

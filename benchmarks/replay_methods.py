@@ -15,14 +15,13 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
-from search.confirmation import to_confirm
-from search.confirmation_size import confirmation_size
+from search.results.confirmation import to_confirm
+from search.runs.trial_attributes import HORIZON_STEPS, PROPOSAL, PURPOSE
+from search.spec.confirmation import confirmation_size
+from search.spec.study import StudySpec
 from search.strategy.estimates import StudyModel, study_model
-from search.strategy.progress import PROPOSAL, PURPOSE
 from search.strategy.proposal import Proposal
 from search.strategy.strategy import Strategy
-from search.study_spec import StudySpec
-from search.trial_limit import HORIZON
 from warmboot.schedule import WarmbootSchedule
 from warmboot.standards import standards
 
@@ -64,14 +63,15 @@ def _trained(
     params = dict(proposal.params)
     schedule = spec.parsed_space.sample(FixedTrial(params))
     seed = sum(
-        t.user_attrs[PROPOSAL] == params and t.user_attrs[HORIZON] == proposal.horizon_steps for t in trials
+        t.user_attrs[PROPOSAL] == params and t.user_attrs[HORIZON_STEPS] == proposal.horizon_steps
+        for t in trials
     )
     value = measure(schedule, seed, proposal.horizon_steps / spec.horizon_steps)
     diverged: dict[str, Any] = {"diverged": {}} if value >= ALMOST * untrained else {}
     attributes = {
         PROPOSAL: params,
         PURPOSE: proposal.purpose,
-        HORIZON: proposal.horizon_steps,
+        HORIZON_STEPS: proposal.horizon_steps,
         "seed": seed,
         **diverged,
     }

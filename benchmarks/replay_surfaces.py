@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from search.params import ParamSpace
-from search.strategy.shape import ShapeMaker
+from search.spec.params import ParamSpace
+from search.strategy.shape import ShapeEncoder
 from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_file import reads
 
@@ -56,8 +56,8 @@ class Surface:
         return float(self.record["seed_sd"])
 
     @cached_property
-    def _makers(self) -> ShapeMaker:
-        return ShapeMaker(int(self.record["total_steps"]), ParamSpace.from_dict({}))
+    def _makers(self) -> ShapeEncoder:
+        return ShapeEncoder(int(self.record["total_steps"]), ParamSpace.from_dict({}))
 
     @cached_property
     def _features(self) -> Vector:

@@ -24,7 +24,7 @@ import numpy as np
 import optuna
 from machine import describe_machine
 
-from search.seeds import run_seed
+from search.runs.seeds import run_seed
 
 RECORD = Path(__file__).parent / "records" / "script_overhead.json"
 SCRIPT = Path(__file__).parent.parent / "examples" / "own_training" / "resnet"

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import search.strategy
-from search.confirmation_size import confirmation_size
 from search.early_stopping import rung_rule
-from search.study_spec import SamplerSpec
+from search.spec.confirmation import confirmation_size
+from search.spec.study import SamplerSpec
 from search.worker.planner import ROUNDS
 
 RECORD = Path(__file__).parent / "records" / "search_defaults.json"

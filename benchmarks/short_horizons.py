@@ -29,7 +29,7 @@ from scipy import stats
 from search.population import Run
 from search.population.make import make_population
 from search.proxies.registry import AnyProxy, declared_proxy
-from search.strategy.drawing import PlainDraw, WildDraw
+from search.strategy.candidates import PriorTrial, UniformTrial
 from search.strategy.lr_sweep import lr_at_horizon
 from search.strategy.peak_lr import peak_lr_scale
 from warmboot.schedule import WarmbootSchedule
@@ -100,7 +100,7 @@ def drawn(count: int) -> list[WarmbootSchedule]:
     space = Space.from_dict(dict(SPACE))
     rng = np.random.default_rng(7)
     known = [shape for shape in standards().values() if space.params_of(shape) is not None]
-    draws = [PlainDraw(rng), WildDraw(rng)]
+    draws = [PriorTrial(rng), UniformTrial(rng)]
     shapes = list(known)
     while len(shapes) < count:
         draw = draws[len(shapes) % 2]

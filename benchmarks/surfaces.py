@@ -27,7 +27,7 @@ from surface_tasks import SurfaceTask
 from search.population import Run
 from search.population.make import make_population
 from search.proxies.registry import declared_proxy
-from search.strategy.drawing import PlainDraw, WildDraw
+from search.strategy.candidates import PriorTrial, UniformTrial
 from warmboot.curves import Polynomial
 from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_file import ScheduleFile, writes
@@ -150,7 +150,7 @@ def drawn_shapes() -> dict[str, WarmbootSchedule]:
     del table["lr"]
     space = Space.from_dict(table)
     rng = np.random.default_rng(DRAWING_SEED)
-    draws = (PlainDraw(rng), WildDraw(rng))
+    draws = (PriorTrial(rng), UniformTrial(rng))
     shapes = {}
     for number in range(N_DRAWN):
         draw = draws[number % 2]

@@ -15,9 +15,9 @@ from short_horizons import best_lr
 
 from search.population.make import make_population
 from search.proxies.registry import AnyProxy, declared_proxy
+from search.statistics.paired import PairedRuns
+from search.statistics.sequential import MARGIN_IN_SEED_SDS, STATED_PLAN, Look, take_looks
 from search.strategy.peak_lr import peak_lr_scale
-from search.verdict.pairs import PairedRuns
-from search.verdict.sequential import MARGIN_IN_SEED_SDS, STATED_PLAN, Look, take_looks
 from warmboot.curves import Polynomial
 from warmboot.schedule import WarmbootSchedule
 

@@ -14,16 +14,16 @@ from scipy import stats
 from short_horizons import best_lr, trained
 
 import warmboot
-from search.contest.arms import Arms
-from search.contest.horizons import default_horizons
-from search.contest.transfer import transfer
 from search.population.make import make_population
 from search.proxies.registry import AnyProxy, declared_proxy
-from search.results import Contender
+from search.results.candidate import Candidate
+from search.results.transfer import ShapeTrend, TransferResult
+from search.spec.study_file import parse_study
+from search.statistics.lr_sweep_fit import fit_lr_sweep
 from search.strategy.peak_lr import peak_lr_scale
-from search.study_file import parse_study
-from search.transferred import Side, Transferred
-from search.verdict.lr_sweep_fit import fit_lr_sweep
+from search.training.batch import Arms
+from search.transfer.horizons import default_horizons
+from search.transfer.measure import transfer
 from warmboot.curves import Polynomial
 from warmboot.schedule import WarmbootSchedule
 from warmboot.standards import standards
@@ -84,7 +84,7 @@ def measured(name: str, setting: Setting) -> dict[str, Any]:
     return row
 
 
-def foretold(name: str, setting: Setting, linear_lr: float) -> Transferred:
+def foretold(name: str, setting: Setting, linear_lr: float) -> TransferResult:
     """What `warmboot transfer` finds, by the code behind the command."""
     steps = setting.steps
     table = {
@@ -100,14 +100,14 @@ def foretold(name: str, setting: Setting, linear_lr: float) -> Transferred:
         shape.replace(lr=linear_lr * peak_lr_scale(shape.factors(steps)) / reference)
         for shape in (LINEAR, *SHAPES.values())
     ]
-    leader = Contender(key="linear", schedule=started[0], trial_numbers=(), searched=(0.0,))
+    leader = Candidate(key="linear", schedule=started[0], trial_numbers=(), searched=(0.0,))
     horizons = default_horizons(steps, LEAST_STEPS)
     with Arms(spec, "cpu", lambda _: None) as arms:
         return transfer(spec, leader, started[1:], arms, horizons=horizons, say=print)
 
 
 def at_horizon(
-    proxy: AnyProxy, side: Side, shape: WarmbootSchedule, trained_steps: int, steps: int
+    proxy: AnyProxy, side: ShapeTrend, shape: WarmbootSchedule, trained_steps: int, steps: int
 ) -> tuple[dict[str, Any], Losses]:
     """A fine sweep there, and the losses at its best lr, at the foretold lr and at the uncorrected one.
 

@@ -32,8 +32,8 @@ from search.cli import (
 )
 from search.cli.options import talk
 from search.cli.terminal import tell
-from search.ending_signals import ending_signals
 from search.errors import RunError, UsageError
+from search.processes.ending_signals import ending_signals
 from warmboot.errors import ScheduleError
 from warmboot.extras import extra_of, missing_text
 

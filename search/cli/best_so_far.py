@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from search.results import Contender
-from search.snapshot import Snapshot
+from search.direction import sign_of
+from search.results.candidate import Candidate
+from search.results.status import StudyStatus
 
 
 class BestSoFar:
@@ -11,17 +12,17 @@ class BestSoFar:
     schedule that leads then may be worse than the first has been."""
 
     def __init__(self) -> None:
-        self._record: Contender | None = None
+        self._record: Candidate | None = None
         self._last: tuple[str, int] | None = None
         self._why = ""
 
-    def why_worse(self, snapshot: Snapshot) -> str:
+    def why_worse(self, snapshot: StudyStatus) -> str:
         """Why the best of now has a worse value than the best that was shown before; empty where it has
         not."""
         best = snapshot.best
         if best is None:
             return ""
-        sign = 1.0 if snapshot.spec.direction == "minimize" else -1.0
+        sign = sign_of(snapshot.spec.direction)
         if self._record is None or sign * (best.mean - self._record.mean) <= 0:
             self._record, self._why = best, ""
         elif self._last != (best.key, len(best.values)):
@@ -30,7 +31,7 @@ class BestSoFar:
         return self._why
 
 
-def _reason(before: Contender, best: Contender) -> str:
+def _reason(before: Candidate, best: Candidate) -> str:
     value = f"{before.mean:.4f} before"
     if best.key == before.key:
         n_more = len(best.values) - len(before.values)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import IO, Any
 
-from search.ending_signals import ending_signals
+from search.processes.ending_signals import ending_signals
 
 try:
     import termios

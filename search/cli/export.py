@@ -95,10 +95,10 @@ def command(
 
     Example: warmboot export char_lm --total-steps 15000 > schedule.json
     """
+    from search.cli.output_file import write_whole
     from search.cli.snapshots import change_lines
-    from search.evidence import evidence_lines
-    from search.export import Choice, export, horizon_from
-    from search.output_file import write_whole
+    from search.export.export import Choice, export, horizon_from
+    from search.results.evidence import evidence_lines
     from search.storage.database import open_for_reading
     from search.storage.study_change import accepted_changes
     from search.storage.study_record import find_study
@@ -120,7 +120,7 @@ def command(
     else:
         write_whole(output, made.text)
     console = talk()
-    for line in evidence_lines(record.spec, made.contender, made.lead):
+    for line in evidence_lines(record.spec, made.candidate, made.lead):
         tell(console, line)
     for line in change_lines(accepted_changes(record.attributes)):
         tell(console, line)

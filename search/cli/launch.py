@@ -27,7 +27,7 @@ from search.errors import RunError
 from search.storage.address import storage_option
 
 if TYPE_CHECKING:
-    from search.snapshot import Snapshot
+    from search.results.status import StudyStatus
 
 NAME = "launch"
 
@@ -60,8 +60,8 @@ def command(
     from search.cli.launch_views import view_for
     from search.cli.snapshots import snapshot_json, summary_lines
     from search.launch.launch import LaunchOptions, launch, register
-    from search.permission import option_for
-    from search.snapshot import take_snapshot
+    from search.results.status import read_status
+    from search.spec.permission import option_for
 
     console = talk()
     options = LaunchOptions(
@@ -74,7 +74,7 @@ def command(
     )
     if detach:
         record = register(study, options, lambda text: tell(console, text)).record
-        snapshot = take_snapshot(record, record.load())
+        snapshot = read_status(record, record.load())
     else:
         snapshot = _watched(lambda: launch(study, options, view_for(console))[1], console)
     if as_json:
@@ -93,7 +93,7 @@ def command(
         raise RunError(f"{failed} of {snapshot.used} trials of {snapshot.spec.name} failed; see above.")
 
 
-def _watched(launch: Callable[[], Snapshot], console: Console) -> Snapshot:
+def _watched(launch: Callable[[], StudyStatus], console: Console) -> StudyStatus:
     """Launch, and where Ctrl-C or another signal ends it, say what becomes of the study."""
     try:
         return launch()

@@ -17,8 +17,8 @@ from search.cli.snapshots import counts_text, pace_text, training_lines
 from search.cli.terminal import tell
 from search.launch.launch import LaunchView, Setting
 from search.launch.placement import processes_text
-from search.results import Contender
-from search.snapshot import Snapshot
+from search.results.candidate import Candidate
+from search.results.status import StudyStatus
 from warmboot.preview import draw
 
 _PLAIN_EVERY_SECONDS = 5.0
@@ -40,10 +40,10 @@ class PlainView:
         self._best_so_far = BestSoFar()
         self._why_said = ""
 
-    def begin(self, setting: Setting, snapshot: Snapshot) -> None:
+    def begin(self, setting: Setting, snapshot: StudyStatus) -> None:
         self.note(_opening_text(setting, snapshot))
 
-    def update(self, snapshot: Snapshot, confirming: tuple[int, int] | None) -> None:
+    def update(self, snapshot: StudyStatus, confirming: tuple[int, int] | None) -> None:
         if time.monotonic() < self._next_line_at:
             return
         self._next_line_at = time.monotonic() + self._every_seconds
@@ -61,7 +61,7 @@ class PlainView:
     def end(self) -> None:
         pass
 
-    def _why(self, snapshot: Snapshot) -> str:
+    def _why(self, snapshot: StudyStatus) -> str:
         """Why it has become worse, said once."""
         why = self._best_so_far.why_worse(snapshot)
         said, self._why_said = self._why_said, why
@@ -77,14 +77,14 @@ class LiveView:
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._best_so_far = BestSoFar()
 
-    def begin(self, setting: Setting, snapshot: Snapshot) -> None:
+    def begin(self, setting: Setting, snapshot: StudyStatus) -> None:
         self.note(_opening_text(setting, snapshot))
         self._terminal.begin()
         with undisturbed():
             self._live.start()
         self.update(snapshot, None)
 
-    def update(self, snapshot: Snapshot, confirming: tuple[int, int] | None) -> None:
+    def update(self, snapshot: StudyStatus, confirming: tuple[int, int] | None) -> None:
         width = min(self._console.width - 1, 100)  # after a full line a terminal is between two lines
         why_worse = self._best_so_far.why_worse(snapshot)
         panel = live_panel(snapshot, confirming, width, why_worse)
@@ -102,7 +102,7 @@ class LiveView:
 
 
 def live_panel(
-    snapshot: Snapshot, confirming: tuple[int, int] | None, width: int, why_worse: str = ""
+    snapshot: StudyStatus, confirming: tuple[int, int] | None, width: int, why_worse: str = ""
 ) -> RenderableType:
     """The panel at one moment, `width` columns wide; `why_worse`: than the best was before."""
     bar = ProgressBar(
@@ -124,7 +124,7 @@ def live_panel(
     return Panel(Group(*body), title=snapshot.spec.name, width=width, border_style="cyan")
 
 
-def _best(snapshot: Snapshot, best: Contender, width: int, why_worse: str) -> list[RenderableType]:
+def _best(snapshot: StudyStatus, best: Candidate, width: int, why_worse: str) -> list[RenderableType]:
     curve = draw(best.schedule.lr_table(snapshot.spec.horizon_steps), width=width, height=_CURVE_HEIGHT)
     lines: list[RenderableType] = [
         Text(""),
@@ -140,7 +140,7 @@ def _best(snapshot: Snapshot, best: Contender, width: int, why_worse: str) -> li
     return lines
 
 
-def _opening_text(setting: Setting, snapshot: Snapshot) -> str:
+def _opening_text(setting: Setting, snapshot: StudyStatus) -> str:
     spec = snapshot.spec
     how = "new study" if setting.created else f"going on after {snapshot.finished} trials"
     processes = processes_text(setting.workers, setting.slots, together=setting.together)
@@ -150,12 +150,12 @@ def _opening_text(setting: Setting, snapshot: Snapshot) -> str:
     )
 
 
-def _pace_text(snapshot: Snapshot, confirming: tuple[int, int] | None) -> str:
+def _pace_text(snapshot: StudyStatus, confirming: tuple[int, int] | None) -> str:
     if confirming is not None:
         return f"confirming the best on fresh seeds: {confirming[0]} of {confirming[1]} runs"
     return pace_text(snapshot)
 
 
-def _value_text(snapshot: Snapshot, contender: Contender) -> str:
-    seeds = len(contender.values)
-    return f"{snapshot.spec.objective} {contender.mean:.4f} ({seeds} seed{'s' * (seeds > 1)})"
+def _value_text(snapshot: StudyStatus, candidate: Candidate) -> str:
+    seeds = len(candidate.values)
+    return f"{snapshot.spec.objective} {candidate.mean:.4f} ({seeds} seed{'s' * (seeds > 1)})"

@@ -27,7 +27,7 @@ def command(
 
     Example: warmboot logs char_lm 7
     """
-    from search.failed_trials import failed_trial, failed_trials
+    from search.results.failed_trials import failed_trial, failed_trials
     from search.storage.database import open_for_reading
     from search.storage.study_record import find_study
 

@@ -11,7 +11,7 @@ from search.cli.options import GpusOption, JsonOption, NRunsOption, StorageOptio
 from search.cli.terminal import show
 
 if TYPE_CHECKING:
-    from search.plan.planning import Plan
+    from search.plan.plan import Plan
 
 NAME = "plan"
 
@@ -50,7 +50,7 @@ def command(
     """
     from search.durations import parse_duration
     from search.errors import UsageError
-    from search.plan.planning import PlanOptions, make_plan
+    from search.plan.plan import PlanOptions, make_plan
 
     try:
         seconds = None if seconds_per_run is None else parse_duration(seconds_per_run)

@@ -24,18 +24,18 @@ def command(
 
     Example: warmboot report char_lm
     """
+    from search.cli.output_file import write_whole
     from search.errors import RunError
-    from search.output_file import write_whole
     from search.report.page import report
-    from search.snapshot import take_snapshot
+    from search.results.status import read_status
     from search.storage.database import open_for_reading
     from search.storage.study_record import find_study
 
     record = find_study(open_for_reading(address(storage)), name)
     study = record.load()
-    snapshot = take_snapshot(record, study, settle=True)
+    snapshot = read_status(record, study, settle=True)
     if snapshot.best is None:
         raise RunError(f"study {name!r} has no completed trial yet; there is nothing to report.")
     path = output or Path(f"{name}.html")
-    write_whole(path, report(snapshot, study.get_trials(deepcopy=False), record.attributes["proxy"]))
+    write_whole(path, report(snapshot, study.get_trials(deepcopy=False), record.attributes.proxy))
     tell(talk(), f"written to {path}")

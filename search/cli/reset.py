@@ -17,11 +17,10 @@ def command(name: NameArgument, yes: YesOption = False, storage: StorageOption =
 
     Example: warmboot reset char_lm
     """
-    from search.next_command import next_command
+    from search.messages import next_command
     from search.scripts.run_folder import clear_left_folders
     from search.storage.address import storage_option
     from search.storage.database import open_for_reading, open_for_work
-    from search.storage.study_change import PLACE
     from search.storage.study_record import find_study
     from search.storage.study_removal import reset_study
 
@@ -31,6 +30,6 @@ def command(name: NameArgument, yes: YesOption = False, storage: StorageOption =
     confirm(record, NAME, yes=yes)
     fresh = reset_study(record)
     clear_left_folders()
-    file = (fresh.attributes.get(PLACE) or {}).get("file")
+    file = fresh.attributes.file
     again = next_command("launch", file or "STUDY.toml", *storage_option(url))
     tell(talk(), f"{name}: reset; it begins anew with: {again}")

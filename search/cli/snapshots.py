@@ -8,14 +8,14 @@ from dataclasses import asdict
 from typing import Any
 
 from search.durations import duration_text, rate_text
-from search.evidence import evidence, evidence_lines
-from search.next_command import next_command
-from search.pace import Training
-from search.permission import option_for
-from search.proxy_spec import CommandProxy
-from search.snapshot import Snapshot
+from search.messages import next_command
+from search.results.evidence import evidence, evidence_lines
+from search.results.pace import Training
+from search.results.status import StudyStatus
+from search.spec.permission import option_for
+from search.spec.proxy import CommandProxy
 from search.storage.study_change import Change
-from search.strategy.knobs import knob_lines
+from search.strategy.sensitivity import knob_lines
 from warmboot.preview import sparkline
 
 _SPARKLINE_WIDTH = 40
@@ -24,7 +24,7 @@ MOST_TRAININGS = 4
 """Of the user's own, so many are told one by one."""
 
 
-def counts_text(snapshot: Snapshot) -> str:
+def counts_text(snapshot: StudyStatus) -> str:
     """How far the study is, in one line.
 
     The states that are empty are left out, but for those a person waits for.
@@ -45,7 +45,7 @@ def counts_text(snapshot: Snapshot) -> str:
     return ", ".join(parts)
 
 
-def _limit_text(snapshot: Snapshot) -> str:
+def _limit_text(snapshot: StudyStatus) -> str:
     if snapshot.n_trials is not None:
         if snapshot.used > snapshot.n_trials:
             return f"{trials_done(snapshot)}, {snapshot.n_trials} were asked for"
@@ -58,19 +58,19 @@ def _limit_text(snapshot: Snapshot) -> str:
     return f"{trials_done(snapshot)} in {used} of {budget}"
 
 
-def trials_done(snapshot: Snapshot) -> str:
+def trials_done(snapshot: StudyStatus) -> str:
     """How many trials have a result."""
     return f"{snapshot.results} trial{'' if snapshot.results == 1 else 's'} done"
 
 
-def state_text(snapshot: Snapshot) -> str:
+def state_text(snapshot: StudyStatus) -> str:
     """Whether the study runs, rests, is stopped or done, and what follows from that."""
     if snapshot.state == "running":
         return ", ".join(part for part in ("running", pace_text(snapshot)) if part)
     return "done" if snapshot.state == "done" else f"{snapshot.state}; the next launch goes on"
 
 
-def pace_text(snapshot: Snapshot) -> str:
+def pace_text(snapshot: StudyStatus) -> str:
     """How fast it trains and how long its search still takes; empty where nothing is known of either."""
     parts = []
     if snapshot.trials_per_second:
@@ -81,7 +81,7 @@ def pace_text(snapshot: Snapshot) -> str:
     return ", ".join(parts)
 
 
-def training_lines(snapshot: Snapshot) -> list[str]:
+def training_lines(snapshot: StudyStatus) -> list[str]:
     """How far the user's own trainings are; none of the many short ones of a population."""
     if snapshot.spec.proxy_kind == "declared":
         return []
@@ -90,7 +90,7 @@ def training_lines(snapshot: Snapshot) -> list[str]:
     return [*lines, f"and {more} more"] if more else lines
 
 
-def _training_text(snapshot: Snapshot, training: Training) -> str:
+def _training_text(snapshot: StudyStatus, training: Training) -> str:
     name = f"trial {training.number}"
     if training.value is None:
         return f"{name}: no report yet, of {training.total_steps} steps"
@@ -98,14 +98,14 @@ def _training_text(snapshot: Snapshot, training: Training) -> str:
     return f"{name}: step {training.step} of {training.total_steps}, {value}"
 
 
-def best_curve(snapshot: Snapshot, width: int = _SPARKLINE_WIDTH) -> str:
+def best_curve(snapshot: StudyStatus, width: int = _SPARKLINE_WIDTH) -> str:
     """The best schedule drawn one line high; empty before there is one."""
     if snapshot.best is None:
         return ""
     return sparkline(snapshot.best.schedule.factors(snapshot.spec.horizon_steps), width)
 
 
-def status_lines(snapshot: Snapshot, storage_option: Sequence[str] = ()) -> list[str]:
+def status_lines(snapshot: StudyStatus, storage_option: Sequence[str] = ()) -> list[str]:
     """A study on the screen; `storage_option`: the words with which the next command finds it."""
     lines = [f"{snapshot.spec.name}: {counts_text(snapshot)} ({state_text(snapshot)})"]
     lines += [f"{'' if i else 'training':10s}{line}" for i, line in enumerate(training_lines(snapshot))]
@@ -127,7 +127,7 @@ def change_lines(changes: Sequence[Change]) -> list[str]:
     return [f"{'' if i else 'changed':10s}{change.describe()}" for i, change in enumerate(changes)]
 
 
-def _remark_lines(snapshot: Snapshot) -> list[str]:
+def _remark_lines(snapshot: StudyStatus) -> list[str]:
     """What to know of trainings that did not fail of it: the first trial's, for most say the same."""
     if not snapshot.remarks:
         return []
@@ -138,7 +138,7 @@ def _remark_lines(snapshot: Snapshot) -> list[str]:
     return [f"note      trial {number}{more}: {first}", *(f"{'':10s}{line}" for line in others)]
 
 
-def _failure_lines(snapshot: Snapshot, storage_option: Sequence[str]) -> list[str]:
+def _failure_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[str]:
     """Why trials failed, and where to find all that each left behind."""
     if not snapshot.failures:
         return []
@@ -148,7 +148,7 @@ def _failure_lines(snapshot: Snapshot, storage_option: Sequence[str]) -> list[st
     return [*lines, f"          What each printed last: {logs}"]
 
 
-def summary_lines(snapshot: Snapshot, storage_option: Sequence[str]) -> list[str]:
+def summary_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[str]:
     """What a launch leaves on the screen: the result, and what to do with it."""
     spec = snapshot.spec
     options = ("--total-steps", str(spec.example_steps), "-o", "schedule.json")
@@ -163,7 +163,7 @@ def summary_lines(snapshot: Snapshot, storage_option: Sequence[str]) -> list[str
     return [*lines, f"look      {shlex.join(['warmboot', 'dashboard', *storage_option])}"]
 
 
-def snapshot_json(snapshot: Snapshot) -> dict[str, Any]:
+def snapshot_json(snapshot: StudyStatus) -> dict[str, Any]:
     """The same for programs."""
     best, lead = snapshot.best, snapshot.lead
     return {

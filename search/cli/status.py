@@ -11,7 +11,7 @@ from search.cli.options import JsonOption, StorageOption, address
 from search.cli.terminal import show, stdout_width
 
 if TYPE_CHECKING:
-    from search.snapshot import Snapshot
+    from search.results.status import StudyStatus
     from search.storage.study_record import StudyRecord
 
 NAME = "status"
@@ -30,7 +30,7 @@ def command(
     """
     from search.cli.snapshots import snapshot_json, status_lines
     from search.cli.study_table import study_table
-    from search.snapshot import take_snapshot
+    from search.results.status import read_status
     from search.storage.address import storage_option
     from search.storage.database import open_for_reading
     from search.storage.study_record import StudyRecord, find_study, study_names
@@ -40,7 +40,7 @@ def command(
     if name is not None or as_json:
         names = study_names(database) if name is None else [find_study(database, name).name]
         records = [StudyRecord(database, each) for each in names]
-        snapshots = [take_snapshot(record, record.load(), settle=True) for record in records]
+        snapshots = [read_status(record, record.load(), settle=True) for record in records]
         if as_json:
             print(json.dumps([snapshot_json(snapshot) for snapshot in snapshots]))
         else:
@@ -54,13 +54,13 @@ def command(
         print(line)
 
 
-def _glance(record: StudyRecord) -> Snapshot | str:
+def _glance(record: StudyRecord) -> StudyStatus | str:
     """How a study stands, or its name where it can't be read."""
     from pydantic import ValidationError
 
-    from search.snapshot import take_snapshot
+    from search.results.status import read_status
 
     try:
-        return take_snapshot(record, record.load())
+        return read_status(record, record.load())
     except ValidationError:
         return record.name

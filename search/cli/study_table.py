@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from search.durations import duration_text
-from search.snapshot import Snapshot
+from search.results.status import StudyStatus
 
 _HEAD = ("study", "state", "done", "failed", "best", "schedule")
 _GAP = "  "
 
 
-def study_table(studies: Sequence[Snapshot | str], width: int | None = None) -> list[str]:
+def study_table(studies: Sequence[StudyStatus | str], width: int | None = None) -> list[str]:
     """Lines of the table, its head first.
 
     Args:
@@ -27,7 +27,7 @@ def study_table(studies: Sequence[Snapshot | str], width: int | None = None) -> 
     return lines
 
 
-def _row(snapshot: Snapshot) -> tuple[str, ...]:
+def _row(snapshot: StudyStatus) -> tuple[str, ...]:
     best = snapshot.best
     value = "" if best is None else f"{snapshot.spec.objective} {best.mean:.4g}"
     schedule = "" if best is None else best.describe()
@@ -35,7 +35,7 @@ def _row(snapshot: Snapshot) -> tuple[str, ...]:
     return snapshot.spec.name, snapshot.state, _done(snapshot), failed, value, schedule
 
 
-def _done(snapshot: Snapshot) -> str:
+def _done(snapshot: StudyStatus) -> str:
     """Of its limit, in the unit of that."""
     if snapshot.n_runs is not None:
         return f"{snapshot.runs_used:.3g} of {snapshot.n_runs} runs"

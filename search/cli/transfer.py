@@ -50,12 +50,12 @@ def command(
 
     Example: warmboot transfer char_lm --total-steps 5000
     """
-    from search.contest.transfer_service import TransferOptions, hold_transfer
-    from search.launch.preparation import resolve_device
-    from search.permission import Permission
+    from search.launch.checks import resolve_device
+    from search.spec.permission import Permission
     from search.storage.database import open_for_work
     from search.storage.patience import HOLDING_SECONDS, Patience
     from search.storage.study_record import find_study
+    from search.transfer.transfer import TransferOptions, hold_transfer
 
     asked = _steps(horizons)
     record = find_study(open_for_work(address(storage)), name)

@@ -22,7 +22,7 @@ from search.cli.options import (
     talk,
 )
 from search.cli.terminal import show, tell
-from search.next_command import next_command
+from search.messages import next_command
 from search.storage.address import storage_option
 
 if TYPE_CHECKING:
@@ -80,12 +80,12 @@ def command(
     """
     console = talk()
     with _told_if_interrupted(name, storage, console):
-        from search.contest.service import Options, hold_contest
-        from search.launch.preparation import resolve_device
-        from search.permission import Permission
+        from search.launch.checks import resolve_device
+        from search.spec.permission import Permission
         from search.storage.database import open_for_work
         from search.storage.patience import HOLDING_SECONDS, Patience
         from search.storage.study_record import find_study
+        from search.verdict.verdict import Options, hold_contest
 
         options = Options(
             most_pairs=_look(pairs),
@@ -131,7 +131,7 @@ def _told_if_interrupted(name: str, storage: str | None, console: Console) -> It
 def _look(pairs: int | None) -> int | None:
     """The pairs at one of the looks; a comparison can end nowhere else."""
     from search.errors import UsageError
-    from search.verdict.sequential import STATED_PLAN
+    from search.statistics.sequential import STATED_PLAN
 
     if pairs is None or pairs in STATED_PLAN.looks:
         return pairs

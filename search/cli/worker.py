@@ -44,8 +44,8 @@ def command(
 
     Example: warmboot worker --storage postgresql://warmboot@db.example/warmboot
     """
-    from search.launch.service import ServiceOptions, serve
-    from search.permission import Permission
+    from search.launch.worker_service import ServiceOptions, serve
+    from search.spec.permission import Permission
 
     options = ServiceOptions(
         storage=address(storage),

@@ -25,8 +25,8 @@ import optuna_dashboard
 from search.dashboard.guard import LOOPBACK_HOSTS, Guard
 from search.dashboard.own_names import own_name
 from search.dashboard.password import Credentials, read_password_file
-from search.ending_signals import ending_signals
 from search.errors import RunError, UsageError
+from search.processes.ending_signals import ending_signals
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -17,8 +17,8 @@ from optuna.pruners import (
     ThresholdPruner,
 )
 
-from search.early_stopping.spec import OWN, EarlyStoppingSpec
 from search.errors import UsageError, nearest, problems_text
+from search.spec.early_stopping import OWN, EarlyStoppingSpec
 
 _PRUNERS: Mapping[str, type[BasePruner]] = {
     "median": MedianPruner,

@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special  # scipy.stats takes long to import, and every worker comes here
 
+from search.direction import Direction, sign_of
+
 LEAST_TRIALS = 8
 """Finished trials before the first decision."""
 FACTOR = 4.0
@@ -35,7 +37,7 @@ class Decision:
 
 
 def decide(
-    value: float, finished: Sequence[tuple[float, float]], *, direction: str, rung: str
+    value: float, finished: Sequence[tuple[float, float]], *, direction: Direction, rung: str
 ) -> Decision | None:
     """Judge one trial at one rung.
 
@@ -58,7 +60,7 @@ def decide(
     if outlook is None:
         return None
     expected, error = outlook
-    sign = 1.0 if direction == "minimize" else -1.0
+    sign = sign_of(direction)
     best = sign * min(sign * final for _, final in finished)
     stop = FACTOR * _chance(sign * (best - expected), error, len(finished)) < _chance_of_any(finished, sign)
     why = (

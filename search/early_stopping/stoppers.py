@@ -8,10 +8,10 @@ from typing import Protocol
 
 from optuna.trial import FrozenTrial, TrialState
 
+from search.direction import Direction
 from search.early_stopping.rung_rule import Decision, decide, foreseen
+from search.runs.trial_attributes import AVERAGED_AT_HALFWAY
 
-AVERAGED = "averaged_at_halfway"
-"""Attribute of a trial: its value with averaged weights at the rung."""
 Finished = Callable[[], Sequence[FrozenTrial]]
 """The complete trials of the study."""
 
@@ -52,7 +52,7 @@ class NeverStops:
 class SqueezedStopper:
     """Judges a trial by the end of each of its shorter trainings."""
 
-    direction: str
+    direction: Direction
 
     def __call__(self, look: Look, finished: Finished) -> Decision | None:
         if not look.ends_rung:
@@ -66,7 +66,7 @@ class SqueezedStopper:
 class AveragedStopper:
     """Judges a trial half-way by the average of its recent weights."""
 
-    direction: str
+    direction: Direction
     objective: str
 
     def __call__(self, look: Look, finished: Finished) -> Decision | None:
@@ -74,9 +74,9 @@ class AveragedStopper:
         if value is None:
             return None
         pairs = [
-            (float(trial.user_attrs[AVERAGED]), float(trial.values[0]))
+            (float(trial.user_attrs[AVERAGED_AT_HALFWAY]), float(trial.values[0]))
             for trial in finished()
-            if AVERAGED in trial.user_attrs
+            if AVERAGED_AT_HALFWAY in trial.user_attrs
         ]
         rung = f"{look.rung}, averaged weights"
         return decide(value, pairs, direction=self.direction, rung=rung)

@@ -9,18 +9,18 @@ from typing import Protocol
 
 from sqlalchemy.engine import URL
 
+from search.launch.checks import RegisteredStudy, prepare, resolve_device
 from search.launch.failure_lines import FailureLines
 from search.launch.outages import Outages
 from search.launch.placement import placements_for
-from search.launch.pool import WorkerPool
-from search.launch.preparation import Prepared, prepare, resolve_device
+from search.launch.worker_pool import WorkerPool
+from search.messages import Say
 from search.population.make import trains_together
-from search.say import Say
-from search.snapshot import Snapshot, take_snapshot
+from search.results.status import StudyStatus, read_status
 from search.storage.patience import HOLDING_SECONDS, Patience
 from search.storage.study_record import StudyRecord
+from search.training.trainers import slots_for
 from search.worker.process import WorkerTask
-from search.worker.trainers import slots_for
 
 LOOK_EVERY_SECONDS = 1.0
 LOOK_AT_SCRIPTS_EVERY_SECONDS = 5.0
@@ -57,9 +57,9 @@ class Setting:
 class LaunchView(Protocol):
     """Where a launch is watched: a live terminal, plain lines, or a test."""
 
-    def begin(self, setting: Setting, snapshot: Snapshot) -> None: ...
+    def begin(self, setting: Setting, snapshot: StudyStatus) -> None: ...
 
-    def update(self, snapshot: Snapshot, confirming: tuple[int, int] | None) -> None:
+    def update(self, snapshot: StudyStatus, confirming: tuple[int, int] | None) -> None:
         """Called every second or few; `confirming` is (runs done, runs in all) in that phase."""
 
     def note(self, text: str) -> None:
@@ -68,7 +68,7 @@ class LaunchView(Protocol):
     def end(self) -> None: ...
 
 
-def launch(study: str, options: LaunchOptions, view: LaunchView) -> tuple[StudyRecord, Snapshot]:
+def launch(study: str, options: LaunchOptions, view: LaunchView) -> tuple[StudyRecord, StudyStatus]:
     """Create or resume a study and work on it until it is done or stopped.
 
     Raises:
@@ -91,12 +91,12 @@ def launch(study: str, options: LaunchOptions, view: LaunchView) -> tuple[StudyR
     )
     try:
         _watch(record, tasks, setting, view)
-        return record, take_snapshot(record, record.load(), settle=True)
+        return record, read_status(record, record.load(), settle=True)
     finally:
         view.end()
 
 
-def register(study: str, options: LaunchOptions, say: Say = lambda _text: None) -> Prepared:
+def register(study: str, options: LaunchOptions, say: Say = lambda _text: None) -> RegisteredStudy:
     """Create a study, or open it for more, and leave the work on it to `warmboot worker`.
 
     Raises:
@@ -105,7 +105,7 @@ def register(study: str, options: LaunchOptions, say: Say = lambda _text: None) 
     return _prepared(study, options, say, trains_here=False)
 
 
-def _prepared(study: str, options: LaunchOptions, say: Say, *, trains_here: bool = True) -> Prepared:
+def _prepared(study: str, options: LaunchOptions, say: Say, *, trains_here: bool = True) -> RegisteredStudy:
     return prepare(
         study,
         options.storage,
@@ -120,7 +120,7 @@ def _watch(record: StudyRecord, tasks: Sequence[WorkerTask], setting: Setting, v
     outages, failures = Outages(view.note), FailureLines()
     record.database.patience = Patience(HOLDING_SECONDS, outages)
     reader = record.load()
-    snapshot = take_snapshot(record, reader)
+    snapshot = read_status(record, reader)
     view.begin(setting, snapshot)
     if snapshot.done:
         return
@@ -145,6 +145,6 @@ def _watch(record: StudyRecord, tasks: Sequence[WorkerTask], setting: Setting, v
                         "takes its place and its trials."
                     )
             if time.monotonic() >= look_at:
-                view.update(take_snapshot(record, reader), confirming)
+                view.update(read_status(record, reader), confirming)
                 look_at = time.monotonic() + every
-    view.update(take_snapshot(record, reader), confirming)
+    view.update(read_status(record, reader), confirming)

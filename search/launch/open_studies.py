@@ -15,11 +15,11 @@ import optuna
 from pydantic import ValidationError
 
 from search.errors import UsageError
-from search.permission import Permission
-from search.say import Say
-from search.snapshot import Snapshot, take_snapshot
+from search.messages import Say
+from search.results.status import StudyStatus, read_status
+from search.spec.permission import Permission
 from search.storage.database import Database
-from search.storage.study_record import MADE, StudyGoneError, StudyRecord, study_names
+from search.storage.study_record import StudyGoneError, StudyRecord, study_names
 
 FIRST_PAUSE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 600.0
@@ -50,7 +50,7 @@ class OpenStudies:
         """Studies that failed here when they were last worked on."""
         return [known.record.name for known in self._known.values() if known.failures]
 
-    def choose(self) -> Snapshot | None:
+    def choose(self) -> StudyStatus | None:
         """The study to work on now; None where there is none."""
         found = [snapshot for name in study_names(self._database) if (snapshot := self._look(name))]
         return min(found, key=lambda snapshot: snapshot.running, default=None)
@@ -72,13 +72,13 @@ class OpenStudies:
         known.not_before = time.monotonic() + pause_seconds
         self._say(f"{name}: {reason}\n{name} is set aside for {pause_seconds:.0f} s.")
 
-    def _look(self, name: str) -> Snapshot | None:
+    def _look(self, name: str) -> StudyStatus | None:
         """The study where it can be worked on here and now."""
         try:
             known = self._of(name)
             if time.monotonic() < known.not_before:
                 return None
-            snapshot = take_snapshot(known.record, known.reader)
+            snapshot = read_status(known.record, known.reader)
         except StudyGoneError:  # deleted since it was listed
             return None
         except ValidationError:
@@ -95,7 +95,7 @@ class OpenStudies:
 
     def _of(self, name: str) -> _Known:
         record = StudyRecord(self._database, name)
-        key = (record.study_id, record.attributes.get(MADE))  # a reset study may have the same number
+        key = (record.study_id, record.attributes.made)  # a reset study may have the same number
         if key not in self._known:
             self._known[key] = _Known(record, record.load())
         return self._known[key]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from search.say import Say
+from search.messages import Say
 
 SAME_OUTAGE_SECONDS = 30.0
 """Within this all that use a storage have noticed that it is away: leases are renewed twice as often."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.errors import UsageError
-from search.study_spec import StudySpec
+from search.spec.study import StudySpec
 
 
 @dataclass(frozen=True)

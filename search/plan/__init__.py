@@ -1,1 +1,1 @@
-"""Planning a study: what it will cost here, before it is launched. Start at `planning.py`."""
+"""Planning a study: what it will cost here, before it is launched. Start at `plan.py`."""

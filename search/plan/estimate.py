@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from search.trial_limit import TrialLimit
+from search.spec.budget import Budget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Estimate:
         return self.search_seconds + self.confirmation_seconds
 
 
-def estimate(limit: TrialLimit, pace: Pace, *, workers: int, confirmation_runs: int) -> Estimate:
+def estimate(limit: Budget, pace: Pace, *, workers: int, confirmation_runs: int) -> Estimate:
     """What a study costs where every worker keeps the pace.
 
     One worker confirms the best, once all trials are told.
@@ -49,9 +49,9 @@ def estimate(limit: TrialLimit, pace: Pace, *, workers: int, confirmation_runs: 
         confirmation_runs: trainings on fresh seeds after the search.
 
     >>> one_by_one = Pace(slots=1, seconds_per_run=600.0)
-    >>> estimate(TrialLimit(n_trials=25), one_by_one, workers=2, confirmation_runs=15).search_seconds
+    >>> estimate(Budget(n_trials=25), one_by_one, workers=2, confirmation_runs=15).search_seconds
     7800.0
-    >>> estimate(TrialLimit(budget_seconds=8 * 3600), one_by_one, workers=2, confirmation_runs=15).n_trials
+    >>> estimate(Budget(budget_seconds=8 * 3600), one_by_one, workers=2, confirmation_runs=15).n_trials
     96
     """
     n_trials = limit.most_full_runs

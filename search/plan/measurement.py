@@ -9,11 +9,11 @@ import numpy as np
 
 from search.plan.estimate import Pace
 from search.population.make import make_population
-from search.population.run import Run
 from search.proxies.registry import AnyProxy
-from search.random_draws import RandomDraws
-from search.seeds import run_seed
-from search.study_spec import StudySpec
+from search.runs.random_draws import RandomDraws
+from search.runs.run import Run
+from search.runs.seeds import run_seed
+from search.spec.study import StudySpec
 
 MEASURE_SECONDS = 1.5
 STEPS_AT_ONCE = 20

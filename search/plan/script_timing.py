@@ -13,13 +13,13 @@ from collections.abc import Sequence
 
 from search.errors import RunError, UsageError
 from search.plan.estimate import Pace
-from search.population.run import Measurement
-from search.random_draws import RandomDraws
+from search.runs.events import Event, TrainingFailed
+from search.runs.random_draws import RandomDraws
+from search.runs.run import Measurement
+from search.runs.seeds import run_seed
 from search.scripts.script_run import ScriptRun
-from search.seeds import run_seed
-from search.study_spec import StudySpec
-from search.training_events import Event, TrainingFailed
-from search.worker.trainers import make_trainer
+from search.spec.study import StudySpec
+from search.training.trainers import make_trainer
 
 SHORT_PART, LONG_PART = 1 / 40, 1 / 10
 """Of the horizon, for the two runs; more where the space needs it, the second three times the first."""

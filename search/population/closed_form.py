@@ -1,4 +1,4 @@
-"""`ClosedFormPopulation`: runs of a `NoisyQuadratic`, admitted, measured and withdrawn as in a `Population`.
+"""`ClosedFormPopulation`: runs of a `NoisyQuadratic`, admitted, measured and cancelled as in a `Population`.
 
 Nothing is sampled: a step is a line of arithmetic on the run's own numbers, so the equality law holds by
 construction. The validation loss carries the task's noise; training and test loss are the exact expectations.
@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from search.population.run import Measurement, Run
 from search.proxies.noisy_quadratic import NoisyQuadratic
 from search.proxies.quadratic_noise import observed
-from search.seeds import Seed
+from search.runs.run import Measurement, Run
+from search.runs.seeds import Seed
 
 CHUNK_STEPS = 100
 """Steps computed before their losses are looked at: a diverged run lives at most this long on."""
@@ -80,7 +80,7 @@ class ClosedFormPopulation:
         if not self.free_slots:
             raise ValueError(
                 f"run {run.key!r} finds no free slot: all {self.slots} train; wait for a "
-                "measurement with last=True, or withdraw a run."
+                "measurement with last=True, or cancel a run."
             )
         if run.key in self.active:
             raise ValueError(f"a run with the key {run.key!r} is in training already.")
@@ -90,7 +90,7 @@ class ClosedFormPopulation:
             raise ValueError(" ".join(problems))
         self._trainings.append(_Training(run, self.proxy.start, self.proxy.untrained))
 
-    def withdraw(self, key: Hashable) -> None:
+    def cancel(self, key: Hashable) -> None:
         """End a run now; its slot is free at once.
 
         Raises:

@@ -15,11 +15,11 @@ import torch
 
 from search.population.engine import DeviceData, Engine, SplitName
 from search.population.engines import make_engine
-from search.population.run import Measurement, Run
 from search.population.settings import StackKind, optimizer_of, with_batch_size
 from search.population.stream import BatchStream
 from search.proxies.proxy import Proxy
-from search.seeds import Seed, run_generators
+from search.runs.run import Measurement, Run
+from search.runs.seeds import Seed, run_generators
 
 
 @dataclass(eq=False)
@@ -90,7 +90,7 @@ class Group:
         """`val_loss` and `val_error` of a seed's model before its first step."""
         weights_seed = run_generators(seed).weights_seed
         self._engine.load(self._spare_slot, weights_seed, self._proxy.optimizer)
-        return self._judge(self._spare_slot, "validation", "val")
+        return self._score(self._spare_slot, "validation", "val")
 
     def train(self, n_steps: int) -> None:
         """Train every run for `n_steps`, none of them past its next report."""
@@ -122,18 +122,18 @@ class Group:
         if step not in run.report_steps:
             return None
         metrics = {
-            **self._judge(slot, "validation", "val"),
+            **self._score(slot, "validation", "val"),
             "train_loss": float(np.mean(training.losses)),
         }
         if training.is_over and run.test_at_end:
-            metrics |= self._judge(slot, "test", "test")
+            metrics |= self._score(slot, "test", "test")
         if not all(math.isfinite(value) for value in metrics.values()):
             return _divergence(run, step)
         if step in run.averaged_steps:
             metrics |= self._judge_average(slot)
         return Measurement(key=run.key, step=step, metrics=metrics, last=training.is_over)
 
-    def _judge(self, slot: int, split: SplitName, prefix: str) -> dict[str, float]:
+    def _score(self, slot: int, split: SplitName, prefix: str) -> dict[str, float]:
         loss, error = self._engine.evaluate(slot, split)
         return {f"{prefix}_loss": loss, f"{prefix}_error": error}
 

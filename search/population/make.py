@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from search.params import ParamSpace
 from search.population.closed_form import ClosedFormPopulation, closed_form_problem
 from search.population.engines import can_be_stacked
 from search.population.population import Population
 from search.population.settings import param_problems
 from search.proxies.noisy_quadratic import NoisyQuadratic
 from search.proxies.registry import AnyProxy
+from search.spec.params import ParamSpace
 
 AnyPopulation = Population | ClosedFormPopulation
 """Both have the same methods, and keep the same promises."""

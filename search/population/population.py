@@ -1,4 +1,4 @@
-"""`Population`: up to `slots` runs trained together, each ended, withdrawn and replaced by itself.
+"""`Population`: up to `slots` runs trained together, each ended, cancelled and replaced by itself.
 
     population = Population(proxy, slots=16)
     while there is work:
@@ -28,10 +28,10 @@ import torch
 
 from search.population.engine import DeviceData
 from search.population.group import Group, Training
-from search.population.run import Measurement, Run
 from search.population.settings import StackKind, stack_kind
 from search.proxies.proxy import Proxy
-from search.seeds import Seed
+from search.runs.run import Measurement, Run
+from search.runs.seeds import Seed
 
 CHUNK_STEPS = 20
 """Steps trained before the engine's losses are looked at: a diverged run lives at most this long on."""
@@ -79,7 +79,7 @@ class Population:
         if not self.free_slots:
             raise ValueError(
                 f"run {run.key!r} finds no free slot: all {self.slots} train; wait for a "
-                "measurement with last=True, or withdraw a run."
+                "measurement with last=True, or cancel a run."
             )
         if run.key in self.active:
             raise ValueError(f"a run with the key {run.key!r} is in training already.")
@@ -87,7 +87,7 @@ class Population:
         self._group(kind).admit(run, self._n_admitted)
         self._n_admitted += 1
 
-    def withdraw(self, key: Hashable) -> None:
+    def cancel(self, key: Hashable) -> None:
         """End a run now; its slot is free at once.
 
         Raises:

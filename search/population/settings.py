@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from search.params import ChoiceParam, FloatParam, ParamSpace
 from search.proxies.proxy import SGD, Optimizer, Proxy, ShuffledEpochs
-from search.proxy_spec import TUNABLE
+from search.spec.params import ChoiceParam, FloatParam, ParamSpace
+from search.spec.proxy import TUNABLE
 
 LARGEST_BATCH = 65_536
 

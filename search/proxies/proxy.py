@@ -7,21 +7,17 @@ trained. The search reads the validation split alone; the test split is for the 
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType, ModuleType
-from typing import Any, Literal, Protocol
+from types import MappingProxyType
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from search.made_of import DATA, part_hash
+from search.direction import Direction
 
-Direction = Literal["minimize", "maximize"]
 METRICS: Mapping[str, Direction] = MappingProxyType({"val_loss": "minimize", "val_error": "minimize"})
 
 
@@ -173,33 +169,3 @@ class Proxy:
     def parameter_count(self) -> int:
         """How many numbers the model learns."""
         return sum(parameter.numel() for parameter in self.build_model(0).parameters())
-
-
-class Fingerprint(str):
-    """A fingerprint that also tells what went into it, so that a change can be named."""
-
-    parts: Mapping[str, str]
-    """What a person calls each part -> its own SHA-256."""
-
-    def __new__(cls, text: str, parts: Mapping[str, str]) -> Fingerprint:
-        made = super().__new__(cls, text)
-        made.parts = dict(parts)
-        return made
-
-
-def fingerprint(*, data: bytes, source: ModuleType, arguments: Mapping[str, Any]) -> Fingerprint:
-    """SHA-256 of a proxy's data, the source of the module that makes it, and its arguments.
-
-    The arguments are no part by themselves: they stand in the study file.
-    """
-    code = inspect.getsource(source).encode()
-    digest = hashlib.sha256()
-    for part in (data, code, _canonical(arguments)):
-        digest.update(len(part).to_bytes(8, "little"))
-        digest.update(part)
-    file = f"{source.__name__.replace('.', '/')}.py"
-    return Fingerprint(digest.hexdigest(), {DATA: part_hash(data), file: part_hash(code)})
-
-
-def _canonical(arguments: Mapping[str, Any]) -> bytes:
-    return json.dumps(dict(arguments), sort_keys=True).encode()

@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from search.proxies.noisy_quadratic import FloatArray, NoisyQuadratic
-from search.seeds import Seed
+from search.runs.seeds import Seed
 
 
 def observed(task: NoisyQuadratic, risk: float, *, seed: Seed, trained: FloatArray) -> float:

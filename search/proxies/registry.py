@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from search.made_of import MadeOf
+from search.proxies.fingerprints import Fingerprint, source_fingerprint
 from search.proxies.noisy_quadratic import NoisyQuadratic
-from search.proxies.proxy import Fingerprint, Proxy, fingerprint
+from search.proxies.proxy import Proxy
+from search.spec.made_of import MadeOf
 from warmboot.extras import extra_of, missing_text
 
 CONTRACT = (
@@ -90,8 +91,10 @@ def declared_proxy(name: str, arguments: Mapping[str, Any], *, device: str = "cp
 
 def declared_made_of(proxy: AnyProxy) -> MadeOf:
     """What a proxy is made of; one of the user's own may tell no more than a fingerprint."""
-    parts = proxy.fingerprint.parts if isinstance(proxy.fingerprint, Fingerprint) else None
-    return MadeOf(proxy.fingerprint, parts)
+    found = proxy.fingerprint
+    if not isinstance(found, Fingerprint):
+        return MadeOf(found)
+    return MadeOf(found, found.parts, former=found.former)
 
 
 def _unknown_proxy(name: str) -> str:
@@ -155,7 +158,7 @@ def _source_fingerprint(reference: str) -> str:
     """SHA-256 of the factory's name and the source of its module."""
     module = importlib.import_module(reference.partition(":")[0])
     try:
-        return fingerprint(data=reference.encode(), source=module, arguments={})
+        return source_fingerprint(data=reference.encode(), source=module)
     except OSError as error:
         raise ValueError(
             f"proxy {reference}: the source of its module can't be read ({error}), so its fingerprint is not "

@@ -10,11 +10,12 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
-from search.results import Contender
-from search.strategy.progress import PURPOSE, SHAPE, SWEEP
-from search.transferred import Side, Transferred
-from search.verdict.intervals import Interval
-from search.verdict.log_trend import FARTHEST
+from search.direction import Direction, sign_of
+from search.results.candidate import Candidate
+from search.results.transfer import ShapeTrend, TransferResult
+from search.runs.trial_attributes import PURPOSE, RUNS, SCHEDULE, SHAPE, SWEEP
+from search.statistics.intervals import Interval
+from search.statistics.log_trend import FARTHEST
 
 BEST, STANDARD, OTHER = "#0b7285", "#e8590c", "#adb5bd"
 PURPOSES = {"peak lr": "#7048e8", SHAPE: "#0b7285", "another seed": "#2b8a3e"}
@@ -23,7 +24,7 @@ MOST_CURVES = 40
 COLOURS = (BEST, STANDARD, "#7048e8")
 
 
-def schedules(best: Contender, other: Contender | None, total_steps: int) -> go.Figure:
+def schedules(best: Candidate, other: Candidate | None, total_steps: int) -> go.Figure:
     """The lr of each step of the answer, and of what it is compared with."""
     figure = _figure("optimizer step", "lr")
     steps = np.arange(total_steps)
@@ -49,7 +50,7 @@ def tried(trials: Sequence[FrozenTrial], objective: str) -> go.Figure:
         figure.add_scatter(
             x=[t.number for t in chosen],
             y=[t.value for t in chosen],
-            text=[t.user_attrs.get("schedule", "") for t in chosen],
+            text=[t.user_attrs.get(SCHEDULE, "") for t in chosen],
             mode="markers",
             name=purpose,
             marker={"color": PURPOSES.get(purpose, BEST), "size": 7},
@@ -66,7 +67,7 @@ def peak_lrs(trials: Sequence[FrozenTrial], objective: str) -> go.Figure:
     figure.add_scatter(
         x=[t.params["lr"] for t in full],
         y=[t.value for t in full],
-        text=[t.user_attrs.get("schedule", "") for t in full],
+        text=[t.user_attrs.get(SCHEDULE, "") for t in full],
         mode="markers",
         name="full runs",
         marker={"color": BEST, "size": 7},
@@ -82,7 +83,7 @@ def peak_lrs(trials: Sequence[FrozenTrial], objective: str) -> go.Figure:
 
 
 def learning_curves(
-    trials: Sequence[FrozenTrial], best: Contender, other: Contender | None, objective: str
+    trials: Sequence[FrozenTrial], best: Candidate, other: Candidate | None, objective: str
 ) -> go.Figure:
     """The objective on the way: the last trials, and above them those of the answer and its opponent."""
     figure = _figure("optimizer step", objective)
@@ -92,7 +93,7 @@ def learning_curves(
     others = [t for t in trials if t.state == TrialState.COMPLETE and t.number not in own][-MOST_CURVES:]
     shown: set[str] = set()
     for trial in [*others, *(t for t in trials if t.number in own)]:
-        run = trial.user_attrs.get("runs", [{}])[0]
+        run = trial.user_attrs.get(RUNS, [{}])[0]
         if objective not in run:
             continue
         name, colour = own.get(trial.number, ("others", OTHER))
@@ -110,9 +111,9 @@ def learning_curves(
     return figure
 
 
-def gains(verdict: Mapping[str, Any], direction: str) -> go.Figure:
+def gains(verdict: Mapping[str, Any], direction: Direction) -> go.Figure:
     """The gain of each pair of the verdict, and the interval of the last look against the margin."""
-    sign = 1.0 if direction == "minimize" else -1.0
+    sign = sign_of(direction)
     values = sign * np.subtract(verdict["standard_values"], verdict["candidate_values"])
     look, margin = verdict["looks"][-1], verdict["margin"]
     figure = _figure("pair of runs on one fresh seed", f"gain in {verdict['objective']}")
@@ -138,7 +139,7 @@ def gains(verdict: Mapping[str, Any], direction: str) -> go.Figure:
     return figure
 
 
-def lrs_over_horizons(found: Transferred) -> go.Figure:
+def lrs_over_horizons(found: TransferResult) -> go.Figure:
     """Each shape's best peak lr at each horizon, and the power law through them."""
     figure = _figure("optimizer steps", "best peak lr")
     figure.update_xaxes(type="log")
@@ -154,7 +155,7 @@ def lrs_over_horizons(found: Transferred) -> go.Figure:
     return figure
 
 
-def gains_over_horizons(found: Transferred) -> go.Figure:
+def gains_over_horizons(found: TransferResult) -> go.Figure:
     """The gain over each standard at each horizon, and the line through it."""
     figure = _figure("optimizer steps", f"gain in {found.objective}")
     figure.update_xaxes(type="log")
@@ -178,11 +179,11 @@ def gains_over_horizons(found: Transferred) -> go.Figure:
     return figure
 
 
-def _sides(found: Transferred) -> list[Side]:
+def _sides(found: TransferResult) -> list[ShapeTrend]:
     return [found.leader, *(against.side for against in found.standards)]
 
 
-def _reach(found: Transferred) -> NDArray[np.float64]:
+def _reach(found: TransferResult) -> NDArray[np.float64]:
     return np.geomspace(found.horizons[0], FARTHEST * found.horizons[-1], 40).round()
 
 

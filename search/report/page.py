@@ -15,13 +15,13 @@ import plotly.graph_objects as go
 import plotly.io
 from optuna.trial import FrozenTrial
 
-from search.evidence import edge_lines, sentence
-from search.next_command import next_command
-from search.proxy_spec import CommandProxy
+from search.messages import next_command
 from search.report import figures
-from search.results import Contender
-from search.snapshot import Snapshot
-from search.strategy.knobs import Knob, knob_lines
+from search.results.candidate import Candidate
+from search.results.evidence import edge_lines, sentence
+from search.results.status import StudyStatus
+from search.spec.proxy import CommandProxy
+from search.strategy.sensitivity import Sensitivity, knob_lines
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 980px; margin: 2rem auto; padding: 0 1rem }
@@ -73,7 +73,7 @@ class Page:
         return _PAGE.format(title=html.escape(self._title), style=_STYLE, body="\n".join(self._parts))
 
 
-def report(snapshot: Snapshot, trials: Sequence[FrozenTrial], proxy: dict[str, Any]) -> str:
+def report(snapshot: StudyStatus, trials: Sequence[FrozenTrial], proxy: Mapping[str, Any]) -> str:
     """The report of a study that has a best schedule.
 
     Args:
@@ -107,7 +107,7 @@ def report(snapshot: Snapshot, trials: Sequence[FrozenTrial], proxy: dict[str, A
     return page.text()
 
 
-def answer(snapshot: Snapshot, best: Contender) -> str:
+def answer(snapshot: StudyStatus, best: Candidate) -> str:
     """The answer in one sentence: the verdict where there is one, else what is known without."""
     if snapshot.verdict is not None:
         return str(snapshot.verdict["sentence"])
@@ -116,13 +116,13 @@ def answer(snapshot: Snapshot, best: Contender) -> str:
     return " ".join([f"Use {best.describe()}.", *known])
 
 
-def _counts(snapshot: Snapshot) -> str:
+def _counts(snapshot: StudyStatus) -> str:
     counts = ", ".join(f"{count} {state}" for state, count in snapshot.counts.items())
     ended = "" if snapshot.plateau is None else f" The search ended early: {snapshot.plateau}."
     return f"{snapshot.spec.limit_text} on {snapshot.spec.proxy.name}; trials: {counts}.{ended}"
 
 
-def _values(best: Contender, other: Contender | None) -> list[tuple[str, str, str, str]]:
+def _values(best: Candidate, other: Candidate | None) -> list[tuple[str, str, str, str]]:
     rows = [("answer", best)]
     if other is not None and other.key != best.key:
         rows.append(("compared with", other))
@@ -133,7 +133,7 @@ def _numbers(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.4g}" for value in values) or "-"
 
 
-def _verdict(page: Page, snapshot: Snapshot) -> None:
+def _verdict(page: Page, snapshot: StudyStatus) -> None:
     found = snapshot.verdict
     page.heading("The verdict")
     if found is None:
@@ -154,7 +154,7 @@ def _tuned(verdict: Mapping[str, Any]) -> list[tuple[str, int, str]]:
     return [(schedule, len(values), f"{fmean(values):.4g}") for schedule, values in rows]
 
 
-def _transfer(page: Page, snapshot: Snapshot) -> None:
+def _transfer(page: Page, snapshot: StudyStatus) -> None:
     page.heading("Other horizons")
     found = snapshot.transfer
     if found is None:
@@ -170,14 +170,14 @@ def _transfer(page: Page, snapshot: Snapshot) -> None:
     page.paragraph("Bands: what the trend leaves open, 95%, up to 30 times the longest horizon.", "quiet")
 
 
-def _knobs(page: Page, knobs: Sequence[Knob]) -> None:
+def _knobs(page: Page, knobs: Sequence[Sensitivity]) -> None:
     if not knobs:
         page.paragraph("Told when the search has ended.")
         return
     page.table(("parameter", ""), [line.split(maxsplit=1) for line in knob_lines(knobs)])
 
 
-def _use(snapshot: Snapshot) -> str:
+def _use(snapshot: StudyStatus) -> str:
     name = snapshot.spec.name
     steps, proxy = snapshot.spec.example_steps, snapshot.spec.proxy
     exported = next_command("export", name, "--total-steps", str(steps), "-o", "schedule.json")

@@ -12,8 +12,8 @@ import string
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from search.command_words import command_words
 from search.errors import nearest
+from search.scripts.command_words import command_words
 from warmboot.space import Space
 
 RUN_PLACEHOLDERS = ("total_steps", "seed", "trial", "run", "port")

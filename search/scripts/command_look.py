@@ -11,8 +11,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from search.command_words import command_words
 from search.errors import nearest
+from search.scripts.command_words import command_words
 from search.scripts.launcher import environment_here
 from search.scripts.printed_errors import error_line
 

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import time
 
-from search.ending_signals import ending_signals
-from search.process_identity import is_gone, this_process
+from search.processes.ending_signals import ending_signals
+from search.processes.identity import is_gone, this_process
 from search.scripts.leftovers import end_leftovers
 from warmboot.service import service_command
 

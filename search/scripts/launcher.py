@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from search.ending_signals import ending_signals
+from search.processes.ending_signals import ending_signals
 from search.scripts import reasons
 from search.scripts.bounded_log import BoundedLog
 from search.scripts.command import fill_in

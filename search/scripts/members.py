@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 import psutil
 
-from search.process_identity import is_gone, this_process
+from search.processes.identity import is_gone, this_process
 
 MARKER_VARIABLE = "WARMBOOT_PROCESS_GROUP"
 

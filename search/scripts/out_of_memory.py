@@ -17,7 +17,7 @@ _COUNT = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
 def says_out_of_memory(text: str) -> bool:
     """Whether the output of a failed process says that memory ran out.
 
-    >>> says_out_of_memory("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.")
+    >>> says_out_of_memory("torch.OutOfMemoryError: CUDA out of memory. EvaluatedTrial to allocate 2.00 GiB.")
     True
     """
     return _LAST_WORDS.search(text) is not None

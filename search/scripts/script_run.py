@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from search.seeds import Seed
+from search.runs.seeds import Seed
 from warmboot.schedule import WarmbootSchedule
 from warmboot.trial_files import TrialFile
 

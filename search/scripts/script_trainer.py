@@ -1,4 +1,4 @@
-"""`ScriptTrainer`: trains one run at a time in processes of its own, as `Trainer` does many in one."""
+"""`ScriptTrainer`: trains a run at a time in processes of its own; `PopulationTrainer` trains many in one."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections import deque
 from collections.abc import Hashable
 from pathlib import Path
 
+from search.runs.events import Cancel, Cancelled, Event, TrainingFailed
 from search.scripts import reasons
 from search.scripts.launcher import CannotStartError, Launcher
 from search.scripts.leftovers import end_leftovers
 from search.scripts.run_folder import run_folder
 from search.scripts.script_run import Limits, ScriptRun
 from search.scripts.supervision import Supervision
-from search.training_events import Event, TrainingFailed, Withdraw, Withdrawn
 from warmboot.trial_files import write_trial
 
 LOOK_SECONDS = 0.05
@@ -29,15 +29,15 @@ class ScriptTrainer:
     hundred (see `supervision`); one that is `last`, the latest, when the script has ended well. A
     run whose objective is not finite has diverged and is ended; other metrics that are not finite are left
     out. A run that fails sends `TrainingFailed`, perhaps as its only event: the last line of its text is
-    the reason, what the script printed last stands before it. A run to withdraw is asked to end by its next
-    report, and ended where it does not; then it sends `Withdrawn`, as its only event if it had not begun.
+    the reason, what the script printed last stands before it. A run to cancel is asked to end by its next
+    report, and ended where it does not; then it sends `Cancelled`, as its only event if it had not begun.
 
-    Events are sent before the processes of the run are gone, but for `Withdrawn`; the next run starts when
+    Events are sent before the processes of the run are gone, but for `Cancelled`; the next run starts when
     they are.
 
     Args:
         launcher: starts the runs.
-        ready: runs to train, in order, and those to `Withdraw`; None only wakes a trainer that waits.
+        ready: runs to train, in order, and those to `Cancel`; None only wakes a trainer that waits.
         events: receives every `Event`.
         stop: ends the training; the present run is dropped at once, with all its processes.
         objective: the metric of the study.
@@ -48,7 +48,7 @@ class ScriptTrainer:
     def __init__(
         self,
         launcher: Launcher,
-        ready: queue.SimpleQueue[ScriptRun | Withdraw | None],
+        ready: queue.SimpleQueue[ScriptRun | Cancel | None],
         events: queue.SimpleQueue[Event],
         stop: threading.Event,
         *,
@@ -81,7 +81,7 @@ class ScriptTrainer:
             asked = self._take_in(self._ready.get(), training) or asked
         return asked
 
-    def _take_in(self, message: ScriptRun | Withdraw | None, training: Hashable = None) -> bool:
+    def _take_in(self, message: ScriptRun | Cancel | None, training: Hashable = None) -> bool:
         """Note a message; whether it asks to end the run that trains."""
         if isinstance(message, ScriptRun):
             self._waiting.append(message)
@@ -96,7 +96,7 @@ class ScriptTrainer:
         for run in self._waiting:
             if run.key == key:
                 self._waiting.remove(run)
-                self._events.put(Withdrawn(key))
+                self._events.put(Cancelled(key))
                 return
 
     def _train_one(self, run: ScriptRun) -> None:
@@ -121,13 +121,13 @@ class ScriptTrainer:
             self._watch(run, supervision)
         finally:
             execution.end()
-        if supervision.withdrawn and not self._stop.is_set():
-            self._events.put(Withdrawn(run.key))
+        if supervision.cancelled and not self._stop.is_set():
+            self._events.put(Cancelled(run.key))
 
     def _watch(self, run: ScriptRun, supervision: Supervision) -> None:
         while not self._stop.is_set():
             if self._take_in_all(run.key):
-                supervision.withdraw()
+                supervision.cancel()
             if supervision.look():
                 return
             self._stop.wait(LOOK_SECONDS)

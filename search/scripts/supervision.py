@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from search.population.run import Measurement
+from search.runs.events import Admitted, Event, Remarked, TrainingFailed
+from search.runs.run import Measurement
 from search.scripts import reasons
 from search.scripts.launcher import Ended, Execution
 from search.scripts.reports import ReportReader
 from search.scripts.script_run import Limits, ScriptRun
-from search.training_events import Admitted, Event, Remarked, TrainingFailed
 from warmboot.following import least_last_step
 from warmboot.trial_files import Report
 
@@ -66,11 +66,11 @@ class Supervision:
         self._remarked = set[str]()
 
     @property
-    def withdrawn(self) -> bool:
-        """Whether the run was withdrawn before it had its last measurement; it has sent no last event."""
+    def cancelled(self) -> bool:
+        """Whether the run was cancelled before it had its last measurement; it has sent no last event."""
         return self._withdrawing and self._final is None
 
-    def withdraw(self) -> None:
+    def cancel(self) -> None:
         """Ask the script to end; it is over soon, and only a report at the horizon is still passed on.
 
         A run that has made that report, or has diverged, goes on to its end as if not asked.
@@ -87,7 +87,7 @@ class Supervision:
             self._asked_to_end_at = time.monotonic()
 
     def look(self) -> bool:
-        """Take in what is new; whether the run is over and its last event sent, unless it is `withdrawn`."""
+        """Take in what is new; whether the run is over and its last event sent, unless it is `cancelled`."""
         ended = self._execution.poll()  # before the reports, so that after the end all of them are read
         reports, problem = self._reader.new()
         for report in reports:
@@ -190,7 +190,7 @@ class Supervision:
         return False
 
     def _finish(self) -> bool:
-        """Send the last measurement: the one it ends with, or the latest; none of one that is withdrawn."""
+        """Send the last measurement: the one it ends with, or the latest; none of one that is cancelled."""
         if self._final is not None:
             self._events.put(self._final)
         elif not self._withdrawing:

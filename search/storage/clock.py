@@ -11,8 +11,8 @@ import time
 
 from sqlalchemy import ColumnElement, Connection, Double, Engine, extract, func, select, type_coerce
 
-from search.process_identity import boot_id
-from search.training_spans import Moment
+from search.processes.identity import boot_id
+from search.spec.training_spans import Moment
 
 _OF_THE_SERVER, _TIME_OF_DAY = "server", "time of day"
 

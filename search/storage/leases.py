@@ -36,7 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from search.process_identity import boot_id, is_gone, is_of_this_boot, this_process
+from search.processes.identity import boot_id, is_gone, is_of_this_boot, this_process
 from search.storage.clock import is_file, server_now
 
 LEASE_SECONDS = 60.0

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from search.durations import duration_text
 from search.errors import RunError
-from search.say import Say
+from search.messages import Say
 
 LOOKING_SECONDS = 60.0
 """How long a command waits that only looks, or that has just begun; as long as a lease lives."""

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial
 
 
 @dataclass(frozen=True)
-class Planned:
+class NextTrial:
     """A trial that is not left to Optuna's sampler: its parameters, and attributes it has from the start."""
 
     params: Mapping[str, Any]
@@ -22,13 +22,13 @@ class Wait:
 
 
 @dataclass(frozen=True)
-class Enough:
+class StopSearch:
     """No more trials are worth it."""
 
     why: str
 
 
 WAIT = Wait()
-Plan = Callable[[Sequence[FrozenTrial]], Planned | Wait | Enough | None]
+Plan = Callable[[Sequence[FrozenTrial]], NextTrial | Wait | StopSearch | None]
 """All trials of the study -> the next one; None leaves it to Optuna's sampler. One that `takes_long` is made
 under a lease, any other under the lock."""

@@ -14,19 +14,16 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from search.errors import UsageError
-from search.made_of import MadeOf
-from search.next_command import next_command
-from search.say import Say
+from search.messages import Say, next_command
+from search.spec.made_of import MadeOf
+from search.spec.study import StudySpec, differences
 from search.storage.address import storage_option
 from search.storage.live_leases import live_owners
-from search.study_spec import StudySpec, differences
+from search.storage.study_attributes import CHANGES, SPEC, StudyAttributes
 
 if TYPE_CHECKING:
     from search.storage.study_record import StudyRecord
 
-CHANGES = "changes"
-PLACE = "place"
-"""Where a study was launched last: its `file`, and the `folder` in which its command runs."""
 OPTION = "--accept-change"
 _MAY_CHANGE = ("command", "train")
 """Of a proxy in the study file: how it is called, where the training may be the same."""
@@ -56,11 +53,11 @@ class Change:
         return {"what": list(self.what), "results_before": self.results, "accepted_on": self.date}
 
 
-def accepted_changes(attributes: Mapping[str, Any]) -> list[Change]:
+def accepted_changes(attributes: StudyAttributes) -> list[Change]:
     """What a study was told to go on with, the oldest first."""
     return [
         Change(what=entry["what"], results=entry["results_before"], date=entry["accepted_on"])
-        for entry in attributes.get(CHANGES, [])
+        for entry in attributes.changes
     ]
 
 
@@ -78,9 +75,9 @@ def check_resumed(record: StudyRecord, spec: StudySpec, made_of: MadeOf, *, acce
         UsageError: it is another search, or its proxy has changed and the study has results.
     """
     stored = record.attributes
-    before, given = StudySpec.from_json(stored["spec"]).comparable_part(), spec.comparable_part()
+    before, given = StudySpec.from_json(stored[SPEC]).comparable_part(), spec.comparable_part()
     calls = _other_calls(before["proxy"], given["proxy"])
-    changes = [*calls.values(), *made_of.changes_since(MadeOf.of_facts(stored["proxy"]))]
+    changes = [*calls.values(), *made_of.changes_since(stored.made_of)]
     others = differences(_without(before, calls), _without(given, calls))
     if others:
         raise UsageError(_another_search(record, [*others, *changes]))
@@ -130,8 +127,8 @@ def _without(comparable: Mapping[str, Any], keys: Collection[str]) -> dict[str, 
 def _keep(record: StudyRecord, changes: Sequence[str], results: int) -> None:
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     change = Change(what=list(changes), results=results, date=today).to_json()
-    before = record.attributes.get(CHANGES, [])
-    if before[-1:] != [change]:  # which may be kept already, where the database was away in between
+    before = record.attributes.changes
+    if [*before[-1:]] != [change]:  # which may be kept already, where the database was away in between
         record.set_attribute(CHANGES, [*before, change])
 
 
@@ -151,9 +148,8 @@ def refusal(record: StudyRecord, changes: Sequence[str], made_of: MadeOf) -> str
 
 
 def _again(record: StudyRecord) -> str:
-    file = (record.attributes.get(PLACE) or {}).get("file")
     storage = storage_option(record.database.url)
-    return next_command("launch", file or "STUDY.toml", OPTION, *storage)
+    return next_command("launch", record.attributes.file or "STUDY.toml", OPTION, *storage)
 
 
 def _delete(record: StudyRecord) -> str:

@@ -1,19 +1,6 @@
 """A study in the database: its specification, the guard against mixing two, and what may be changed later.
 
-Everything is kept in the study's own user attributes under `warmboot:`, so that `worker`, `status` and
-`export` need no study file, and a copied study stays whole:
-
-- `warmboot:spec`: the parsed study file;
-- `warmboot:proxy`: what it was trained on, with the fingerprint of its data and code;
-- `warmboot:control`: the limit of trials and `stop`, which every launch and `warmboot stop` may set;
-- `warmboot:place`: the study file that was launched last, and the folder of its command;
-- `warmboot:changes`: what changed of its training and was accepted;
-- `warmboot:own_lr`: the lr of the script's own optimizer, where the study starts from that;
-- `warmboot:made`: a word that tells it from any earlier study of its name or number;
-- `warmboot:openings`: how many processes have opened it; each samples from a seed of its own;
-- `warmboot:confirmation`: the best schedules trained again on fresh seeds.
-
-Beside them stands `answer`, for a person who looks at the study in the dashboard.
+`study_attributes` says what is kept on it.
 """
 
 from __future__ import annotations
@@ -29,20 +16,28 @@ from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.trial import FrozenTrial
 
 from search.errors import RunError, UsageError, nearest
-from search.made_of import MadeOf
-from search.say import Say
+from search.messages import Say
+from search.spec.made_of import MadeOf
+from search.spec.study import StudySpec
+from search.spec.training_spans import Moment
 from search.storage.address import shown
 from search.storage.clock import moment
 from search.storage.database import Database
 from search.storage.leases import Leases, this_owner
 from search.storage.seed_claims import SeedClaims
-from search.storage.study_change import PLACE, check_resumed
-from search.study_spec import StudySpec
-from search.training_spans import Moment
+from search.storage.study_attributes import (
+    CONTROL,
+    MADE,
+    OPENINGS,
+    OWN_LR,
+    PLACE,
+    PROXY,
+    SPEC,
+    StudyAttributes,
+)
+from search.storage.study_change import check_resumed
 
 _PREFIX = "warmboot:"
-OWN_LR = "own_lr"
-MADE = "made"
 
 
 class StudyGoneError(RunError):
@@ -63,15 +58,16 @@ class StudyRecord:
             self.study_id = database.storage.get_study_id_from_name(name)
 
     @property
-    def attributes(self) -> dict[str, Any]:
-        """The `warmboot:` attributes, without the prefix.
+    def attributes(self) -> StudyAttributes:
+        """What is kept on it, now.
 
         Raises:
             StudyGoneError: it was deleted.
         """
         with self._there():
             stored = self.database.storage.get_study_user_attrs(self.study_id)
-        return {k.removeprefix(_PREFIX): v for k, v in stored.items() if k.startswith(_PREFIX)}
+        ours = {k.removeprefix(_PREFIX): v for k, v in stored.items() if k.startswith(_PREFIX)}
+        return StudyAttributes(ours)
 
     def gone(self) -> StudyGoneError:
         """The error to raise where nothing of it is found any more."""
@@ -81,7 +77,7 @@ class StudyRecord:
     @property
     def spec(self) -> StudySpec:
         """The study file, with the script's own lr where that is known."""
-        return spec_of(self.attributes)
+        return self.attributes.spec
 
     def now(self) -> Moment:
         """The time by the clock that all who work on the study share."""
@@ -103,13 +99,13 @@ class StudyRecord:
 
     def set_control(self, **changes: Any) -> None:
         """Change the limit or `stop` for all that work on the study, now and later."""
-        self.database.locked(lambda: self.set_attribute("control", {**self.attributes["control"], **changes}))
+        self.database.locked(lambda: self.set_attribute(CONTROL, {**self.attributes[CONTROL], **changes}))
 
     def keep_own_lr(self, own_lr: float) -> None:
         """Note the lr of the script's own optimizer; the first that is noted stays."""
 
         def keep_the_first() -> None:
-            if self.attributes.get(OWN_LR) is None:
+            if self.attributes.own_lr is None:
                 self.set_attribute(OWN_LR, own_lr)
 
         self.database.locked(keep_the_first)
@@ -119,12 +115,12 @@ class StudyRecord:
         if OWN_LR in self.attributes:
             self.set_attribute(OWN_LR, None)
 
-    def count_opening(self) -> int:
+    def next_worker_index(self) -> int:
         """A number no other process that opened this study has had."""
 
         def count() -> int:
-            opening = int(self.attributes.get("openings", 0))
-            self.set_attribute("openings", opening + 1)
+            opening = int(self.attributes.get(OPENINGS, 0))
+            self.set_attribute(OPENINGS, opening + 1)
             return opening
 
         return self.database.locked(count)
@@ -155,13 +151,6 @@ class StudyRecord:
             yield
         except KeyError as error:
             raise self.gone() from error
-
-
-def spec_of(attributes: Mapping[str, Any]) -> StudySpec:
-    """The study of a record's attributes as it is worked on: with the script's own lr where that is known."""
-    spec = StudySpec.from_json(attributes["spec"])
-    own_lr = attributes.get(OWN_LR)
-    return spec if own_lr is None else spec.with_own_lr(own_lr)
 
 
 def create_or_resume(
@@ -207,16 +196,16 @@ def _create_or_resume(
             f"the storage already has a study {spec.name!r} that Warmboot did not make; "
             "rename one of the two."
         )
-    if "spec" in stored:
+    if SPEC in stored:
         made_of = MadeOf.of_facts(proxy, folder=place.get("folder"))
         check_resumed(record, spec, made_of, accept=accept_change, say=say)
     else:
         record.set_answer("none yet: the search has not ended")
-    record.set_attribute("proxy", dict(proxy))
+    record.set_attribute(PROXY, dict(proxy))
     if place:
         record.set_attribute(PLACE, dict(place))
-    record.set_attribute("control", {**spec.limit.to_control(), "stop": False})
-    record.set_attribute("spec", spec.to_json())  # last: whoever finds it finds the others too
+    record.set_attribute(CONTROL, {**spec.limit.to_control(), "stop": False})
+    record.set_attribute(SPEC, spec.to_json())  # last: whoever finds it finds the others too
     return record, created
 
 
@@ -235,7 +224,7 @@ def find_study(database: Database, name: str) -> StudyRecord:
 def study_names(database: Database) -> list[str]:
     """The names of all studies that Warmboot made, in the order of their creation."""
     studies = database.storage.get_all_studies()
-    return [s.study_name for s in studies if f"{_PREFIX}spec" in s.user_attrs]
+    return [s.study_name for s in studies if f"{_PREFIX}{SPEC}" in s.user_attrs]
 
 
 def create_empty(database: Database, spec: StudySpec) -> bool:

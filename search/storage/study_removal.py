@@ -9,11 +9,11 @@ from __future__ import annotations
 import optuna
 
 from search.errors import UsageError
-from search.next_command import next_command
-from search.process_identity import shown_process
+from search.messages import next_command
+from search.processes.identity import shown_process
 from search.storage.address import storage_option
 from search.storage.live_leases import live_owners
-from search.storage.study_change import PLACE
+from search.storage.study_attributes import CONTROL, PLACE
 from search.storage.study_record import StudyRecord, create_empty, forget_rows
 
 _KEPT = (PLACE, "proxy", "spec")
@@ -46,7 +46,7 @@ def reset_study(record: StudyRecord) -> StudyRecord:
         create_empty(record.database, spec)
         fresh = StudyRecord(record.database, record.name)
         fresh.set_answer("none yet: the search has not begun")
-        fresh.set_attribute("control", {**spec.limit.to_control(), "stop": True})
+        fresh.set_attribute(CONTROL, {**spec.limit.to_control(), "stop": True})
         for key in _KEPT:
             if key in stored:
                 fresh.set_attribute(key, stored[key])

@@ -18,14 +18,24 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from search.runs.trial_attributes import (
+    FAILURE,
+    HELD,
+    LOST,
+    REPORTED_BEFORE,
+    SCHEDULE_KEY,
+    SEED_INDEX,
+    TRAINED_SPAN,
+)
+from search.spec.budget import Budget, reported_steps
+from search.spec.training_spans import ended, ended_unseen
 from search.storage.job_claims import claim_job
 from search.storage.leases import CONFIRMATION, PLANNING, Lease, Leases, this_owner
-from search.storage.plans import WAIT, Enough, Plan, Planned, Wait
+from search.storage.plans import WAIT, NextTrial, Plan, StopSearch, Wait
 from search.storage.seed_claims import SeedClaims
+from search.storage.study_attributes import CONTROL
 from search.storage.study_record import StudyRecord
 from search.storage.trial_notes import failure_note, keep_trial_note
-from search.training_spans import SPAN, ended, ended_unseen
-from search.trial_limit import FAILURE, HELD, LOST, REPORTED_BEFORE, TrialLimit, reported_steps
 
 MAX_ATTEMPTS = 3
 PLANNING_WAIT_SECONDS = 10.0
@@ -80,8 +90,8 @@ class TrialQueue:
     def claim_seed(self, trial: optuna.Trial, schedule_key: str) -> int:
         """The first seed of a schedule that no other trial has; a trial taken up again keeps its own."""
         seed = self._database.patiently(lambda: self._claims.claim(schedule_key, trial.number))
-        trial.set_user_attr("schedule_key", schedule_key)
-        trial.set_user_attr("seed", seed)
+        trial.set_user_attr(SCHEDULE_KEY, schedule_key)
+        trial.set_user_attr(SEED_INDEX, seed)
         return seed
 
     def stored(self, number: int) -> FrozenTrial:
@@ -154,7 +164,7 @@ class TrialQueue:
     def _take_up(self) -> optuna.Trial | list[FrozenTrial] | Wait | None:
         """Under the lock: a trial that waits, or all trials where it is this process's turn to plan one;
         `WAIT` where another has the turn."""
-        control = self._record.attributes["control"]
+        attributes = self._record.attributes
         # Leases before trials: telling needs no lock, and whoever finishes in between has no lease left
         # but must not look RUNNING.
         leases = self._leases.all()
@@ -166,11 +176,11 @@ class TrialQueue:
         trials = self._study.get_trials(deepcopy=False)
         if self._sweep(trials, leases):
             trials = self._study.get_trials(deepcopy=False)
-        if control["stop"]:
+        if attributes.is_stopped:
             return None
         if any(t.state == TrialState.WAITING for t in trials):
-            return self._ask(leases, control, trials)
-        if not TrialLimit.from_control(control).may_start(trials, self._record.now()):
+            return self._ask(leases, attributes.limit, trials)
+        if not attributes.limit.may_start(trials, self._record.now()):
             return None
         if not self._plans_long:
             return self._act_on(self._plan(trials), leases)
@@ -198,7 +208,7 @@ class TrialQueue:
             raise
         return self._database.locked(lambda: self._begin(planned, len(trials)))
 
-    def _begin(self, planned: Planned | Wait | Enough | None, n_known: int) -> optuna.Trial | None:
+    def _begin(self, planned: NextTrial | Wait | StopSearch | None, n_known: int) -> optuna.Trial | None:
         """Under the lock: what was planned on so many trials, unless another has taken over meanwhile."""
         leases = self._leases.all()
         trial = None
@@ -212,20 +222,20 @@ class TrialQueue:
         return trial
 
     def _act_on(
-        self, planned: Planned | Wait | Enough | None, leases: Mapping[int, Lease]
+        self, planned: NextTrial | Wait | StopSearch | None, leases: Mapping[int, Lease]
     ) -> optuna.Trial | None:
         """Under the lock: begin what was planned, or note that no more is worth it."""
-        control = self._record.attributes["control"]
-        if isinstance(planned, Enough):
-            self._record.set_attribute("control", {**control, "plateau": planned.why})
-        if isinstance(planned, Wait | Enough) or control["stop"]:
+        attributes = self._record.attributes
+        if isinstance(planned, StopSearch):
+            self._record.set_attribute(CONTROL, {**attributes[CONTROL], "plateau": planned.why})
+        if isinstance(planned, Wait | StopSearch) or attributes.is_stopped:
             return None
         if planned is not None:
             self._study.enqueue_trial(dict(planned.params), user_attrs=dict(planned.user_attrs))
-        return self._ask(leases, control)
+        return self._ask(leases, attributes.limit)
 
     def _ask(
-        self, leases: Mapping[int, Lease], control: Mapping[str, Any], trials: Sequence[FrozenTrial] = ()
+        self, leases: Mapping[int, Lease], limit: Budget, trials: Sequence[FrozenTrial] = ()
     ) -> optuna.Trial:
         """Under the lock: Optuna's next trial, leased; `trials` are those that it may take up again."""
         # Where the database goes away before it could say that the lease is taken, it is this trial again.
@@ -233,8 +243,8 @@ class TrialQueue:
         if trial.user_attrs.get(HELD):
             trial.set_user_attr(HELD, False)
         before = leases.get(trial.number)
-        if TrialLimit.from_control(control).budget_seconds is not None:
-            trial.set_user_attr(SPAN, self._record.now().begun())
+        if limit.budget_seconds is not None:
+            trial.set_user_attr(TRAINED_SPAN, self._record.now().begun())
         reported = max((reported_steps(t) for t in trials if t.number == trial.number), default=0)
         if reported:
             trial.set_user_attr(REPORTED_BEFORE, reported)

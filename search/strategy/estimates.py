@@ -23,12 +23,13 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 from scipy import special
 
-from search.strategy.improvement import CAUTION
+from search.direction import sign_of
+from search.spec.study import StudySpec
+from search.strategy.acquisition import CAUTION
 from search.strategy.learning_runs import best_schedules_first, identity, learning_runs
-from search.strategy.progress import Tried, points_of
-from search.strategy.response import Points, Response
+from search.strategy.progress import EvaluatedTrial, points_of
 from search.strategy.strategy import Strategy
-from search.study_spec import StudySpec
+from search.strategy.surrogate import Points, Surrogate
 from warmboot.schedule import WarmbootSchedule
 from warmboot.standards import standards
 
@@ -141,9 +142,9 @@ class StudyModel:
             confirmation's seeds among them.
     """
 
-    def __init__(self, spec: StudySpec, response: Response, runs: Sequence[Tried]) -> None:
+    def __init__(self, spec: StudySpec, response: Surrogate, runs: Sequence[EvaluatedTrial]) -> None:
         self.response, self.runs = response, runs
-        self._sign = 1.0 if spec.direction == "minimize" else -1.0
+        self._sign = sign_of(spec.direction)
         self._baselines = [s.factors(spec.horizon_steps) for s in standards().values()]
         self._steps = spec.horizon_steps
 
@@ -232,7 +233,7 @@ class StudyModel:
         return values
 
 
-def _schedule_of(tried: Tried) -> tuple[bytes, float]:
+def _schedule_of(tried: EvaluatedTrial) -> tuple[bytes, float]:
     """Equal for equal lr tables and other hyperparameters: a warm-up that rounds to no step is none."""
     return np.round(tried.shape.features, 9).tobytes(), tried.lr
 
@@ -253,7 +254,7 @@ def study_model(
     progress = strategy.read(trials)
     if all(tried.stopped for tried in progress.done):
         return None
-    sign = 1.0 if spec.direction == "minimize" else -1.0
+    sign = sign_of(spec.direction)
     again = [
         replace(tried, value=sign * value, seed=CONFIRMATION_SEEDS + j)
         for tried in progress.done
@@ -264,7 +265,7 @@ def study_model(
     return StudyModel(spec, strategy.response(replace(progress, done=runs, in_training=[])), runs)
 
 
-def _always_learnt_from(spec: StudySpec, runs: Sequence[Tried]) -> frozenset[str]:
+def _always_learnt_from(spec: StudySpec, runs: Sequence[EvaluatedTrial]) -> frozenset[str]:
     """Identities of the schedules that were confirmed, and of the baseline with the best mean: without it a
     study of very many runs would not know the best of what its leader is compared with."""
     confirmed = {identity(tried.params) for tried in runs if tried.seed >= CONFIRMATION_SEEDS}
@@ -274,6 +275,6 @@ def _always_learnt_from(spec: StudySpec, runs: Sequence[Tried]) -> frozenset[str
     return frozenset(confirmed | {*islice(known, 1)})
 
 
-def _is_one_of(baselines: Sequence[NDArray[np.float64]], tried: Tried, total_steps: int) -> bool:
+def _is_one_of(baselines: Sequence[NDArray[np.float64]], tried: EvaluatedTrial, total_steps: int) -> bool:
     factors = tried.shape.schedule.factors(total_steps)
     return any(np.array_equal(factors, baseline) for baseline in baselines)

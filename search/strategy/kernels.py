@@ -1,4 +1,4 @@
-"""Covariances of the model in `response.py`: Matern 3/2 and its derivatives.
+"""Covariances of the model in `surrogate.py`: Matern 3/2 and its derivatives.
 
 `(1 + r) exp(-r)` with `r = sqrt(3) d / length` (Rasmussen, Williams: Gaussian Processes for Machine Learning,
 2006, eq. 4.17): once differentiable, so a cliff does not ring through the rest.

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from search.strategy.progress import Tried, value_of
+from search.strategy.progress import EvaluatedTrial, value_of
 
 MOST_RUNS = 400
 """The model learns from so many; the work grows with their cube."""
@@ -23,8 +23,8 @@ SHARE_OF_BEST = 0.75
 
 
 def learning_runs(
-    runs: Sequence[Tried], most: int = MOST_RUNS, always: frozenset[str] = frozenset()
-) -> list[Tried]:
+    runs: Sequence[EvaluatedTrial], most: int = MOST_RUNS, always: frozenset[str] = frozenset()
+) -> list[EvaluatedTrial]:
     """At most `most` of the runs, in their order.
 
     A schedule's lucky runs are not taken without its unlucky ones, but for the last schedule taken.
@@ -48,13 +48,15 @@ def identity(params: Mapping[str, Any]) -> str:
     return json.dumps(dict(params), sort_keys=True)
 
 
-def best_schedules_first(runs: Sequence[Tried]) -> list[Tried]:
+def best_schedules_first(runs: Sequence[EvaluatedTrial]) -> list[EvaluatedTrial]:
     """Sorted by the mean of the schedule."""
     place = _places_by_schedule(runs, frozenset())
     return [runs[i] for i in sorted(range(len(runs)), key=place)]
 
 
-def _places_by_schedule(runs: Sequence[Tried], always: frozenset[str]) -> Callable[[int], tuple[bool, float]]:
+def _places_by_schedule(
+    runs: Sequence[EvaluatedTrial], always: frozenset[str]
+) -> Callable[[int], tuple[bool, float]]:
     """Index of a run -> where its schedule comes: `always` first, then by the mean."""
     keys = [identity(tried.params) for tried in runs]
     values: dict[str, list[float]] = defaultdict(list)

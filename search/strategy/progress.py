@@ -10,23 +10,24 @@ from typing import Any
 import numpy as np
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
+from search.direction import sign_of
+from search.runs.trial_attributes import (
+    DIVERGED,
+    EXPECTED_VALUE,
+    PROPOSAL,
+    PURPOSE,
+    SEED_INDEX,
+    SWEEP,
+)
+from search.spec.study import StudySpec
 from search.strategy.lr_sweep import SweepPoint
-from search.strategy.response import Observation, Points
-from search.strategy.shape import Shape, ShapeMaker
-from search.study_spec import StudySpec
+from search.strategy.shape import Shape, ShapeEncoder
+from search.strategy.surrogate import Observation, Points
 from warmboot.schedule import WarmbootSchedule
-
-SWEEP, PEAK_LR, SHAPE, SEED = "lr sweep", "peak lr", "shape", "another seed"
-"""What a trial is for."""
-PROPOSAL, PURPOSE, LEFT_TO_GAIN = "proposal", "purpose", "left_to_gain"
-"""Attributes of a trial: its parameters from the moment it is asked for; what it is for; by how much more
-trials were expected to improve on the leader."""
-EXPECTED = "expected_value"
-"""Attribute of a trial that was stopped: the value it was expected to reach."""
 
 
 @dataclass(frozen=True, eq=False)
-class Tried:
+class EvaluatedTrial:
     """One trial to the full horizon, finished or in training."""
 
     params: Mapping[str, Any]
@@ -58,9 +59,9 @@ class Progress:
     n_swept: int = 0
     """Trainings of the sweep that were asked for, whatever became of them."""
     sweep_in_training: int = 0
-    done: list[Tried] = field(default_factory=list)
-    in_training: list[Tried] = field(default_factory=list)
-    failed: list[Tried] = field(default_factory=list)
+    done: list[EvaluatedTrial] = field(default_factory=list)
+    in_training: list[EvaluatedTrial] = field(default_factory=list)
+    failed: list[EvaluatedTrial] = field(default_factory=list)
     """Trials that ended without a value."""
 
     @property
@@ -68,18 +69,18 @@ class Progress:
         return len(self.done) + len(self.in_training)
 
 
-def value_of(tried: Tried) -> float:
+def value_of(tried: EvaluatedTrial) -> float:
     """The value of a finished trial."""
     assert tried.value is not None, "the trial is in training"
     return tried.value
 
 
-def alike(runs: Sequence[Tried], other: Tried) -> list[Tried]:
+def alike(runs: Sequence[EvaluatedTrial], other: EvaluatedTrial) -> list[EvaluatedTrial]:
     """The runs of the same shape as `other`."""
     return [tried for tried in runs if tried.shape.alike(other.shape)]
 
 
-def points_of(runs: Sequence[Tried]) -> Points:
+def points_of(runs: Sequence[EvaluatedTrial]) -> Points:
     """The runs' shapes, each at its own peak lr."""
     return Points(
         np.array([tried.shape.features for tried in runs]),
@@ -93,16 +94,16 @@ class TrialReader:
 
     def __init__(self, spec: StudySpec) -> None:
         self._space, self._param_space = spec.parsed_space, spec.parsed_params
-        self._shapes = ShapeMaker(spec.horizon_steps, self._param_space)
-        self._sign = 1.0 if spec.direction == "minimize" else -1.0
-        self._seen: dict[int, Tried] = {}
+        self._shapes = ShapeEncoder(spec.horizon_steps, self._param_space)
+        self._sign = sign_of(spec.direction)
+        self._seen: dict[int, EvaluatedTrial] = {}
 
     def read(self, trials: Sequence[FrozenTrial]) -> Progress:
         """All of a study's trials, in the order of their numbers."""
         sweep: list[SweepPoint] = []
-        done: list[Tried] = []
-        in_training: list[Tried] = []
-        failed: list[Tried] = []
+        done: list[EvaluatedTrial] = []
+        in_training: list[EvaluatedTrial] = []
+        failed: list[EvaluatedTrial] = []
         n_swept = waiting = 0
         for trial in trials:
             value = self._value(trial)
@@ -120,25 +121,27 @@ class TrialReader:
             elif not trial.state.is_finished():
                 in_training.append(tried)
             elif value is not None:
-                stopped, diverged = trial.state == TrialState.PRUNED, "diverged" in trial.user_attrs
+                stopped, diverged = trial.state == TrialState.PRUNED, DIVERGED in trial.user_attrs
                 done.append(replace(tried, value=value, stopped=stopped, diverged=diverged))
         return Progress(sweep, n_swept, waiting, done, in_training, failed)
 
-    def shape(self, params: Mapping[str, Any]) -> Tried:
+    def shape(self, params: Mapping[str, Any]) -> EvaluatedTrial:
         """A trial that has not been asked for yet."""
         trial = FixedTrial(dict(params))
         schedule = self._space.sample(trial)
         others = self._param_space.sample(trial)
         assert schedule.lr is not None, "a study's space has an lr"
-        return Tried(dict(params), self._shapes.shape(schedule, others), schedule.lr, seed=0, value=None)
+        return EvaluatedTrial(
+            dict(params), self._shapes.shape(schedule, others), schedule.lr, seed=0, value=None
+        )
 
     def drawn(
         self, params: Mapping[str, Any], schedule: WarmbootSchedule, others: Mapping[str, Any], lr: float
-    ) -> Tried:
+    ) -> EvaluatedTrial:
         """The same where `schedule` and the other hyperparameters are known already; `lr` is any."""
-        return Tried(params, self._shapes.shape(schedule, others), lr, seed=0, value=None)
+        return EvaluatedTrial(params, self._shapes.shape(schedule, others), lr, seed=0, value=None)
 
-    def _tried(self, trial: FrozenTrial) -> Tried | None:
+    def _tried(self, trial: FrozenTrial) -> EvaluatedTrial | None:
         if trial.number not in self._seen:
             params = trial.user_attrs.get(PROPOSAL) or trial.params
             try:
@@ -146,7 +149,7 @@ class TrialReader:
             except ValueError:  # asked for by another process, its parameters not all drawn yet
                 return None
         tried = self._seen[trial.number]
-        seed = int(trial.user_attrs.get("seed", 0))
+        seed = int(trial.user_attrs.get(SEED_INDEX, 0))
         if seed != tried.seed:
             tried = self._seen[trial.number] = replace(tried, seed=seed)
         return tried
@@ -158,7 +161,7 @@ class TrialReader:
             return self._sign * float(trial.values[0])
         if trial.state != TrialState.PRUNED:
             return None
-        value = trial.user_attrs.get(EXPECTED)
+        value = trial.user_attrs.get(EXPECTED_VALUE)
         if trial.user_attrs.get(PURPOSE) == SWEEP and trial.intermediate_values:
             value = trial.intermediate_values[max(trial.intermediate_values)]
         return None if value is None else self._sign * float(value)

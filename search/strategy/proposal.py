@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from search.strategy.drawing import PlainDraw, WildDraw
-from search.strategy.progress import SEED, SHAPE, TrialReader, Tried
-from search.study_spec import StudySpec
+from search.runs.trial_attributes import ANOTHER_SEED, SHAPE
+from search.spec.study import StudySpec
+from search.strategy.candidates import PriorTrial, UniformTrial
+from search.strategy.progress import EvaluatedTrial, TrialReader
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange
 from warmboot.standards import standards
 
 
 @dataclass(frozen=True)
-class Outlook:
+class ExpectedGain:
     """What is known when a trial is chosen for what it may gain."""
 
     left_to_gain: float
@@ -40,7 +41,7 @@ class Proposal:
     why: str
     purpose: str = SHAPE
     standard: str = ""
-    outlook: Outlook | None = None
+    outlook: ExpectedGain | None = None
     """Of a trial chosen for what it may gain."""
 
 
@@ -51,7 +52,7 @@ class Wait:
 WAIT = Wait()
 
 
-class Workshop:
+class ProposalBuilder:
     """Makes the trials of one study.
 
     Other hyperparameters of a known shape are drawn once and stay the same for all known shapes, so that
@@ -66,7 +67,7 @@ class Workshop:
         self._standards = standards()
         assert self.space.lr is not None, "a study's space has an lr"
         self.lr = self.space.lr
-        self.common_params = self.param_space.sample(PlainDraw(np.random.default_rng(spec.seed)))
+        self.common_params = self.param_space.sample(PriorTrial(np.random.default_rng(spec.seed)))
         self.rng = rng
 
         self._shape_space = replace(self.space, lr=None)
@@ -80,7 +81,7 @@ class Workshop:
             return math.log(self.lr.low), math.log(self.lr.high)
         return math.log(self.lr), math.log(self.lr)
 
-    def draw(self, draw: WildDraw) -> Tried:
+    def draw(self, draw: UniformTrial) -> EvaluatedTrial:
         """A shape of the space, and other hyperparameters, as `draw` suggests them, at any lr."""
         draw.begin()
         schedule = self._shape_space.sample(draw)
@@ -89,30 +90,36 @@ class Workshop:
 
     def drawn_schedule(self) -> WarmbootSchedule:
         """Any plain schedule of the space, the same for all processes of a study."""
-        return self.space.sample(PlainDraw(np.random.default_rng(self._seed)))
+        return self.space.sample(PriorTrial(np.random.default_rng(self._seed)))
 
-    def known(self, schedule: WarmbootSchedule) -> Tried:
+    def known(self, schedule: WarmbootSchedule) -> EvaluatedTrial:
         """A shape inside the space as a trial, at any lr."""
         return self.reader.shape(self._known_params(schedule))
 
-    def with_lr(self, tried: Tried, log_lr: float) -> dict[str, Any]:
+    def with_lr(self, tried: EvaluatedTrial, log_lr: float) -> dict[str, Any]:
         """The parameters of a shape at a log peak lr, drawn into the range of the lr."""
         if not isinstance(self.lr, FloatRange):
             return dict(tried.params)
         return {**tried.params, "lr": min(max(math.exp(log_lr), self.lr.low), self.lr.high)}
 
     def at(
-        self, tried: Tried, log_lr: float, why: str, *, purpose: str = SHAPE, outlook: Outlook | None = None
+        self,
+        tried: EvaluatedTrial,
+        log_lr: float,
+        why: str,
+        *,
+        purpose: str = SHAPE,
+        outlook: ExpectedGain | None = None,
     ) -> Proposal:
         """A full run of a shape at a log peak lr."""
         params, standard = self.with_lr(tried, log_lr), self.name_of(tried)
         return Proposal(params, self.total_steps, why, purpose, standard, outlook)
 
-    def again(self, tried: Tried, why: str, *, outlook: Outlook | None = None) -> Proposal:
+    def again(self, tried: EvaluatedTrial, why: str, *, outlook: ExpectedGain | None = None) -> Proposal:
         """A full run of exactly this, which draws another seed."""
-        return Proposal(tried.params, self.total_steps, why, SEED, self.name_of(tried), outlook)
+        return Proposal(tried.params, self.total_steps, why, ANOTHER_SEED, self.name_of(tried), outlook)
 
-    def name_of(self, tried: Tried) -> str:
+    def name_of(self, tried: EvaluatedTrial) -> str:
         """The name of the standard that a shape is; "" where it is none."""
         alike = (name for name, shape in self._standards.items() if shape == tried.shape.schedule)
         return next(alike, "")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.params import ChoiceParam, ParamSpace
+from search.spec.params import ChoiceParam, ParamSpace
 from search.strategy.peak_lr import peak_lr_scale
 from warmboot.schedule import WarmbootSchedule
 
@@ -44,7 +44,7 @@ class Shape:
         return bool(np.abs(self.features - other.features).max() < _SAME)
 
 
-class ShapeMaker:
+class ShapeEncoder:
     """Renders schedules at a study's horizon.
 
     Args:

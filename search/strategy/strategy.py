@@ -22,15 +22,15 @@ from collections.abc import Sequence
 import numpy as np
 from optuna.trial import FrozenTrial
 
-from search.strategy.first_runs import FirstRuns
-from search.strategy.improvement import Improvement
+from search.spec.study import StudySpec
+from search.strategy.acquisition import Acquisition
+from search.strategy.initial_design import portfolio
+from search.strategy.initial_lr import InitialLrs
 from search.strategy.learning_runs import learning_runs
 from search.strategy.lr_sweep import sweep_plan
-from search.strategy.portfolio import portfolio
 from search.strategy.progress import Progress, points_of, value_of
-from search.strategy.proposal import WAIT, Proposal, Wait, Workshop
-from search.strategy.response import Response, Scales
-from search.study_spec import StudySpec
+from search.strategy.proposal import WAIT, Proposal, ProposalBuilder, Wait
+from search.strategy.surrogate import Scales, Surrogate
 from warmboot.schedule import WarmbootSchedule
 from warmboot.standards import standards
 
@@ -61,17 +61,17 @@ class Strategy:
             most_in_training: how many full runs may train at once; None for any number.
             earlier: the best shapes of earlier studies, tried among the first.
         """
-        workshop = Workshop(spec, np.random.default_rng(seed))
+        workshop = ProposalBuilder(spec, np.random.default_rng(seed))
         shapes = portfolio(workshop.space, earlier) or [workshop.drawn_schedule()]
         sweep = sweep_plan(
             workshop.lr, workshop.total_steps, n_trials=spec.limit.n_trials, may_shorten=may_shorten
         )
         most = len(shapes) if n_runs is None else max(1, int(n_runs * SHARE_OF_PORTFOLIO))
         self._reader = workshop.reader
-        self._first_runs = FirstRuns(workshop, sweep, shapes[0], n_runs)
+        self._first_runs = InitialLrs(workshop, sweep, shapes[0], n_runs)
         known = standards().values()
         baselines = [shape for shape in portfolio(workshop.space) if shape in known]
-        self._improvement = Improvement(workshop, shapes[1 : 1 + most], baselines)
+        self._improvement = Acquisition(workshop, shapes[1 : 1 + most], baselines)
         self._most_in_training = most_in_training
         self._scales: Scales | None = None
         self._fitted_to = 0
@@ -93,7 +93,7 @@ class Strategy:
         """What the study has measured."""
         return self._reader.read(trials)
 
-    def response(self, progress: Progress) -> Response:
+    def response(self, progress: Progress) -> Surrogate:
         """The model of what was measured, with what is in training at its expected value; where trainings
         failed it is as bad as anywhere."""
         learnt_from = learning_runs(progress.done)
@@ -102,11 +102,11 @@ class Strategy:
         seen += [tried.observed(worst) for tried in progress.failed]
         if len(seen) >= FIT_GROWTH * self._fitted_to:
             self._scales, self._fitted_to = None, len(seen)
-        response = Response(seen, self._scales)
+        response = Surrogate(seen, self._scales)
         self._scales = response.scales
         training = progress.in_training
         if not training:
             return response
         means, _ = response.predict(points_of(training))
         expected = [tried.observed(float(mean)) for tried, mean in zip(training, means, strict=True)]
-        return Response([*seen, *expected], self._scales)
+        return Surrogate([*seen, *expected], self._scales)

@@ -1,6 +1,22 @@
-"""A worker process: one thread trains, another keeps the books.
+"""A worker process: one thread trains, another one talks to the database.
 
-`process` starts both. `training` is the main thread: it holds the population and knows nothing of Optuna.
-`bookkeeper` is the storage thread, the only one that touches Optuna: it asks for the next runs while the
-present ones train, and tells results. `jobs` are what it has out: trials, and the runs of a confirmation.
+The whole loop of a trial, which `storage_thread.StorageLoop` runs for each of its slots:
+
+    trial = queue.next()            # the queue asks `planner` what to train, under the study's lock: a
+                                    # `NextTrial`; it is stored, leased to this worker and given a seed
+    job = trial_job(queue, spec, trial)     # `trial_runs`: its schedule, seed and steps as a `Run`
+    ready.put(job.run)              # -> the training thread: `PopulationTrainer` (a slot of the population)
+                                    #    or `ScriptTrainer` (a process of the user's own)
+    while True:
+        event = events.get()        # <- `Admitted`, a `Measurement`, `Cancelled` or `TrainingFailed`
+        follows = job.measured(event)       # scored, reported to Optuna, shown to the stopper
+        if follows:                 # the run of the next rung, or `Cancel`
+            ready.put(follows)
+        elif event.last:            # the job has told Optuna: complete, or pruned with a reason
+            break
+
+`process` starts both threads. The storage thread alone touches Optuna and the database, so that training
+never waits for either; it asks for runs ahead and renews the leases of those that are out. When no trial is
+left to anybody, one worker confirms the leaders (`jobs.ConfirmationJob`) and works out the answer
+(`search.results`).
 """

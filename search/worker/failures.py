@@ -18,10 +18,10 @@ from typing import Any
 from sqlalchemy.engine import URL
 
 from search.errors import RunError
-from search.next_command import next_command
+from search.messages import next_command
+from search.runs.events import TrainingFailed
 from search.scripts.reasons import breach_of_contract
 from search.storage.address import storage_option
-from search.training_events import TrainingFailed
 from search.worker.jobs import Job, TrialJob
 
 FAILURES_TO_STOP = 5

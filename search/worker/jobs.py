@@ -15,20 +15,28 @@ from typing import Any, Protocol
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 
-from search import seeds
-from search.confirmation import Confirmation
 from search.early_stopping.rung_rule import Decision
-from search.early_stopping.stoppers import AVERAGED, Look, NeverStops, Stopper
+from search.early_stopping.stoppers import Look, NeverStops, Stopper
 from search.errors import RunError
-from search.judging import Judgement, judge
-from search.population.run import Measurement
-from search.results import REMARK, Contender
+from search.results.candidate import Candidate
+from search.results.confirmation import Confirmation
+from search.runs import seeds
+from search.runs.events import Cancel
+from search.runs.run import Measurement
+from search.runs.scoring import Score, score_run
+from search.runs.trial_attributes import (
+    AVERAGED_AT_HALFWAY,
+    DIVERGED,
+    EXPECTED_VALUE,
+    FAILURE,
+    HELD,
+    REMARK,
+    RUNS,
+    STOPPED,
+)
+from search.spec.study import StudySpec
 from search.storage.trial_queue import TrialQueue
-from search.strategy.progress import EXPECTED
-from search.study_spec import StudySpec
-from search.training_events import Withdraw
-from search.trial_limit import FAILURE, HELD
-from search.worker.runs import AnyRun, make_run
+from search.training.runs import AnyRun, make_run
 
 
 class Job(Protocol):
@@ -40,7 +48,7 @@ class Job(Protocol):
     def began(self, untrained: Mapping[str, float]) -> None:
         """The run was admitted; `untrained` are the metrics of its network before the first step."""
 
-    def measured(self, measurement: Measurement) -> AnyRun | Withdraw | None:
+    def measured(self, measurement: Measurement) -> AnyRun | Cancel | None:
         """The run was measured. What the training thread is to be told: the run that takes its place, that
         it is to end, or nothing; where nothing follows the last measurement, the job is done."""
 
@@ -50,7 +58,7 @@ class Job(Protocol):
     def failed(self, reason: str) -> None:
         """The run raised; there will be no measurement."""
 
-    def withdrawn(self) -> None:
+    def cancelled(self) -> None:
         """The run was ended early, as asked; there will be no more measurements."""
 
     def hand_back(self) -> None:
@@ -88,19 +96,19 @@ class TrialJob:
         stored = self.queue.stored(self.trial.number)
         self._reported = set(stored.intermediate_values)
 
-    def measured(self, measurement: Measurement) -> AnyRun | Withdraw | None:
+    def measured(self, measurement: Measurement) -> AnyRun | Cancel | None:
         self._note(measurement)
-        judgement = _judge(measurement, self.spec, self._untrained)
+        score = _score(measurement, self.spec, self._untrained)
         step = self.steps_before + measurement.step
         if step not in self._reported:
             self._reported.add(step)
-            self.queue.report(self.trial, step, judgement.value)
+            self.queue.report(self.trial, step, score.value)
         if measurement.last and not self.to_follow:
-            self._tell(judgement)
+            self._tell(score)
             return None
         if self._stopping is not None:  # asked to end already
             return None
-        decision = self.stopper(self._look(measurement, judgement), self.queue.completed)
+        decision = self.stopper(self._look(measurement, score), self.queue.completed)
         if decision is not None and decision.stop:
             self._stopping = decision
             return self._end(measurement)
@@ -114,7 +122,7 @@ class TrialJob:
     def failed(self, reason: str) -> None:
         self.queue.fail(self.trial.number, reason)
 
-    def withdrawn(self) -> None:
+    def cancelled(self) -> None:
         self._stop()
 
     def hold(self, reason: str) -> None:
@@ -138,14 +146,14 @@ class TrialJob:
                 self._curve.setdefault(name, []).append(value)
         self._averaged = measurement.metrics.get(f"averaged_{self.spec.objective}", self._averaged)
 
-    def _look(self, measurement: Measurement, judgement: Judgement) -> Look:
+    def _look(self, measurement: Measurement, score: Score) -> Look:
         return Look(
             step=self.steps_before + measurement.step,
-            value=judgement.value,
+            value=score.value,
             metrics=measurement.metrics,
             ends_rung=measurement.last,
             rung=f"{measurement.step} of {self.run.total_steps} steps",
-            diverged=judgement.divergence is not None,
+            diverged=score.divergence is not None,
         )
 
     def _next_training(self) -> AnyRun:
@@ -154,32 +162,32 @@ class TrialJob:
         self._curve = {}
         return self.run
 
-    def _end(self, measurement: Measurement) -> Withdraw | None:
+    def _end(self, measurement: Measurement) -> Cancel | None:
         if not measurement.last:
-            return Withdraw(self.run.key)
+            return Cancel(self.run.key)
         self._stop()
         return None
 
     def _stop(self) -> None:
         assert self._stopping is not None, "a run is ended early because something was decided"
-        attributes = {"stopped": self._stopping.why, **self._measured()}
+        attributes = {STOPPED: self._stopping.why, **self._measured()}
         if self._stopping.expected is not None:
-            attributes[EXPECTED] = self._stopping.expected
+            attributes[EXPECTED_VALUE] = self._stopping.expected
         self.queue.prune(self.trial.number, attributes)
 
-    def _tell(self, judgement: Judgement) -> None:
+    def _tell(self, score: Score) -> None:
         attributes = self._measured()
-        if judgement.divergence is not None:
-            attributes["diverged"] = judgement.divergence
+        if score.divergence is not None:
+            attributes[DIVERGED] = score.divergence
         if self.run.total_steps < self.spec.horizon_steps:
             self.queue.prune(self.trial.number, attributes)
         else:
-            self.queue.complete(self.trial, judgement.value, attributes)
+            self.queue.complete(self.trial, score.value, attributes)
 
     def _measured(self) -> dict[str, Any]:
-        attributes: dict[str, Any] = {"runs": [{"seed": self.seed_index, **self._curve}]}
+        attributes: dict[str, Any] = {RUNS: [{"seed": self.seed_index, **self._curve}]}
         if self._averaged is not None:
-            attributes[AVERAGED] = self._averaged
+            attributes[AVERAGED_AT_HALFWAY] = self._averaged
         return attributes
 
 
@@ -189,7 +197,7 @@ class ConfirmationJob:
 
     confirmation: Confirmation
     spec: StudySpec
-    contender: Contender
+    candidate: Candidate
     run: AnyRun
     seed_index: int
     _untrained: float = math.nan
@@ -200,19 +208,19 @@ class ConfirmationJob:
 
     def measured(self, measurement: Measurement) -> None:
         if measurement.last:
-            value = _judge(measurement, self.spec, self._untrained).value
-            self.confirmation.add(self.contender.key, self.seed_index, value)
+            value = _score(measurement, self.spec, self._untrained).value
+            self.confirmation.add(self.candidate.key, self.seed_index, value)
 
     def remarked(self, text: str) -> None:
         """Said already of a trial of the same script."""
 
     def failed(self, reason: str) -> None:
         why = reason.strip().rpartition("\n")[2]
-        error = RunError(f"confirming {self.contender.describe()} failed: {why}")
+        error = RunError(f"confirming {self.candidate.describe()} failed: {why}")
         error.add_note(reason)  # seen with --debug
         raise error
 
-    def withdrawn(self) -> None:
+    def cancelled(self) -> None:
         raise AssertionError("a confirmation is always trained to its end")
 
     def hand_back(self) -> None:
@@ -222,26 +230,26 @@ class ConfirmationJob:
 def confirmation_jobs(confirmation: Confirmation, spec: StudySpec) -> list[ConfirmationJob]:
     """The runs that are still missing from a confirmation."""
     return [
-        ConfirmationJob(confirmation, spec, contender, _confirmation_run(contender, spec, j), j)
-        for contender, j in confirmation.missing
+        ConfirmationJob(confirmation, spec, candidate, _confirmation_run(candidate, spec, j), j)
+        for candidate, j in confirmation.missing
     ]
 
 
-def _confirmation_run(contender: Contender, spec: StudySpec, j: int) -> AnyRun:
+def _confirmation_run(candidate: Candidate, spec: StudySpec, j: int) -> AnyRun:
     return make_run(
         spec,
-        key=("confirmation", contender.key, j),
-        schedule=contender.schedule,
-        params=contender.params,
+        key=("confirmation", candidate.key, j),
+        schedule=candidate.schedule,
+        params=candidate.params,
         seed=seeds.confirmation_seed(spec.seed, j),
         total_steps=spec.horizon_steps,
         report_steps=(spec.horizon_steps,),
-        trial=contender.trial_numbers[0],
+        trial=candidate.trial_numbers[0],
     )
 
 
-def _judge(measurement: Measurement, spec: StudySpec, untrained: float) -> Judgement:
-    return judge(
+def _score(measurement: Measurement, spec: StudySpec, untrained: float) -> Score:
+    return score_run(
         measurement.metrics.get(spec.objective, math.nan),  # a diverged run has no metrics
         untrained_value=untrained,
         direction=spec.direction,

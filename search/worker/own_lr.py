@@ -10,20 +10,20 @@ import threading
 import time
 from pathlib import Path
 
-from search.proxy_spec import CommandProxy
-from search.random_draws import RandomDraws
-from search.say import Say
+from search.messages import Say
+from search.runs.random_draws import RandomDraws
+from search.runs.seeds import run_seed
 from search.scripts.leftovers import end_leftovers
 from search.scripts.own_lr_probe import OwnLrProbe
 from search.scripts.run_folder import run_folder
 from search.scripts.script_run import ScriptRun
 from search.scripts.script_trainer import LOOK_SECONDS
-from search.seeds import run_seed
+from search.spec.proxy import CommandProxy
+from search.spec.study import StudySpec
 from search.storage.job_claims import claim_job
 from search.storage.leases import OWN_LR, RENEW_SECONDS, Leases, this_owner
 from search.storage.study_record import StudyRecord
-from search.study_spec import StudySpec
-from search.worker.trainers import command_launcher, limits_of
+from search.training.trainers import command_launcher, limits_of
 from search.worker.training_here import spec_here
 from search.worker.trial_runs import report_steps
 from warmboot.schedule import WarmbootSchedule

@@ -7,19 +7,18 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from search.proxy_spec import CommandProxy
-from search.samplers import EARLIER
-from search.standards_first import StandardsFirst, standards_first
+from search.runs.trial_attributes import BASELINE, HORIZON_STEPS, LEFT_TO_GAIN, PROPOSAL, PURPOSE, WHY
+from search.spec.proxy import CommandProxy
+from search.spec.study import StudySpec
 from search.storage.database import Database
-from search.storage.plans import WAIT, Enough, Plan, Planned, Wait
+from search.storage.plans import WAIT, NextTrial, Plan, StopSearch, Wait
 from search.storage.study_record import find_study
 from search.strategy.estimates import study_model
+from search.strategy.optuna_samplers import EARLIER
 from search.strategy.plateau import plateau
-from search.strategy.progress import LEFT_TO_GAIN, PROPOSAL, PURPOSE
-from search.strategy.proposal import Outlook, Proposal
+from search.strategy.proposal import ExpectedGain, Proposal
+from search.strategy.standards_first import BaselinesFirst, standards_first
 from search.strategy.strategy import Strategy
-from search.study_spec import StudySpec
-from search.trial_limit import HORIZON
 from warmboot.schedule import WarmbootSchedule
 
 SHAPES_OF_AN_EARLIER_STUDY = 3
@@ -64,12 +63,12 @@ def make_strategy(spec: StudySpec, seed: int, earlier: Sequence[WarmbootSchedule
 class StandardsPlan:
     """Standards first; then nothing is planned and the sampler draws."""
 
-    def __init__(self, first: StandardsFirst) -> None:
+    def __init__(self, first: BaselinesFirst) -> None:
         self._first = first
 
-    def __call__(self, trials: Sequence[FrozenTrial]) -> Planned | Wait | None:
+    def __call__(self, trials: Sequence[FrozenTrial]) -> NextTrial | Wait | None:
         first = self._first(len(trials))
-        return None if first is None else Planned(first["params"], first["user_attrs"])
+        return None if first is None else NextTrial(first["params"], first["user_attrs"])
 
 
 class StrategyPlan:
@@ -80,27 +79,27 @@ class StrategyPlan:
     def __init__(self, strategy: Strategy, *, ends_early: bool) -> None:
         self._strategy, self._ends_early = strategy, ends_early
 
-    def __call__(self, trials: Sequence[FrozenTrial]) -> Planned | Wait | Enough | None:
+    def __call__(self, trials: Sequence[FrozenTrial]) -> NextTrial | Wait | StopSearch | None:
         proposal = self._strategy(trials)
         if not isinstance(proposal, Proposal):
             return WAIT
         why = _plateau(proposal.outlook, trials) if self._ends_early else None
         if why is not None:
-            return Enough(why)
+            return StopSearch(why)
         attributes: dict[str, Any] = {
             PROPOSAL: dict(proposal.params),
             PURPOSE: proposal.purpose,
-            HORIZON: proposal.horizon_steps,
-            "why": proposal.why,
+            HORIZON_STEPS: proposal.horizon_steps,
+            WHY: proposal.why,
         }
         if proposal.standard:
-            attributes["standard"] = proposal.standard
+            attributes[BASELINE] = proposal.standard
         if proposal.outlook is not None:
             attributes[LEFT_TO_GAIN] = proposal.outlook.left_to_gain
-        return Planned(proposal.params, attributes)
+        return NextTrial(proposal.params, attributes)
 
 
-def _plateau(outlook: Outlook | None, trials: Sequence[FrozenTrial]) -> str | None:
+def _plateau(outlook: ExpectedGain | None, trials: Sequence[FrozenTrial]) -> str | None:
     if outlook is None:
         return None
     gains = [float(t.user_attrs[LEFT_TO_GAIN]) for t in trials if LEFT_TO_GAIN in t.user_attrs]

@@ -20,24 +20,24 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
-from search import seeds
 from search.early_stopping.pruners import build_pruner
-from search.ending_signals import ending_signals
 from search.errors import RunError, UsageError
-from search.permission import Permission
-from search.proxy_spec import CommandProxy, ProxySpec
-from search.samplers import build_sampler
+from search.processes.ending_signals import ending_signals
+from search.runs import seeds
+from search.runs.events import Event
 from search.scripts.command_look import look_problems
 from search.scripts.worker_number import VARIABLE, worker_number
+from search.spec.permission import Permission
+from search.spec.proxy import CommandProxy, ProxySpec
 from search.storage.database import open_for_work
 from search.storage.patience import HOLDING_SECONDS, Patience
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
-from search.training_events import Event
-from search.worker.bookkeeper import Bookkeeper, Outcome
+from search.strategy.optuna_samplers import build_sampler
+from search.training.trainers import TrainsRuns, make_trainer, slots_for
 from search.worker.own_lr import learn_own_lr
 from search.worker.planner import make_plan
-from search.worker.trainers import TrainsRuns, make_trainer, slots_for
+from search.worker.storage_thread import Outcome, StorageLoop
 from search.worker.training_here import check_made_of, spec_here
 from warmboot.extras import extra_of, missing_text
 
@@ -126,7 +126,7 @@ def _work_on(record: StudyRecord, task: WorkerTask, connection: Connection, stop
         return "handed back"
     trials = _trial_queue(record)
     record.database.patience.meanwhile = trials.renew
-    bookkeeper = Bookkeeper(
+    loop = StorageLoop(
         record,
         trials,
         slots=slots_for(spec, task.device),
@@ -135,11 +135,11 @@ def _work_on(record: StudyRecord, task: WorkerTask, connection: Connection, stop
         stop=stop,
         notify=tell,
     )
-    return _train(trainer, _BookkeepingThread(bookkeeper, stop, ready), stop)
+    return _train(trainer, _StorageThread(loop, stop, ready), stop)
 
 
-def _train(trainer: TrainsRuns, keeping: _BookkeepingThread, stop: threading.Event) -> Outcome:
-    """Train here, in the main thread, while the other keeps the books."""
+def _train(trainer: TrainsRuns, keeping: _StorageThread, stop: threading.Event) -> Outcome:
+    """Train here, in the main thread, while the other thread talks to the database."""
     keeping.start()
     try:
         trainer.train()
@@ -158,23 +158,23 @@ def _look(proxy: ProxySpec) -> None:
 
 def _trial_queue(record: StudyRecord) -> TrialQueue:
     spec = record.spec
-    sampler_seed = seeds.sampler_seed(spec.seed, record.count_opening())
+    sampler_seed = seeds.sampler_seed(spec.seed, record.next_worker_index())
     sampler, pruner = build_sampler(spec.sampler, sampler_seed), build_pruner(spec.early_stopping)
     return TrialQueue(record, sampler, make_plan(spec, record.database, sampler_seed), pruner)
 
 
-class _BookkeepingThread(threading.Thread):
-    """Runs the bookkeeper; when it ends, for whatever reason, training ends too."""
+class _StorageThread(threading.Thread):
+    """Runs the storage loop; when it ends, for whatever reason, training ends too."""
 
-    def __init__(self, bookkeeper: Bookkeeper, stop: threading.Event, ready: queue.SimpleQueue[Any]) -> None:
-        super().__init__(name="bookkeeper")
-        self._bookkeeper, self._stop_event, self._ready = bookkeeper, stop, ready
+    def __init__(self, loop: StorageLoop, stop: threading.Event, ready: queue.SimpleQueue[Any]) -> None:
+        super().__init__(name="storage")
+        self._loop, self._stop_event, self._ready = loop, stop, ready
         self._outcome: Outcome | None = None
         self._error: BaseException | None = None
 
     def run(self) -> None:
         try:
-            self._outcome = self._bookkeeper.work()
+            self._outcome = self._loop.work()
         except BaseException as error:
             self._error = error
         finally:

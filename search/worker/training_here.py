@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from search.command_home import folder_from, located
 from search.errors import UsageError
-from search.made_of import MadeOf
-from search.say import Say
-from search.storage.study_change import PLACE, refusal, settle_change
+from search.messages import Say
+from search.scripts.command_home import folder_from, located
+from search.spec.made_of import MadeOf
+from search.spec.study import StudySpec
+from search.storage.study_attributes import PROXY
+from search.storage.study_change import refusal, settle_change
 from search.storage.study_record import StudyRecord
-from search.study_spec import StudySpec
 
 
 def spec_here(record: StudyRecord) -> StudySpec:
     """The study, with the folder in which its command runs here: the one that its launch has noted, or where
     this machine has none such, or the script lies here as it was, this process's own."""
     spec, attributes = record.spec, record.attributes
-    remembered = (attributes.get(PLACE) or {}).get("folder")
+    remembered = attributes.folder
     folders = [] if remembered is None else [Path(remembered)]
-    known = MadeOf.of_facts(attributes["proxy"])
+    known = attributes.made_of
     return located(spec, [*folders, folder_from(spec, Path.cwd())], known)
 
 
@@ -29,7 +30,7 @@ def check_made_of(record: StudyRecord, made_of: MadeOf) -> None:
     Raises:
         UsageError: it differs; with the way out.
     """
-    changes = made_of.changes_since(MadeOf.of_facts(record.attributes["proxy"]))
+    changes = made_of.changes_since(record.attributes.made_of)
     if changes:
         raise UsageError(refusal(record, changes, made_of))
 
@@ -44,8 +45,8 @@ def accept_made_of(record: StudyRecord, made_of: MadeOf, say: Say) -> None:
     """
 
     def accept() -> None:
-        facts = record.attributes["proxy"]
+        facts = record.attributes.proxy
         settle_change(record, made_of.changes_since(MadeOf.of_facts(facts)), say=say)
-        record.set_attribute("proxy", {**facts, **made_of.facts()})
+        record.set_attribute(PROXY, {**facts, **made_of.facts()})
 
     record.database.locked(accept)

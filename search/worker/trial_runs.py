@@ -8,9 +8,6 @@ from typing import Any
 
 import optuna
 
-from search import seeds
-from search.early_stopping.ladder import halfway
-from search.early_stopping.spec import OWN
 from search.early_stopping.stoppers import (
     AveragedStopper,
     NeverStops,
@@ -18,14 +15,16 @@ from search.early_stopping.stoppers import (
     SqueezedStopper,
     Stopper,
 )
-from search.results import schedule_key
+from search.results.candidate import schedule_key
+from search.runs import seeds
+from search.runs.trial_attributes import HORIZON_STEPS, PURPOSE, SCHEDULE, SHAPE, STEPS_IN_ALL
+from search.spec.early_stopping import OWN
+from search.spec.rungs import halfway
+from search.spec.study import StudySpec
 from search.storage.trial_queue import TrialQueue
 from search.strategy.lr_sweep import lr_at_horizon
-from search.strategy.progress import PURPOSE, SHAPE
-from search.study_spec import StudySpec
-from search.trial_limit import HORIZON, STEPS
+from search.training.runs import AnyRun, make_run
 from search.worker.jobs import TrialJob
-from search.worker.runs import AnyRun, make_run
 from warmboot.schedule import WarmbootSchedule
 
 REPORTS_PER_RUN = 5
@@ -75,10 +74,10 @@ def trial_job(queue: TrialQueue, spec: StudySpec, trial: optuna.Trial) -> TrialJ
     """Sample the trial's schedule and other parameters, note the schedule in words, and make its runs."""
     schedule = spec.parsed_space.sample(trial)
     params = spec.parsed_params.sample(trial)
-    horizon = int(trial.user_attrs.get(HORIZON, spec.horizon_steps))
+    horizon = int(trial.user_attrs.get(HORIZON_STEPS, spec.horizon_steps))
     seed_index = queue.claim_seed(trial, schedule_key(schedule.lr_table(horizon), params))
-    if "schedule" not in trial.user_attrs:
-        trial.set_user_attr("schedule", schedule.describe())
+    if SCHEDULE not in trial.user_attrs:
+        trial.set_user_attr(SCHEDULE, schedule.describe())
     judged = _is_judged(spec, trial)
     rungs = spec.rung_horizons if judged else ()
     averages = judged and spec.early_stopping.name == "averaged"
@@ -110,8 +109,8 @@ def _rungs_left(
     """Steps of the shorter trainings that a trial has behind it, taken up again, and those to come."""
     if not rungs:
         return 0, ()
-    if STEPS not in trial.user_attrs:
-        trial.set_user_attr(STEPS, sum(rungs) + horizon)
+    if STEPS_IN_ALL not in trial.user_attrs:
+        trial.set_user_attr(STEPS_IN_ALL, sum(rungs) + horizon)
     trained = max(queue.stored(trial.number).intermediate_values, default=0)
     before = 0
     while rungs and before + rungs[0] <= trained:

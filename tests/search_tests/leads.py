@@ -6,29 +6,29 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from search.contest.result import Result
-from search.contest.tuning import Tuned, Tuning
-from search.lead import Lead
-from search.results import Contender
-from search.verdict.pairs import PairedRuns
-from search.verdict.sequential import Look
+from search.results.candidate import Candidate
+from search.results.lead import Lead
+from search.statistics.paired import PairedRuns
+from search.statistics.sequential import Look
+from search.verdict.baseline_tuning import Tuned, Tuning
+from search.verdict.result import Result
 from warmboot.schedule import WarmbootSchedule
 
 TUNED = WarmbootSchedule(lr=0.17, curve="linear")
 """What a verdict has made of the baseline."""
 
 
-def contender(
+def candidate(
     key: str,
     *searched: float,
     confirmed: tuple[float, ...] = (),
     standard: str | None = None,
     lr: float = 0.1,
-) -> Contender:
+) -> Candidate:
     """The curve is linear for a standard, cosine with a floor for others."""
     plain = WarmbootSchedule(lr=lr, curve="linear")
     schedule = plain if standard else plain.replace(curve="cosine", eta_min=0.05)
-    return Contender(
+    return Candidate(
         key=key,
         schedule=schedule,
         trial_numbers=tuple(range(len(searched))),
@@ -38,8 +38,8 @@ def contender(
     )
 
 
-LEADER = contender("best", 1.0, confirmed=(1.1, 1.2, 1.3))
-BASELINE = replace(contender("linear", 1.2, confirmed=(1.2, 1.1, 1.5), standard="linear"), siblings=6)
+LEADER = candidate("best", 1.0, confirmed=(1.1, 1.2, 1.3))
+BASELINE = replace(candidate("linear", 1.2, confirmed=(1.2, 1.1, 1.5), standard="linear"), siblings=6)
 
 
 def lead(**changes: Any) -> Lead:

@@ -10,14 +10,14 @@ from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial
 
 from search.early_stopping.pruners import build_pruner
-from search.results import schedule_key
-from search.standards_first import standards_first
+from search.results.candidate import schedule_key
+from search.spec.study import StudySpec
 from search.storage.address import parse_address
 from search.storage.database import Database, open_for_work
-from search.storage.plans import Plan, Planned
+from search.storage.plans import NextTrial, Plan
 from search.storage.study_record import StudyRecord, create_or_resume
 from search.storage.trial_queue import TrialQueue
-from search.study_spec import StudySpec
+from search.strategy.standards_first import standards_first
 from search.worker.planner import StandardsPlan
 
 FINGERPRINT = "f" * 64
@@ -85,7 +85,7 @@ def fill(
     """Complete one trial for each `(parameters, value)`; returns their schedule keys."""
     start = len(record.load().get_trials(deepcopy=False))
     params = {start + i: row for i, (row, _) in enumerate(rows)}
-    queue = trial_queue(record, lambda trials: Planned(params[len(trials)], attributes))
+    queue = trial_queue(record, lambda trials: NextTrial(params[len(trials)], attributes))
     keys = []
     for _, value in rows:
         trial = queue.next()

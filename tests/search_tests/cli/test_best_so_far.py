@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from search.cli.best_so_far import BestSoFar
-from search.lead import Lead
-from search.results import Contender
-from search.snapshot import Snapshot
+from search.results.candidate import Candidate
+from search.results.lead import Lead
+from search.results.status import StudyStatus
 from tests.search_tests.studies import study_spec
 from warmboot.schedule import WarmbootSchedule
 
-A = Contender(key="a", schedule=WarmbootSchedule(lr=0.1), trial_numbers=(0,), searched=(2.0,), confirmed=())
+A = Candidate(key="a", schedule=WarmbootSchedule(lr=0.1), trial_numbers=(0,), searched=(2.0,), confirmed=())
 B = replace(A, key="b", searched=(2.1,))
 
 
-def snapshot(best: Contender | None, direction: str = "minimize") -> Snapshot:
-    return Snapshot(
+def snapshot(best: Candidate | None, direction: str = "minimize") -> StudyStatus:
+    return StudyStatus(
         spec=study_spec(direction=direction),
         n_trials=8,
         counts={},
@@ -28,7 +28,7 @@ def snapshot(best: Contender | None, direction: str = "minimize") -> Snapshot:
     )
 
 
-def told(*bests: Contender | None, direction: str = "minimize") -> str:
+def told(*bests: Candidate | None, direction: str = "minimize") -> str:
     """What is said of the last after the others were shown."""
     following = BestSoFar()
     return [following.why_worse(snapshot(best, direction)) for best in bests][-1]

@@ -12,25 +12,25 @@ from rich.console import Console
 
 from search.cli.launch_views import LiveView, PlainView, live_panel, view_for
 from search.launch.launch import Setting
-from search.lead import Lead
-from search.pace import Training
-from search.results import Contender
-from search.snapshot import Snapshot
+from search.results.candidate import Candidate
+from search.results.lead import Lead
+from search.results.pace import Training
+from search.results.status import StudyStatus
 from tests.search_tests.studies import study_spec
 from warmboot.schedule import WarmbootSchedule
 
 SETTING = Setting(study_name="small", created=True, workers=2, slots=8, device="cpu")
 
 
-def contender(key: str, value: float, standard: str | None = None) -> Contender:
+def candidate(key: str, value: float, standard: str | None = None) -> Candidate:
     schedule = WarmbootSchedule(lr=0.1, restarts=() if standard else (0.5,), curve="linear")
-    return Contender(key=key, schedule=schedule, trial_numbers=(0,), searched=(value,), standard=standard)
+    return Candidate(key=key, schedule=schedule, trial_numbers=(0,), searched=(value,), standard=standard)
 
 
-LEAD = Lead(contender("best", 2.0), contender("linear", 2.5, "linear"), ahead=True)
+LEAD = Lead(candidate("best", 2.0), candidate("linear", 2.5, "linear"), ahead=True)
 
 
-def snapshot(**changes: Any) -> Snapshot:
+def snapshot(**changes: Any) -> StudyStatus:
     fields: dict[str, Any] = {
         "spec": study_spec(n_trials=100),
         "n_trials": 100,
@@ -42,7 +42,7 @@ def snapshot(**changes: Any) -> Snapshot:
         "confirmed": False,
         "stopped": False,
     }
-    return Snapshot(**{**fields, **changes})
+    return StudyStatus(**{**fields, **changes})
 
 
 def console(width: int = 100, *, terminal: bool = False) -> Console:
@@ -54,7 +54,7 @@ def shown(on: Console) -> str:
     return on.file.getvalue()
 
 
-def panel_text(of: Snapshot, confirming: tuple[int, int] | None = None, width: int = 100) -> str:
+def panel_text(of: StudyStatus, confirming: tuple[int, int] | None = None, width: int = 100) -> str:
     on = console(width)
     on.print(live_panel(of, confirming, width))
     return shown(on)
@@ -86,7 +86,7 @@ def test_where_the_best_is_a_plain_one_the_best_other_is_named() -> None:
 
 
 def test_where_nothing_else_was_tried_the_best_is_named_once() -> None:
-    text = panel_text(snapshot(lead=Lead(None, contender("linear", 1.0, "linear"))))
+    text = panel_text(snapshot(lead=Lead(None, candidate("linear", 1.0, "linear"))))
     assert "best so far  val_loss 1.0000" in text
     assert "plain one" not in text
     assert "other one" not in text
@@ -111,7 +111,7 @@ def test_a_training_of_ones_own_shows_its_reports() -> None:
 
 
 def test_a_best_that_becomes_worse_says_why_in_both_views() -> None:
-    worse = replace(LEAD, leader=replace(contender("best", 2.0), searched=(2.0, 2.4)))
+    worse = replace(LEAD, leader=replace(candidate("best", 2.0), searched=(2.0, 2.4)))
     why = "2.0000 before; trained on another seed it did worse, and the mean counts"
     on = console(120, terminal=True)
     live = LiveView(on)

@@ -18,14 +18,14 @@ from search.cli.snapshots import (
     summary_lines,
     training_lines,
 )
-from search.lead import Lead
-from search.pace import Training
-from search.results import Contender
-from search.snapshot import Snapshot
+from search.results.candidate import Candidate
+from search.results.lead import Lead
+from search.results.pace import Training
+from search.results.status import StudyStatus
 from tests.search_tests.studies import study_spec
 from warmboot.schedule import WarmbootSchedule
 
-BEST = Contender(
+BEST = Candidate(
     key="best",
     schedule=WarmbootSchedule(lr=0.1, warmup=0.05),
     trial_numbers=(4, 7),
@@ -34,7 +34,7 @@ BEST = Contender(
 )
 
 
-PLAIN = Contender(
+PLAIN = Candidate(
     key="plain",
     schedule=WarmbootSchedule(lr=0.2, curve="linear"),
     trial_numbers=(0,),
@@ -44,7 +44,7 @@ PLAIN = Contender(
 LEAD = Lead(BEST, PLAIN, gain=0.1, probability=0.9, noise_sd=0.1)
 
 
-def snapshot(**changes: Any) -> Snapshot:
+def snapshot(**changes: Any) -> StudyStatus:
     fields: dict[str, Any] = {
         "spec": study_spec(n_trials=100),
         "n_trials": 100,
@@ -55,7 +55,7 @@ def snapshot(**changes: Any) -> Snapshot:
         "confirmed": False,
         "stopped": False,
     }
-    return Snapshot(**{**fields, **changes})
+    return StudyStatus(**{**fields, **changes})
 
 
 @pytest.mark.parametrize(

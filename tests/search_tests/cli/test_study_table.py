@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 
 from search.cli.study_table import study_table
-from search.lead import Lead
-from search.results import Contender
-from search.snapshot import Snapshot
+from search.results.candidate import Candidate
+from search.results.lead import Lead
+from search.results.status import StudyStatus
 from tests.search_tests.studies import study_spec
 from warmboot.schedule import WarmbootSchedule
 
-BEST = Contender(
+BEST = Candidate(
     key="best", schedule=WarmbootSchedule(lr=0.1), trial_numbers=(4,), searched=(2.0, 2.2), confirmed=()
 )
 
 
-def snapshot(name: str = "small", **changes: Any) -> Snapshot:
+def snapshot(name: str = "small", **changes: Any) -> StudyStatus:
     fields: dict[str, Any] = {
         "spec": study_spec(name=name),
         "n_trials": 100,
@@ -29,7 +29,7 @@ def snapshot(name: str = "small", **changes: Any) -> Snapshot:
         "confirmed": False,
         "stopped": False,
     }
-    return Snapshot(**{**fields, **changes})
+    return StudyStatus(**{**fields, **changes})
 
 
 def test_a_line_for_each_under_a_head() -> None:

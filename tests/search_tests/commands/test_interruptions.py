@@ -16,11 +16,11 @@ import torch
 from optuna.trial import FrozenTrial, TrialState
 
 from search.population.population import Population
-from search.population.run import Run
 from search.proxies.registry import build_proxy
-from search.results import schedule_of
-from search.seeds import run_seed
-from search.study_file import read_study_file
+from search.results.candidate import schedule_of
+from search.runs.run import Run
+from search.runs.seeds import run_seed
+from search.spec.study_file import read_study_file
 from tests.search_tests.commands.workplace import Workplace
 from tests.search_tests.patience import PATIENCE_SECONDS
 

@@ -9,7 +9,7 @@ import signal
 import pytest
 
 import warmboot
-from search.lead import read_baseline
+from search.results.lead import read_baseline
 from tests.search_tests.commands.workplace import Workplace
 from tests.search_tests.patience import PATIENCE_SECONDS
 

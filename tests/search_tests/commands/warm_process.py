@@ -115,12 +115,6 @@ if __name__ == "__main__":
     import optuna
     import torch  # noqa: F401
 
-    import search.cli.app
-    import search.contest.service
-    import search.contest.transfer_service
-    import search.launch.launch
-    import search.report.page  # noqa: F401
-
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     optuna.create_study(storage="sqlite://")  # imports what opening a database needs
     _serve()

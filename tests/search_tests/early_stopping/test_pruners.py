@@ -6,8 +6,8 @@ import optuna
 import pytest
 
 from search.early_stopping.pruners import build_pruner, pruner_problems
-from search.early_stopping.spec import EarlyStoppingSpec
 from search.errors import UsageError
+from search.spec.early_stopping import EarlyStoppingSpec
 
 
 def spec(**table: object) -> EarlyStoppingSpec:

@@ -6,7 +6,7 @@ import optuna
 import pytest
 
 from search.launch.open_studies import OpenStudies
-from search.permission import Permission
+from search.spec.permission import Permission
 from search.storage.database import Database
 from tests.search_tests.studies import make_study, trial_queue
 
@@ -76,7 +76,7 @@ def test_what_goes_wrong_in_a_look_is_not_taken_for_a_deleted_study(
     def wrong(*_: object) -> None:
         raise KeyError("curve")
 
-    monkeypatch.setattr("search.launch.open_studies.take_snapshot", wrong)
+    monkeypatch.setattr("search.launch.open_studies.read_status", wrong)
     with pytest.raises(KeyError, match="curve"):
         Serving(database).choose()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from search.plan.estimate import Pace, estimate
-from search.trial_limit import TrialLimit
+from search.spec.budget import Budget
 
 TOGETHER = Pace(slots=8, seconds_per_run=4.0)  # two runs a second
 ALONE = Pace(slots=1, seconds_per_run=600.0)
@@ -23,7 +23,7 @@ ALONE = Pace(slots=1, seconds_per_run=600.0)
     ],
 )
 def test_trials_take_their_time(pace: Pace, n_trials: int, workers: int, seconds: float) -> None:
-    cost = estimate(TrialLimit(n_trials=n_trials), pace, workers=workers, confirmation_runs=15)
+    cost = estimate(Budget(n_trials=n_trials), pace, workers=workers, confirmation_runs=15)
     assert (cost.n_trials, cost.search_seconds) == (n_trials, seconds)
 
 
@@ -38,11 +38,11 @@ def test_trials_take_their_time(pace: Pace, n_trials: int, workers: int, seconds
     ],
 )
 def test_a_time_affords_trials(pace: Pace, budget: float, workers: int, n_trials: int) -> None:
-    cost = estimate(TrialLimit(budget_seconds=budget), pace, workers=workers, confirmation_runs=15)
+    cost = estimate(Budget(budget_seconds=budget), pace, workers=workers, confirmation_runs=15)
     assert (cost.n_trials, cost.search_seconds) == (n_trials, budget)
 
 
 def test_one_worker_confirms() -> None:
-    cost = estimate(TrialLimit(n_trials=10), ALONE, workers=5, confirmation_runs=15)
+    cost = estimate(Budget(n_trials=10), ALONE, workers=5, confirmation_runs=15)
     assert cost.confirmation_seconds == 9000
     assert cost.total_seconds == 10_200

@@ -114,7 +114,7 @@ def test_withdrawing_moves_an_average_with_its_run(tokens_proxy: Proxy, make_run
     for run in runs:
         population.admit(run)
     population.advance(7)
-    population.withdraw(0)
+    population.cancel(0)
     assert population.advance() == [*alone(tokens_proxy, runs[1]), *alone(tokens_proxy, runs[2])]
 
 

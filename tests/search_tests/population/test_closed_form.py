@@ -7,14 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from search.params import ParamSpace
 from search.population import Population, Run
 from search.population.closed_form import ClosedFormPopulation
 from search.population.make import make_population, params_problems
-from search.population.run import Measurement
 from search.proxies import Proxy
 from search.proxies.noisy_quadratic import NoisyQuadratic, noisy_quadratic
 from search.proxies.quadratic_noise import observed
+from search.runs.run import Measurement
+from search.spec.params import ParamSpace
 
 MakeRun = Callable[..., Run]
 
@@ -111,10 +111,10 @@ def test_a_withdrawn_run_frees_its_slot_at_once(task: NoisyQuadratic, make_run: 
     population = ClosedFormPopulation(task, slots=2)
     for key in (0, 1):
         population.admit(make_run(key))
-    population.withdraw(0)
+    population.cancel(0)
     assert (population.active, population.free_slots) == ((1,), 1)
     with pytest.raises(KeyError, match="no run with the key 0 is in training"):
-        population.withdraw(0)
+        population.cancel(0)
 
 
 def test_admission_is_refused_with_its_reason(task: NoisyQuadratic, make_run: MakeRun) -> None:

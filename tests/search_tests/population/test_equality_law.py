@@ -118,7 +118,7 @@ ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("admit"), st.integers(1, 45)),
         st.tuples(st.just("advance"), st.integers(1, 30)),
-        st.tuples(st.just("withdraw"), st.integers(0, 7)),
+        st.tuples(st.just("cancel"), st.integers(0, 7)),
         st.tuples(st.just("look at an untrained model"), st.integers(0, 3)),
     ),
     max_size=30,
@@ -142,8 +142,8 @@ def test_no_history_of_a_population_shows_in_a_result(
             run = make_run(len(runs), total_steps=number, lr=lr, **settings_of_its_own)
             runs[run.key] = run
             population.admit(run)
-        elif action == "withdraw" and population.active:
-            population.withdraw(population.active[number % len(population.active)])
+        elif action == "cancel" and population.active:
+            population.cancel(population.active[number % len(population.active)])
         elif action == "look at an untrained model":
             population.untrained((0, 1, number))
         elif action == "advance":

@@ -15,11 +15,11 @@ from search.population.engine import DeviceData, StackedEngine
 from search.population.engines import make_engine
 from search.population.make import trains_together
 from search.population.modules import ModuleEngine, make_optimizer
-from search.population.run import Measurement
 from search.population.settings import stack_kind
 from search.population.stream import BatchStream
 from search.proxies import SGD, AdamW, Proxy, Split, build_proxy
-from search.seeds import run_generators
+from search.runs.run import Measurement
+from search.runs.seeds import run_generators
 from tests.search_tests.population.conftest import MakeRun
 
 

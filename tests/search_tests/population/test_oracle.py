@@ -14,7 +14,7 @@ from search.population import Population, Run
 from search.population.settings import with_batch_size
 from search.population.stream import BatchStream
 from search.proxies import SGD, Proxy, Split, build_proxy
-from search.seeds import run_generators
+from search.runs.seeds import run_generators
 
 MakeRun = Callable[..., Run]
 TOLERANCE = 1e-5

@@ -11,7 +11,7 @@ import torch
 
 from search.population import Population, Run
 from search.proxies import Proxy
-from search.seeds import run_seed
+from search.runs.seeds import run_seed
 
 MakeRun = Callable[..., Run]
 
@@ -111,10 +111,10 @@ def test_a_withdrawn_run_frees_its_slot_at_once(tokens_proxy: Proxy, make_run: M
     population = Population(tokens_proxy, slots=2)
     for key in (0, 1):
         population.admit(make_run(key))
-    population.withdraw(0)
+    population.cancel(0)
     assert (population.active, population.free_slots) == ((1,), 1)
     with pytest.raises(KeyError, match="no run with the key 0 is in training"):
-        population.withdraw(0)
+        population.cancel(0)
 
 
 def test_admission_is_refused_without_a_slot_or_with_a_key_in_use(

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from search.params import ParamSpace
 from search.population import Population, Run
 from search.population.settings import (
     StackKind,
@@ -17,6 +16,7 @@ from search.population.settings import (
     with_batch_size,
 )
 from search.proxies import SGD, Proxy, build_proxy
+from search.spec.params import ParamSpace
 
 MakeRun = Callable[..., Run]
 
@@ -100,7 +100,7 @@ def test_runs_of_all_batch_sizes_share_the_slots(tokens_proxy: Proxy, make_run: 
     with pytest.raises(ValueError, match="finds no free slot: all 3 train"):
         population.admit(make_run(9))
     assert [m.key for m in population.advance()] == [0]
-    population.withdraw(1)
+    population.cancel(1)
     assert (population.active, population.free_slots) == ((2,), 2)
 
 

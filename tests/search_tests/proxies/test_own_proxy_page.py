@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from search.launch.preparation import check
+from search.launch.checks import check
 from search.proxies.registry import CONTRACT, build_proxy
-from search.study_spec import StudySpec
+from search.spec.study import StudySpec
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "own_proxy.md"

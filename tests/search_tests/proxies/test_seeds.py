@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from search.seeds import (
+from search.runs.seeds import (
     confirmation_seed,
     run_generators,
     run_seed,

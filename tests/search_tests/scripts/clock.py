@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from search.training_events import Event
+from search.runs.events import Event
 from tests.search_tests.scripts.workshop import Working
 
 

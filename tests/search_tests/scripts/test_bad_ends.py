@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from search.population.run import Measurement
+from search.runs.events import Admitted, TrainingFailed
+from search.runs.run import Measurement
 from search.scripts.bounded_log import BoundedLog
 from search.scripts.launcher import CommandLauncher
 from search.scripts.out_of_memory import count_oom_kills, says_out_of_memory
 from search.scripts.process_group import end_orphans
 from search.scripts.reasons import bad_end
 from search.scripts.script_run import Limits
-from search.training_events import Admitted, TrainingFailed
 from tests.search_tests.patience import PATIENCE_SECONDS, wait_until
 from tests.search_tests.scripts.workshop import FAMILY, Working, Workshop, reason, script_run
 
@@ -65,7 +65,7 @@ def test_a_kill_for_want_of_memory_is_told_from_another() -> None:
     [
         "Traceback (most recent call last):\nMemoryError",
         "numpy._core._exceptions._ArrayMemoryError: Unable to allocate 8.00 TiB",
-        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 GiB",
+        "torch.OutOfMemoryError: CUDA out of memory. EvaluatedTrial to allocate 20.00 GiB",
         "RuntimeError: [enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory",
         "terminate called after throwing an instance of 'std::bad_alloc'",
     ],

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from search.population.run import Measurement
+from search.runs.events import Admitted, Event, TrainingFailed
+from search.runs.run import Measurement
 from search.scripts.free_process import FreeLauncher
 from search.scripts.script_run import Limits
-from search.training_events import Admitted, Event, TrainingFailed
 from tests.search_tests.patience import wait_until
 from tests.search_tests.scripts.clock import Clock
 from tests.search_tests.scripts.workshop import Working, Workshop, reason, script_run

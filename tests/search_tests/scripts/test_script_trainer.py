@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from search.population.run import Measurement
+from search.runs.events import Admitted, Remarked, TrainingFailed
+from search.runs.run import Measurement
 from search.scripts import supervision
 from search.scripts.launcher import CommandLauncher
-from search.training_events import Admitted, Remarked, TrainingFailed
 from tests.search_tests.scripts.workshop import PYTHON, Working, Workshop, reason, script_run
 
 REPORTING = """
@@ -22,7 +22,9 @@ REPORTING = """
 """
 
 
-def test_every_report_is_a_measurement_and_the_one_at_the_horizon_is_the_last(workshop: Workshop) -> None:
+def test_every_report_is_a_measurement_and_the_one_at_the_horizon_is_the_last(
+    workshop: Workshop,
+) -> None:
     events = workshop.train(REPORTING, "0:4.5 50:3 100:2.5")
     assert events == [
         Admitted("a", {"val": 4.5}),
@@ -31,7 +33,9 @@ def test_every_report_is_a_measurement_and_the_one_at_the_horizon_is_the_last(wo
     ]
 
 
-def test_without_a_report_at_step_0_nothing_is_known_of_the_untrained_model(workshop: Workshop) -> None:
+def test_without_a_report_at_step_0_nothing_is_known_of_the_untrained_model(
+    workshop: Workshop,
+) -> None:
     events = workshop.train(REPORTING, "100:2.5")
     assert events[0] == Admitted("a", {})
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import psutil
 import pytest
 
-from search.population.run import Measurement
+from search.runs.events import Admitted, Event, TrainingFailed
+from search.runs.run import Measurement
 from search.scripts.script_run import Limits
-from search.training_events import Admitted, Event, TrainingFailed
 from tests.search_tests.patience import wait_until
 from tests.search_tests.scripts.clock import Clock
 from tests.search_tests.scripts.workshop import FAMILY, Working, Workshop, reason, script_run

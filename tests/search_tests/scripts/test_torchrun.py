@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from search.population.run import Measurement
+from search.runs.events import Cancel, Cancelled, TrainingFailed
+from search.runs.run import Measurement
 from search.scripts.launcher import CommandLauncher
-from search.training_events import TrainingFailed, Withdraw, Withdrawn
 from tests.search_tests.scripts.workshop import PYTHON, Working, Workshop, reason, script_run
 from warmboot.schedule import WarmbootSchedule
 
@@ -58,9 +58,9 @@ def test_all_ranks_stop_at_the_same_step(workshop: Workshop) -> None:
         working.ready.put(script_run(total_steps=10_000))
         for _ in range(3):
             working.next_event()
-        working.ready.put(Withdraw("a"))
+        working.ready.put(Cancel("a"))
         events = working.events_to_the_end()
-    assert events[-1] == Withdrawn("a")
+    assert events[-1] == Cancelled("a")
     measured = [event.step for event in events if isinstance(event, Measurement)]
     first, second = (int((workshop.folder / f"stopped{rank}").read_text()) for rank in (0, 1))
     assert first == second >= max(measured, default=0)

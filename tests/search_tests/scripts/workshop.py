@@ -12,11 +12,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from search.population.run import Measurement
+from search.runs.events import Cancel, Cancelled, Event, TrainingFailed
+from search.runs.run import Measurement
 from search.scripts.launcher import CommandLauncher, Launcher
 from search.scripts.script_run import Limits, ScriptRun
 from search.scripts.script_trainer import ScriptTrainer
-from search.training_events import Event, TrainingFailed, Withdraw, Withdrawn
 from tests.search_tests.patience import PATIENCE_SECONDS
 from warmboot.schedule import WarmbootSchedule
 
@@ -61,7 +61,7 @@ class Working:
     """A trainer in a thread; `with` ends it."""
 
     def __init__(self, launcher: Launcher, folder: Path, limits: Limits | None = None) -> None:
-        self.ready: queue.SimpleQueue[ScriptRun | Withdraw | None] = queue.SimpleQueue()
+        self.ready: queue.SimpleQueue[ScriptRun | Cancel | None] = queue.SimpleQueue()
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.stop = threading.Event()
         self.trainer = ScriptTrainer(
@@ -96,7 +96,7 @@ class Working:
 
 
 def is_last(event: Event) -> bool:
-    return isinstance(event, TrainingFailed | Withdrawn) or (isinstance(event, Measurement) and event.last)
+    return isinstance(event, TrainingFailed | Cancelled) or (isinstance(event, Measurement) and event.last)
 
 
 class Workshop:

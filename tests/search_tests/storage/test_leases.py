@@ -11,7 +11,7 @@ import psutil
 import pytest
 from sqlalchemy import text
 
-from search.process_identity import boot_id, process_name
+from search.processes.identity import boot_id, process_name
 from search.storage import leases
 from search.storage.database import Database
 from search.storage.leases import PLANNING, Lease, Leases, this_owner

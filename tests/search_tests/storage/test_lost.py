@@ -61,7 +61,7 @@ def test_a_database_that_is_dropped_is_named_and_not_waited_for(postgres: Postgr
     record = make_study(database)
     postgres.execute(f"DROP DATABASE {database.url.database} WITH (FORCE)")
     with pytest.raises(RunError, match="was deleted or renamed while it was used"):
-        record.count_opening()
+        record.next_worker_index()
     database.close()
 
 

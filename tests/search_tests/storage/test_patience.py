@@ -22,12 +22,12 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from search.errors import RunError
-from search.process_identity import process_name
+from search.processes.identity import process_name
 from search.storage.database import Database, open_for_work
 from search.storage.leases import CONFIRMATION, PLANNING, Leases
 from search.storage.patience import LockHeldError, Patience, StorageAwayError, Trier, Trouble
 from search.storage.patient_storage import CALLS
-from search.storage.plans import Planned
+from search.storage.plans import NextTrial
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
 from tests.search_tests.patience import PATIENCE_SECONDS
@@ -195,7 +195,7 @@ def test_a_server_that_stays_away_is_named_in_the_end(postgres: PostgresServer, 
     with away(postgres, far):
         far.patience = Patience(limit_seconds=0.0, say=lambda _: None)
         with pytest.raises(RunError, match=r"the database at .*, port 5432 is away .*given up"):
-            record.count_opening()
+            record.next_worker_index()
 
 
 def test_a_worker_may_begin_while_the_server_is_away(postgres: PostgresServer, far: Database) -> None:
@@ -237,9 +237,9 @@ class Slowly:
     def __init__(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         self._meanwhile = meanwhile
 
-    def __call__(self, trials: Sequence[FrozenTrial]) -> Planned:
+    def __call__(self, trials: Sequence[FrozenTrial]) -> NextTrial:
         self._meanwhile()
-        return Planned({**LINEAR, "lr": 0.1 + 0.001 * len(trials)}, {})
+        return NextTrial({**LINEAR, "lr": 0.1 + 0.001 * len(trials)}, {})
 
 
 def train_one(queue: TrialQueue, record: StudyRecord) -> None:

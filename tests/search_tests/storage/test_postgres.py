@@ -179,12 +179,12 @@ def test_every_session_counts_time_in_utc_and_keeps_the_options_of_the_address(
 def test_a_connection_that_died_is_replaced(postgres: PostgresServer) -> None:
     with opened(postgres.new_database()) as database:
         record = make_study(database)
-        assert record.count_opening() == 0
+        assert record.next_worker_index() == 0
         postgres.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             f"WHERE datname = '{database.url.database}'"
         )
-        assert record.count_opening() == 1
+        assert record.next_worker_index() == 1
 
 
 def test_a_killed_process_leaves_no_lock(postgres: PostgresServer) -> None:

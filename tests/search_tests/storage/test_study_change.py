@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from search.errors import UsageError
-from search.snapshot import take_snapshot
+from search.results.status import read_status
+from search.spec.study import StudySpec
 from search.storage.database import Database
-from search.storage.study_change import CHANGES, accepted_changes
+from search.storage.study_attributes import CHANGES
+from search.storage.study_change import accepted_changes
 from search.storage.study_record import StudyRecord, create_or_resume
-from search.study_spec import StudySpec
 from tests.search_tests.studies import fill, study_spec, trial_queue
 
 ROW = ({"lr": 0.1, "warmup": 0.0, "n_restarts": 0, "curve": "linear"}, 1.0)
@@ -67,7 +68,7 @@ def test_an_accepted_change_is_kept_and_the_next_launch_needs_no_word(database: 
     launch(database, "second")
     (change,) = accepted_changes(record.attributes)
     assert (change.results, list(change.what)) == (1, ["train.py has changed"])
-    assert take_snapshot(record, record.load()).changes == [change]
+    assert read_status(record, record.load()).changes == [change]
     fill(record, [ROW])
     launch(database, "first", accept_change=True)
     assert len(record.attributes[CHANGES]) == 2

@@ -8,10 +8,10 @@ import optuna
 import pytest
 
 from search.errors import UsageError
-from search.snapshot import take_snapshot
+from search.results.status import read_status
+from search.spec.budget import Budget
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord, create_or_resume, find_study, study_names
-from search.trial_limit import TrialLimit
 from tests.search_tests.studies import LINEAR, PROXY, SPACE, fill, make_study, study_spec
 from warmboot.space import FloatRange
 
@@ -21,7 +21,7 @@ def test_a_study_keeps_its_file(database: Database) -> None:
     record, created = create_or_resume(database, spec, PROXY)
     assert created is True
     assert record.spec == spec
-    assert record.attributes["control"] == {**TrialLimit(n_trials=8).to_control(), "stop": False}
+    assert record.attributes["control"] == {**Budget(n_trials=8).to_control(), "stop": False}
 
 
 @pytest.mark.parametrize(
@@ -123,14 +123,14 @@ def test_a_launch_killed_while_it_made_the_study_is_gone_on_with(database: Datab
 
 
 def test_every_opening_has_a_number_of_its_own(record: StudyRecord) -> None:
-    assert [record.count_opening() for _ in range(3)] == [0, 1, 2]
+    assert [record.next_worker_index() for _ in range(3)] == [0, 1, 2]
 
 
 def test_control_is_changed_entry_by_entry(record: StudyRecord) -> None:
     record.set_control(stop=True)
     record.set_control(n_trials=50)
     assert record.attributes["control"] == {
-        **TrialLimit(n_trials=8).to_control(),
+        **Budget(n_trials=8).to_control(),
         "n_trials": 50,
         "stop": True,
     }
@@ -164,11 +164,11 @@ def test_the_first_own_lr_stays_and_every_reader_gets_it(database: Database) -> 
     changes: dict[str, Any] = {"proxy": {"command": "python train.py"}, "space": {"lr": "auto"}}
     record = make_study(database, **changes)
     assert record.spec.lr_is_auto
-    assert take_snapshot(record, record.load()).best is None
+    assert read_status(record, record.load()).best is None
     for own_lr in (3e-3, 0.5):
         record.keep_own_lr(own_lr)
     expected = FloatRange(low=3e-7, high=30.0, log=True, start=3e-3)
-    for spec in (record.spec, take_snapshot(record, record.load()).spec):
+    for spec in (record.spec, read_status(record, record.load()).spec):
         assert spec.parsed_space.lr == expected
     again = make_study(database, **changes, n_trials=20)
     assert again.spec.parsed_space.lr == expected

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from search.errors import UsageError
-from search.snapshot import take_snapshot
+from search.results.status import read_status
 from search.storage.database import Database
 from search.storage.leases import Leases, this_owner
 from search.storage.seed_claims import SeedClaims
@@ -43,7 +43,7 @@ def test_a_reset_study_searches_the_same_from_the_start_when_it_is_launched(foun
     assert fresh.spec == study_spec()
     assert set(fresh.attributes) == {"spec", "proxy", "place", "control", "made"}
     assert fresh.load().get_trials() == []
-    assert take_snapshot(fresh, fresh.load()).stopped, "no worker begins it before its launch"
+    assert read_status(fresh, fresh.load()).stopped, "no worker begins it before its launch"
     assert trial_queue(fresh).next() is None
     again = make_study(fresh.database)
     fill(again, ROWS[:1])
@@ -78,7 +78,7 @@ def test_of_a_deleted_study_nothing_is_found_whatever_is_asked(record: StudyReco
         lambda: record.trials(read),
         lambda: record.set_answer("none"),
         lambda: StudyRecord(record.database, "small"),
-        lambda: take_snapshot(record, read),
+        lambda: read_status(record, read),
     ]
     for ask in asked:
         with pytest.raises(StudyGoneError, match="study 'small' was deleted from"):

@@ -12,14 +12,15 @@ import pytest
 from optuna.trial import FrozenTrial, Trial, TrialState
 from optuna_dashboard import get_note
 
-from search.standards_first import standards_first
+from search.runs.trial_attributes import TRAINED_SPAN
+from search.spec.budget import counts
+from search.spec.training_spans import trained_seconds
 from search.storage.address import is_sqlite
 from search.storage.database import Database
 from search.storage.leases import Leases
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import MAX_ATTEMPTS
-from search.training_spans import SPAN, trained_seconds
-from search.trial_limit import counts
+from search.strategy.standards_first import standards_first
 from tests.search_tests.storage.conftest import new_database
 from tests.search_tests.storage.processes import (
     ask_and_tell,
@@ -287,11 +288,11 @@ def test_where_time_is_the_limit_a_trial_keeps_when_it_trained(database: Databas
     queue.hand_back(trial.number)
     again = queue.next()
     assert again is not None
-    began = queue.stored(trial.number).user_attrs[SPAN]
+    began = queue.stored(trial.number).user_attrs[TRAINED_SPAN]
     assert began["clock"] == before.clock
     assert began["from"] >= before.seconds, "what was handed back begins anew"
     assert queue.complete(again, 1.0, {})
-    ended = queue.stored(trial.number).user_attrs[SPAN]
+    ended = queue.stored(trial.number).user_attrs[TRAINED_SPAN]
     assert began["from"] <= ended["to"] <= record.now().seconds
 
 
@@ -300,8 +301,8 @@ def test_the_night_until_a_killed_worker_is_found_is_no_training(database: Datab
     queue = trial_queue(record)
     trial = queue.next()
     assert trial is not None
-    began = queue.stored(0).user_attrs[SPAN]
-    trial.set_user_attr(SPAN, {**began, "from": began["from"] - 11 * 3600})
+    began = queue.stored(0).user_attrs[TRAINED_SPAN]
+    trial.set_user_attr(TRAINED_SPAN, {**began, "from": began["from"] - 11 * 3600})
     Leases(database.engine, record.study_id, "elsewhere|1|0.00").give_up(0, attempts=MAX_ATTEMPTS)
     following = queue.next()
     assert following is not None, "the budget is used up"

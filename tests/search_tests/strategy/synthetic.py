@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
+from search.runs.trial_attributes import HORIZON_STEPS, LEFT_TO_GAIN, PROPOSAL, PURPOSE, SHAPE, SWEEP
+from search.spec.study import StudySpec
 from search.strategy.estimates import Estimate, StudyModel, study_model
 from search.strategy.peak_lr import peak_lr_scale
-from search.strategy.progress import LEFT_TO_GAIN, PROPOSAL, PURPOSE, SHAPE, SWEEP
 from search.strategy.proposal import Proposal
 from search.strategy.strategy import Strategy
-from search.study_spec import StudySpec
-from search.trial_limit import HORIZON
 from tests.search_tests.studies import study_spec
 from warmboot.schedule import WarmbootSchedule
 
@@ -88,7 +87,7 @@ class SyntheticStudy:
         attributes = {
             PROPOSAL: dict(proposal.params),
             PURPOSE: proposal.purpose,
-            HORIZON: proposal.horizon_steps,
+            HORIZON_STEPS: proposal.horizon_steps,
             "seed": sum(t.user_attrs[PROPOSAL] == dict(proposal.params) for t in self.trials),
         }
         if proposal.outlook is not None:
@@ -111,7 +110,7 @@ class SyntheticStudy:
         own = np.random.default_rng([2, trial.number, self.luck]).normal() * OWN_SD
         value = self.truth(schedule) + self.noise * float(shared + own)
         value = -value if self.maximize else value
-        horizon = trial.user_attrs[HORIZON]
+        horizon = trial.user_attrs[HORIZON_STEPS]
         if trial.user_attrs[PURPOSE] == SWEEP:
             trial.intermediate_values = {horizon: value + 1.0}
             trial.state = TrialState.PRUNED

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from search.runs.trial_attributes import SWEEP
 from search.strategy.estimates import (
     SURE_ENOUGH,
     Answer,
@@ -17,7 +18,6 @@ from search.strategy.estimates import (
     probability_of,
     study_model,
 )
-from search.strategy.progress import SWEEP
 from tests.search_tests.strategy.synthetic import (
     SyntheticStudy,
     estimates_of,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.strategy.learning_runs import MOST_RUNS, identity, learning_runs
-from search.strategy.progress import TrialReader, Tried, value_of
+from search.strategy.progress import EvaluatedTrial, TrialReader, value_of
 from tests.search_tests.strategy.synthetic import SyntheticStudy, floor_matters, model_of, spec
 
 FLOOR = {
@@ -26,9 +26,9 @@ PLAIN = {**FLOOR, "eta_min": 0.0, "lr": 0.3}
 SMALLEST = TrialReader(spec()).shape(FLOOR)
 
 
-def run(schedule: int, value: float, number: int) -> Tried:
+def run(schedule: int, value: float, number: int) -> EvaluatedTrial:
     params = {"lr": 0.1 + schedule}
-    return Tried(params, SMALLEST.shape, 0.1 + schedule, seed=number, value=value, number=number)
+    return EvaluatedTrial(params, SMALLEST.shape, 0.1 + schedule, seed=number, value=value, number=number)
 
 
 runs_of_a_study = st.lists(st.tuples(st.integers(0, 12), st.floats(1.0, 3.0)), min_size=1, max_size=60).map(
@@ -37,14 +37,18 @@ runs_of_a_study = st.lists(st.tuples(st.integers(0, 12), st.floats(1.0, 3.0)), m
 
 
 @given(runs_of_a_study, st.integers(2, 60))
-def test_each_run_is_learnt_from_once_and_never_more_than_can_be_taken(runs: list[Tried], most: int) -> None:
+def test_each_run_is_learnt_from_once_and_never_more_than_can_be_taken(
+    runs: list[EvaluatedTrial], most: int
+) -> None:
     taken = [tried.number for tried in learning_runs(runs, most)]
     assert taken == sorted(set(taken))
     assert len(taken) == min(len(runs), most)
 
 
 @given(runs_of_a_study, st.integers(4, 60))
-def test_the_best_and_the_worst_schedule_are_always_learnt_from(runs: list[Tried], most: int) -> None:
+def test_the_best_and_the_worst_schedule_are_always_learnt_from(
+    runs: list[EvaluatedTrial], most: int
+) -> None:
     values: dict[str, list[float]] = {}
     for tried in runs:
         values.setdefault(identity(tried.params), []).append(value_of(tried))
@@ -54,7 +58,9 @@ def test_the_best_and_the_worst_schedule_are_always_learnt_from(runs: list[Tried
 
 
 @given(runs_of_a_study, st.integers(2, 60), st.integers(0, 12))
-def test_what_must_be_learnt_from_is_learnt_from_whole(runs: list[Tried], most: int, schedule: int) -> None:
+def test_what_must_be_learnt_from_is_learnt_from_whole(
+    runs: list[EvaluatedTrial], most: int, schedule: int
+) -> None:
     wanted = identity({"lr": 0.1 + schedule})
     taken = Counter(identity(t.params) for t in learning_runs(runs, most, frozenset({wanted})))
     assert taken[wanted] == min(most, sum(identity(tried.params) == wanted for tried in runs))

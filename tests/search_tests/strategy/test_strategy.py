@@ -7,11 +7,10 @@ import itertools
 
 import pytest
 
-from search.strategy.improvement import BASELINE_EVERY, MOST_SEEDS
-from search.strategy.progress import PEAK_LR, PURPOSE, SEED, SHAPE, SWEEP
+from search.runs.trial_attributes import ANOTHER_SEED, HORIZON_STEPS, PEAK_LR, PURPOSE, SHAPE, SWEEP
+from search.strategy.acquisition import BASELINE_EVERY, MOST_SEEDS
 from search.strategy.proposal import Proposal, Wait
 from search.strategy.strategy import Strategy
-from search.trial_limit import HORIZON
 from tests.search_tests.strategy.synthetic import (
     SyntheticStudy,
     end_of,
@@ -38,7 +37,7 @@ def test_the_peak_lr_comes_first_then_known_shapes_then_new_ones(searched: Synth
     purposes = [trial.user_attrs[PURPOSE] for trial in searched.trials]
     phases = [purpose for i, purpose in enumerate(purposes) if i == 0 or purposes[i - 1] != purpose]
     assert phases[:3] == [SWEEP, PEAK_LR, SHAPE]
-    assert set(phases[3:]) == {SHAPE, SEED}
+    assert set(phases[3:]) == {SHAPE, ANOTHER_SEED}
     known = [searched.schedule(t).replace(lr=None) for t in searched.trials if t.user_attrs[PURPOSE] == SHAPE]
     assert known[:2] == [standards()["linear"], standards()["cosine_floor"]]
     assert WarmbootSchedule(curve="linear", eta_min=0.05) in known
@@ -47,7 +46,7 @@ def test_the_peak_lr_comes_first_then_known_shapes_then_new_ones(searched: Synth
 
 def test_the_sweep_is_of_one_shape_in_a_ninth_of_the_steps(searched: SyntheticStudy) -> None:
     swept = [trial for trial in searched.trials if trial.user_attrs[PURPOSE] == SWEEP]
-    assert {trial.user_attrs[HORIZON] for trial in swept} == {66}
+    assert {trial.user_attrs[HORIZON_STEPS] for trial in swept} == {66}
     shapes = {searched.schedule(trial).replace(lr=None) for trial in swept}
     assert shapes == {standards()["linear_warmup"]}, "it bears the highest peak lrs"
     lrs = [searched.schedule(trial).lr for trial in swept]
@@ -62,7 +61,7 @@ def test_the_peak_lr_is_tried_at_full_length_on_both_sides_of_the_best(searched:
 def test_at_least_a_third_of_the_later_trials_are_seeds_of_what_leads(searched: SyntheticStudy) -> None:
     """The others too where a schedule that was tried promises the most; but new ones never end."""
     later = [trial.user_attrs[PURPOSE] for trial in searched.trials[30:]]
-    assert later.count(SEED) / len(later) >= 1 / 3
+    assert later.count(ANOTHER_SEED) / len(later) >= 1 / 3
     assert later.count(SHAPE) / len(later) >= 1 / 4
     seeds = [e.n_runs for e in estimates_of(searched)]
     assert max(seeds) <= MOST_SEEDS
@@ -160,7 +159,7 @@ def test_those_in_training_are_not_proposed_again() -> None:
 def test_another_process_goes_on_where_the_first_was(searched: SyntheticStudy) -> None:
     study = copy.deepcopy(searched)
     study.run(Strategy(study.spec, 7, n_runs=200), 3)
-    assert {trial.user_attrs[PURPOSE] for trial in study.trials[60:]} <= {SHAPE, SEED}
+    assert {trial.user_attrs[PURPOSE] for trial in study.trials[60:]} <= {SHAPE, ANOTHER_SEED}
 
 
 def test_the_same_seed_proposes_the_same(searched: SyntheticStudy) -> None:

@@ -11,20 +11,20 @@ from typing import Any
 import pytest
 from optuna.trial import FrozenTrial
 
-from search import seeds
-from search.confirmation_size import SEEDS
-from search.population.run import Measurement
-from search.results import Contender, contenders
-from search.snapshot import study_lead, take_snapshot
+from search.results.candidate import Candidate, candidates
+from search.results.status import read_status, study_lead
+from search.results.told_apart import LEAST_PAIRS, MOST_PAIRS, told_apart
+from search.runs import seeds
+from search.runs.events import Event
+from search.runs.run import Measurement
+from search.spec.confirmation import SEEDS
 from search.storage.database import Database
-from search.storage.plans import Plan, Planned
+from search.storage.plans import NextTrial, Plan
 from search.storage.study_record import StudyRecord
 from search.strategy.estimates import study_model
-from search.told_apart import LEAST_PAIRS, MOST_PAIRS, told_apart
-from search.training_events import Event
-from search.worker.bookkeeper import Bookkeeper, Outcome
-from search.worker.runs import make_run
-from search.worker.trainers import make_trainer
+from search.training.runs import make_run
+from search.training.trainers import make_trainer
+from search.worker.storage_thread import Outcome, StorageLoop
 from tests.search_tests.patience import PATIENCE_SECONDS
 from tests.search_tests.studies import make_study, nothing_planned, trial_queue
 
@@ -54,7 +54,7 @@ class Worked:
         trained = threading.Event()
         trainer, _ = make_trainer(spec, device="cpu", ready=ready, events=events, stop=trained)
         thread = threading.Thread(target=trainer.train)
-        keeper = Bookkeeper(
+        keeper = StorageLoop(
             self.record,
             trial_queue(self.record, self.plan),
             slots=SLOTS,
@@ -90,10 +90,10 @@ def study(database: Database, *other: Mapping[str, Any], **changes: Any) -> Work
         **changes,
     )
 
-    def plan(trials: Sequence[FrozenTrial]) -> Planned:
+    def plan(trials: Sequence[FrozenTrial]) -> NextTrial:
         row = rows[len(trials)]
         is_linear = row["warmup"] == row["eta_min"] == 0.0
-        return Planned(row, {"standard": "linear"} if is_linear else {})
+        return NextTrial(row, {"standard": "linear"} if is_linear else {})
 
     return Worked(record, plan)
 
@@ -107,15 +107,15 @@ def trials_of(record: StudyRecord) -> list[FrozenTrial]:
     return record.load().get_trials(deepcopy=False)
 
 
-def found_in(record: StudyRecord) -> list[Contender]:
-    return contenders(trials_of(record), record.spec.parsed_space, record.attributes["confirmation"])
+def found_in(record: StudyRecord) -> list[Candidate]:
+    return candidates(trials_of(record), record.spec.parsed_space, record.attributes["confirmation"])
 
 
 def confirmed_of(record: StudyRecord) -> dict[int, Sequence[float]]:
     return {c.trial_numbers[0]: c.confirmed for c in found_in(record) if c.confirmed}
 
 
-def trained_again(record: StudyRecord, contender: Contender, seed_indices: Sequence[int]) -> list[float]:
+def trained_again(record: StudyRecord, candidate: Candidate, seed_indices: Sequence[int]) -> list[float]:
     """Its values on these confirmation seeds, from a trainer of its own."""
     ready, stop = queue.SimpleQueue[Any](), threading.Event()
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -127,8 +127,8 @@ def trained_again(record: StudyRecord, contender: Contender, seed_indices: Seque
         run = make_run(
             record.spec,
             key=j,
-            schedule=contender.schedule,
-            params=contender.params,
+            schedule=candidate.schedule,
+            params=candidate.params,
             seed=seeds.confirmation_seed(record.spec.seed, j),
             total_steps=record.spec.horizon_steps,
             trial=0,
@@ -174,7 +174,7 @@ def test_what_is_told_apart_at_once_takes_the_least_pairs_and_no_more(database: 
 def test_what_leads_is_kept_for_whoever_looks(database: Database) -> None:
     worked = study(database, BETTER)
     worked.work()
-    snapshot = take_snapshot(worked.record, worked.record.load())
+    snapshot = read_status(worked.record, worked.record.load())
     assert snapshot.done
     assert snapshot.lead == study_lead(worked.record)[0]
     assert snapshot.lead is not None
@@ -201,9 +201,9 @@ def test_leader_and_baseline_go_on_in_pairs_until_they_are_told_apart(unclear: W
     assert answer is not None
     assert told_apart(answer.answer()) or length == MOST_PAIRS
 
-    for contender in (lead.leader, lead.baseline):  # each value is of its own seed
+    for candidate in (lead.leader, lead.baseline):  # each value is of its own seed
         for j in (0, SEEDS, length - 1):
-            assert trained_again(record, contender, [j]) == pytest.approx([rows(record)[contender.key][j]])
+            assert trained_again(record, candidate, [j]) == pytest.approx([rows(record)[candidate.key][j]])
 
 
 def test_an_interrupted_confirmation_goes_on_where_it_was(unclear: Worked) -> None:
@@ -213,7 +213,7 @@ def test_an_interrupted_confirmation_goes_on_where_it_was(unclear: Worked) -> No
     assert record.attributes["confirmation"]["open"] is True
     before = rows(record)
     assert {len(row) for row in before.values()} == {SEEDS}, "a pair that was not finished is not kept"
-    snapshot = take_snapshot(record, record.load())
+    snapshot = read_status(record, record.load())
     assert not snapshot.confirmed
     assert not snapshot.done
 
@@ -224,7 +224,7 @@ def test_an_interrupted_confirmation_goes_on_where_it_was(unclear: Worked) -> No
     for key, row in before.items():
         assert rows(record)[key][: len(row)] == row
     assert max(len(row) for row in rows(record).values()) > SEEDS
-    assert take_snapshot(record, record.load()).done
+    assert read_status(record, record.load()).done
 
 
 def test_a_study_that_confirms_nothing_has_an_answer_and_no_pairs(database: Database) -> None:

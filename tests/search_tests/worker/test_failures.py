@@ -1,6 +1,6 @@
 """Trainings that fail: when a search ends for it, and which trials they use up.
 
-The bookkeeper and the study are the real ones; what trains is played, for what matters is how it ends.
+The storage loop and the study are the real ones; what trains is played, for what matters is how it ends.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import RunError
-from search.population.run import Measurement
+from search.results.status import StudyStatus, read_status
+from search.runs.events import Admitted, Event, Remarked, TrainingFailed
+from search.runs.run import Measurement
 from search.scripts.reasons import trains_without_attach
-from search.snapshot import Snapshot, take_snapshot
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord
-from search.training_events import Admitted, Event, Remarked, TrainingFailed
-from search.worker.bookkeeper import Bookkeeper, Outcome
+from search.training.runs import AnyRun
 from search.worker.failures import Streak
-from search.worker.runs import AnyRun
+from search.worker.storage_thread import Outcome, StorageLoop
 from tests.search_tests.studies import LINEAR, fill, make_study, trial_queue
 
 Play = Callable[[int, AnyRun], Iterator[Event]]
@@ -53,7 +53,7 @@ class Worker:
     def work(self, play: Play) -> Outcome:
         ready, events = queue.SimpleQueue[Any](), queue.SimpleQueue[Event]()
         thread = threading.Thread(target=_train, args=(play, ready, events))
-        keeper = Bookkeeper(
+        keeper = StorageLoop(
             self.record,
             trial_queue(self.record),
             slots=1,
@@ -75,8 +75,8 @@ class Worker:
     def states(self) -> list[TrialState]:
         return [trial.state for trial in self.trials()]
 
-    def look(self) -> Snapshot:
-        return take_snapshot(self.record, self.record.load())
+    def look(self) -> StudyStatus:
+        return read_status(self.record, self.record.load())
 
 
 def _train(play: Play, ready: queue.SimpleQueue[Any], events: queue.SimpleQueue[Event]) -> None:
@@ -193,7 +193,7 @@ def test_a_contract_that_was_kept_once_is_no_reason_to_end_so_soon(between: str)
 
 def test_a_failure_that_waits_for_another_to_tell_has_failed_for_whoever_looks(database: Database) -> None:
     worker = Worker(make_study(database, n_runs=6, n_trials=None, confirmation={"leaders": 0}))
-    looks: list[Snapshot] = []
+    looks: list[StudyStatus] = []
 
     def play(number: int, run: AnyRun) -> Iterator[Event]:
         looks.append(worker.look())
@@ -212,7 +212,7 @@ def test_what_is_tried_again_runs_and_is_used_again(database: Database) -> None:
         worker.work(lambda number, run: fails(run))
     after = worker.look()
     assert (after.runs_used, after.counts, after.failures) == (0, {"waiting": 5}, {"no data": 5})
-    looks: list[Snapshot] = []
+    looks: list[StudyStatus] = []
 
     def play(number: int, run: AnyRun) -> Iterator[Event]:
         looks.append(worker.look())

@@ -7,12 +7,12 @@ import math
 import pytest
 from optuna.trial import TrialState
 
-from search import seeds
-from search.confirmation import plan_confirmation
-from search.population.run import Measurement, Run
-from search.snapshot import study_lead
+from search.results.confirmation import plan_confirmation
+from search.results.status import study_lead
+from search.runs import seeds
+from search.runs.run import Measurement, Run
 from search.storage.database import Database
-from search.storage.plans import Planned
+from search.storage.plans import NextTrial
 from search.storage.study_record import StudyRecord
 from search.worker.jobs import TrialJob, confirmation_jobs
 from search.worker.trial_runs import report_steps, trial_job
@@ -23,7 +23,7 @@ UNTRAINED = {"val_loss": 4.6, "val_error": 0.99}
 
 @pytest.fixture
 def job(record: StudyRecord) -> TrialJob:
-    queue = trial_queue(record, lambda _: Planned(LINEAR, {}))
+    queue = trial_queue(record, lambda _: NextTrial(LINEAR, {}))
     trial = queue.next()
     assert trial is not None
     return trial_job(queue, record.spec, trial)
@@ -54,7 +54,7 @@ def test_a_trial_is_trained_on_its_own_table_and_seed(job: TrialJob, record: Stu
 
 def test_other_hyperparameters_reach_the_run_and_the_key(database: Database) -> None:
     record = make_study(database, params={"weight_decay": {"low": 0.0, "high": 0.1}, "batch_size": [16, 32]})
-    queue = trial_queue(record, lambda _: Planned(LINEAR, {}))
+    queue = trial_queue(record, lambda _: NextTrial(LINEAR, {}))
     jobs = []
     for _ in range(2):
         trial = queue.next()
@@ -67,7 +67,7 @@ def test_other_hyperparameters_reach_the_run_and_the_key(database: Database) -> 
         job.began(UNTRAINED)
         job.measured(measurement(100, 3.0, last=True))
     plan = plan_confirmation(study_lead(record)[1], "minimize", None)
-    confirming = {job.contender.key: job.run.params for job in confirmation_jobs(plan, record.spec)}
+    confirming = {job.candidate.key: job.run.params for job in confirmation_jobs(plan, record.spec)}
     assert confirming[first.user_attrs["schedule_key"]] == jobs[0].run.params
 
 
@@ -132,7 +132,7 @@ def test_a_confirmation_trains_what_is_missing_on_seeds_of_its_own(database: Dat
     plan = plan_confirmation(study_lead(record)[1], "minimize", stored)
     jobs = confirmation_jobs(plan, record.spec)
     assert [each.run.seed for each in jobs] == [seeds.confirmation_seed(0, j) for j in range(3)]
-    assert {each.contender.key for each in jobs} == {keys[1]}
+    assert {each.candidate.key for each in jobs} == {keys[1]}
     for j, each in enumerate(jobs):
         each.began(UNTRAINED)
         each.measured(Measurement(key=each.run.key, step=100, metrics={"val_loss": 2.0 + j}, last=True))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from search.population.run import Measurement, Run
+from search.runs.events import Cancel
+from search.runs.run import Measurement, Run
+from search.runs.trial_attributes import ANOTHER_SEED, EXPECTED_VALUE, PURPOSE, STEPS_IN_ALL
+from search.spec.budget import steps_of
 from search.storage.database import Database
-from search.storage.plans import Planned
+from search.storage.plans import NextTrial
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
-from search.strategy.progress import EXPECTED, PURPOSE, SEED
-from search.training_events import Withdraw
-from search.trial_limit import STEPS, steps_of
 from search.worker.jobs import TrialJob
 from search.worker.trial_runs import trial_job
 from tests.search_tests.studies import LINEAR, make_study, trial_queue
@@ -37,7 +37,7 @@ def next_job(queue: TrialQueue, record: StudyRecord) -> TrialJob:
 
 
 def planned(record: StudyRecord, **attributes: object) -> TrialQueue:
-    return trial_queue(record, lambda _: Planned(LINEAR, attributes))
+    return trial_queue(record, lambda _: NextTrial(LINEAR, attributes))
 
 
 def measured(job: TrialJob, step: int, loss: float, *, last: bool = False, **more: float) -> object:
@@ -75,7 +75,7 @@ def test_the_steps_of_the_shorter_trainings_are_reported_and_counted(database: D
     record = study(database, "squeezed")
     queue = planned(record)
     job = next_job(queue, record)
-    assert queue.stored(0).user_attrs[STEPS] == 1300
+    assert queue.stored(0).user_attrs[STEPS_IN_ALL] == 1300
     assert steps_of(queue.stored(0), HORIZON) == 1300
     train_through(job, (4.0, 3.0), 2.0)
     stored = queue.stored(0)
@@ -93,7 +93,7 @@ def test_a_squeezed_trial_that_can_not_win_ends_at_its_rung_and_says_why(databas
     stored = queue.stored(job.trial.number)
     assert stored.state == TrialState.PRUNED
     assert stored.user_attrs["stopped"].startswith("4.2 at 100 of 100 steps: such trials end at 2.1 ")
-    assert stored.user_attrs[EXPECTED] == pytest.approx(2.1)
+    assert stored.user_attrs[EXPECTED_VALUE] == pytest.approx(2.1)
     assert steps_of(stored, HORIZON) == 100
 
 
@@ -106,7 +106,7 @@ def test_a_trial_that_diverges_in_its_shorter_training_ends_there(database: Data
     stored = queue.stored(0)
     assert stored.state == TrialState.PRUNED
     assert stored.user_attrs["stopped"] == "it diverged, or was worse than untrained, at 7 of 100 steps"
-    assert stored.user_attrs[EXPECTED] == 4.6
+    assert stored.user_attrs[EXPECTED_VALUE] == 4.6
 
 
 def test_a_squeezed_trial_taken_up_again_goes_on_at_its_next_rung(database: Database) -> None:
@@ -126,7 +126,7 @@ def test_a_squeezed_trial_taken_up_again_goes_on_at_its_next_rung(database: Data
 
 def test_another_seed_of_a_schedule_is_never_stopped(database: Database) -> None:
     record = study(database, "squeezed")
-    job = next_job(planned(record, **{PURPOSE: SEED}), record)
+    job = next_job(planned(record, **{PURPOSE: ANOTHER_SEED}), record)
     assert (job.run.total_steps, job.to_follow) == (HORIZON, [])
 
 
@@ -140,20 +140,20 @@ def test_averaged_weights_are_measured_half_way_and_judged(database: Database) -
         assert measured(job, 360, 4.0, averaged_val_loss=3.0 + i / 10) is None
         assert measured(job, HORIZON, 2.0 + i / 10, last=True) is None
     job = next_job(queue, record)
-    assert measured(job, 360, 4.0, averaged_val_loss=3.7) == Withdraw(job.run.key)
+    assert measured(job, 360, 4.0, averaged_val_loss=3.7) == Cancel(job.run.key)
     assert measured(job, 540, 4.0) is None, "it was asked to end already"
-    job.withdrawn()
+    job.cancelled()
     stored = queue.stored(job.trial.number)
     assert stored.state == TrialState.PRUNED
     assert "averaged weights" in stored.user_attrs["stopped"]
-    assert stored.user_attrs[EXPECTED] == pytest.approx(2.7)
+    assert stored.user_attrs[EXPECTED_VALUE] == pytest.approx(2.7)
 
 
 def test_a_trial_that_ends_before_it_is_ended_counts_as_complete(database: Database) -> None:
     record = study(database, "threshold", upper=4.0)
     queue = planned(record)
     job = next_job(queue, record)
-    assert measured(job, 180, 4.3) == Withdraw(job.run.key)
+    assert measured(job, 180, 4.3) == Cancel(job.run.key)
     assert measured(job, HORIZON, 2.0, last=True) is None
     stored = queue.stored(0)
     assert (stored.state, stored.value) == (TrialState.COMPLETE, 2.0)
@@ -165,17 +165,19 @@ def test_a_pruner_of_optuna_ends_a_trial_by_its_reports(database: Database) -> N
     queue = planned(record)
     for i in range(9):
         job = next_job(queue, record)
-        assert measured(job, 180, 3.0 + i / 10 * (-1) ** i) in (None, Withdraw(job.run.key))
+        assert measured(job, 180, 3.0 + i / 10 * (-1) ** i) in (None, Cancel(job.run.key))
         measured(job, HORIZON, 2.0 + i / 20 * (-1) ** i, last=True)
     job = next_job(queue, record)
-    assert measured(job, 180, 4.5) == Withdraw(job.run.key)
-    job.withdrawn()
+    assert measured(job, 180, 4.5) == Cancel(job.run.key)
+    job.cancelled()
     stored = queue.stored(job.trial.number)
     assert (stored.state, stored.value) == (TrialState.PRUNED, 4.5)
     assert stored.user_attrs["stopped"] == "4.5 at 180 of 900 steps: ended by Optuna's pruner median"
-    assert stored.user_attrs[EXPECTED] == pytest.approx(2.75), "as the complete trials let expect"
+    assert stored.user_attrs[EXPECTED_VALUE] == pytest.approx(2.75), "as the complete trials let expect"
 
 
 def test_stopped_trials_take_only_the_steps_they_trained() -> None:
-    trial = create_trial(state=TrialState.PRUNED, intermediate_values={100: 4.0}, user_attrs={STEPS: 1300})
+    trial = create_trial(
+        state=TrialState.PRUNED, intermediate_values={100: 4.0}, user_attrs={STEPS_IN_ALL: 1300}
+    )
     assert steps_of(trial, HORIZON) == 100

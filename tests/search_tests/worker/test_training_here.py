@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from search.errors import UsageError
-from search.launch.preparation import prepare
-from search.proxy_fingerprints import command_made_of
-from search.proxy_spec import CommandProxy
+from search.launch.checks import prepare
+from search.scripts.fingerprints import command_made_of
+from search.spec.proxy import CommandProxy
 from search.storage.address import parse_address
 from search.storage.database import Database
 from search.storage.study_change import accepted_changes

@@ -1,0 +1,254 @@
+"""From what was typed to a study ready to be worked on; all is checked before anything is stored."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import URL
+
+from search.early_stopping.pruners import pruner_problems
+from search.errors import UsageError, nearest, problems_text
+from search.messages import Say
+from search.population.make import make_population, params_problems
+from search.proxies.noisy_quadratic import NoisyQuadratic
+from search.proxies.registry import AnyProxy, declared_made_of, declared_proxy
+from search.scripts.command import command_problems
+from search.scripts.command_home import folder_from, located
+from search.scripts.command_look import look_problems
+from search.scripts.fingerprints import command_made_of, free_made_of
+from search.spec.budget import counts
+from search.spec.proxy import CommandProxy, DeclaredProxy, FreeProxy
+from search.spec.study import StudySpec
+from search.spec.study_file import find_study_file, read_study_file
+from search.storage.database import Database, open_for_work
+from search.storage.study_record import StudyRecord, create_or_resume, study_names
+from search.strategy.optuna_samplers import sampler_problems
+
+OWN_NOTE = "searched on your own training"
+
+
+@dataclass(frozen=True)
+class RegisteredStudy:
+    """A study in its database, and whether this launch has made it."""
+
+    database: Database
+    record: StudyRecord
+    created: bool
+    proxy: AnyProxy | None
+    """Where it is a declared one."""
+
+
+@dataclass(frozen=True)
+class CheckedStudy:
+    """A study file that can be worked on here: its horizon in steps, what is noted of its proxy, and the
+    proxy itself where it is a declared one."""
+
+    spec: StudySpec
+    facts: dict[str, Any]
+    proxy: AnyProxy | None
+
+
+def prepare(
+    study: str,
+    storage: URL,
+    n_trials: int | None,
+    *,
+    trains_here: bool = True,
+    accept_change: bool = False,
+    say: Say = lambda _text: None,
+) -> RegisteredStudy:
+    """Read and check a study file, then create its study or open it for more.
+
+    Args:
+        study: a packaged name or a path.
+        storage: where studies are kept.
+        n_trials: instead of the file's; a total over all launches.
+        trains_here: whether what it trains has to run on this machine.
+        accept_change: whether a study with results goes on with another script.
+        say: told in which folder its command runs where that is another one than this, and what has changed.
+
+    Raises:
+        UsageError: the file, the proxy or the storage has problems, or the name is taken by another search.
+    """
+    path = find_study_file(study)
+    spec = read_study_file(path)
+    if n_trials is not None:
+        spec = spec.with_n_trials(n_trials)
+    here = located_by_file(spec, path)
+    checked = check(here, str(path), trains_here=trains_here)
+    place = {"file": str(path.absolute())}
+    if isinstance(here.proxy, CommandProxy):
+        place["folder"] = str(here.proxy.working_directory)
+        if place["folder"] != str(Path.cwd()):
+            say(f"the command runs in {place['folder']}")
+    database = open_for_work(storage)
+    if n_trials is not None:
+        refuse_fewer(database, spec.name, n_trials)
+    record, created = create_or_resume(
+        database,
+        checked.spec.model_copy(update={"proxy": spec.proxy}),  # the folder is this machine's
+        checked.facts,
+        place=place,
+        accept_change=accept_change,
+        say=say,
+    )
+    return RegisteredStudy(database, record, created, checked.proxy)
+
+
+def refuse_fewer(database: Database, name: str, n_trials: int) -> None:
+    """Refuse `--n-trials` where the study has more trials already: it is a total over all launches.
+
+    Raises:
+        UsageError: it does; the message has the numbers for more trials and for none.
+    """
+    if name not in study_names(database):
+        return
+    there = sum(map(counts, StudyRecord(database, name).load().get_trials(deepcopy=False)))
+    if n_trials < there:
+        raise UsageError(
+            f"--n-trials: got {n_trials}, but study {name!r} has {there} trials already, and the number "
+            f"counts all of them; give {there + n_trials} for {n_trials} more, or {there} to end its search "
+            "here."
+        )
+
+
+def located_by_file(spec: StudySpec, path: Path) -> StudySpec:
+    """The study of a file, with the folder in which its command runs; see `search.scripts.command_home`."""
+    return located(spec, [folder_from(spec, home) for home in (path.absolute().parent, Path.cwd())])
+
+
+def check(spec: StudySpec, place: str, *, trains_here: bool = True) -> CheckedStudy:
+    """Check a study against its proxy and this machine; stores nothing.
+
+    Args:
+        spec: the parsed study file.
+        place: what messages call it.
+        trains_here: whether what it trains has to run on this machine.
+
+    Raises:
+        UsageError: the proxy can't be made here, or does not fit the file; all problems are listed.
+    """
+    problems = [*sampler_problems(spec.sampler), *pruner_problems(spec.early_stopping)]
+    proxy: AnyProxy | None = None
+    facts: dict[str, Any] = {}
+    if isinstance(spec.proxy, DeclaredProxy):
+        proxy = _proxy(spec.proxy, place)
+        spec = spec.resolve_epochs(proxy.steps_per_epoch)
+        facts = proxy_facts(proxy, own=spec.trains_own_model)
+        problems += [*_objective_problems(spec, proxy), *params_problems(spec.parsed_params, proxy)]
+    else:
+        if isinstance(spec.proxy, CommandProxy):
+            found = command_problems(spec.proxy.command, spec.params)
+            if trains_here and not found:
+                found = look_problems(spec.proxy.command, spec.proxy.folder)
+            problems += [f"proxy.command: {line}." for line in found]
+        try:
+            facts = one_by_one_facts(spec.proxy)
+        except ValueError as error:
+            problems.append(str(error))
+    problems += [*_horizon_problems(spec), *_stopping_problems(spec, proxy)]
+    if problems:
+        raise UsageError(problems_text(place, problems))
+    return CheckedStudy(spec, facts, proxy)
+
+
+def resolve_device(device: str) -> str:
+    """The device to train on: what was asked for, or CUDA, else MPS, else the CPU.
+
+    Raises:
+        UsageError: torch does not know it, or this machine does not have it.
+    """
+    import torch
+
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=device)
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"--device: {device!r} can't be used here ({reason})") from error
+    return device
+
+
+def proxy_facts(proxy: AnyProxy, *, own: bool = False) -> dict[str, Any]:
+    """What a study keeps of a declared proxy, and an exported schedule tells; `own`: it is the user's."""
+    return {
+        "name": proxy.name,
+        "kind": "declared",
+        **declared_made_of(proxy).facts(),
+        "note": OWN_NOTE if own else "a built-in task stands in for your model: the shape is a suggestion",
+        "optimizer": proxy.optimizer.name,
+        **{key: value for key, value in asdict(proxy.optimizer).items() if key != "name"},
+        "batch_size": proxy.batch_size,
+        "parameters": proxy.parameter_count,
+    }
+
+
+def one_by_one_facts(proxy: CommandProxy | FreeProxy) -> dict[str, Any]:
+    """The same of a proxy that trains one run at a time.
+
+    Raises:
+        ValueError: a free proxy's module can't be found.
+    """
+    made_of = command_made_of(proxy) if isinstance(proxy, CommandProxy) else free_made_of(proxy)
+    return {"name": proxy.name, "kind": proxy.kind, **made_of.facts(), "note": OWN_NOTE}
+
+
+def _proxy(declared: DeclaredProxy, place: str) -> AnyProxy:
+    try:
+        proxy = declared_proxy(declared.name, declared.arguments)
+    except (ValueError, ModuleNotFoundError) as error:
+        raise UsageError(problems_text(place, [str(error)])) from error
+    try:
+        make_population(proxy, slots=1)
+    except Exception as error:  # whatever the user's own model raises
+        reason = f"its model can't be trained here: {type(error).__name__}: {error}"
+        raise UsageError(problems_text(place, [f"proxy {proxy.name}: {reason}"])) from error
+    return proxy
+
+
+def _objective_problems(spec: StudySpec, proxy: AnyProxy) -> list[str]:
+    if spec.objective not in proxy.metrics:
+        hint = nearest(spec.objective, proxy.metrics)
+        return [f"objective: got {spec.objective!r}, which {proxy.name} does not measure; {hint}"]
+    direction = proxy.metrics[spec.objective]
+    if spec.direction != direction:
+        return [f"direction: got {spec.direction!r}; {spec.objective} is one to {direction}."]
+    return []
+
+
+def _stopping_problems(spec: StudySpec, proxy: AnyProxy | None) -> list[str]:
+    """Whether trials can be stopped early as the file wants it."""
+    name = spec.early_stopping.name
+    if name == "averaged" and (proxy is None or isinstance(proxy, NoisyQuadratic)):
+        return [
+            f"early_stopping: averaged needs the weights of a built-in population, which {spec.proxy.name} "
+            "does not have; choose another rule."
+        ]
+    if name != "squeezed":
+        return []
+    if isinstance(spec.proxy, CommandProxy) and "{total_steps}" not in spec.proxy.command:
+        return [
+            "early_stopping: squeezed trains shorter horizons, and the command takes none; put "
+            "{total_steps} into it, or choose another rule."
+        ]
+    if not spec.rung_horizons:
+        return [
+            f"early_stopping: squeezed finds no room in a horizon of {spec.horizon_steps} steps, a third of "
+            "it is too short to say anything; choose another rule."
+        ]
+    return []
+
+
+def _horizon_problems(spec: StudySpec) -> list[str]:
+    least = spec.parsed_space.min_total_steps
+    if spec.horizon_steps < least:
+        return [
+            f"total_steps: got {spec.horizon_steps}; the shortest cycle of [space] needs a horizon of "
+            f"{least} steps or more."
+        ]
+    return []

@@ -1,0 +1,1 @@
+"""Which process is meant, and how it is asked to end."""

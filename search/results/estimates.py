@@ -1,0 +1,107 @@
+"""What is expected of a study's schedules over all seeds, kept with the study.
+
+A worker works it out when the search has ended and again when the leaders were confirmed; everybody else
+reads it. Commands that look every second need not fit a model, and all of them name the same leader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from search.results.candidate import Candidate
+from search.spec.study import StudySpec
+from search.strategy.estimates import StudyModel, study_model
+from search.strategy.sensitivity import Sensitivity, SensitivityAnalysis
+
+MOST_SCHEDULES = 64
+"""Of so many of the best schedules it is kept."""
+
+
+def model_of(
+    spec: StudySpec, trials: Sequence[FrozenTrial], found: Sequence[Candidate], *, confirmed: bool
+) -> StudyModel | None:
+    """The model of a study's runs; None where none was to the full horizon.
+
+    Args:
+        spec: the study.
+        trials: all its trials.
+        found: its candidates.
+        confirmed: whether the runs on the confirmation seeds count too.
+    """
+    again = {c.trial_numbers[0]: c.confirmed for c in found if c.confirmed}
+    return study_model(spec, trials, again if confirmed else None)
+
+
+def expectations(model: StudyModel | None, found: Sequence[Candidate]) -> dict[str, float]:
+    """Schedule key -> the expected value, cautiously, of the best schedules; see `Estimate.cautious`."""
+    if model is None:
+        return {}
+    first = {candidate.trial_numbers[0]: candidate for candidate in found}
+    known = [estimate for estimate in model.estimates() if estimate.number in first]
+    return {first[estimate.number].key: estimate.cautious for estimate in known[:MOST_SCHEDULES]}
+
+
+def sensitivity_of(
+    spec: StudySpec, trials: Sequence[FrozenTrial], best: Candidate, found: Sequence[Candidate]
+) -> dict[str, Any]:
+    """Which parameters matter at the best schedule, as it is kept on the study; see
+    `search.strategy.sensitivity`.
+
+    Args:
+        spec: the study.
+        trials: all its trials.
+        best: the schedule.
+        found: the study's candidates.
+    """
+    model = model_of(spec, trials, found, confirmed=True)
+    assert model is not None, "a study with a best schedule has a complete trial"
+    params = next(trial.params for trial in trials if trial.number == best.trial_numbers[0])
+    knobs = SensitivityAnalysis(spec, model, params).knobs()
+    return {"key": best.key, "knobs": [asdict(knob) for knob in knobs]}
+
+
+def stored_sensitivity(stored: Mapping[str, Any] | None, best: Candidate | None) -> list[Sensitivity]:
+    """What `sensitivity_of` gave; none where it is about another schedule than the best of now."""
+    if stored is None or best is None or stored["key"] != best.key:
+        return []
+    tuples = ("as_good", "tried")
+    return [
+        Sensitivity(**{**knob, **{name: tuple(knob[name]) for name in tuples if name in knob}})
+        for knob in stored["knobs"]
+    ]
+
+
+def to_json(
+    trials: Sequence[FrozenTrial],
+    searched: Mapping[str, float],
+    final: Mapping[str, float],
+    **more: Any,
+) -> dict[str, Any]:
+    """What is kept on the study: before and after its leaders were confirmed, and `more`."""
+    return {"complete": _n_complete(trials), "searched": dict(searched), "final": dict(final), **more}
+
+
+def with_expectations(
+    found: Sequence[Candidate], stored: Mapping[str, Any] | None, trials: Sequence[FrozenTrial]
+) -> list[Candidate]:
+    """The candidates with what is expected of each; unchanged where trials have been completed since."""
+    if stored is None or not is_fresh(stored, trials):
+        return list(found)
+    searched, final = stored["searched"], stored["final"]
+    return [
+        replace(c, expected=searched.get(c.key), expected_at_last=final.get(c.key, searched.get(c.key)))
+        for c in found
+    ]
+
+
+def is_fresh(stored: Mapping[str, Any], trials: Sequence[FrozenTrial]) -> bool:
+    """Whether no trial has been completed since."""
+    return bool(stored["complete"] == _n_complete(trials))
+
+
+def _n_complete(trials: Sequence[FrozenTrial]) -> int:
+    return sum(trial.state == TrialState.COMPLETE for trial in trials)

@@ -1,0 +1,237 @@
+"""What a study knows for and against its schedules, as data and in words; the verdict too."""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean
+from typing import Any
+
+from search.direction import sign_of
+from search.messages import next_command
+from search.results.candidate import Candidate
+from search.results.lead import Lead
+from search.results.transfer import TransferResult
+from search.spec.permission import option_for
+from search.spec.study import StudySpec
+from warmboot.space import FloatRange
+
+FAIR_PEAK_LRS = 4
+"""A schedule that was tried at fewer cannot be said to have been tuned."""
+EDGE = 0.02
+"""Of the log range of the peak lr: this close to an end is at it."""
+CLEAR = 0.8
+"""The probability of a gain above the verdict's margin from which it is called more than little."""
+
+
+def evidence(
+    spec: StudySpec, schedule: Candidate, lead: Lead, transfer: TransferResult | None = None
+) -> dict[str, Any]:
+    """The measured values behind a schedule, as plain data for its file.
+
+    `searched` are values on the seeds that chose it, and flatter it; `confirmed` are on fresh seeds.
+    """
+    data: dict[str, Any] = {
+        "objective": spec.objective,
+        "direction": spec.direction,
+        "searched": list(schedule.searched),
+        "confirmed": list(schedule.confirmed),
+        "answer": _role(schedule, lead),
+        "verdict": "none: the study has not tested this schedule against plain ones",
+    }
+    if lead.verdict is not None:
+        data["verdict"] = {name: value for name, value in lead.verdict.items() if name != "key"}
+    if transfer is not None:
+        data["transfer"] = {name: value for name, value in transfer.to_json().items() if name != "key"}
+    if schedule.params:
+        data["params"] = dict(schedule.params)
+    if lead.gain is not None and lead.verdict is None:
+        data["expected"] = {
+            "gain_of_leader_over_baseline": lead.gain,
+            "probability_of_being_better": lead.probability,
+            "probability_of_more_than_the_margin": lead.probability_of_margin,
+            "claim": claim(lead),
+            "seed_sd": lead.noise_sd,
+        }
+    others = {"best_standard": lead.baseline, "leader": lead.leader}
+    data |= {name: _entry(c) for name, c in others.items() if c is not None and c.key != schedule.key}
+    return data
+
+
+def evidence_lines(
+    spec: StudySpec, schedule: Candidate, lead: Lead, transfer: TransferResult | None = None
+) -> list[str]:
+    """The same for a person: what to use and why first, in a few lines."""
+    is_answer = schedule.key == lead.chosen.key
+    name = "answer" if is_answer else "schedule"
+    lines = [f"{name:10s}{schedule.describe()}", f"{'':10s}{_values(spec, schedule)}"]
+    lines += [f"{'':10s}{line}" for line in edge_lines(spec, schedule)]
+    if not is_answer:
+        lines.append(f"{'':10s}It is not the answer of the study; that is {lead.chosen.describe()}.")
+    if lead.verdict is not None:
+        lines += _labelled("verdict", verdict_lines(spec, lead))
+    else:
+        known = [f"{'':10s}{sentence(spec, lead)}"] if is_answer else []
+        lines += [*known, *_other_lines(spec, schedule, lead)]
+    told = [] if transfer is None else transfer.lines()
+    if told and lead.chosen != lead.subject:
+        told = [f"Of the leader, {lead.subject.schedule.replace(lr=None).describe()}:", *told]
+    return [*lines, *_labelled("transfer", told)]
+
+
+def sentence(spec: StudySpec, lead: Lead) -> str:
+    """One honest sentence on what is known without a verdict."""
+    leader, baseline = lead.leader, lead.baseline
+    if baseline is None:
+        return "The space holds no plain schedule to compare it with."
+    plain = baseline.schedule.replace(lr=None).describe()
+    if leader is None:
+        return f"Only plain schedules have been tried; {plain} is the best of them."
+    if lead.gain is None or lead.probability is None:
+        return f"Too early to say whether anything is better than plain {plain}."
+    return _compared(spec, lead, plain)
+
+
+def _compared(spec: StudySpec, lead: Lead, plain: str) -> str:
+    assert lead.gain is not None, "a comparison has been made"
+    assert lead.probability is not None, "a comparison has been made"
+    chance, size = f"{_percent(lead.probability)} likely", _size(lead)
+    command = next_command("verdict", spec.name, *option_for(spec.proxy).split())
+    settle = f"That is the model's estimate over all runs; {command} settles it."
+    if claim(lead) == "better":
+        return f"It is better than plain {plain} by {size} so far ({chance}). {settle}"
+    if claim(lead) == "a little better":
+        return (
+            f"It is ahead of plain {plain} by {size} ({chance} to be better); so little may make no "
+            f"difference. {settle}"
+        )
+    where = f"ahead by {size}, which is not enough" if lead.gain > 0 else f"behind by {size}"
+    return (
+        f"A plain schedule. Nothing has been shown to beat it: the best other one is {where} ({chance} to be "
+        f"better). {settle}"
+    )
+
+
+def claim(lead: Lead) -> str:
+    """What may be said of a lead without a verdict: "better", "a little better" or "not shown"."""
+    if not lead.leader_is_better:
+        return "not shown"
+    sure = lead.probability_of_margin is not None and lead.probability_of_margin >= CLEAR
+    return "better" if sure else "a little better"
+
+
+def verdict_lines(spec: StudySpec, lead: Lead) -> list[str]:
+    """The verdict, and what follows for the answer where that is not plain."""
+    assert lead.verdict is not None, "there is a verdict"
+    lines = [lead.verdict["sentence"], *lead.verdict["lines"]]
+    if lead.verdict["outcome"] == "not settled" and lead.probability is not None:
+        chosen = "the searched schedule" if lead.leader_is_better else "the plain one"
+        lines.append(
+            f"By these pairs it is {_percent(lead.probability)} likely to be better, so the answer is "
+            f"{chosen}."
+        )
+    return lines
+
+
+def edge_lines(spec: StudySpec, schedule: Candidate) -> list[str]:
+    """Whether the peak lr lies at an end of its range, and the way out."""
+    field, lr = spec.parsed_space.lr, schedule.schedule.lr
+    if not isinstance(field, FloatRange) or lr is None:
+        return []
+    close = EDGE * math.log(field.high / field.low)
+    for end, name, further in ((field.low, "low", field.low / 10), (field.high, "high", field.high * 10)):
+        if abs(math.log(lr / end)) <= close:
+            return [
+                f"Its peak lr lies at the {name} end of what was searched ({end:g}): better ones may lie "
+                f"beyond. Search again under another name with a wider range, such as {name} = {further:g}."
+            ]
+    return []
+
+
+def comparison(spec: StudySpec, schedule: Candidate, other: Candidate) -> str:
+    """What the seeds on which both were confirmed say; empty where there are none."""
+    n = min(len(schedule.confirmed), len(other.confirmed))
+    if not n:
+        return ""
+    sign = sign_of(spec.direction)
+    gains = [sign * (b - a) for a, b in zip(schedule.confirmed, other.confirmed, strict=False)]
+    where = f"{'ahead' if fmean(gains) >= 0 else 'behind'} by {abs(fmean(gains)):.3g}"
+    return (
+        f"On the same {n} fresh seeds the one above is {where} on average (ahead on "
+        f"{sum(gain > 0 for gain in gains)} of {n})."
+    )
+
+
+def _other_lines(spec: StudySpec, schedule: Candidate, lead: Lead) -> list[str]:
+    """The schedule it is compared with, and what might be why one is ahead."""
+    for name, other in (("baseline", lead.baseline), ("leader", lead.leader)):
+        if other is None or other.key == schedule.key or (name == "leader" and lead.chosen == other):
+            continue
+        lines = [f"{name:10s}{other.describe()}", f"{'':10s}{_values(spec, other)}"]
+        told = [comparison(spec, schedule, other), _caveats(spec, schedule, other)]
+        return [*lines, *(f"{'':10s}{line}" for line in told if line)]
+    return []
+
+
+def _caveats(spec: StudySpec, schedule: Candidate, other: Candidate) -> str:
+    """What besides the shape may be why one is ahead (Wen et al., arXiv 2509.02046)."""
+    names = [name for name, value in schedule.params.items() if other.params.get(name) != value]
+    found = [f"They differ in {', '.join(names)} as well, not in the schedule alone."] if names else []
+    searched = isinstance(spec.parsed_space.lr, FloatRange)
+    if searched and other.standard is not None and 0 < other.siblings < FAIR_PEAK_LRS:
+        lrs = "1 peak lr" if other.siblings == 1 else f"{other.siblings} peak lrs"
+        tune = next_command("verdict", spec.name)
+        found.append(f"The plain schedule was tried at {lrs} only; {tune} tunes it.")
+    return " ".join(found)
+
+
+def _role(schedule: Candidate, lead: Lead) -> str:
+    if schedule.key != lead.chosen.key:
+        return "another schedule of the study"
+    return "leader" if schedule == lead.leader else "baseline"
+
+
+def _entry(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "name": candidate.standard,
+        "schedule": candidate.schedule.describe(),
+        **({"params": dict(candidate.params)} if candidate.params else {}),
+        "searched": list(candidate.searched),
+        "confirmed": list(candidate.confirmed),
+    }
+
+
+def _labelled(label: str, lines: list[str]) -> list[str]:
+    return [f"{'' if i else label:10s}{line}" for i, line in enumerate(lines)]
+
+
+def _size(lead: Lead) -> str:
+    """A gain in the objective's unit and in the noise between seeds."""
+    assert lead.gain is not None
+    text = f"{abs(lead.gain):.2g}"
+    if not lead.noise_sd:
+        return text
+    sds = f"{abs(lead.gain) / lead.noise_sd:.1g}"
+    return f"{text} ({sds} standard deviation{'s' * (sds != '1')} between seeds)"
+
+
+def _percent(probability: float) -> str:
+    """Never 0% or 100%: nothing here is certain.
+
+    >>> _percent(0.873), _percent(0.9999), _percent(0.0001)
+    ('87%', 'over 99%', 'under 1%')
+    """
+    if probability > 0.99:
+        return "over 99%"
+    return "under 1%" if probability < 0.01 else f"{100 * probability:.0f}%"
+
+
+def _values(spec: StudySpec, candidate: Candidate) -> str:
+    if not candidate.searched:
+        seeds = len(candidate.confirmed)
+        return f"{spec.objective} {fmean(candidate.confirmed):.4g} on {seeds} seeds of the verdict's tuning"
+    trial = ", ".join(str(number) for number in candidate.trial_numbers[:3])
+    searched = f"{fmean(candidate.searched):.4g} in the search (trial {trial})"
+    if not candidate.confirmed:
+        return f"{spec.objective} {searched}"
+    seeds = len(candidate.confirmed)
+    return f"{spec.objective} {fmean(candidate.confirmed):.4g} on {seeds} fresh seeds, {searched}"

@@ -1,0 +1,199 @@
+"""What leads a study: one rule for every command that names a schedule.
+
+The **leader** is the best schedule that is no baseline, the **baseline** the best of the schedules everybody
+knows. The answer is the leader where it is likely enough to be better, else the baseline:
+
+- after a verdict on it, by that: *win* makes it the answer, *lose* and *equivalent* the tuned baseline it
+  was compared with, *not settled* leaves it to the probability that the pairs give;
+- before, by the model of all runs (`search.strategy.estimates`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import stdev
+from typing import Any
+
+from optuna.trial import FrozenTrial
+
+from search.results.candidate import Candidate, best_standard, ranked
+from search.results.estimates import is_fresh
+from search.spec.study import StudySpec
+from search.statistics.sequential import MARGIN_IN_SEED_SDS
+from search.strategy.estimates import SURE_ENOUGH, Answer, StudyModel, is_enough, probability_of
+from warmboot.errors import ScheduleFileError
+from warmboot.schedule import WarmbootSchedule
+from warmboot.schedule_file import reads
+
+LEAD = "lead"
+"""Entry of the study's attribute `expected`: what `to_json` gives."""
+
+
+@dataclass(frozen=True)
+class Lead:
+    """What leads, and how sure that is.
+
+    Attributes:
+        leader: the best schedule that is no baseline; None where only baselines were tried.
+        baseline: the best baseline, tuned by the verdict where there is one; None where the space holds none.
+        gain: of leader over baseline, in the objective's unit, better is positive; None where it is not
+            known.
+        probability: that the leader is better; None where it is not known.
+        probability_of_margin: that it is better by more than the margin below which a verdict calls two
+            schedules equivalent; None where it is not known.
+        noise_sd: standard deviation between two seeds of one schedule; None where it is not known.
+        verdict: on the leader, where there is one.
+        ahead: whether the leader is first by the means over the runs, where nothing more is known.
+    """
+
+    leader: Candidate | None
+    baseline: Candidate | None
+    gain: float | None = None
+    probability: float | None = None
+    noise_sd: float | None = None
+    probability_of_margin: float | None = None
+    verdict: Mapping[str, Any] | None = None
+    ahead: bool = False
+
+    @property
+    def chosen(self) -> Candidate:
+        """The answer."""
+        if self.leader is None or (self.baseline is not None and not self.leader_is_better):
+            assert self.baseline is not None, "a lead is of a schedule"
+            return self.baseline
+        return self.leader
+
+    @property
+    def other(self) -> Candidate | None:
+        """What the answer is compared with: the baseline, or the leader where a baseline is the answer."""
+        return self.baseline if self.chosen is self.leader else self.leader
+
+    @property
+    def subject(self) -> Candidate:
+        """What a verdict is about: the leader, or the baseline where there is no other."""
+        if self.leader is not None:
+            return self.leader
+        assert self.baseline is not None, "a lead is of a schedule"
+        return self.baseline
+
+    @property
+    def leader_is_better(self) -> bool:
+        """Whether the leader is likely enough to be better than the baseline."""
+        outcome = None if self.verdict is None else self.verdict["outcome"]
+        if outcome in ("win", "lose", "equivalent", "standard"):
+            return bool(outcome == "win")
+        if self.probability is None or self.leader is None or self.baseline is None:
+            return self.ahead
+        if self.verdict is not None:  # of pairs
+            return self.probability >= SURE_ENOUGH
+        return is_enough(self.probability, len(self.leader.values), len(self.baseline.values))
+
+
+def lead_of(
+    found: Sequence[Candidate],
+    expected: Mapping[str, Any] | None,
+    trials: Sequence[FrozenTrial],
+    verdict: Mapping[str, Any] | None,
+) -> Lead | None:
+    """What leads by what is kept on the study; None where nothing was tried, or what is kept is older than
+    the last complete trial.
+
+    Args:
+        found: the study's candidates, with what is expected of them.
+        expected: the study's attribute of that name.
+        trials: of the study.
+        verdict: the study's attribute of that name.
+    """
+    if not found or expected is None or LEAD not in expected or not is_fresh(expected, trials):
+        return None
+    return _judged(_from_json(expected[LEAD], found), verdict)
+
+
+def lead_by_model(found: Sequence[Candidate], model: StudyModel, verdict: Mapping[str, Any] | None) -> Lead:
+    """The same worked out anew."""
+    return _judged(_from_json(to_json(model.answer(), found), found), verdict)
+
+
+def lead_by_means(found: Sequence[Candidate], spec: StudySpec) -> Lead | None:
+    """What leads while a study runs and nobody has worked out more: by the mean over the runs."""
+    if not found:
+        return None
+    order = ranked(found, spec.direction)
+    leader = next((c for c in order if c.standard is None), None)
+    return Lead(leader, best_standard(found, spec.direction), ahead=order[0] is leader)
+
+
+def to_json(answer: Answer, found: Sequence[Candidate]) -> dict[str, Any]:
+    """What of an answer is kept on the study."""
+    keys = {number: candidate.key for candidate in found for number in candidate.trial_numbers}
+    difference = answer.difference
+    return {
+        "leader": None if answer.leader is None else keys[answer.leader.number],
+        "baseline": None if answer.baseline is None else keys[answer.baseline.number],
+        "gain": None if difference is None else difference.gain,
+        "probability": None if difference is None else difference.probability,
+        "probability_of_margin": None
+        if difference is None
+        else difference.probability_above(MARGIN_IN_SEED_SDS * answer.noise_sd),
+        "noise_sd": answer.noise_sd,
+    }
+
+
+def read_baseline(verdict: Mapping[str, Any]) -> WarmbootSchedule | None:
+    """The tuned baseline of a stored verdict, with its lr; None for one that was stored without it, or whose
+    curve is not registered here."""
+    document = verdict["standard"].get("document")
+    try:
+        return None if document is None else reads(json.dumps(document)).schedule
+    except ScheduleFileError:
+        return None
+
+
+def _from_json(stored: Mapping[str, Any], found: Sequence[Candidate]) -> Lead:
+    by_key = {candidate.key: candidate for candidate in found}
+    baseline = by_key.get(stored["baseline"])
+    if baseline is not None:
+        baseline = replace(baseline, siblings=sum(c.standard == baseline.standard for c in found))
+    return Lead(
+        by_key.get(stored["leader"]),
+        baseline,
+        gain=stored["gain"],
+        probability=stored["probability"],
+        noise_sd=stored["noise_sd"],
+        probability_of_margin=stored.get("probability_of_margin"),
+    )
+
+
+def _judged(lead: Lead, verdict: Mapping[str, Any] | None) -> Lead:
+    """With the verdict on it, where there is one."""
+    if verdict is None or verdict["key"] != lead.subject.key:
+        return lead
+    tuned = read_baseline(verdict)
+    if tuned is None:
+        return replace(lead, verdict=verdict)
+    standard = verdict["standard"]
+    baseline = Candidate(
+        key="",
+        schedule=tuned,
+        trial_numbers=(),
+        searched=(),
+        confirmed=tuple(standard["values"]),
+        standard=standard["name"],
+        params=lead.subject.params,
+    )
+    leader = lead.leader or lead.subject
+    gain, probability = _of_pairs(verdict)
+    return Lead(leader, baseline, gain, probability, verdict["seed_sd"], verdict=verdict)
+
+
+def _of_pairs(verdict: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Mean gain of a verdict's pairs, and the probability that it is above 0."""
+    looks = verdict["looks"]
+    gains = [a - b for a, b in zip(verdict["standard_values"], verdict["candidate_values"], strict=True)]
+    if len(gains) < 2 or not looks:
+        return None, None
+    gain = float(looks[-1]["mean"])  # in the direction of the objective
+    return gain, probability_of(gain, stdev(gains) / math.sqrt(len(gains)), len(gains) - 1)

@@ -1,0 +1,291 @@
+"""How a study stands at one moment, read from the database: what `launch` and `status` show."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any, Literal
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from search.direction import sign_of
+from search.results.candidate import Candidate, candidates
+from search.results.confirmation import is_confirmed
+from search.results.estimates import model_of, stored_sensitivity, with_expectations
+from search.results.lead import Lead, lead_by_means, lead_by_model, lead_of
+from search.results.pace import Training, in_training, pace, seconds_left
+from search.results.settled import is_settled
+from search.results.transfer import TransferResult, stored_transfer
+from search.runs.trial_attributes import BASELINE, DIVERGED, FAILURE, REMARK, SCHEDULE_KEY
+from search.spec.budget import counts, is_held
+from search.spec.study import StudySpec
+from search.spec.training_spans import trained_seconds
+from search.storage.live_leases import live_leases
+from search.storage.study_attributes import StudyAttributes
+from search.storage.study_change import Change, accepted_changes
+from search.storage.study_record import StudyRecord
+from search.strategy.sensitivity import Sensitivity
+
+_LEADING = 8  # schedules that are looked at at least
+
+
+@dataclass(frozen=True)
+class StudyStatus:
+    """One look at a study.
+
+    Attributes:
+        n_trials: how many it is to have in total; None where its time is limited instead.
+        counts: trials by state name ("complete", "running", "waiting", "fail", "pruned"); one whose worker is
+            gone waits to be taken up again, and one whose training has failed is no longer running.
+        diverged: how many of the complete ones diverged.
+        lead: what leads, or None before the first result.
+        trials_per_second: over the last of them, pauses left aside; None where too few have ended.
+        confirmed: whether the leaders were trained again on fresh seeds.
+        stopped: whether somebody asked the study to end.
+        failures: how many trials failed for which reason, those among them that are to be tried again.
+        uncounted: how many failed before they had trained, which takes none of the study's trials.
+        remarks: what a person should know of a training that did not fail of it, by the trial's number.
+        budget_seconds: how long it may train, where that is its limit; see `search.spec.budget`.
+        trained_seconds: how long it has trained.
+        n_runs: how many full runs its search may take, where that is its limit.
+        runs_used: how many its trials have taken, those in training counted whole, those that wait or
+            are to be tried again not at all.
+        plateau: why its search ended before its limit; None where it did not.
+        knobs: which parameters matter at the best schedule; empty before the study has ended.
+        transfer: what is known of its best schedule at other horizons; None where nothing is.
+        changes: what changed of its training and was accepted, the oldest first.
+        at_work: whether somebody works on it: trains a trial, confirms the best, learns the script's own lr.
+        search_is_over: whether no trial is left to begin or to end.
+        settled: whether the best are confirmed and the answer is worked out.
+        seconds_left: until the search ends if nothing ends it early; None where that is not known.
+        training: what trains now, with what it has reported last.
+    """
+
+    spec: StudySpec
+    n_trials: int | None
+    counts: dict[str, int]
+    diverged: int
+    lead: Lead | None
+    trials_per_second: float | None
+    confirmed: bool
+    stopped: bool
+    failures: Mapping[str, int] = field(default_factory=dict)
+    uncounted: int = 0
+    remarks: Mapping[int, str] = field(default_factory=dict)
+    budget_seconds: float | None = None
+    trained_seconds: float = 0.0
+    n_runs: int | None = None
+    runs_used: float = 0.0
+    plateau: str | None = None
+    knobs: Sequence[Sensitivity] = ()
+    transfer: TransferResult | None = None
+    changes: Sequence[Change] = ()
+    at_work: bool = False
+    search_is_over: bool = False
+    settled: bool = False
+    seconds_left: float | None = None
+    training: Sequence[Training] = ()
+
+    @property
+    def best(self) -> Candidate | None:
+        """The answer so far, or None before the first result."""
+        return None if self.lead is None else self.lead.chosen
+
+    @property
+    def other(self) -> Candidate | None:
+        """What the answer is compared with so far, or None."""
+        return None if self.lead is None else self.lead.other
+
+    @property
+    def verdict(self) -> Mapping[str, Any] | None:
+        """On the leader, as `search.verdict` keeps it; None where there is none."""
+        return None if self.lead is None else self.lead.verdict
+
+    @property
+    def finished(self) -> int:
+        return sum(self.counts.get(state, 0) for state in ("complete", "pruned", "fail"))
+
+    @property
+    def used(self) -> int:
+        """How many of its trials are used up."""
+        return self.finished - self.uncounted
+
+    @property
+    def results(self) -> int:
+        """How many trials ended with something to learn from."""
+        return self.counts.get("complete", 0) + self.counts.get("pruned", 0)
+
+    @property
+    def mostly_failed(self) -> bool:
+        """Whether more of the trials that trained have failed than have not."""
+        return self.used - self.results > self.results
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to train."""
+        return self.search_is_over and self.settled
+
+    @property
+    def share_done(self) -> float:
+        """How much of the limit is used up, in [0, 1]."""
+        if self.search_is_over or self.plateau is not None:
+            return 1.0
+        if self.n_trials is not None:
+            return min(1.0, self.used / self.n_trials)
+        if self.n_runs is not None:
+            return min(1.0, self.runs_used / self.n_runs)
+        assert self.budget_seconds is not None, "a study has one limit"
+        return min(1.0, self.trained_seconds / self.budget_seconds)
+
+    @property
+    def state(self) -> Literal["done", "stopped", "running", "resting"]:
+        """What a person would call it; it runs too where its best are confirmed, or its own lr is learnt."""
+        if self.done:
+            return "done"
+        if self.stopped:
+            return "stopped"
+        return "running" if self.running or self.at_work else "resting"
+
+    @property
+    def running(self) -> int:
+        return self.counts.get("running", 0)
+
+    @property
+    def may_end_early(self) -> bool:
+        """Whether `seconds_left` is an upper bound: trials may be stopped, or the search may end before its
+        limit."""
+        stopping = self.spec.early_stopping
+        return stopping.name != "none" or (stopping.plateau and self.spec.sampler.name == "warmboot")
+
+
+def read_status(record: StudyRecord, study: optuna.Study, *, settle: bool = False) -> StudyStatus:
+    """Look at a study; `study` is passed in because it caches the trials it has read.
+
+    `settle`: work out what leads where trials have ended since that was done last, which takes a moment;
+    else the means over the runs tell.
+    """
+    attributes = record.attributes
+    spec = attributes.spec
+    limit = attributes.limit
+    leases = live_leases(record)  # before the trials, for those that end in between
+    trials = record.trials(study)
+    left = {t.number for t in trials if t.state == TrialState.RUNNING} - leases.keys()
+    if left:
+        left -= live_leases(record).keys()  # and after them, for those that have begun
+    known = [trial for trial in trials if trial.number not in left]
+    now = record.now()
+    speed = pace(known, spec.horizon_steps, now.local)
+    confirmation = attributes.confirmation
+    looked_at = trials if settle else _candidates(trials, spec, attributes)
+    found = candidates(looked_at, spec.parsed_space, confirmation)
+    found = with_expectations(found, attributes.estimates, trials)
+    lead = _lead(found, spec, trials, attributes, settle=settle)
+    subject = None if lead is None else lead.subject
+    return StudyStatus(
+        spec=spec,
+        n_trials=limit.n_trials,
+        counts=dict(Counter(_state(trial, left) for trial in trials)),
+        diverged=sum(DIVERGED in trial.user_attrs for trial in trials),
+        lead=lead,
+        trials_per_second=None if speed is None else speed.trials_per_second,
+        confirmed=_is_confirmed(found, spec, confirmation),
+        stopped=attributes.is_stopped,
+        failures=_failures(trials),
+        uncounted=sum(is_held(trial) or not counts(trial) for trial in trials),
+        remarks={t.number: str(t.user_attrs[REMARK]) for t in trials if REMARK in t.user_attrs},
+        budget_seconds=limit.budget_seconds,
+        trained_seconds=trained_seconds(known, now),
+        n_runs=limit.n_runs,
+        runs_used=0.0 if limit.n_runs is None else limit.runs_used(_begun(known)),
+        plateau=limit.plateau,
+        transfer=stored_transfer(attributes, subject),
+        changes=accepted_changes(attributes),
+        knobs=stored_sensitivity(attributes.sensitivity, subject),
+        at_work=bool(leases),
+        search_is_over=limit.is_over(trials, now),
+        settled=is_settled(spec, found, trials, attributes),
+        seconds_left=seconds_left(limit, known, spec.horizon_steps, now),
+        training=in_training(_begun(known), spec.horizon_steps),
+    )
+
+
+def _state(trial: FrozenTrial, left: Container[int]) -> str:
+    """What a person calls it; `left`: the numbers of trials whose worker is gone."""
+    if trial.number in left:
+        return "waiting"
+    return "fail" if is_held(trial) else trial.state.name.lower()
+
+
+def _begun(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Those that train or have ended."""
+    return [trial for trial in trials if trial.state != TrialState.WAITING and not is_held(trial)]
+
+
+def _is_confirmed(
+    found: Sequence[Candidate], spec: StudySpec, confirmation: Mapping[str, Any] | None
+) -> bool:
+    """Whether anything is to be confirmed, and is."""
+    size = spec.confirmation_size
+    return bool(found) and size.most_runs > 0 and is_confirmed(found, spec.direction, confirmation, size)
+
+
+def study_lead(record: StudyRecord) -> tuple[Lead | None, list[Candidate]]:
+    """What leads a study, worked out anew where trials have ended since, and all its candidates."""
+    spec, attributes = record.spec, record.attributes
+    trials = record.load().get_trials(deepcopy=False)
+    found = candidates(trials, spec.parsed_space, attributes.confirmation)
+    found = with_expectations(found, attributes.estimates, trials)
+    return _lead(found, spec, trials, attributes, settle=True), found
+
+
+def _lead(
+    found: Sequence[Candidate],
+    spec: StudySpec,
+    trials: Sequence[FrozenTrial],
+    attributes: StudyAttributes,
+    *,
+    settle: bool,
+) -> Lead | None:
+    if not found:
+        return None
+    verdict = attributes.verdict
+    stored = lead_of(found, attributes.estimates, trials, verdict)
+    if stored is not None:
+        return stored
+    if not settle:
+        return lead_by_means(found, spec)
+    model = model_of(spec, trials, found, confirmed=True)
+    assert model is not None, "a study with a candidate has a full run"
+    return lead_by_model(found, model, verdict)
+
+
+def _candidates(
+    trials: Sequence[FrozenTrial], spec: StudySpec, attributes: StudyAttributes
+) -> list[FrozenTrial]:
+    """The trials that can matter for best and standard; to rebuild every schedule each second is too slow."""
+    complete = [t for t in trials if t.state == TrialState.COMPLETE and SCHEDULE_KEY in t.user_attrs]
+    standards = {t.user_attrs[SCHEDULE_KEY] for t in complete if BASELINE in t.user_attrs}
+    values: dict[str, list[float]] = defaultdict(list)
+    for trial in complete:
+        if trial.user_attrs[SCHEDULE_KEY] not in standards:
+            values[trial.user_attrs[SCHEDULE_KEY]].append(trial.value or 0.0)
+    sign = sign_of(spec.direction)
+    most = max(_LEADING, spec.confirmation_size.leaders + 1)  # all that can be confirmed are among them
+    keys = set(sorted(values, key=lambda key: sign * fmean(values[key]))[:most])
+    keys |= standards
+    keys |= set((attributes.confirmation or {}).get("values", {}))
+    keys |= set((attributes.estimates or {}).get("searched", {}))
+    return [t for t in complete if t.user_attrs[SCHEDULE_KEY] in keys]
+
+
+def _failures(trials: Sequence[FrozenTrial]) -> dict[str, int]:
+    """The reasons of failed trials, the most frequent first; a reason is the last line of what was kept.
+
+    One that was tried again and is finished otherwise, or in training, has not failed.
+    """
+    failed = [t for t in trials if t.state in (TrialState.FAIL, TrialState.WAITING) or is_held(t)]
+    texts = [str(trial.user_attrs.get(FAILURE, "")).strip() for trial in failed]
+    return dict(Counter(text.splitlines()[-1] for text in texts if text).most_common())

@@ -1,0 +1,56 @@
+"""How long a confirmation goes on: until leader and baseline are told apart, or clearly can't be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from search.spec.study import StudySpec
+from search.strategy.estimates import Answer, Difference
+
+SHARE_OF_STUDY = 0.1
+"""Of a study's runs the confirmation takes no more, unless it did from the start."""
+QUICK_SECONDS = 1.0
+MOST_PAIRS = 30
+"""Where a run takes less than that, this many pairs settle it, whatever share that is."""
+LEAST_PAIRS = 10
+"""Before so many nothing is settled by what the model makes of other schedules."""
+SURE, UNLIKELY = 0.99, 0.05
+"""Probabilities of being better at which two are told apart."""
+CLEARLY_EQUAL = 0.35
+"""Standard deviations between seeds within which two are too much alike to be told apart."""
+SDS = 1.64
+
+
+@dataclass(frozen=True)
+class PairBudget:
+    """How many runs a confirmation may take in all, and how many pairs one comparison."""
+
+    runs: int
+    pairs: int
+
+
+def pair_budget(spec: StudySpec, seconds_per_run: float | None) -> PairBudget:
+    """What a study can afford; where it counts its runs, no more than was set aside.
+
+    Args:
+        spec: the study.
+        seconds_per_run: of one training, others beside it counted off; None where it is not known.
+    """
+    if spec.n_runs is not None:
+        return PairBudget(runs=spec.confirmation_size.most_runs, pairs=MOST_PAIRS)
+    if seconds_per_run is not None and seconds_per_run < QUICK_SECONDS:
+        return PairBudget(runs=10**9, pairs=MOST_PAIRS)
+    runs = 0 if spec.n_trials is None else int(SHARE_OF_STUDY * spec.n_trials)
+    return PairBudget(runs=runs, pairs=MOST_PAIRS)
+
+
+def told_apart(answer: Answer) -> bool:
+    """Whether more pairs of leader and baseline would change nothing."""
+    if answer.difference is None:
+        return True
+    chance = answer.difference.probability
+    return chance >= SURE or chance <= UNLIKELY or _clearly_equal(answer.difference, answer.noise_sd)
+
+
+def _clearly_equal(difference: Difference, noise_sd: float) -> bool:
+    return abs(difference.gain) + SDS * difference.sd <= CLEARLY_EQUAL * noise_sd

@@ -1,0 +1,60 @@
+"""What is kept on a trial: every user attribute of ours, each named once.
+
+| who | attribute |
+| --- | --- |
+| asks for the trial | `PROPOSAL`, `PURPOSE`, `WHY`, `HORIZON_STEPS`, `LEFT_TO_GAIN`, `BASELINE` |
+| hands it out | `SCHEDULE_KEY`, `SEED_INDEX`, `SCHEDULE`, `STEPS_IN_ALL`, `TRAINED_SPAN` |
+| hands it out again | `REPORTED_BEFORE`, `HELD`, `LOST` |
+| tells it | `RUNS`, `DIVERGED`, `STOPPED`, `EXPECTED_VALUE`, `AVERAGED_AT_HALFWAY`, `REMARK`, `FAILURE` |
+
+The values of the constants are stored in people's databases and stay as they are.
+"""
+
+from __future__ import annotations
+
+PROPOSAL = "proposal"
+"""Its parameters from the moment it is asked for."""
+PURPOSE = "purpose"
+"""What it is for: one of the four below."""
+SWEEP, PEAK_LR, SHAPE, ANOTHER_SEED = "lr sweep", "peak lr", "shape", "another seed"
+WHY = "why"
+"""Why it was proposed, in words."""
+HORIZON_STEPS = "horizon_steps"
+"""To which horizon it trains; the study's where it is missing."""
+LEFT_TO_GAIN = "left_to_gain"
+"""By how much more trials were expected to improve on the leader, in the objective's unit."""
+BASELINE = "standard"
+"""Name of the baseline that it is; missing where it is none."""
+
+SCHEDULE_KEY = "schedule_key"
+"""Equal keys are equal trainings but for the seed."""
+SEED_INDEX = "seed"
+"""Which of its schedule's seeds it trains with, counted from 0."""
+SCHEDULE = "schedule"
+"""The schedule in words."""
+STEPS_IN_ALL = "steps"
+"""Of a trial that trains shorter horizons first: its steps in all, if nobody stops it."""
+TRAINED_SPAN = "trained"
+"""When it trained, as `{"clock": ..., "from": ..., "to": ...}` in seconds; without "to" while it does."""
+REPORTED_BEFORE = "reported_before"
+"""Of a trial that was taken up again: the last step it had reported until then."""
+HELD = "held"
+"""Whether its training has failed while none had succeeded; until one does, it may wait again. It stays
+RUNNING until then, so that nobody takes it up."""
+LOST = "lost"
+"""How many workers disappeared in it, where it was given up for that."""
+
+RUNS = "runs"
+"""What was measured: a list of one `{"seed": ..., "step": [...], metric: [...]}`."""
+DIVERGED = "diverged"
+"""Why its value says nothing of its schedule's quality but that its lr was too high."""
+STOPPED = "stopped"
+"""Why it was stopped early, in words."""
+EXPECTED_VALUE = "expected_value"
+"""Of a trial that was stopped: the value it was expected to reach."""
+AVERAGED_AT_HALFWAY = "averaged_at_halfway"
+"""Its value with averaged weights at the rung."""
+REMARK = "remark"
+"""What a person should know of its training."""
+FAILURE = "failed"
+"""What was left behind by a training of it that failed, the reason as its last line."""

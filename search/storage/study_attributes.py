@@ -1,0 +1,136 @@
+"""What is kept on a study, under `warmboot:` among its user attributes: every entry, named once.
+
+So `worker`, `status` and `export` need no study file, and a copied study stays whole. Beside them stands
+`answer`, for a person who looks at the study in the dashboard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from search.spec.budget import Budget
+from search.spec.made_of import MadeOf
+from search.spec.study import StudySpec
+
+SPEC = "spec"
+"""The parsed study file. Whoever finds it finds what a launch keeps: it is written last."""
+PROXY = "proxy"
+"""What it was trained on, and what that is made of."""
+CONTROL = "control"
+"""The limit of trials and `stop`, which every launch and `warmboot stop` may set."""
+PLACE = "place"
+"""Where it was launched last: the study's `file`, and the `folder` in which its command runs."""
+CHANGES = "changes"
+"""What changed of its training and was accepted."""
+OWN_LR = "own_lr"
+"""The lr of the script's own optimizer, where the study starts from that."""
+MADE = "made"
+"""A word that tells it from any earlier study of its name or number."""
+OPENINGS = "openings"
+"""How many processes have opened it; each samples from a seed of its own."""
+CONFIRMATION = "confirmation"
+"""The best schedules trained again on fresh seeds; see `search.results.confirmation`."""
+ESTIMATES = "expected"
+"""What is expected of its schedules over all seeds, and what leads; see `search.results.estimates`."""
+SENSITIVITY = "knobs"
+"""Which parameters matter at the best schedule; see `search.strategy.sensitivity`."""
+VERDICT = "verdict"
+"""The last verdict on its leader; see `search.verdict`."""
+TRANSFER = "transfer"
+"""The last transfer of its leader; see `search.transfer`."""
+
+
+class StudyAttributes(Mapping[str, Any]):
+    """The entries of one study, read at one moment; by name or by property.
+
+    A property of what only some studies have is None, or empty, for those that have it not.
+    """
+
+    def __init__(self, stored: Mapping[str, Any]) -> None:
+        self._stored = dict(stored)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._stored[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    @property
+    def spec(self) -> StudySpec:
+        """The study as it is worked on: with the script's own lr where that is known."""
+        spec = StudySpec.from_json(self._stored[SPEC])
+        return spec if self.own_lr is None else spec.with_own_lr(self.own_lr)
+
+    @property
+    def proxy(self) -> Mapping[str, Any]:
+        """Facts about what it trains."""
+        return self._stored[PROXY]  # type: ignore[no-any-return]
+
+    @property
+    def made_of(self) -> MadeOf:
+        """What its proxy was made of where it was launched."""
+        return MadeOf.of_facts(self.proxy)
+
+    @property
+    def limit(self) -> Budget:
+        """How much it may train."""
+        return Budget.from_control(self._stored[CONTROL])
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody has told it to stop."""
+        return bool(self._stored[CONTROL]["stop"])
+
+    @property
+    def file(self) -> str | None:
+        """The study file that was launched last."""
+        return (self._stored.get(PLACE) or {}).get("file")
+
+    @property
+    def folder(self) -> str | None:
+        """The folder of its command at the last launch."""
+        return (self._stored.get(PLACE) or {}).get("folder")
+
+    @property
+    def changes(self) -> Sequence[Mapping[str, Any]]:
+        """See `search.storage.study_change.Change`."""
+        return self._stored.get(CHANGES, [])  # type: ignore[no-any-return]
+
+    @property
+    def own_lr(self) -> float | None:
+        """The lr of the script's own optimizer."""
+        return self._stored.get(OWN_LR)
+
+    @property
+    def made(self) -> str | None:
+        """See `MADE`."""
+        return self._stored.get(MADE)
+
+    @property
+    def confirmation(self) -> Mapping[str, Any] | None:
+        """See `search.results.confirmation.Confirmation.to_json`."""
+        return self._stored.get(CONFIRMATION)
+
+    @property
+    def estimates(self) -> Mapping[str, Any] | None:
+        """See `search.results.estimates.to_json`."""
+        return self._stored.get(ESTIMATES)
+
+    @property
+    def sensitivity(self) -> Mapping[str, Any] | None:
+        """See `search.results.estimates.sensitivity_of`."""
+        return self._stored.get(SENSITIVITY)
+
+    @property
+    def verdict(self) -> Mapping[str, Any] | None:
+        """See `search.verdict.result`."""
+        return self._stored.get(VERDICT)
+
+    @property
+    def transfer(self) -> Mapping[str, Any] | None:
+        """See `search.results.transfer.TransferResult`."""
+        return self._stored.get(TRANSFER)

@@ -1,0 +1,224 @@
+"""Which parameters of the best schedule matter, and how far each could be moved without harm.
+
+Each parameter is moved over what was tried of its range while the others stay, the peak lr too. The model of
+the study tells how much worse that is expected to be than the best, and how sure that is: the standard
+deviation of the difference, in which what both share cancels. Very bad values say only that they are bad
+(`surrogate.drawn_in`), so a large effect is a lower bound. Of what was never varied nothing is said.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from search.spec.study import StudySpec
+from search.strategy.candidates import UniformTrial
+from search.strategy.estimates import StudyModel
+from search.strategy.progress import TrialReader, points_of
+
+PLACES = 41
+"""Values of a range that are looked at, the best one besides."""
+SURE_SDS = 2.5
+"""An effect counts where it is this many standard deviations of the difference above 0. The worst of many
+places is looked at, so it is more than the customary 2."""
+LEAST_EFFECT = 0.25
+"""And where it is more than this share of what one run differs from another on the same seed."""
+FLAT = 1.0
+"""As good as the best is what is at most this many standard deviations between seeds worse."""
+GOOD_SDS, GOOD_SHARE = 1.64, 0.7
+"""That is claimed where the difference, were it so many of its standard deviations larger than expected,
+still is below this share of it: the noise between seeds is an estimate as well."""
+_RESTART_PLACE = re.compile(r"u\d+")
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """One parameter at the best schedule. Differences are in the unit of the objective, worse is positive."""
+
+    name: str
+    best: Any
+    effect: float
+    """How much worse the worst of its values is expected to be."""
+    sd: float
+    """Standard deviation of `effect`."""
+    matters: bool
+    """Whether `effect` is more than noise."""
+    as_good: tuple[Any, ...]
+    """Values expected to be as good as the best: lowest and highest of a range around it, or choices."""
+    is_range: bool
+    whole_range: bool
+    """Whether all that was tried is as good."""
+    tried: tuple[Any, ...] = ()
+    """Lowest and highest value of a range that was tried, or the choices; empty in older records."""
+
+
+@dataclass
+class _Held(UniformTrial):
+    """Draws given values; what is missing (a further restart, a power) is drawn from the middle."""
+
+    values: Mapping[str, Any]
+    asked: dict[str, BaseDistribution] = field(default_factory=dict)
+    """What was asked for."""
+    taken: dict[str, Any] = field(default_factory=dict)
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        self.asked[name] = FloatDistribution(low, high, log=log)
+        middle = 1.0 if name == "power" and low <= 1.0 <= high else _between(low, high, log, 0.5)
+        self.taken[name] = float(self.values.get(name, middle))
+        return float(self.taken[name])
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        self.asked[name] = IntDistribution(low, high, step=step)
+        self.taken[name] = int(self.values.get(name, low))
+        return int(self.taken[name])
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        self.asked[name] = CategoricalDistribution(tuple(choices))
+        self.taken[name] = self.values.get(name, choices[0])
+        return self.taken[name]
+
+
+class SensitivityAnalysis:
+    """Moves the parameters of one schedule of one study.
+
+    Args:
+        spec: the study.
+        model: of its runs.
+        best: Optuna's parameters of the schedule.
+    """
+
+    def __init__(self, spec: StudySpec, model: StudyModel, best: Mapping[str, Any]) -> None:
+        self._space, self._others = spec.parsed_space, spec.parsed_params
+        self._reader, self._model, self._response = TrialReader(spec), model, model.response
+        self._best = dict(best)
+        held = self._held({})
+        self._asked, self._taken = held.asked, held.taken
+        self._tried = self._reader.shape(self._taken)
+
+    def knobs(self) -> list[Sensitivity]:
+        """Those that matter first, the strongest first; nothing of what was never varied."""
+        names = [name for name in self._asked if not _RESTART_PLACE.fullmatch(name)]
+        found = [self._knob(name) for name in names if len(self._values(name)) > 1]
+        return sorted(found, key=lambda knob: (not knob.matters, -knob.effect))
+
+    def _held(self, changes: Mapping[str, Any]) -> _Held:
+        held = _Held({**self._best, **changes})
+        self._space.sample(held)
+        self._others.sample(held)
+        return held
+
+    def _values(self, name: str) -> list[Any]:
+        """The values of a parameter that are looked at, in their order, none outside what was tried; the
+        best one is among them. Only the best one where no other was tried."""
+        best = self._taken[name]
+        tried = {run.params[name] for run in self._model.runs if name in run.params} | {best}
+        if len(tried) == 1:
+            return [best]
+        asked = self._asked[name]
+        if isinstance(asked, CategoricalDistribution):
+            return [choice for choice in asked.choices if choice in tried]
+        if isinstance(asked, IntDistribution):
+            return _thinned(list(range(min(tried), max(tried) + 1, asked.step)), best)
+        assert isinstance(asked, FloatDistribution), asked
+        low, high = float(min(tried)), float(max(tried))
+        return sorted({*(_between(low, high, asked.log, i / (PLACES - 1)) for i in range(PLACES)), best})
+
+    def _knob(self, name: str) -> Sensitivity:
+        values = self._values(name)
+        mean, sd = self._worse(name, values)
+        worst = int(np.argmax(mean))
+        sure = mean - SURE_SDS * sd
+        enough = LEAST_EFFECT * self._response.paired_noise_sd
+        matters = bool(((sure > 0) & (mean > enough)).any())
+        best = values.index(self._taken[name])
+        good = mean + GOOD_SDS * sd <= GOOD_SHARE * FLAT * self._response.noise_sd
+        good[best] = True
+        is_range = not isinstance(self._asked[name], CategoricalDistribution)
+        chosen = [value for value, is_good in zip(values, good, strict=True) if is_good]
+        as_good = _around(values, good, best) if is_range else chosen
+        return Sensitivity(
+            name=name,
+            best=self._taken[name],
+            effect=float(mean[worst]),
+            sd=float(sd[worst]),
+            matters=matters,
+            as_good=(as_good[0], as_good[-1]) if is_range else tuple(as_good),
+            is_range=is_range,
+            whole_range=len(as_good) == len(values),
+            tried=(values[0], values[-1]) if is_range else tuple(values),
+        )
+
+    def _worse(self, name: str, values: Sequence[Any]) -> tuple[Any, Any]:
+        """Where the peak lr is not the one that is moved, it stays: nothing is said of lrs nobody tried."""
+        moved = [self._reader.shape(self._held({name: value}).taken) for value in values]
+        return self._response.differences(points_of(moved), points_of([self._tried]))
+
+
+def knob_lines(knobs: Sequence[Sensitivity]) -> list[str]:
+    """What a person reads: one line for each parameter.
+
+    >>> knob_lines([Sensitivity("lr", 0.2, 0.3, 0.02, True, (0.15, 0.31), True, False, (0.01, 1.0))])
+    ['lr  0.15 to 0.31 is as good; elsewhere (0.01 to 1 was tried) up to 0.3 worse, or more']
+    """
+    width = max((len(knob.name) for knob in knobs), default=0) + 2
+    return [f"{knob.name:{width}s}{_words(knob)}" for knob in knobs]
+
+
+def _words(knob: Sensitivity) -> str:
+    if not knob.matters:
+        return f"no evidence that it matters{_between_words(knob)}"
+    if knob.is_range:
+        low, high = knob.as_good
+        good = f"{low:.3g} to {high:.3g} is as good" if low != high else f"best at {low:.3g}"
+    else:
+        good = f"{' or '.join(map(str, knob.as_good))} is as good"
+    if not knob.is_range and len(knob.as_good) == 1:
+        good = f"best at {knob.as_good[0]}"
+    return f"{good}; elsewhere{_tried_words(knob)} up to {knob.effect:.2g} worse, or more"
+
+
+def _between_words(knob: Sensitivity) -> str:
+    words = _tried_words(knob)
+    return f"{words}: at most {max(knob.effect, 0.0):.2g} ± {knob.sd:.2g}"
+
+
+def _tried_words(knob: Sensitivity) -> str:
+    if not knob.tried:
+        return ""
+    if knob.is_range:
+        return f" ({knob.tried[0]:.3g} to {knob.tried[-1]:.3g} was tried)"
+    return f" ({', '.join(map(str, knob.tried))} were tried)"
+
+
+def _around(values: Sequence[Any], good: Any, best: int) -> list[Any]:
+    """The unbroken run of good values that has the best in it."""
+    low = high = best
+    while low > 0 and good[low - 1]:
+        low -= 1
+    while high < len(values) - 1 and good[high + 1]:
+        high += 1
+    return list(values[low : high + 1])
+
+
+def _thinned(values: list[int], best: int) -> list[int]:
+    every = max(1, math.ceil(len(values) / PLACES))
+    return sorted({*values[::every], values[-1], best})
+
+
+def _between(low: float, high: float, log: bool, share: float) -> float:
+    if log:
+        return float(min(max(low * (high / low) ** share, low), high))
+    return low + share * (high - low)

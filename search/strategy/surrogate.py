@@ -1,0 +1,302 @@
+"""How the result depends on the shape and on the peak lr, learnt from every full run together.
+
+The value of run `i`, of shape `s`, at log peak lr `l` and with seed `j`, above the best one and drawn in
+where it is far above (see `drawn_in`), is
+
+    y_i = m + g(z) + A(s) + B(s, z) + S_j + e_i,        z = l - rho * log scale(s).
+
+`g` is what the peak lr does to all shapes, `A` the level of a shape, `B` what the lr does to it alone: its
+own optimum, its own cliff. `z` is the lr relative to where the last-iterate bound (`peak_lr.py`) puts the
+shape's best one, as far (`rho`) as the study bears the bound out. `g`, `A` and `B` are Gaussian processes
+(Matern 3/2) over `z`, over the shapes' features and over both, so neighbours share what is known; `S_j` and
+`e_i` are independent noise. The scales, `rho` among them, are fitted by their posterior (Rasmussen,
+Williams: Gaussian Processes for Machine Learning, 2006, ch. 2, 5) under wide priors: how wide a valley is,
+how far apart the shapes' optima lie and how large the noise is differ by a hundred times from task to task.
+
+No form is assumed for `g`: seen from its best lr a training is flat on one side and falls off a cliff on the
+other, and a parabola through three such points has neither its centre nor its width right.
+
+Why not Optuna's samplers on the trial's parameters: a shape tried at a wrong peak lr looks bad, and one tried
+at a lucky seed looks good. Here a run says something about its neighbours and the seed is told apart, so
+fewer runs are needed; `benchmarks/replay.py` and `benchmarks/search_quality.py` have the comparison.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cho_solve, solve_triangular
+from scipy.optimize import minimize
+
+from search.strategy.kernels import Vector, by_length, decay, matern, squared_distances
+
+TAIL_SHARE = 0.4
+"""Values above this share of all values are drawn towards the best: they are bad, and how bad says nothing
+about the good ones."""
+MEAN, MEAN_SD = 1.5, 1.5
+"""What is expected where nothing is near, in units of the tail: worse than most that was tried."""
+LR_PLACES = 81
+_JITTER = 1e-10
+
+
+class Scales(NamedTuple):
+    """What is fitted. Logs of standard deviations in units of the tail, and of lengths."""
+
+    log_noise: float
+    log_seed_effect: float
+    log_common: float
+    """Of `g`."""
+    log_level: float
+    """Of `A`."""
+    log_own: float
+    """Of `B`."""
+    log_lr_length: float
+    """In units of log lr."""
+    log_shape_length: float
+    """In units of the shapes' features."""
+    rho: float
+
+
+TYPICAL = Scales(
+    math.log(0.3),
+    math.log(0.2),
+    math.log(1.5),
+    math.log(0.4),
+    math.log(0.5),
+    math.log(1.2),
+    math.log(0.5),
+    0.7,
+)
+SPREAD = Scales(0.5, 1.0, 0.6, 0.9, 0.8, 0.5, 0.5, 0.35)
+"""Standard deviations of the prior around `TYPICAL`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """One run to the full horizon."""
+
+    features: Vector
+    log_lr: float
+    """Of the peak lr."""
+    log_scale: float
+    """Log of the shape's best peak lr relative to that of linear to zero, as the bound has it."""
+    value: float
+    """Lower is better."""
+    seed: int
+
+
+class Points(NamedTuple):
+    """Where the model is asked: `M` shapes, each at a peak lr."""
+
+    features: Vector
+    """`M x F`."""
+    log_lr: Vector
+    log_scale: Vector
+
+
+class Surrogate:
+    """The fitted model. Values are those of `Observation.value`."""
+
+    def __init__(self, observations: Sequence[Observation], scales: Scales | None = None) -> None:
+        """Fit to `observations`, at least one; `scales` of an earlier fit save fitting them again."""
+        self._points = Points(
+            np.array([o.features for o in observations]),
+            np.array([o.log_lr for o in observations]),
+            np.array([o.log_scale for o in observations]),
+        )
+        seeds = np.array([o.seed for o in observations])
+        self._same_seed = (seeds[:, None] == seeds[None, :]).astype(float)
+        values = np.array([o.value for o in observations])
+        self._best = float(values.min())
+        self.tail = tail_of(values)
+        self._y = drawn_in(values - self._best, self.tail) / self.tail - MEAN
+        self._shape_distances = np.sqrt(squared_distances(self._points.features, self._points.features))
+        self.scales = self._fitted() if scales is None else scales
+        self._factor = np.linalg.cholesky(self._covariance(self.scales))
+        self._weights = cho_solve((self._factor, True), self._y)
+
+    @property
+    def tried_range(self) -> tuple[float, float]:
+        """Lowest and highest log peak lr of the observations."""
+        return float(self._points.log_lr.min()), float(self._points.log_lr.max())
+
+    @property
+    def noise_sd(self) -> float:
+        """Standard deviation between two seeds of one schedule, the part that pairing by seed removes
+        included."""
+        return self.tail * math.hypot(math.exp(self.scales.log_noise), math.exp(self.scales.log_seed_effect))
+
+    @property
+    def paired_noise_sd(self) -> float:
+        """The part of `noise_sd` that a comparison on one seed keeps."""
+        return self.tail * math.exp(self.scales.log_noise)
+
+    def predict(self, points: Points) -> tuple[Vector, Vector]:
+        """Expected value over seeds, and its standard deviation, both `M`.
+
+        Far above the best, the values are as they were drawn in; see `drawn_out`.
+        """
+        cross = self._cross(points)
+        explained = self._explained(cross)
+        mean = self._best + self.tail * (MEAN + cross @ self._weights)
+        return mean, self.tail * np.sqrt(np.maximum(self._own_variance - explained, _JITTER))
+
+    def predict_along(self, features: Vector, places: Vector) -> tuple[Vector, Vector]:
+        """The same for each shape at each of many peak lrs relative to where the bound puts its best one:
+        what `predict` gives at `log_lr = places + rho * log_scale`, both `M x len(places)`.
+
+        Args:
+            features: `M x F`.
+            places: relative log peak lrs.
+        """
+        s = self.scales
+        shape = matern(np.sqrt(squared_distances(features, self._points.features)), s.log_shape_length)
+        apart = np.abs(places[:, None] - _relative(self._points, s)[None, :])
+        lr = matern(apart, s.log_lr_length)
+        cross = _sum_of_parts(lr[None, :, :], shape[:, None, :], s)
+        mean = self._best + self.tail * (MEAN + cross @ self._weights)
+        explained = self._explained(cross.reshape(-1, cross.shape[-1])).reshape(mean.shape)
+        return mean, self.tail * np.sqrt(np.maximum(self._own_variance - explained, _JITTER))
+
+    def differences(self, points: Points, base: Points) -> tuple[Vector, Vector]:
+        """How much worse than `base` (one point) each is expected to be over seeds, and the standard
+        deviation of that, both `M`.
+
+        What is uncertain about both alike, such as how good the seeds were, is not in it.
+        """
+        apart = self._cross(points) - self._cross(base)
+        between = self._signal(points, base, self.scales)[:, 0]
+        variance = 2 * (self._own_variance - between) - self._explained(apart)
+        return self.tail * (apart @ self._weights), self.tail * np.sqrt(np.maximum(variance, _JITTER))
+
+    def drawn_out(self, expected: Vector) -> Vector:
+        """Values that `predict` gave, in the unit of those that were measured."""
+        return self._best + drawn_out(expected - self._best, self.tail)
+
+    def best_log_lr(self, features: Vector, log_scale: float) -> float:
+        """The log peak lr at which a shape is expected to be best, among those between the tried ones."""
+        log_lrs = np.linspace(*self.tried_range, LR_PLACES)
+        many = Points(np.tile(features, (LR_PLACES, 1)), log_lrs, np.full(LR_PLACES, log_scale))
+        return float(log_lrs[int(self.predict(many)[0].argmin())])
+
+    def _cross(self, points: Points) -> Vector:
+        return self._signal(points, self._points, self.scales)
+
+    def _explained(self, cross: Vector) -> Vector:
+        half = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
+        explained: Vector = (half**2).sum(0)
+        return explained
+
+    @property
+    def _own_variance(self) -> float:
+        """Variance of what is expected over seeds before any run."""
+        s = self.scales
+        return MEAN_SD**2 + sum(math.exp(2 * log) for log in (s.log_common, s.log_level, s.log_own))
+
+    def _signal(self, a: Points, b: Points, scales: Scales) -> Vector:
+        """Covariance of what is expected over seeds, `len(a) x len(b)`."""
+        lr = matern(
+            np.abs(_relative(a, scales)[:, None] - _relative(b, scales)[None, :]), scales.log_lr_length
+        )
+        shape = matern(np.sqrt(squared_distances(a.features, b.features)), scales.log_shape_length)
+        return _sum_of_parts(lr, shape, scales)
+
+    def _covariance(self, scales: Scales) -> Vector:
+        """Of the observations."""
+        z = _relative(self._points, scales)
+        lr = matern(np.abs(z[:, None] - z[None, :]), scales.log_lr_length)
+        covariance = _sum_of_parts(lr, matern(self._shape_distances, scales.log_shape_length), scales)
+        covariance += math.exp(2 * scales.log_seed_effect) * self._same_seed
+        covariance[np.diag_indices_from(covariance)] += math.exp(2 * scales.log_noise) + _JITTER
+        return covariance
+
+    def _fitted(self) -> Scales:
+        """The scales with the highest posterior."""
+        typical, spread = np.array(TYPICAL), np.array(SPREAD)
+        bounds = list(zip(typical - 3 * spread, typical + 3 * spread, strict=True))
+        bounds[-1] = (0.0, 1.2)
+        found = minimize(
+            self._loss, typical, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40}
+        )
+        return Scales(*(float(x) for x in found.x))
+
+    def _loss(self, x: Vector) -> tuple[float, Vector]:
+        """Minus the log posterior of the scales, up to a constant, and its gradient."""
+        scales = Scales(*x)
+        surprise = (x - np.array(TYPICAL)) / np.array(SPREAD)
+        try:
+            factor = np.linalg.cholesky(self._covariance(scales))
+        except np.linalg.LinAlgError:
+            return 1e10, np.zeros_like(x)
+        inverse = cho_solve((factor, True), np.eye(len(factor)))
+        weights = inverse @ self._y
+        loss = 0.5 * self._y @ weights + np.log(np.diag(factor)).sum() + 0.5 * surprise @ surprise
+        pull = inverse - np.outer(weights, weights)
+        slopes = np.array([0.5 * (pull * part).sum() for part in self._derivatives(scales)])
+        return float(loss), slopes + surprise / np.array(SPREAD)
+
+    def _derivatives(self, s: Scales) -> list[Vector]:
+        """Of the observations' covariance by each of the scales."""
+        z = _relative(self._points, s)
+        apart = z[:, None] - z[None, :]
+        lr, shape = (
+            matern(np.abs(apart), s.log_lr_length),
+            matern(self._shape_distances, s.log_shape_length),
+        )
+        common, level, own = (math.exp(2 * log) for log in (s.log_common, s.log_level, s.log_own))
+        by_lr = common + own * shape
+        c = self._points.log_scale
+        pull = 3.0 * apart * np.exp(-2 * s.log_lr_length) * decay(np.abs(apart), s.log_lr_length)
+        return [
+            2 * math.exp(2 * s.log_noise) * np.eye(len(z)),
+            2 * math.exp(2 * s.log_seed_effect) * self._same_seed,
+            2 * common * lr,
+            2 * level * shape,
+            2 * own * shape * lr,
+            by_lr * by_length(np.abs(apart), s.log_lr_length),
+            (level + own * lr) * by_length(self._shape_distances, s.log_shape_length),
+            by_lr * pull * (c[:, None] - c[None, :]),
+        ]
+
+
+def tail_of(values: Vector) -> float:
+    """The distance from the best within which values count as they are; > 0.
+
+    >>> tail_of(np.array([1.0, 1.1, 1.3, 2.0, 9.0]))
+    0.3...
+    """
+    above = np.sort(values - values.min())
+    tail = above[max(1, round(TAIL_SHARE * (len(above) - 1)))] if len(above) > 1 else 0.0
+    if tail == 0.0 and above[-1] > 0.0:  # many are equal to the best
+        tail = above[above > 0.0][0]
+    return float(max(tail, 1e-9 * float(np.abs(values).max()), 1e-12))
+
+
+def drawn_in(above_best: Vector, tail: float) -> Vector:
+    """Linear up to `tail`, logarithmic beyond."""
+    over = np.maximum(above_best, tail)
+    return np.where(above_best > tail, tail * (1.0 + np.log(over / tail)), above_best)
+
+
+def drawn_out(drawn: Vector, tail: float) -> Vector:
+    """The inverse of `drawn_in`.
+
+    >>> drawn_out(drawn_in(np.array([0.3, 1.0, 20.0]), tail=1.0), tail=1.0)
+    array([ 0.3,  1. , 20. ])
+    """
+    return np.where(drawn > tail, tail * np.exp(np.maximum(drawn / tail, 1.0) - 1.0), drawn)
+
+
+def _relative(points: Points, scales: Scales) -> Vector:
+    relative: Vector = points.log_lr - scales.rho * points.log_scale
+    return relative
+
+
+def _sum_of_parts(lr: Vector, shape: Vector, s: Scales) -> Vector:
+    common, level, own = (math.exp(2 * log) for log in (s.log_common, s.log_level, s.log_own))
+    covariance: Vector = MEAN_SD**2 + common * lr + (level + own * lr) * shape
+    return covariance

@@ -1,0 +1,143 @@
+"""`Arms`: trains schedules on chosen seeds, whatever the study's kind of proxy, and tells what they reach."""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from search.errors import RunError
+from search.runs.events import Admitted, Event, TrainingFailed
+from search.runs.run import Measurement
+from search.runs.scoring import score_run
+from search.runs.seeds import Seed
+from search.spec.study import StudySpec
+from search.training.runs import make_run
+from search.training.trainers import make_trainer
+from warmboot.schedule import WarmbootSchedule
+
+WAIT_SECONDS = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRun:
+    """One training that is wanted."""
+
+    schedule: WarmbootSchedule
+    """With its lr."""
+    params: Mapping[str, Any]
+    seed: Seed
+    total_steps: int
+    test: bool
+    """Whether it is judged on test data; else as the search judges."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a training has reached. A diverged one counts with the value of its untrained network."""
+
+    value: float
+    diverged: bool
+
+
+@dataclass(eq=False)
+class Arms:
+    """The trainings of one contest; use it as a context.
+
+    Args:
+        spec: the study.
+        device: of torch.
+        notify: told how many trainings have ended.
+    """
+
+    spec: StudySpec
+    device: str
+    notify: Callable[[int], None]
+    n_trained: int = 0
+    _ready: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
+    _events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Arms:
+        trainer, self.made_of = make_trainer(
+            self.spec, device=self.device, ready=self._ready, events=self._events, stop=self._stop
+        )
+        self._thread = threading.Thread(target=trainer.train, name="trainer", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._ready.put(None)
+        self._thread.join()
+
+    @property
+    def objective(self) -> str:
+        """The objective on test data; where nobody measures it there, as in the search."""
+        declared = self.spec.proxy_kind == "declared"
+        if declared and self.spec.objective.startswith("val_"):
+            return f"test_{self.spec.objective.removeprefix('val_')}"
+        return self.spec.objective
+
+    def train(self, arms: Sequence[PlannedRun]) -> list[RunResult]:
+        """Train all of them; the order of the results is that of the arms.
+
+        Raises:
+            RunError: one of them failed; it says why.
+        """
+        for number, arm in enumerate(arms):
+            self._ready.put(self._run(number, arm))
+        untrained: dict[int, float] = {}
+        reached: dict[int, RunResult] = {}
+        while len(reached) < len(arms):
+            event = self._next_event()
+            if isinstance(event, TrainingFailed):
+                raise RunError(f"a training failed: {event.reason}")
+            if isinstance(event, Admitted):
+                number = cast(int, event.key)
+                untrained[number] = event.untrained.get(self.spec.objective, math.nan)
+            elif isinstance(event, Measurement) and event.last:
+                number = cast(int, event.key)
+                reached[number] = self._judged(arms[number], event, untrained.get(number, math.nan))
+                self.n_trained += 1
+                self.notify(self.n_trained)
+        return [reached[number] for number in range(len(arms))]
+
+    def _next_event(self) -> Event:
+        while True:
+            try:
+                return self._events.get(timeout=WAIT_SECONDS)
+            except queue.Empty:
+                if not self._thread.is_alive():
+                    raise RunError("the training ended unexpectedly; --debug tells more.") from None
+
+    def _run(self, number: int, arm: PlannedRun) -> Any:
+        return make_run(
+            self.spec,
+            key=number,
+            schedule=arm.schedule,
+            params=arm.params,
+            seed=arm.seed,
+            total_steps=arm.total_steps,
+            report_steps=(arm.total_steps,),
+            trial=number,
+            test_at_end=arm.test,
+        )
+
+    def _judged(self, arm: PlannedRun, measurement: Measurement, untrained: float) -> RunResult:
+        name = self.objective if arm.test else self.spec.objective
+        score = score_run(
+            measurement.metrics.get(name, math.nan),
+            untrained_value=untrained,
+            direction=self.spec.direction,
+            diverged_at_step=measurement.diverged_at_step,
+        )
+        if not math.isfinite(score.value):
+            raise RunError(
+                f"a training diverged and never told what its network is worth untrained; report {name} at "
+                "step 0, so that it can be judged."
+            )
+        return RunResult(score.value, score.divergence is not None)

@@ -1,0 +1,101 @@
+"""Which trainer a study's proxy needs: a population, or one process at a time."""
+
+from __future__ import annotations
+
+import functools
+import queue
+import threading
+from typing import Any, Protocol
+
+from search.scripts.launcher import CommandLauncher
+from search.scripts.script_run import Limits
+from search.spec.made_of import MadeOf
+from search.spec.proxy import CommandProxy, DeclaredProxy, FreeProxy
+from search.spec.study import StudySpec
+
+
+class TrainsRuns(Protocol):
+    """The main thread's work: take runs from a queue, send events, until told to stop."""
+
+    def train(self) -> None: ...
+
+
+def slots_for(spec: StudySpec, device: str) -> int:
+    """How many runs train at once in one process.
+
+    On a CPU 8 are within a tenth of the fastest (`benchmarks/engine_speed.py`), and the fewer trials are in
+    flight, the more the sampler knows when it proposes the next. What is not declared trains one by one.
+    """
+    if spec.proxy_kind != "declared":
+        return 1
+    if spec.population.slots != "auto":
+        return spec.population.slots
+    return 8 if device == "cpu" else 64
+
+
+def make_trainer(
+    spec: StudySpec,
+    *,
+    device: str,
+    ready: queue.SimpleQueue[Any],
+    events: queue.SimpleQueue[Any],
+    stop: threading.Event,
+) -> tuple[TrainsRuns, MadeOf]:
+    """The trainer of a study, and what its proxy is made of here."""
+    if isinstance(spec.proxy, DeclaredProxy):
+        return _population_trainer(spec, spec.proxy, device, ready, events, stop)
+    return _script_trainer(spec, spec.proxy, device, ready, events, stop)
+
+
+def _population_trainer(
+    spec: StudySpec,
+    declared: DeclaredProxy,
+    device: str,
+    ready: queue.SimpleQueue[Any],
+    events: queue.SimpleQueue[Any],
+    stop: threading.Event,
+) -> tuple[TrainsRuns, MadeOf]:
+    import torch  # a worker that only watches a script does without
+
+    from search.population.make import make_population
+    from search.proxies.registry import declared_made_of, declared_proxy
+    from search.training.population_trainer import PopulationTrainer
+
+    torch.set_num_threads(1)
+    proxy = declared_proxy(declared.name, declared.arguments, device=device)
+    make = functools.partial(make_population, proxy, slots=slots_for(spec, device), device=device)
+    return PopulationTrainer(make, ready, events, stop), declared_made_of(proxy)
+
+
+def _script_trainer(
+    spec: StudySpec,
+    proxy: CommandProxy | FreeProxy,
+    device: str,
+    ready: Any,
+    events: Any,
+    stop: threading.Event,
+) -> tuple[TrainsRuns, MadeOf]:
+    from search.scripts.fingerprints import command_made_of, free_made_of
+    from search.scripts.free_process import FreeLauncher
+    from search.scripts.launcher import Launcher
+    from search.scripts.script_trainer import ScriptTrainer
+
+    launcher: Launcher
+    if isinstance(proxy, CommandProxy):
+        launcher = command_launcher(proxy)
+        made_of = command_made_of(proxy)
+    else:
+        launcher = FreeLauncher(proxy.train, device=device)
+        made_of = free_made_of(proxy)
+    trainer = ScriptTrainer(launcher, ready, events, stop, objective=spec.objective, limits=limits_of(proxy))
+    return trainer, made_of
+
+
+def command_launcher(proxy: CommandProxy) -> CommandLauncher:
+    """What starts the script of a command."""
+    return CommandLauncher(proxy.command, working_directory=proxy.folder)
+
+
+def limits_of(proxy: CommandProxy | FreeProxy) -> Limits:
+    """How long one run of the user's own training may take."""
+    return Limits(time_limit_seconds=proxy.time_limit, silence_limit_seconds=proxy.silence_limit)

@@ -1,0 +1,118 @@
+"""From a study in its database to what is known of its leader at other horizons, kept there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from search.errors import UsageError
+from search.messages import Say
+from search.results.transfer import TransferResult
+from search.spec.permission import Permission
+from search.storage.study_attributes import TRANSFER
+from search.storage.study_record import StudyRecord
+from search.training.batch import Arms
+from search.transfer.horizons import checked_horizons, default_horizons
+from search.transfer.lr_sweeps import RUNS_OF_A_SWEEP
+from search.transfer.measure import PAIRS, transfer
+from search.verdict.in_steps import may_shorten
+from search.verdict.leader import StudyLeader, study_leader
+from search.worker.training_here import accept_made_of, check_made_of, spec_here
+from warmboot.schedule import WarmbootSchedule
+from warmboot.standards import standards
+
+MOST_STANDARDS = 2
+"""Beside which a leader is trained at other horizons."""
+
+
+@dataclass(frozen=True)
+class TransferOptions:
+    """What somebody may ask of a transfer.
+
+    Attributes:
+        device: of torch.
+        permission: what a study's proxy may run.
+        horizons: to train, in optimizer steps; empty: see `default_horizons`.
+        n_pairs: fresh seeds at each.
+        accept_change: whether another script than the study's may be trained; the study keeps that.
+    """
+
+    device: str
+    permission: Permission
+    horizons: Sequence[int] = ()
+    n_pairs: int = PAIRS
+    accept_change: bool = False
+
+
+def hold_transfer(
+    record: StudyRecord,
+    options: TransferOptions,
+    say: Say,
+    notify: Callable[[int], None],
+) -> TransferResult:
+    """Train the leader of a study and its strongest standards at several horizons; keep what is found.
+
+    Args:
+        record: the study.
+        options: what is asked.
+        say: told each step in words.
+        notify: told how many trainings have ended.
+
+    Raises:
+        RunError: the study has no complete trial, or a training fails, or a sweep has no minimum.
+        UsageError: horizons that can't be trained; the proxy may not be run, or is another one here.
+    """
+    options.permission.require(record.spec.proxy)
+    subject = study_leader(record)
+    if not may_shorten(subject.spec):
+        raise UsageError(
+            f"study {record.name!r} runs a command without {{total_steps}}, which trains to one horizon "
+            "only; let the command take its steps from {total_steps}."
+        )
+    least = subject.spec.parsed_space.min_total_steps
+    horizons = checked_horizons(options.horizons, least) if options.horizons else ()
+    horizons = horizons or default_horizons(subject.spec.horizon_steps, least)
+    beside = strongest_standards(subject, record.attributes.verdict)
+    say(f"leader: {subject.leader.describe()}")
+    say(_cost(subject, horizons, len(beside), options))
+    with Arms(spec_here(record), options.device, notify) as arms:
+        if options.accept_change:
+            accept_made_of(record, arms.made_of, say)
+        check_made_of(record, arms.made_of)
+        found = transfer(
+            subject.spec,
+            subject.leader,
+            beside,
+            arms,
+            horizons=horizons,
+            n_pairs=options.n_pairs,
+            say=say,
+        )
+    record.set_attribute(TRANSFER, found.to_json())
+    return found
+
+
+def strongest_standards(subject: StudyLeader, verdict: Mapping[str, Any] | None) -> list[WarmbootSchedule]:
+    """Those that did best when they were tuned for a verdict, with their lrs; else linear and cosine.
+
+    A standard that the leader itself is has no place beside it.
+    """
+    known = {**standards(), **subject.spec.verdict.schedules}
+    shapes = {}
+    for tuned in [] if verdict is None else verdict["tuned"]:
+        if tuned["name"] in known:
+            shapes[tuned["name"]] = known[tuned["name"]].replace(lr=tuned["peak_lr"])
+    for name in ("linear", "cosine", "rex"):
+        shapes.setdefault(name, known[name].replace(lr=subject.expected_lr(known[name])))
+    own = subject.leader.schedule.replace(lr=None)
+    return [shape for shape in shapes.values() if shape.replace(lr=None) != own][:MOST_STANDARDS]
+
+
+def _cost(subject: StudyLeader, horizons: Sequence[int], n_standards: int, options: TransferOptions) -> str:
+    n_trainings = (1 + n_standards) * (RUNS_OF_A_SWEEP + options.n_pairs)
+    full_runs = n_trainings * sum(horizons) / subject.spec.horizon_steps
+    return (
+        f"about {n_trainings * len(horizons)} trainings, as long as {full_runs:.0f} full ones: "
+        f"{subject.time_text(full_runs, options.device)}"
+    )

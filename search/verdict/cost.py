@@ -1,0 +1,73 @@
+"""What a verdict costs, told before it begins, beside what the search has cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from search.messages import next_command
+from search.statistics.sequential import STATED_PLAN
+from search.verdict.baseline_tuning import SEEDS_OF_THE_BEST
+from search.verdict.in_steps import runs_for_steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """The trainings of a verdict at most, counted as full runs.
+
+    Attributes:
+        tuning_runs: that tune the standards.
+        n_standards: how many they tune.
+        most_pairs: at which look it ends at the latest.
+        n_others: how many other standards are trained on every pair's seed too.
+        in_steps: whether a gain can be told in steps, which takes shorter runs.
+    """
+
+    tuning_runs: int
+    n_standards: int
+    most_pairs: int
+    n_others: int = 0
+    in_steps: bool = True
+
+    def most(self, n_pairs: int) -> int:
+        """Full runs at most where the last look is after `n_pairs`.
+
+        >>> Cost(tuning_runs=24, n_standards=4, most_pairs=30).most(30)
+        111
+        """
+        steps = runs_for_steps(n_pairs) if self.in_steps else 0.0
+        return math.ceil(self.tuning_runs + SEEDS_OF_THE_BEST - 1 + (2 + self.n_others) * n_pairs + steps)
+
+    def lines(self, *, name: str, time_text: Callable[[float], str], searched: str) -> list[str]:
+        """What it takes and how to take less, in words.
+
+        Args:
+            name: the study's.
+            time_text: how long so many full runs take.
+            searched: what the search took, as "24 runs (50 s)".
+        """
+        most = self.most(self.most_pairs)
+        told = [
+            f"{', '.join(self._parts())}: at most {most} runs, {time_text(most)}; the search took {searched}"
+        ]
+        first = STATED_PLAN.looks[0]
+        if self.most_pairs > first:
+            least = replace(self, n_others=0).most(first)
+            sooner = next_command("verdict", name, "--pairs", str(first))
+            told.append(f"{sooner} stops after {first} pairs: at most {least} runs")
+        return told
+
+    def _parts(self) -> list[str]:
+        first, last = 2 * STATED_PLAN.looks[0], 2 * self.most_pairs
+        standards = "1 standard" if self.n_standards == 1 else f"{self.n_standards} standards"
+        parts = [
+            f"up to {self.tuning_runs} runs tune {standards}",
+            f"{SEEDS_OF_THE_BEST - 1} measure the noise of the strongest",
+            f"{first if first == last else f'{first} to {last}'} compare it with the leader",
+        ]
+        if self.n_others:
+            parts.append(f"up to {self.n_others * self.most_pairs} compare {self.n_others} other standards")
+        if self.in_steps:
+            parts.append(f"up to {math.ceil(runs_for_steps(self.most_pairs))} tell a gain in steps")
+        return parts

@@ -1,0 +1,121 @@
+"""From a study in its database to a verdict on its leader, kept there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from search.errors import UsageError
+from search.messages import Say
+from search.results.status import read_status
+from search.spec.permission import Permission
+from search.storage.study_attributes import VERDICT
+from search.storage.study_record import StudyRecord
+from search.training.batch import Arms
+from search.verdict.comparison import Conditions, contest
+from search.verdict.in_steps import why_not_in_steps
+from search.verdict.leader import StudyLeader, study_leader
+from search.verdict.result import Result
+from search.verdict.unfinished import unfinished_text
+from search.worker.training_here import accept_made_of, check_made_of, spec_here
+from warmboot.schedule import WarmbootSchedule
+from warmboot.standards import standards
+
+# The likeliest to be strong first: with few runs the others are not tried.
+_ORDER = (
+    "linear",
+    "cosine",
+    "cosine_floor",
+    "linear_warmup",
+    "rex",
+    "wsd",
+    "cosine_warmup",
+    "one_cycle",
+    "sgdr",
+    "constant",
+)
+Notify = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What somebody may ask of a verdict.
+
+    Attributes:
+        device: of torch.
+        permission: what a study's proxy may run.
+        baselines: schedules of one's own by name, tuned and compared as the standards are.
+        others: whether the other standards are told too.
+        steps: whether the gain is told in steps whatever the outcome; a win always is.
+        most_pairs: at which look it ends at the latest; None: as the study file says.
+        margin: the largest difference that makes none to the user, in the objective's unit; None: as the
+            study file says.
+        accept_change: whether another script than the study's may be trained; the study keeps that.
+    """
+
+    device: str
+    permission: Permission
+    baselines: Mapping[str, WarmbootSchedule] = field(default_factory=dict)
+    others: bool = False
+    steps: bool = False
+    most_pairs: int | None = None
+    margin: float | None = None
+    accept_change: bool = False
+
+
+def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify) -> Result:
+    """Judge the leader of a study and keep the verdict on it.
+
+    Args:
+        record: the study.
+        options: what is asked.
+        say: told each step in words.
+        notify: told how many trainings have ended.
+
+    Raises:
+        RunError: the study has no complete trial, or a training fails.
+        UsageError: the proxy may not be run, or is another one here; `steps` is asked for and can't be told.
+    """
+    options.permission.require(record.spec.proxy)
+    subject = study_leader(record)
+    reason = why_not_in_steps(subject.spec) if options.steps else None
+    if reason is not None:
+        raise UsageError(f"--steps: study {record.name!r} can't tell it: {reason}")
+    conditions = _conditions(subject, options)
+    _tell(record, subject, conditions, options, say)
+    with Arms(spec_here(record), options.device, notify) as arms:
+        if options.accept_change:
+            accept_made_of(record, arms.made_of, say)
+        check_made_of(record, arms.made_of)
+        result = contest(subject.spec, subject.leader, arms, conditions, say)
+    record.set_attribute(VERDICT, result.to_json())
+    record.set_answer(result.sentence)
+    return result
+
+
+def _conditions(subject: StudyLeader, options: Options) -> Conditions:
+    known, wishes = standards(), subject.spec.verdict
+    return Conditions(
+        linear_lr=subject.expected_linear_lr(),
+        search_runs=subject.full_runs,
+        standards={**options.baselines, **wishes.schedules, **{name: known[name] for name in _ORDER}},
+        others=options.others,
+        steps=options.steps,
+        most_pairs=options.most_pairs or wishes.pairs,
+        margin=options.margin or wishes.margin,
+    )
+
+
+def _tell(
+    record: StudyRecord, subject: StudyLeader, conditions: Conditions, options: Options, say: Say
+) -> None:
+    """What somebody has to know before it begins."""
+    unfinished = unfinished_text(read_status(record, record.load()))
+    if unfinished is not None:
+        say(unfinished)
+    say(f"leader: {subject.leader.describe()}")
+    time_text = partial(subject.time_text, device=options.device)
+    cost = conditions.cost(subject.spec)
+    for line in cost.lines(name=record.name, time_text=time_text, searched=subject.searched_text()):
+        say(line)

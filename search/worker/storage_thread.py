@@ -1,0 +1,292 @@
+"""The storage thread of a worker: asks for runs ahead of the training thread, tells what it measured.
+
+It is the only thread that touches Optuna and the database. Its loop does one thing at a time, the urgent
+first: take in what was measured, renew the leases, ask for more while there is room, and once no trial is
+left to anybody, confirm the best.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Hashable
+from statistics import median
+from typing import Any, Literal
+
+from optuna.trial import TrialState
+
+from search.results.candidate import Candidate, candidates
+from search.results.confirmation import Confirmation, plan_confirmation
+from search.results.estimates import expectations, model_of, sensitivity_of, to_json, with_expectations
+from search.results.evidence import evidence_lines
+from search.results.lead import LEAD
+from search.results.lead import to_json as lead_json
+from search.results.settled import is_settled
+from search.results.status import study_lead
+from search.results.told_apart import LEAST_PAIRS, pair_budget, told_apart
+from search.runs.events import Admitted, Cancelled, Event, Remarked, TrainingFailed
+from search.runs.run import Measurement
+from search.storage.leases import RENEW_SECONDS
+from search.storage.patience import StorageAwayError
+from search.storage.study_attributes import CONFIRMATION, ESTIMATES, SENSITIVITY
+from search.storage.study_record import StudyRecord
+from search.storage.trial_queue import TrialQueue
+from search.strategy.estimates import Answer
+from search.worker.failures import Failures, logs_command
+from search.worker.jobs import ConfirmationJob, Job, confirmation_jobs
+from search.worker.trial_runs import trial_job
+
+Outcome = Literal["done", "stopped", "handed back"]
+Notify = Callable[[dict[str, Any]], None]
+
+RUNS_AHEAD = 2  # asked for while all slots are busy, so that a slot that ends is refilled at once
+EVENT_WAIT_SECONDS = 0.05
+POLL_SECONDS = 0.5  # how often to look again when other workers have the last trials
+RECENT = 40  # trials by which the time of a run is told
+
+
+class StorageLoop:
+    """Gets one worker's trials of one study trained, and told.
+
+    Args:
+        record: the study.
+        trials: where trials come from and go to.
+        slots: how many runs train at once.
+        ready: takes runs to the training thread.
+        events: brings back what happened to them.
+        stop: set from outside: hand everything back and end.
+        notify: told what a person may want to watch.
+    """
+
+    def __init__(
+        self,
+        record: StudyRecord,
+        trials: TrialQueue,
+        *,
+        slots: int,
+        ready: queue.SimpleQueue[Any],
+        events: queue.SimpleQueue[Event],
+        stop: threading.Event,
+        notify: Notify,
+    ) -> None:
+        self._record = record
+        self._trials = trials
+        self._spec = record.spec
+        self._slots = slots
+        self._ready = ready
+        self._events = events
+        self._stop = stop
+        self._notify = notify
+        self._jobs: dict[Hashable, Job] = {}
+        self._ask_again_at = 0.0
+        self._renew_at = time.monotonic() + RENEW_SECONDS
+        self._failures = Failures(notify, logs_command(record.name, record.database.url))
+        self._remarked = set[str]()
+
+    def work(self) -> Outcome:
+        """Work until the study is done or stopped, or this worker is told to end."""
+        try:
+            while not self._stop.is_set():
+                self._take_in_events()
+                self._ask_for_more()
+                if not self._jobs:
+                    outcome = self._when_idle()
+                    if outcome is not None:
+                        return outcome
+        except StorageAwayError:
+            if not self._stop.is_set():
+                raise
+        finally:
+            self._hand_back()
+        return "handed back"
+
+    def _take_in_events(self) -> None:
+        """Wait a moment for one event, then take all; leases and stop never wait behind a flood of them."""
+        try:
+            event = self._events.get(timeout=EVENT_WAIT_SECONDS)
+            while True:
+                self._take_in(event)
+                self._renew_leases()
+                if self._stop.is_set():
+                    return
+                event = self._events.get_nowait()
+        except queue.Empty:
+            self._renew_leases()
+
+    def _take_in(self, event: Event) -> None:
+        if isinstance(event, TrainingFailed):
+            self._take_in_failure(event)
+        elif isinstance(event, Admitted):
+            self._jobs[event.key].began(event.untrained)
+        elif isinstance(event, Cancelled):
+            self._jobs.pop(event.key).cancelled()
+            self._failures.success()
+            self._ask_again_at = 0.0
+        elif isinstance(event, Remarked):
+            self._take_in_remark(event)
+        else:
+            self._take_in_measurement(event)
+
+    def _take_in_measurement(self, measurement: Measurement) -> None:
+        job = self._jobs[measurement.key]
+        follows = job.measured(measurement)
+        if follows is not None:
+            self._ready.put(follows)
+        elif measurement.last:
+            del self._jobs[measurement.key]
+            self._failures.success()
+            self._ask_again_at = 0.0  # what waited for this result need not wait longer
+
+    def _take_in_remark(self, event: Remarked) -> None:
+        """Kept with each trial; said once, for a script does in every trial what it does in one."""
+        self._jobs[event.key].remarked(event.text)
+        if event.about not in self._remarked:
+            self._notify({"kind": "note", "text": event.text})
+            self._remarked.add(event.about)
+
+    def _take_in_failure(self, event: TrainingFailed) -> None:
+        jobs = [self._jobs.pop(key) for key in event.keys if key in self._jobs]
+        if not jobs:  # its result is in already; what failed is to clear away what it left
+            self._notify({"kind": "note", "text": f"after a training had ended: {event.reason}"})
+            return
+        for job in jobs:
+            self._failures.take(job, event.traceback_text)
+        self._failures.count(event)
+
+    def _renew_leases(self) -> None:
+        if time.monotonic() >= self._renew_at:
+            self._trials.renew()
+            self._renew_at = time.monotonic() + RENEW_SECONDS
+
+    def _ask_for_more(self) -> None:
+        # Where one run trains at a time it takes long, and a trial asked for later is asked for knowing more.
+        ahead = RUNS_AHEAD if self._slots > 1 else 0
+        room = len(self._jobs) < self._slots + ahead
+        if not room or time.monotonic() < self._ask_again_at:
+            return
+        trial = self._trials.next()
+        if trial is None:
+            self._ask_again_at = time.monotonic() + POLL_SECONDS
+            return
+        self._send(trial_job(self._trials, self._spec, trial))
+
+    def _send(self, job: Job) -> None:
+        self._jobs[job.run.key] = job
+        self._ready.put(job.run)
+
+    def _when_idle(self) -> Outcome | None:
+        """Nothing trains here: the study is stopped, or done, or others have its last trials."""
+        if self._failures.settle(self._has_trained):
+            self._ask_again_at = 0.0
+            return None
+        attributes = self._record.attributes
+        if attributes.is_stopped:
+            return "stopped"
+        trials = self._trials.study.get_trials(deepcopy=False)
+        if not attributes.limit.is_over(trials, self._record.now()):
+            return None
+        return self._confirm_or_wait()
+
+    def _has_trained(self) -> bool:
+        ended_well = (TrialState.COMPLETE, TrialState.PRUNED)
+        return bool(self._trials.study.get_trials(deepcopy=False, states=ended_well))
+
+    def _confirm_or_wait(self) -> Outcome | None:
+        if is_settled(self._spec, self._contenders(), self._trials.completed(), self._record.attributes):
+            return "done"
+        if not self._trials.claim_confirmation():
+            time.sleep(POLL_SECONDS)
+            return None
+        # Another worker may have confirmed between the look and the claim.
+        self._expect(final=False)
+        self._confirm(self._confirmation_plan(self._contenders()))
+        return "handed back" if self._stop.is_set() else None
+
+    def _contenders(self) -> list[Candidate]:
+        trials = self._trials.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        attributes = self._record.attributes
+        found = candidates(trials, self._spec.parsed_space, attributes.confirmation)
+        return with_expectations(found, attributes.estimates, trials)
+
+    def _confirmation_plan(self, found: list[Candidate]) -> Confirmation:
+        stored = self._record.attributes.confirmation
+        return plan_confirmation(found, self._spec.direction, stored, self._spec.confirmation_size)
+
+    def _expect(self, *, final: bool) -> Answer | None:
+        """Work out what is expected of every schedule and what leads; `final`: with what the confirmation
+        has measured."""
+        trials = self._trials.study.get_trials(deepcopy=False)
+        found = self._contenders()
+        model = model_of(self._spec, trials, found, confirmed=False)
+        at_last = model_of(self._spec, trials, found, confirmed=True) if final else model
+        answer = None if at_last is None else at_last.answer()
+        lead = {} if answer is None else {LEAD: lead_json(answer, found)}
+        stored = to_json(trials, expectations(model, found), expectations(at_last, found), **lead)
+        self._record.set_attribute(ESTIMATES, stored)
+        return answer
+
+    def _confirm(self, plan: Confirmation) -> None:
+        """Train the leaders and the best baseline again, and the best two on until they are told apart."""
+        self._train_confirmation(plan)
+        while not self._stop.is_set():
+            self._record.set_attribute(CONFIRMATION, plan.to_json(is_open=True))
+            if not self._more_pairs(plan, self._expect(final=True)):
+                self._record.set_attribute(CONFIRMATION, plan.to_json())
+                self._conclude()
+                break
+            self._train_confirmation(plan)
+        self._trials.release_confirmation()
+
+    def _train_confirmation(self, plan: Confirmation) -> None:
+        waiting: list[ConfirmationJob] = confirmation_jobs(plan, self._spec)
+        before, count = plan.n_runs, plan.n_runs + len(waiting)
+        left, told = len(waiting), -1
+        while (waiting or self._jobs) and not self._stop.is_set():
+            while waiting and len(self._jobs) < self._slots:
+                self._send(waiting.pop(0))
+            self._take_in_events()
+            done = before + left - len(waiting) - len(self._jobs)
+            if done != told:
+                self._notify({"kind": "confirming", "done": done, "of": count})
+                told = done
+
+    def _more_pairs(self, plan: Confirmation, answer: Answer | None) -> bool:
+        """Whether leader and baseline are trained on more seeds; then `plan` has them."""
+        if answer is None or answer.difference is None or not plan.values:
+            return False
+        by_number = {number: c for c in self._contenders() for number in c.trial_numbers}
+        assert answer.leader is not None, "a difference is of two"
+        assert answer.baseline is not None, "a difference is of two"
+        pair = [by_number[answer.leader.number], by_number[answer.baseline.number]]
+        have = min(len(plan.values.get(candidate.key, ())) for candidate in pair)
+        if have >= LEAST_PAIRS and told_apart(answer):
+            return False
+        budget = pair_budget(self._spec, self._seconds_per_run())
+        more = min(max(1, self._slots // 2), budget.pairs - have, (budget.runs - plan.n_runs) // 2)
+        if more > 0:
+            plan.extend(pair, have + more)
+        return more > 0
+
+    def _seconds_per_run(self) -> float | None:
+        """Of the last trials, the runs that trained beside each of them counted off."""
+        seconds = [t.duration.total_seconds() for t in self._trials.completed()[-RECENT:] if t.duration]
+        return median(seconds) / self._slots if seconds else None
+
+    def _conclude(self) -> None:
+        """Note what the study has found, for everybody who looks at it."""
+        lead, found = study_lead(self._record)
+        assert lead is not None, "a study with a confirmation has a schedule"
+        trials = self._trials.study.get_trials(deepcopy=False)
+        self._record.set_attribute(SENSITIVITY, sensitivity_of(self._spec, trials, lead.subject, found))
+        lines = evidence_lines(self._spec, lead.chosen, lead)
+        self._record.set_answer("; ".join(" ".join(line.split()) for line in lines))
+
+    def _hand_back(self) -> None:
+        try:
+            self._failures.hand_back()
+            for job in self._jobs.values():
+                job.hand_back()
+        except StorageAwayError as error:
+            self._notify({"kind": "note", "text": f"trials not handed back, taken up in a minute: {error}"})
+        self._jobs.clear()

@@ -1,0 +1,74 @@
+"""A study file against its proxy: what a launch and a plan refuse, and what is noted of the proxy."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search.errors import UsageError
+from search.launch.checks import check, refuse_fewer
+from search.spec.proxy import CommandProxy
+from search.storage.database import Database
+from search.storage.study_record import StudyRecord
+from tests.search_tests.studies import LINEAR, fill, study_spec
+
+
+def test_a_declared_proxy_is_made_and_its_epochs_become_steps() -> None:
+    checked = check(study_spec(total_steps=None, epochs=2, params={"batch_size": [16, 32]}), "mine.toml")
+    assert checked.proxy is not None
+    assert checked.spec.horizon_steps == 2 * checked.proxy.steps_per_epoch
+    assert checked.facts["fingerprint"] == checked.proxy.fingerprint
+    assert checked.facts["note"].startswith("a built-in task")
+
+
+def test_a_command_is_not_run(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text("raise SystemExit('it ran')")
+    command = f"{sys.executable} train.py {{total_steps}} {{wd}}"
+    proxy = {"command": command, "working_directory": str(tmp_path)}
+    checked = check(study_spec(proxy=proxy, params={"wd": [0.1]}), "mine.toml")
+    assert checked.proxy is None
+    assert checked.facts["kind"] == "command"
+    assert checked.facts["name"] == CommandProxy(command=command).name
+    assert checked.facts["note"] == "searched on your own training"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"objective": "val_los"}, "objective: got 'val_los', which char_lm_mlp does not measure"),
+        ({"direction": "maximize"}, "direction: got 'maximize'"),
+        ({"total_steps": 20}, "total_steps: got 20; the shortest cycle"),
+        ({"params": {"dropout": [0.1]}}, "params.dropout: char_lm_mlp takes weight_decay"),
+        ({"params": {"momentum": [1.0]}}, "params.momentum: got 1.0"),
+        ({"proxy": {"command": "python train.py {wd}"}}, "proxy.command: {wd} is unknown"),
+        ({"proxy": {"command": "a | b"}}, "proxy.command: '|' needs a shell"),
+        (
+            {"proxy": {"train": "no_such_lab.training:train"}},
+            "proxy.train: module 'no_such_lab.training' can't",
+        ),
+        ({"proxy": {"command": "sh a"}, "total_steps": 20}, "total_steps: got 20; the shortest cycle"),
+        ({"proxy": {"command": "./train.sh"}}, "proxy.command: ./train.sh can't be run from there"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=rf"mine\.toml has 1 problem:\n  {re.escape(message)}"):
+        check(study_spec(**changes), "mine.toml")
+
+
+def test_what_trains_on_another_machine_need_not_be_here() -> None:
+    spec = study_spec(proxy={"command": "no-such-program here"})
+    assert check(spec, "mine.toml", trains_here=False).facts["kind"] == "command"
+
+
+def test_fewer_trials_than_a_study_has_are_refused(database: Database, record: StudyRecord) -> None:
+    """The number is a total: "114 of 3" would be said for ever."""
+    fill(record, [(LINEAR, 2.0)] * 5)
+    with pytest.raises(UsageError, match=r"has 5 trials already, .* give 8 for 3 more, or 5 to end"):
+        refuse_fewer(database, record.name, 3)
+    refuse_fewer(database, record.name, 5)
+    refuse_fewer(database, "not there yet", 1)

@@ -1,0 +1,195 @@
+"""The training thread: slots are filled as runs come, and a failure ends no more than it must."""
+
+from __future__ import annotations
+
+import functools
+import queue
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from search.population.population import Population
+from search.proxies.proxy import SGD, Proxy, RandomBatches, Split
+from search.runs.events import Admitted, Cancel, Cancelled, Event, TrainingFailed
+from search.runs.run import Measurement, Run
+from search.training.population_trainer import PopulationTrainer
+from tests.search_tests.patience import PATIENCE_SECONDS
+
+
+def line_proxy() -> Proxy:
+    """Two classes that a line through 0 parts; trains in no time."""
+    inputs = torch.linspace(-1, 1, 24).view(8, 3)
+    split = Split(inputs=inputs, targets=(inputs[:, 0] > 0).long())
+    return Proxy(
+        name="line",
+        model=lambda: nn.Sequential(nn.Linear(3, 2)),
+        train=split,
+        validation=split,
+        test=split,
+        batch_size=4,
+        steps_per_epoch=2,
+        optimizer=SGD(),
+        batches=RandomBatches(),
+        fingerprint="0" * 64,
+    )
+
+
+def run(key: str, total_steps: int = 40, seed: int = 0) -> Run:
+    return Run(key=key, lr_table=np.full(total_steps, 0.1), seed=(seed,), report_steps=(total_steps,))
+
+
+class Working:
+    """A trainer at work in a thread of its own."""
+
+    def __init__(self, proxy: Proxy, slots: int) -> None:
+        self.ready: queue.SimpleQueue[Run | Cancel | None] = queue.SimpleQueue()
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.stop = threading.Event()
+        make = functools.partial(Population, proxy, slots=slots)
+        trainer = PopulationTrainer(make, self.ready, self.events, self.stop)
+        self.thread = threading.Thread(target=trainer.train)
+
+    def next_event(self) -> Event:
+        return self.events.get(timeout=PATIENCE_SECONDS)
+
+    def end(self) -> None:
+        self.stop.set()
+        self.ready.put(None)
+        self.thread.join(PATIENCE_SECONDS)
+        assert not self.thread.is_alive()
+
+
+@pytest.fixture
+def working() -> Iterator[Working]:
+    torch.set_num_threads(1)
+    work = Working(line_proxy(), slots=2)
+    work.thread.start()
+    yield work
+    work.end()
+
+
+def test_more_runs_than_slots_are_all_trained(working: Working) -> None:
+    for key in "abcde":
+        working.ready.put(run(key))
+    done: list[str] = []
+    while len(done) < 5:
+        event = working.next_event()
+        assert not isinstance(event, TrainingFailed), event.traceback_text
+        if isinstance(event, Measurement):
+            assert event.last
+            done.append(str(event.key))
+    assert sorted(done) == list("abcde")
+
+
+def test_a_run_is_told_to_have_begun_with_its_untrained_metrics(working: Working) -> None:
+    working.ready.put(run("a"))
+    admitted = working.next_event()
+    assert isinstance(admitted, Admitted)
+    assert admitted.key == "a"
+    assert admitted.untrained["val_loss"] == pytest.approx(np.log(2), abs=0.5)
+
+
+def test_a_free_slot_is_refilled_while_its_neighbour_trains_on(working: Working) -> None:
+    working.ready.put(run("long", total_steps=100_000))
+    working.ready.put(run("short"))
+    working.ready.put(run("next"))
+    ended: list[object] = []
+    while len(ended) < 2:
+        event = working.next_event()
+        if isinstance(event, Measurement):
+            ended.append(event.key)
+    assert ended == ["short", "next"]
+
+
+def test_stopping_ends_it_in_the_middle_of_a_run(working: Working) -> None:
+    working.ready.put(run("endless", total_steps=1_000_000))
+    assert isinstance(working.next_event(), Admitted)
+    working.end()
+
+
+def test_a_run_that_can_not_be_admitted_is_reported_and_the_next_trains() -> None:
+    """The same key twice; its neighbour shares the population and is reported too."""
+    work = Working(line_proxy(), slots=2)
+    work.ready.put(run("a", total_steps=100_000))
+    work.ready.put(run("a"))
+    work.ready.put(run("b"))
+    work.thread.start()
+    events = [work.next_event() for _ in range(4)]
+    work.end()
+    assert isinstance(events[1], TrainingFailed)
+    assert events[1].keys == ("a", "a")
+    assert "in training already" in events[1].traceback_text
+    assert isinstance(events[3], Measurement)
+    assert events[3].key == "b"
+
+
+def test_a_withdrawn_run_makes_room_for_the_next_and_its_neighbour_trains_on(working: Working) -> None:
+    for key in ("long", "neighbour", "next"):
+        working.ready.put(run(key, total_steps=50 if key == "next" else 1_000_000))
+    assert [event_key(working.next_event()) for _ in range(2)] == ["long", "neighbour"]
+    working.ready.put(Cancel("long"))
+    assert working.next_event() == Cancelled("long")
+    assert event_key(working.next_event()) == "next"
+    measured = working.next_event()
+    assert isinstance(measured, Measurement)
+    assert (measured.key, measured.last) == ("next", True)
+    working.ready.put(Cancel("neighbour"))
+    assert working.next_event() == Cancelled("neighbour")
+
+
+def test_a_run_that_waits_for_a_slot_is_dropped(working: Working) -> None:
+    for key in ("a", "b", "waits"):
+        working.ready.put(run(key, total_steps=1_000_000))
+    working.ready.put(Cancel("waits"))
+    events = [working.next_event() for _ in range(3)]
+    assert Cancelled("waits") in events
+    assert sorted(event_key(event) for event in events) == ["a", "b", "waits"]
+
+
+def test_a_run_that_is_over_stays_as_it_ended(working: Working) -> None:
+    """Its last measurement may still lie in the queue of events when it is cancelled."""
+    working.ready.put(run("a"))
+    working.ready.put(run("b", total_steps=1_000_000))
+    while working.events.qsize() < 3:  # both have begun, a has ended
+        time.sleep(0.001)
+    for key in ("a", "never heard of", "b"):
+        working.ready.put(Cancel(key))
+    events = [working.next_event() for _ in range(4)]
+    assert [event for event in events if isinstance(event, Cancelled)] == [Cancelled("b")]
+    assert [event.key for event in events if isinstance(event, Measurement)] == ["a"]
+
+
+def test_a_key_that_comes_again_is_another_run(working: Working) -> None:
+    for message in (run("a", 1_000_000), Cancel("a"), run("a")):
+        working.ready.put(message)
+    events = [working.next_event()]
+    while not isinstance(events[-1], Measurement):
+        events.append(working.next_event())
+    assert sum(isinstance(event, Cancelled) for event in events) == 1
+    assert events[-1].last
+
+
+def test_every_run_ends_once_whenever_it_is_withdrawn(working: Working) -> None:
+    """Short runs, cancelled at any moment: each ends with a last measurement or as cancelled, never both."""
+    ended: list[object] = []
+    for number in range(100):
+        working.ready.put(run(str(number), total_steps=30))
+        time.sleep(0.0005 * (number % 5))
+        working.ready.put(Cancel(str(number)))
+    while len(ended) < 100:
+        event = working.next_event()
+        if isinstance(event, Cancelled) or (isinstance(event, Measurement) and event.last):
+            ended.append(event.key)
+    assert sorted(ended, key=str) == sorted(map(str, range(100)))
+    working.end()
+    assert working.events.empty()
+
+
+def event_key(event: Event) -> str:
+    assert not isinstance(event, TrainingFailed), event.traceback_text
+    return str(event.key)
