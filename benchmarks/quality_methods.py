@@ -10,6 +10,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,12 @@ from quality_pool import Training
 
 from search.results.confirmation import to_confirm
 from search.spec.confirmation import confirmation_size
+from search.spec.rounds import chosen_rounds
 from search.spec.study import StudySpec
 from search.strategy.estimates import CONFIRMATION_SEEDS, StudyModel, study_model
 from search.strategy.proposal import Proposal
+from search.strategy.rounds import knowledge
 from search.strategy.strategy import Strategy
-from search.worker.planner import ROUNDS
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange
 from warmboot.standards import standards
@@ -268,10 +270,9 @@ class Warmboot(Budgeted):
         self.search_steps = self.left - self.size.most_runs * task.total_steps
         self.study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
         search_runs = round(total) - self.size.most_runs
-        together = max(2, search_runs // ROUNDS)
-        self.strategy = Strategy(
-            task.spec, _seed32(rng), n_runs=search_runs, most_in_training=together, may_shorten=True
-        )
+        self.rounds = chosen_rounds(search_runs)
+        self.strategy = Strategy(task.spec, seed=_seed32(rng), n_runs=search_runs, may_shorten=True)
+        self.waiting: list[Training] = []
         self.seeds: dict[str, int] = {}
         self.out = 0
         self.to_confirm: list[Training] | None = None
@@ -284,8 +285,17 @@ class Warmboot(Budgeted):
             self.to_confirm = self._leaders()
         if self.to_confirm is not None:
             return self._begin(self.to_confirm.pop()) if self.to_confirm else None
-        proposal = self.strategy(self.study.get_trials(deepcopy=False))
-        return self._begin(self._trial(proposal)) if isinstance(proposal, Proposal) else None
+        if not self.waiting:
+            self.waiting = [self._trial(proposal) for proposal in self._round()]
+        return self._begin(self.waiting.pop(0)) if self.waiting else None
+
+    def _round(self) -> list[Proposal]:
+        """As in a study: the next round, from what it may know."""
+        for known in knowledge(self.study.get_trials(deepcopy=False), self.rounds):
+            found = list(islice(self.strategy.round(known), self.rounds.size))
+            if found:
+                return found
+        return []
 
     @property
     def _charged(self) -> int:

@@ -46,10 +46,11 @@ SLOW_BUDGET = 64
 ONLY_AT: Mapping[str, Sequence[int]] = {
     "warmboot, short trainings": (8, 16, 24),
     "warmboot, lr from a start": (4, 8, 16),
+    "warmboot, in rounds": (8, 16, 24, 64),
     "GPSampler": (8, 16),
 }
 """What takes seconds a search, or is one question of many, is asked at these budgets."""
-OURS = ("warmboot", "warmboot, short trainings", "warmboot, lr from a start")
+OURS = ("warmboot", "warmboot, in rounds", "warmboot, short trainings", "warmboot, lr from a start")
 METHODS = (*OURS, "refine one lr", "TPE", "GPSampler", "random")
 SHORTEST = 30
 """Steps of a short training that still says something; the horizon of an instance is nine times this."""
@@ -153,7 +154,9 @@ def _ours(
         wide = {"low": start / 1e4, "high": start * 1e4, "log": True, "start": start}
         spec = _spec({**space(low, high), "lr": wide}, budget, spec.horizon_steps)
     shorten = method == "warmboot, short trainings"
-    return *warmboot(spec, budget, measure, rng, untrained=untrained, shorten=shorten), spec
+    in_rounds = method == "warmboot, in rounds"
+    found = warmboot(spec, budget, measure, rng, untrained=untrained, shorten=shorten, in_rounds=in_rounds)
+    return *found, spec
 
 
 def _spec(table: Mapping[str, Any], budget: int, steps: int) -> StudySpec:

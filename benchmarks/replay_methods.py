@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,11 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 from search.results.confirmation import to_confirm
 from search.runs.trial_attributes import HORIZON_STEPS, PROPOSAL, PURPOSE
 from search.spec.confirmation import confirmation_size
+from search.spec.rounds import Rounds, chosen_rounds
 from search.spec.study import StudySpec
 from search.strategy.estimates import StudyModel, study_model
 from search.strategy.proposal import Proposal
+from search.strategy.rounds import knowledge
 from search.strategy.strategy import Strategy
 from warmboot.schedule import WarmbootSchedule
 from warmboot.standards import standards
@@ -39,22 +42,34 @@ def warmboot(
     *,
     untrained: float,
     shorten: bool = False,
+    in_rounds: bool = False,
 ) -> tuple[WarmbootSchedule, StudyModel]:
-    """The product's search, its confirmation included, one training at a time."""
+    """The product's search, its confirmation included, one training at a time; or `in_rounds`, knowing no
+    more than in a study whose runs train together."""
     size = confirmation_size(declared=False, leaders=None, seeds=None, n_runs=n)
     search_steps = (n - size.most_runs) * spec.horizon_steps
-    strategy = Strategy(spec, int(rng.integers(2**32)), n_runs=n - size.most_runs, may_shorten=shorten)
+    n_runs = n - size.most_runs
+    strategy = Strategy(spec, seed=int(rng.integers(2**32)), n_runs=n_runs, may_shorten=shorten)
+    rounds = chosen_rounds(n_runs) if in_rounds else Rounds(1, 0)
     trials: list[FrozenTrial] = []
     spent = 0
     while spent + spec.horizon_steps <= search_steps:
-        proposal = strategy(trials)
-        assert isinstance(proposal, Proposal), "nothing is in training"
-        trials.append(_trained(spec, proposal, trials, measure, untrained))
-        spent += proposal.horizon_steps
+        for proposal in _round(strategy, trials, rounds):
+            if spent + spec.horizon_steps <= search_steps:
+                trials.append(_trained(spec, proposal, trials, measure, untrained))
+                spent += proposal.horizon_steps
     confirmed = _confirmed(spec, trials, size.leaders, size.seeds, measure) if size.leaders else {}
     model = study_model(spec, trials, confirmed)
     assert model is not None, "there is a full run"
     return model.answer().chosen.schedule, model
+
+
+def _round(strategy: Strategy, trials: Sequence[FrozenTrial], rounds: Rounds) -> list[Proposal]:
+    for known in knowledge(trials, rounds):
+        found = list(islice(strategy.round(known), rounds.size))
+        if found:
+            return found
+    raise AssertionError("nothing is in training")
 
 
 def _trained(

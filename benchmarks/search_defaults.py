@@ -14,14 +14,15 @@ import datetime
 import importlib
 import json
 import pkgutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import search.strategy
 from search.early_stopping import rung_rule
 from search.spec.confirmation import confirmation_size
+from search.spec.rounds import chosen_rounds
 from search.spec.study import SamplerSpec
-from search.worker.planner import ROUNDS
 
 RECORD = Path(__file__).parent / "records" / "search_defaults.json"
 CHOSEN_ON = ("char_lm_mlp", "mnist1d_mlp")
@@ -46,7 +47,7 @@ def defaults() -> dict[str, Any]:
     return {
         "sampler": SamplerSpec().name,
         "early_stopping": "none, ended at a plateau",
-        "rounds": ROUNDS,
+        "rounds": {str(n): asdict(chosen_rounds(n)) for n in BUDGETS},
         "rung_factor": rung_rule.FACTOR,
         "runs_confirmed_of": confirmed,
         "numbers": numbers,

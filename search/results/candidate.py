@@ -9,16 +9,12 @@ lead. Within each group decides what is expected of a schedule over all seeds wh
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from search.direction import Direction, sign_of
@@ -67,14 +63,6 @@ class Candidate:
         """The schedule in words, with the other hyperparameters where there are any."""
         text = self.schedule.describe()
         return f"{text}; {params_text(self.params)}" if self.params else text
-
-
-def schedule_key(lr_table: NDArray[np.float64], params: Mapping[str, Any] | None = None) -> str:
-    """SHA-256 of a float64 lr table `[N]` and the other hyperparameters: equal keys are equal trainings."""
-    digest = hashlib.sha256(np.ascontiguousarray(lr_table, dtype="<f8").tobytes())
-    if params:
-        digest.update(json.dumps(dict(params), sort_keys=True).encode())
-    return digest.hexdigest()
 
 
 def schedule_of(space: Space, params: Mapping[str, Any]) -> WarmbootSchedule:

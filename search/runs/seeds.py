@@ -10,6 +10,7 @@ Every stream of a study is named by a tuple of ints, the entropy of a `numpy.ran
 | `(study_seed, 3, j)` | the `j`-th pair of a verdict |
 | `(study_seed, 4, j)` | the `j`-th run that tunes a peak lr before a comparison |
 | `(study_seed, 5, j)` | the `j`-th pair at every horizon of a transfer |
+| `(study_seed, 6, t)` | the draws of the round of trials whose first is number `t` |
 
 A run's seed fixes its first weights and the order of its data, each through a CPU generator of its
 own, so that the same seed means the same training on any device.
@@ -55,6 +56,11 @@ def tuning_seed(study_seed: int, j: int) -> Seed:
 def transfer_seed(study_seed: int, j: int) -> Seed:
     """Seed of the `j`-th pair at every horizon of a transfer; disjoint from all others."""
     return _seed(study_seed, 5, j)
+
+
+def round_seed(study_seed: int, first_number: int) -> Seed:
+    """Seed of the draws of a round, named by the number of its first trial."""
+    return _seed(study_seed, 6, first_number)
 
 
 def sampler_seed(study_seed: int, opening: int) -> int:

@@ -3,8 +3,8 @@
 | who | attribute |
 | --- | --- |
 | asks for the trial | `PROPOSAL`, `PURPOSE`, `WHY`, `HORIZON_STEPS`, `LEFT_TO_GAIN`, `BASELINE` |
-| hands it out | `SCHEDULE_KEY`, `SEED_INDEX`, `SCHEDULE`, `STEPS_IN_ALL`, `TRAINED_SPAN` |
-| hands it out again | `REPORTED_BEFORE`, `HELD`, `LOST` |
+| | `SCHEDULE_KEY`, `SEED_INDEX`, `SCHEDULE`, `STEPS_IN_ALL` |
+| hands it out | `TRAINED_SPAN`, `REPORTED_BEFORE`, `HELD`, `LOST` |
 | tells it | `RUNS`, `DIVERGED`, `STOPPED`, `EXPECTED_VALUE`, `AVERAGED_AT_HALFWAY`, `REMARK`, `FAILURE` |
 
 The values of the constants are stored in people's databases and stay as they are.
@@ -34,6 +34,20 @@ SCHEDULE = "schedule"
 """The schedule in words."""
 STEPS_IN_ALL = "steps"
 """Of a trial that trains shorter horizons first: its steps in all, if nobody stops it."""
+ASKED_FOR = (
+    PROPOSAL,
+    PURPOSE,
+    WHY,
+    HORIZON_STEPS,
+    LEFT_TO_GAIN,
+    BASELINE,
+    SCHEDULE_KEY,
+    SEED_INDEX,
+    SCHEDULE,
+    STEPS_IN_ALL,
+)
+"""What a trial has before anything of it is measured."""
+
 TRAINED_SPAN = "trained"
 """When it trained, as `{"clock": ..., "from": ..., "to": ...}` in seconds; without "to" while it does."""
 REPORTED_BEFORE = "reported_before"

@@ -19,7 +19,9 @@ from search.spec.confirmation import ConfirmationSize, confirmation_size
 from search.spec.early_stopping import EarlyStoppingSpec
 from search.spec.own_lr import AUTO, lr_problems, range_around, without_auto
 from search.spec.params import ParamSpace
+from search.spec.population import PopulationSpec
 from search.spec.proxy import Duration, ProxyKind, ProxySpec, Strict, kind_of
+from search.spec.rounds import Rounds
 from search.spec.rungs import squeezed_horizons
 from search.spec.verdict import VerdictSpec
 from warmboot.space import Space
@@ -41,12 +43,6 @@ class SamplerSpec(Strict):
     @property
     def arguments(self) -> dict[str, Any]:
         return dict(self.model_extra or {})
-
-
-class PopulationSpec(Strict):
-    """How many runs train together in one process."""
-
-    slots: Literal["auto"] | Annotated[int, Field(ge=1, le=4096)] = "auto"
 
 
 class ConfirmationSpec(Strict):
@@ -134,6 +130,11 @@ class StudySpec(Strict):
         rungs = () if self.total_steps is None else self.rung_horizons
         steps = sum(rungs) + self.horizon_steps if rungs else None
         return Budget(n_runs=search_runs, total_steps=self.total_steps, steps_per_trial=steps)
+
+    @property
+    def rounds(self) -> Rounds | None:
+        """How it proposes its trials from its creation on; None where it need not be the same every time."""
+        return self.population.rounds(self.limit.most_full_runs, together=self.proxy_kind == "declared")
 
     @property
     def limit_text(self) -> str:

@@ -23,7 +23,7 @@ from warmboot.text_file import decoded
 _MAX_BYTES = 1_000_000
 _TABLES: dict[str, tuple[str, ...]] = {
     "": tuple(StudySpec.model_fields),
-    "population": ("slots",),
+    "population": ("slots", "round", "delay", "reproducible"),
     "confirmation": ("leaders", "seeds"),
     "verdict": tuple(VerdictSpec.model_fields),
     "proxy.command": tuple(CommandProxy.model_fields),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,16 +120,25 @@ class Leases:
 
     def take(self, number: int, attempts: int) -> None:
         """Lease a trial for `LEASE_SECONDS`, whoever had it before; call under the study's lock."""
+        self.take_all({number: attempts})
+
+    def take_all(self, attempts: Mapping[int, int]) -> None:
+        """The same for several, trial number -> attempts."""
         with self._engine.begin() as connection:
-            connection.execute(delete(_leases).where(self._row(number)))
+            connection.execute(delete(_leases).where(self._rows(attempts)))
+            expires_at = connection.scalar(select(_now(connection) + LEASE_SECONDS))
             connection.execute(
-                insert(_leases).values(
-                    study_id=self._study_id,
-                    number=number,
-                    owner=self._owner,
-                    expires_at=_now(connection) + LEASE_SECONDS,
-                    attempts=attempts,
-                )
+                insert(_leases),
+                [
+                    {
+                        "study_id": self._study_id,
+                        "number": number,
+                        "owner": self._owner,
+                        "expires_at": expires_at,
+                        "attempts": count,
+                    }
+                    for number, count in attempts.items()
+                ],
             )
 
     def claim(self, number: int, *, forgiving: bool) -> bool:
@@ -180,6 +189,11 @@ class Leases:
         with self._engine.begin() as connection:
             connection.execute(delete(_leases).where(row))
 
+    def release_all(self, numbers: Collection[int]) -> None:
+        """Forget the leases of finished trials, whoever had them."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(_leases).where(self._rows(numbers)))
+
     def give_up(self, number: int, attempts: int) -> None:
         """Let a lease lapse at once but keep its count of attempts."""
         with self._engine.begin() as connection:
@@ -191,6 +205,9 @@ class Leases:
         """Drop every lease under this study's id; SQLite reuses the id of a deleted study."""
         with self._engine.begin() as connection:
             connection.execute(delete(_leases).where(_leases.c.study_id == self._study_id))
+
+    def _rows(self, numbers: Collection[int]) -> ColumnElement[bool]:
+        return (_leases.c.study_id == self._study_id) & _leases.c.number.in_(list(numbers))
 
     def _row(self, number: int) -> ColumnElement[bool]:
         return (_leases.c.study_id == self._study_id) & (_leases.c.number == number)

@@ -1,20 +1,26 @@
-"""`Plan`: what whoever asks for a trial is told about the next one."""
+"""`Plan`: what to train next, as it is told to whoever asks for a trial."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
 
 @dataclass(frozen=True)
 class NextTrial:
-    """A trial that is not left to Optuna's sampler: its parameters, and attributes it has from the start."""
+    """A trial that is not left to Optuna's sampler: its parameters, and attributes it has from the start.
+
+    `distributions` may be empty: then they are those with which its parameters are drawn.
+    """
 
     params: Mapping[str, Any]
     user_attrs: Mapping[str, Any]
+    distributions: Mapping[str, BaseDistribution] = field(default_factory=dict)
+    system_attrs: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Wait:
@@ -29,6 +35,8 @@ class StopSearch:
 
 
 WAIT = Wait()
-Plan = Callable[[Sequence[FrozenTrial]], NextTrial | Wait | StopSearch | None]
-"""All trials of the study -> the next one; None leaves it to Optuna's sampler. One that `takes_long` is made
-under a lease, any other under the lock."""
+Planned = NextTrial | Sequence[NextTrial] | Wait | StopSearch | None
+"""The next trial, or a round of them; None leaves it to Optuna's sampler."""
+Plan = Callable[[Sequence[FrozenTrial]], Planned]
+"""All trials of the study -> what is next. A plan that `takes_long` is made under a lease, any other under
+the lock."""

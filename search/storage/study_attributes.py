@@ -11,6 +11,7 @@ from typing import Any
 
 from search.spec.budget import Budget
 from search.spec.made_of import MadeOf
+from search.spec.rounds import Rounds
 from search.spec.study import StudySpec
 
 SPEC = "spec"
@@ -27,6 +28,9 @@ OWN_LR = "own_lr"
 """The lr of the script's own optimizer, where the study starts from that."""
 MADE = "made"
 """A word that tells it from any earlier study of its name or number."""
+ROUNDS = "rounds"
+"""How it proposes its trials, for all its life: `size` and `delay`; nothing where it need not be the same
+every time."""
 OPENINGS = "openings"
 """How many processes have opened it; each samples from a seed of its own."""
 CONFIRMATION = "confirmation"
@@ -79,6 +83,12 @@ class StudyAttributes(Mapping[str, Any]):
     def limit(self) -> Budget:
         """How much it may train."""
         return Budget.from_control(self._stored[CONTROL])
+
+    @property
+    def rounds(self) -> Rounds | None:
+        """How it proposes its trials; None: one at a time, knowing whatever is in."""
+        stored = self._stored.get(ROUNDS)
+        return None if stored is None else Rounds(stored["size"], stored["delay"])
 
     @property
     def is_stopped(self) -> bool:

@@ -9,6 +9,7 @@ import contextlib
 import secrets
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import optuna
@@ -32,6 +33,7 @@ from search.storage.study_attributes import (
     OWN_LR,
     PLACE,
     PROXY,
+    ROUNDS,
     SPEC,
     StudyAttributes,
 )
@@ -201,6 +203,7 @@ def _create_or_resume(
         check_resumed(record, spec, made_of, accept=accept_change, say=say)
     else:
         record.set_answer("none yet: the search has not ended")
+        record.set_attribute(ROUNDS, None if spec.rounds is None else asdict(spec.rounds))
     record.set_attribute(PROXY, dict(proxy))
     if place:
         record.set_attribute(PLACE, dict(place))

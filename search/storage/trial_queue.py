@@ -12,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -20,21 +22,19 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.runs.trial_attributes import (
     FAILURE,
-    HELD,
     LOST,
-    REPORTED_BEFORE,
     SCHEDULE_KEY,
     SEED_INDEX,
-    TRAINED_SPAN,
 )
-from search.spec.budget import Budget, reported_steps
-from search.spec.training_spans import ended, ended_unseen
+from search.spec.training_spans import ended_unseen
+from search.storage.begun_trials import BegunTrials
 from search.storage.job_claims import claim_job
 from search.storage.leases import CONFIRMATION, PLANNING, Lease, Leases, this_owner
-from search.storage.plans import WAIT, NextTrial, Plan, StopSearch, Wait
+from search.storage.plans import WAIT, NextTrial, Plan, Planned, StopSearch, Wait
 from search.storage.seed_claims import SeedClaims
 from search.storage.study_attributes import CONTROL
 from search.storage.study_record import StudyRecord
+from search.storage.told_trials import ToldTrials
 from search.storage.trial_notes import failure_note, keep_trial_note
 
 MAX_ATTEMPTS = 3
@@ -54,6 +54,7 @@ class TrialQueue:
         sampler: proposes parameters.
         plan: what to train next; called in one process at a time.
         pruner: of Optuna's; None prunes nothing.
+        most_attempts: how often a trial is begun, counting only workers that disappeared in it.
     """
 
     def __init__(
@@ -62,15 +63,18 @@ class TrialQueue:
         sampler: optuna.samplers.BaseSampler,
         plan: Plan,
         pruner: optuna.pruners.BasePruner | None = None,
+        *,
+        most_attempts: int = MAX_ATTEMPTS,
     ) -> None:
         self._record = record
         self._database = record.database
         self._study = record.load(sampler, pruner)
-        self._plan = plan
+        self._plan, self._most_attempts = plan, most_attempts
         self._plans_long = bool(getattr(plan, "takes_long", False))
         self._leases = Leases(record.database.engine, record.study_id, this_owner())
         self._claims = SeedClaims(record.database.engine, record.study_id)
-        self._asked: optuna.Trial | None = None
+        self._told = ToldTrials(record, self._study, self._leases)
+        self._begun = BegunTrials(record, self._study, self._leases, self._told)
 
     @property
     def study(self) -> optuna.Study:
@@ -78,17 +82,38 @@ class TrialQueue:
 
     def next(self) -> optuna.Trial | None:
         """The next trial, leased to this process; None where there is none to begin at present."""
-        self._asked = None
+        return next(iter(self.take(1)), None)
+
+    def take(self, count: int) -> list[optuna.Trial]:
+        """Up to `count` trials to begin, leased to this process; none where there are none at present."""
+        self._begun.forget()
         began = time.monotonic()
-        found = self._database.locked(self._take_up)
+        found = self._database.locked(lambda: self._take_up(count))
         while isinstance(found, Wait):
             if not self._others_have_planned(began):
-                return None
-            found = self._database.locked(self._take_up)
-        return self._planned(found) if isinstance(found, list) else found
+                return []
+            found = self._database.locked(lambda: self._take_up(count))
+        return self._planned(found.trials, count) if isinstance(found, _Turn) else found
+
+    def plan_ahead(self) -> None:
+        """Plan the next trials while the last ones still train, where all that a plan must know is in and
+        nobody else plans."""
+        is_ready = getattr(self._plan, "is_ready", None)
+        if is_ready is None:
+            return
+
+        def my_turn() -> _Turn | None:
+            trials, attributes = self._study.get_trials(deepcopy=False), self._record.attributes
+            may_start = not attributes.is_stopped and attributes.limit.may_start(trials, self._record.now())
+            return self._turn(trials) if may_start and is_ready(trials) else None
+
+        if (turn := self._database.locked(my_turn)) is not None:
+            self._planned(turn.trials, 0)
 
     def claim_seed(self, trial: optuna.Trial, schedule_key: str) -> int:
-        """The first seed of a schedule that no other trial has; a trial taken up again keeps its own."""
+        """The seed a trial was planned with; else the first of its schedule that no other trial has."""
+        if SEED_INDEX in trial.user_attrs:
+            return int(trial.user_attrs[SEED_INDEX])
         seed = self._database.patiently(lambda: self._claims.claim(schedule_key, trial.number))
         trial.set_user_attr(SCHEDULE_KEY, schedule_key)
         trial.set_user_attr(SEED_INDEX, seed)
@@ -96,7 +121,7 @@ class TrialQueue:
 
     def stored(self, number: int) -> FrozenTrial:
         """The trial as the database has it."""
-        return self._database.storage.get_trial(self._trial_id(number))
+        return self._told.stored(number)
 
     def completed(self) -> list[FrozenTrial]:
         """The complete trials of the study."""
@@ -104,24 +129,27 @@ class TrialQueue:
 
     def report(self, trial: optuna.Trial, step: int, value: float) -> None:
         """Report an intermediate value; nothing happens where the trial is finished elsewhere."""
-        with contextlib.suppress(UpdateFinishedTrialError):
-            trial.report(value, step)
+        self._told.report(trial, step, value)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Inside, what is told is kept, and written together at the end."""
+        return self._told.together()
 
     def complete(self, trial: optuna.Trial, value: float, attributes: Mapping[str, Any]) -> bool:
         """Tell a result. Returns False where another worker told this trial first."""
-        return self._finish(trial.number, TrialState.COMPLETE, value, attributes)
+        return self._told.end(trial.number, TrialState.COMPLETE, value, attributes)
 
     def prune(self, number: int, attributes: Mapping[str, Any]) -> bool:
         """End a trial before its full horizon; what it reported last stays. Returns False where another
         worker told this trial first."""
-        return self._finish(number, TrialState.PRUNED, None, attributes)
+        return self._told.end(number, TrialState.PRUNED, None, attributes)
 
     def fail(self, number: int, reason: str) -> bool:
         """Fail a trial and keep the reason with it, for people in a note; not to be called under the lock,
         since the first note of a process takes a while."""
-        failed = self._finish(number, TrialState.FAIL, None, {FAILURE: reason})
+        failed = self._told.end(number, TrialState.FAIL, None, {FAILURE: reason})
         if failed:
-            keep_trial_note(self._study, self._trial_id(number), failure_note(reason))
+            keep_trial_note(self._study, self._told.trial_id(number), failure_note(reason))
         return failed
 
     def hand_back(self, number: int, reason: str | None = None) -> None:
@@ -142,12 +170,11 @@ class TrialQueue:
             self._leases.give_up(number, attempts=mine.attempts - 1)
             if self.stored(number).state == TrialState.RUNNING:
                 if reason is not None:
-                    self._database.storage.set_trial_user_attr(self._trial_id(number), FAILURE, reason)
+                    self._database.storage.set_trial_user_attr(self._told.trial_id(number), FAILURE, reason)
                 self._set_state(number, TrialState.WAITING)
 
         if reason is not None:
-            keep_trial_note(self._study, self._trial_id(number), failure_note(reason))
-
+            keep_trial_note(self._study, self._told.trial_id(number), failure_note(reason))
         self._database.locked(give_up)
 
     def renew(self) -> None:
@@ -161,30 +188,30 @@ class TrialQueue:
     def release_confirmation(self) -> None:
         self._database.patiently(lambda: self._leases.release(CONFIRMATION))
 
-    def _take_up(self) -> optuna.Trial | list[FrozenTrial] | Wait | None:
-        """Under the lock: a trial that waits, or all trials where it is this process's turn to plan one;
-        `WAIT` where another has the turn."""
+    def _take_up(self, count: int) -> list[optuna.Trial] | _Turn | Wait:
+        """Under the lock: trials that wait, or this process's turn to plan more; `WAIT` where another has
+        the turn."""
         attributes = self._record.attributes
-        # Leases before trials: telling needs no lock, and whoever finishes in between has no lease left
-        # but must not look RUNNING.
-        leases = self._leases.all()
-        if self._asked is not None and _is_mine(leases.get(self._asked.number)):
-            return self._asked
-        # A turn of an earlier try, which could not be given back while the database was away.
-        if _is_mine(leases.get(PLANNING)):
+        leases = self._leases.all()  # before the trials: telling needs no lock
+        if _is_mine(leases.get(PLANNING)):  # of an earlier try, while the database was away
             self._leases.release(PLANNING)
         trials = self._study.get_trials(deepcopy=False)
         if self._sweep(trials, leases):
             trials = self._study.get_trials(deepcopy=False)
-        if attributes.is_stopped:
-            return None
-        if any(t.state == TrialState.WAITING for t in trials):
-            return self._ask(leases, attributes.limit, trials)
+        taken = self._begun.held(leases)
+        if taken or attributes.is_stopped:
+            return taken
+        waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+        if waiting:
+            return self._begun.begin(waiting[:count], leases, attributes.limit)
         if not attributes.limit.may_start(trials, self._record.now()):
-            return None
+            return []
         if not self._plans_long:
-            return self._act_on(self._plan(trials), leases)
-        return trials if self._leases.claim(PLANNING, forgiving=self._database.just_back) else WAIT
+            return self._act_on(self._plan(trials), leases, len(trials), count)
+        return self._turn(trials) or WAIT
+
+    def _turn(self, trials: Sequence[FrozenTrial]) -> _Turn | None:
+        return _Turn(trials) if self._leases.claim(PLANNING, forgiving=self._database.just_back) else None
 
     def _others_have_planned(self, began: float) -> bool:
         """Wait for it, since `began` and without the lock: who plans needs that to end."""
@@ -198,58 +225,42 @@ class TrialQueue:
                 break
         return False
 
-    def _planned(self, trials: Sequence[FrozenTrial]) -> optuna.Trial | None:
-        """Work out the next trial, and begin it."""
+    def _planned(self, trials: Sequence[FrozenTrial], count: int) -> list[optuna.Trial]:
+        """Work out what is next, and begin it."""
         try:
             with self._leases.kept():  # of what trains here, too
                 planned = self._plan(trials)
         except BaseException:
             self._database.patiently(lambda: self._leases.release(PLANNING))
             raise
-        return self._database.locked(lambda: self._begin(planned, len(trials)))
+        return self._database.locked(lambda: self._keep_plan(planned, len(trials), count))
 
-    def _begin(self, planned: NextTrial | Wait | StopSearch | None, n_known: int) -> optuna.Trial | None:
+    def _keep_plan(self, planned: Planned, n_known: int, count: int) -> list[optuna.Trial]:
         """Under the lock: what was planned on so many trials, unless another has taken over meanwhile."""
         leases = self._leases.all()
-        trial = None
-        if self._asked is not None and _is_mine(leases.get(self._asked.number)):
-            trial = self._asked
-        # Only who has the turn adds trials: one more is this one, made before the database went away and
-        # not leased yet. Whoever asks next takes it up; planned again, it would be one too many.
-        elif _is_mine(leases.get(PLANNING)) and len(self._study.get_trials(deepcopy=False)) == n_known:
-            trial = self._act_on(planned, leases)
+        begun = self._begun.held(leases)
+        # Only who has the turn adds trials: more of them are these, made before the database went away and
+        # not leased yet. Whoever asks next takes them up; planned again, they would be too many.
+        turn_is_mine = _is_mine(leases.get(PLANNING))
+        if not begun and turn_is_mine and len(self._study.get_trials(deepcopy=False)) == n_known:
+            begun = self._act_on(planned, leases, n_known, count)
         self._leases.release(PLANNING)
-        return trial
+        return begun
 
     def _act_on(
-        self, planned: NextTrial | Wait | StopSearch | None, leases: Mapping[int, Lease]
-    ) -> optuna.Trial | None:
-        """Under the lock: begin what was planned, or note that no more is worth it."""
+        self, planned: Planned, leases: Mapping[int, Lease], n_known: int, count: int
+    ) -> list[optuna.Trial]:
+        """Under the lock: write what was planned and begin of it; or note that no more is worth it."""
         attributes = self._record.attributes
         if isinstance(planned, StopSearch):
             self._record.set_attribute(CONTROL, {**attributes[CONTROL], "plateau": planned.why})
         if isinstance(planned, Wait | StopSearch) or attributes.is_stopped:
-            return None
-        if planned is not None:
-            self._study.enqueue_trial(dict(planned.params), user_attrs=dict(planned.user_attrs))
-        return self._ask(leases, attributes.limit)
-
-    def _ask(
-        self, leases: Mapping[int, Lease], limit: Budget, trials: Sequence[FrozenTrial] = ()
-    ) -> optuna.Trial:
-        """Under the lock: Optuna's next trial, leased; `trials` are those that it may take up again."""
-        # Where the database goes away before it could say that the lease is taken, it is this trial again.
-        trial = self._asked = self._study.ask()
-        if trial.user_attrs.get(HELD):
-            trial.set_user_attr(HELD, False)
-        before = leases.get(trial.number)
-        if limit.budget_seconds is not None:
-            trial.set_user_attr(TRAINED_SPAN, self._record.now().begun())
-        reported = max((reported_steps(t) for t in trials if t.number == trial.number), default=0)
-        if reported:
-            trial.set_user_attr(REPORTED_BEFORE, reported)
-        self._leases.take(trial.number, attempts=1 + (before.attempts if before else 0))
-        return trial
+            return []
+        if planned is None:
+            return [self._begun.ask(leases, attributes.limit)]
+        self._begun.write([planned] if isinstance(planned, NextTrial) else planned, n_known)
+        trials = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        return self._begun.begin(trials[:count], leases, attributes.limit)
 
     def _sweep(self, trials: Sequence[FrozenTrial], leases: Mapping[int, Lease]) -> bool:
         """Put every RUNNING trial without a live lease back; idempotent, so a crash in it is harmless.
@@ -260,10 +271,10 @@ class TrialQueue:
         lost = [t for t in running if not self._is_held(leases.get(t.number))]
         for trial in lost:
             lease = leases.get(trial.number)
-            if lease is not None and lease.attempts >= MAX_ATTEMPTS:
+            if lease is not None and lease.attempts >= self._most_attempts:
                 reason = f"its worker disappeared {lease.attempts} times; not tried again."
                 attributes = {FAILURE: reason, LOST: lease.attempts, **ended_unseen(trial)}
-                self._finish(trial.number, TrialState.FAIL, None, attributes)
+                self._told.end(trial.number, TrialState.FAIL, None, attributes)
                 continue
             with contextlib.suppress(UpdateFinishedTrialError):  # told at the last moment
                 self._set_state(trial.number, TrialState.WAITING)
@@ -273,35 +284,15 @@ class TrialQueue:
         """Whether somebody trains under this lease; where nobody could renew, all get time to."""
         return lease is not None and lease.held(forgiving=self._database.just_back)
 
-    def _finish(
-        self, number: int, state: TrialState, value: float | None, attributes: Mapping[str, Any]
-    ) -> bool:
-        storage, trial_id = self._database.storage, self._trial_id(number)
-        stored = self.stored(number)
-        if stored.state != TrialState.RUNNING:
-            return False
-        try:
-            # Nothing can be set on a finished trial, so what belongs to it is written first.
-            for key, attribute in {**ended(stored, self._record.now), **attributes}.items():
-                storage.set_trial_user_attr(trial_id, key, attribute)
-            self._study.tell(number, value, state=state)
-        except (UpdateFinishedTrialError, ValueError):
-            # Only "finished or waiting" is a normal end: the lease was lost to another worker.
-            if self.stored(number).state == TrialState.RUNNING:
-                raise
-            return False
-        self._database.patiently(lambda: self._leases.release(number))
-        return True
-
     def _set_state(self, number: int, state: TrialState) -> None:
-        self._database.storage.set_trial_state_values(self._trial_id(number), state)
+        self._database.storage.set_trial_state_values(self._told.trial_id(number), state)
 
-    def _trial_id(self, number: int) -> int:
-        storage = self._database.storage
-        try:
-            return storage.get_trial_id_from_study_id_trial_number(self._record.study_id, number)
-        except KeyError as error:
-            raise self._record.gone() from error
+
+@dataclass(frozen=True)
+class _Turn:
+    """This process's turn to plan, knowing all trials."""
+
+    trials: Sequence[FrozenTrial]
 
 
 def _is_mine(lease: Lease | None) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +16,17 @@ from search.strategy.learning_runs import identity
 from search.strategy.lr_bracket import SAME_LR
 from search.strategy.progress import EvaluatedTrial, Progress, alike, points_of
 from search.strategy.proposal import ExpectedGain, Proposal, ProposalBuilder
-from search.strategy.surrogate import Points, Surrogate
+from search.strategy.round_model import CAUTION, RoundModel, ShapePool
+from search.strategy.surrogate import Surrogate
 from warmboot.schedule import WarmbootSchedule
 
-N_WILD, N_PLAIN, N_NEIGHBOURS = 4, 12, 24
-"""Shapes drawn for one proposal."""
-CANDIDATES = 160
-"""The last so many of those drawn compete: a shape that was not chosen may be the next."""
+N_WILD, N_PLAIN, N_NEIGHBOURS = 12, 36, 72
+"""Shapes drawn for one round."""
+SHORTLIST = 48
+"""Of those so many are looked at closely."""
+COARSE_PLACES = (-0.6, -0.3, 0.0, 0.3, 0.6)
+"""Log peak lrs, relative to the leader's, at which they are compared for that."""
 LEADERS_WITH_NEIGHBOURS = 6
-CAUTION = 0.5
-"""Standard deviations added to what is expected of a schedule before it counts as the best."""
 SEED_EVERY = 3
 """One of this many trials gives another seed to a schedule that could be the best."""
 SEEDS_FROM = 9
@@ -45,48 +47,44 @@ class Acquisition:
     """Proposes trials of one study from its progress and the model of it.
 
     Args:
-        workshop: of the study.
+        builder: of the study's trials.
         known: the rest of the portfolio, each tried once.
         baselines: the schedules of the space that everybody knows.
     """
 
     def __init__(
         self,
-        workshop: ProposalBuilder,
+        builder: ProposalBuilder,
         known: Sequence[WarmbootSchedule],
         baselines: Sequence[WarmbootSchedule],
     ) -> None:
-        self._workshop = workshop
-        self._known = [workshop.known(schedule) for schedule in known]
-        self._baselines = [workshop.known(schedule) for schedule in baselines]
-        self._candidates: deque[EvaluatedTrial] = deque(maxlen=CANDIDATES)
+        self._builder = builder
+        self._known = [builder.known(schedule) for schedule in known]
+        self._baselines = [builder.known(schedule) for schedule in baselines]
 
-    def next(self, progress: Progress, response: Surrogate) -> Proposal:
-        """The next trial."""
-        mean, sd = response.predict(points_of(progress.done))
-        order = np.argsort(mean + CAUTION * sd)
-        ranked = [progress.done[i] for i in order]
-        known = self._known_shape(progress, ranked[0], response)
+    def next(self, model: RoundModel) -> Proposal:
+        """The next trial of a round."""
+        ranked, mean, sd = model.ranked()
+        n_full = model.progress.n_full
+        known = self._known_shape(model, ranked[0])
         if known is not None:
             return known
-        if progress.n_full >= SEEDS_FROM and progress.n_full % SEED_EVERY == 0:
-            again = self._another_seed(ranked, mean[order], sd[order], progress)
+        if n_full >= SEEDS_FROM and n_full % SEED_EVERY == 0:
+            again = self._another_seed(ranked, mean, sd, model.progress)
             if again is not None:
                 return again
-        if progress.n_full % BASELINE_EVERY == 1 and self._baselines:
-            return self._better_baseline(ranked, mean[order], response, progress)
-        return self._most_promising(ranked, response, float(mean[order[0]]), progress)
+        if n_full % BASELINE_EVERY == 1 and self._baselines:
+            return self._better_baseline(ranked, mean, model)
+        return self._most_promising(ranked, float(mean[0]), model)
 
-    def _known_shape(
-        self, progress: Progress, leader: EvaluatedTrial, response: Surrogate
-    ) -> Proposal | None:
+    def _known_shape(self, model: RoundModel, leader: EvaluatedTrial) -> Proposal | None:
         """The next shape of the portfolio that was not tried, where it is expected to be best."""
-        tried = progress.done + progress.in_training
-        while self._known and alike(tried, self._known[0]):
-            self._known.pop(0)
-        for known in self._known[:1]:
-            _, log_lrs, _, _ = self._scored([known], leader, response, best=None)
-            return self._workshop.at(known, float(log_lrs[0]), "a known shape at its expected best peak lr")
+        tried = model.progress.done + model.progress.in_training
+        for known in self._known:
+            if not alike(tried, known):
+                found = self._scored(self._pool_of([known], leader, model.surrogate), best=None)
+                why = "a known shape at its expected best peak lr"
+                return self._builder.at(known, float(found.log_lrs[0]), why)
         return None
 
     def _another_seed(
@@ -104,7 +102,7 @@ class Acquisition:
         for tried in progress.done + progress.in_training:
             seeds[identity(tried.params)] += 1
         leader = identity(ranked[0].params)
-        first = {bool(self._workshop.name_of(t)): i for i, t in reversed(list(enumerate(ranked)))}
+        first = {bool(self._builder.name_of(t)): i for i, t in reversed(list(enumerate(ranked)))}
         pair = sorted(first.values())
         others = [i for i, tried in enumerate(ranked) if identity(tried.params) != leader]
         if len(pair) == 1 and others:
@@ -114,24 +112,20 @@ class Acquisition:
             return None
         role = "the best so far" if chosen == 0 else "it may be the best"
         why = f"another seed: {role}, expected {abs(mean[chosen]):.4g} ± {sd[chosen]:.2g}"
-        return self._workshop.again(ranked[chosen], why)
+        return self._builder.again(ranked[chosen], why)
 
     def _better_baseline(
-        self,
-        ranked: Sequence[EvaluatedTrial],
-        mean: NDArray[np.float64],
-        response: Surrogate,
-        progress: Progress,
+        self, ranked: Sequence[EvaluatedTrial], mean: NDArray[np.float64], model: RoundModel
     ) -> Proposal:
         """Of the baselines, each at many peak lrs, the one that may be better than the best of them."""
-        tried = [i for i, t in enumerate(ranked) if self._workshop.name_of(t)]
+        tried = [i for i, t in enumerate(ranked) if self._builder.name_of(t)]
         best = float(mean[tried[0]]) if tried else float(mean[0])
         leader = ranked[tried[0]] if tried else ranked[0]
         shapes = [*self._baselines, leader] if tried else self._baselines
-        gains, log_lrs, expected, sd = self._scored(shapes, leader, response, best=best)
-        chosen = int(np.argmax(gains))
-        why = f"a baseline, expected {abs(expected[chosen]):.4g} ± {sd[chosen]:.2g}; the best {abs(best):.4g}"
-        return self._at(shapes[chosen], float(log_lrs[chosen]), progress, why)
+        found = self._scored(self._pool_of(shapes, leader, model.surrogate), best=best)
+        i = int(np.argmax(found.gains))
+        why = f"a baseline, expected {abs(found.mean[i]):.4g} ± {found.sd[i]:.2g}; the best {abs(best):.4g}"
+        return self._at(shapes[i], float(found.log_lrs[i]), model.progress, why)
 
     def _at(
         self,
@@ -144,73 +138,86 @@ class Acquisition:
         """A run of a shape; at almost the same lr as an earlier one it is one more seed of that."""
         for tried in progress.done + progress.in_training:
             if tried.shape.alike(shape.shape) and abs(tried.log_lr - log_lr) < SAME_LR:
-                return self._workshop.again(tried, why, outlook=outlook)
-        return self._workshop.at(shape, log_lr, why, outlook=outlook)
+                return self._builder.again(tried, why, outlook=outlook)
+        return self._builder.at(shape, log_lr, why, outlook=outlook)
 
-    def _most_promising(
-        self, ranked: Sequence[EvaluatedTrial], response: Surrogate, best: float, progress: Progress
-    ) -> Proposal:
+    def _most_promising(self, ranked: Sequence[EvaluatedTrial], best: float, model: RoundModel) -> Proposal:
         """Of many shapes, each at many peak lrs, the one with the highest expected improvement (Jones et
         al., 1998)."""
-        leader = ranked[0]
-        drawn = self._drawn(ranked[:LEADERS_WITH_NEIGHBOURS])
-        gains, log_lrs, mean, sd = self._scored(drawn, leader, response, best=best)
-        chosen = int(np.argmax(gains))
-        behind, apart_sd = response.differences(_moved(drawn, log_lrs), points_of([leader]))
+        if model.pool is None:
+            model.pool = self._drawn_pool(ranked, best, model.surrogate)
+        leader, shapes = ranked[0], model.pool.shapes
+        found = self._scored(model.pool, best=best)
+        chosen = int(np.argmax(found.gains))
+        moved = points_of(shapes)._replace(log_lr=found.log_lrs)
+        # What is left to gain is told by what was measured: a run that is believed has gained nothing yet.
+        behind, apart_sd = model.measured.differences(moved, points_of([leader]))
         outlook = ExpectedGain(
             left_to_gain=float(expected_improvement(behind, apart_sd).max()),
-            noise_sd=response.noise_sd,
-            n_full=progress.n_full,
-            leader_seeds=sum(identity(t.params) == identity(leader.params) for t in progress.done),
+            noise_sd=model.measured.noise_sd,
+            n_full=model.progress.n_full,
+            leader_seeds=sum(identity(t.params) == identity(leader.params) for t in model.progress.done),
         )
-        why = f"expected {abs(mean[chosen]):.4g} ± {sd[chosen]:.2g}; the best so far {abs(best):.4g}"
-        return self._at(drawn[chosen], float(log_lrs[chosen]), progress, why, outlook)
+        told = f"expected {abs(found.mean[chosen]):.4g} ± {found.sd[chosen]:.2g}"
+        why = f"{told}; the best so far {abs(best):.4g}"
+        return self._at(shapes[chosen], float(found.log_lrs[chosen]), model.progress, why, outlook)
+
+    def _drawn_pool(self, ranked: Sequence[EvaluatedTrial], best: float, surrogate: Surrogate) -> ShapePool:
+        """Plain shapes, wild ones and neighbours of the leaders, of those the most promising at a few peak
+        lrs; and the leaders and baselines themselves."""
+        leader = ranked[0]
+        drawn = self._drawn(ranked[:LEADERS_WITH_NEIGHBOURS])
+        coarse = ShapePool(surrogate, drawn, _centre(leader, surrogate) + np.array(COARSE_PLACES))
+        order = np.argsort(-self._scored(coarse, best=best).gains, kind="stable")
+        shortlist = [drawn[i] for i in order[:SHORTLIST]]
+        fixed = [*_shapes_once(ranked)[:LEADERS_WITH_NEIGHBOURS], *self._baselines]
+        return self._pool_of([*shortlist, *fixed], leader, surrogate)
 
     def _drawn(self, leaders: Sequence[EvaluatedTrial]) -> list[EvaluatedTrial]:
-        """Plain shapes, wild ones, neighbours of the leaders, and the leaders themselves."""
-        rng = self._workshop.rng
+        rng = self._builder.rng
         draws: list[UniformTrial] = [UniformTrial(rng)] * N_WILD + [PriorTrial(rng)] * N_PLAIN
         for number in range(N_NEIGHBOURS):
             draws.append(LocalTrial(rng, leaders[number % len(leaders)].params))
-        self._candidates.extend(self._workshop.draw(draw) for draw in draws)
-        return [*self._candidates, *leaders, *self._baselines]
+        return [self._builder.draw(draw) for draw in draws]
 
-    def _scored(
-        self,
-        shapes: Sequence[EvaluatedTrial],
-        leader: EvaluatedTrial,
-        response: Surrogate,
-        *,
-        best: float | None,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Each shape at the best of many peak lrs: its gain, log peak lr, expected value and deviation.
+    def _pool_of(
+        self, shapes: Sequence[EvaluatedTrial], leader: EvaluatedTrial, surrogate: Surrogate
+    ) -> ShapePool:
+        """Each shape at all peak lrs that are considered."""
+        low, high = self._builder.log_lr_range
+        if high - low < SAME_LR:
+            return ShapePool(surrogate, shapes, np.array([low]), relative=False)
+        return ShapePool(surrogate, shapes, self._places(leader, surrogate))
+
+    def _scored(self, pool: ShapePool, *, best: float | None) -> Scored:
+        """Each shape at the best of its peak lrs.
 
         `best`: the gain is the expected improvement on this value; None: it is minus the expected value.
         """
-        places = self._places(leader, response)
-        points = points_of(shapes)
-        log_lrs = places[None, :] + response.scales.rho * points.log_scale[:, None]
-        low, high = self._workshop.log_lr_range
-        if high - low < SAME_LR:
-            log_lrs = np.full((len(shapes), 1), low)
-            found = response.predict(points._replace(log_lr=log_lrs[:, 0]))
-            mean, sd = found[0][:, None], found[1][:, None]
-        else:
-            mean, sd = response.predict_along(points.features, places)
+        low, high = self._builder.log_lr_range
+        mean, sd, log_lrs = pool.mean, pool.sd, pool.log_lrs
         gains = -(mean + CAUTION * sd) if best is None else expected_improvement(mean - best, sd)
         inside = (log_lrs >= low - SLACK) & (log_lrs <= high + SLACK)
         gains = np.where(inside, gains, gains.min() - np.abs(log_lrs - (low + high) / 2))
-        rows, at = np.arange(len(shapes)), gains.argmax(1)
-        return gains[rows, at], np.clip(log_lrs, low, high)[rows, at], mean[rows, at], sd[rows, at]
+        rows, at = np.arange(len(pool.shapes)), gains.argmax(1)
+        return Scored(gains[rows, at], np.clip(log_lrs, low, high)[rows, at], mean[rows, at], sd[rows, at])
 
-    def _places(self, leader: EvaluatedTrial, response: Surrogate) -> NDArray[np.float64]:
+    def _places(self, leader: EvaluatedTrial, surrogate: Surrogate) -> NDArray[np.float64]:
         """Peak lrs of linear at which shapes are considered, in the log."""
-        low, high = response.tried_range
-        if high - low < SAME_LR and not isinstance(self._workshop.lr, float):
-            low, high = self._workshop.log_lr_range
-        centre = leader.log_lr - response.scales.rho * leader.shape.log_scale
-        close = centre + np.linspace(-CLOSE, CLOSE, N_CLOSE)
+        low, high = surrogate.tried_range
+        if high - low < SAME_LR and not isinstance(self._builder.lr, float):
+            low, high = self._builder.log_lr_range
+        close = _centre(leader, surrogate) + np.linspace(-CLOSE, CLOSE, N_CLOSE)
         return np.concatenate([np.linspace(low - BEYOND, high + BEYOND, N_COARSE), close])
+
+
+class Scored(NamedTuple):
+    """Shapes, each at the best of its peak lrs; all of one length."""
+
+    gains: NDArray[np.float64]
+    log_lrs: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    sd: NDArray[np.float64]
 
 
 def expected_improvement(behind: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -226,6 +233,14 @@ def expected_improvement(behind: NDArray[np.float64], sd: NDArray[np.float64]) -
     return gains
 
 
-def _moved(shapes: Sequence[EvaluatedTrial], log_lrs: NDArray[np.float64]) -> Points:
-    points = points_of(shapes)
-    return points._replace(log_lr=log_lrs)
+def _centre(leader: EvaluatedTrial, surrogate: Surrogate) -> float:
+    """The leader's log peak lr as one of linear."""
+    return leader.log_lr - surrogate.scales.rho * leader.shape.log_scale
+
+
+def _shapes_once(ranked: Sequence[EvaluatedTrial]) -> list[EvaluatedTrial]:
+    """The first trial of each shape with its other hyperparameters."""
+    first: dict[bytes, EvaluatedTrial] = {}
+    for tried in ranked:
+        first.setdefault(tried.shape.features.tobytes(), tried)
+    return list(first.values())

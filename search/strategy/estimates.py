@@ -25,9 +25,9 @@ from scipy import special
 
 from search.direction import sign_of
 from search.spec.study import StudySpec
-from search.strategy.acquisition import CAUTION
 from search.strategy.learning_runs import best_schedules_first, identity, learning_runs
 from search.strategy.progress import EvaluatedTrial, points_of
+from search.strategy.round_model import CAUTION
 from search.strategy.strategy import Strategy
 from search.strategy.surrogate import Points, Surrogate
 from warmboot.schedule import WarmbootSchedule
@@ -250,7 +250,7 @@ def study_model(
         trials: its trials, of whatever state.
         confirmed: number of a trial -> its schedule's values on the confirmation seeds.
     """
-    strategy = Strategy(spec, spec.seed, n_runs=None)
+    strategy = Strategy(spec, n_runs=None)
     progress = strategy.read(trials)
     if all(tried.stopped for tried in progress.done):
         return None
@@ -262,7 +262,7 @@ def study_model(
     ]
     done = progress.done + again
     runs = learning_runs(done, always=_always_learnt_from(spec, done))
-    return StudyModel(spec, strategy.response(replace(progress, done=runs, in_training=[])), runs)
+    return StudyModel(spec, strategy.surrogate(replace(progress, done=runs)), runs)
 
 
 def _always_learnt_from(spec: StudySpec, runs: Sequence[EvaluatedTrial]) -> frozenset[str]:

@@ -24,17 +24,17 @@ class InitialLrs:
     """Decides them from a study's progress.
 
     Args:
-        workshop: of the study.
+        builder: of the study.
         sweep: its short trainings; without any, full runs spread over the range of the lr.
         schedule: the first shape of the portfolio.
         n_runs: full runs the study can afford; None where only time limits it.
     """
 
     def __init__(
-        self, workshop: ProposalBuilder, sweep: SweepPlan, schedule: WarmbootSchedule, n_runs: int | None
+        self, builder: ProposalBuilder, sweep: SweepPlan, schedule: WarmbootSchedule, n_runs: int | None
     ) -> None:
-        self._workshop, self._sweep, self._n_runs = workshop, sweep, n_runs
-        self._first = workshop.known(schedule)
+        self._builder, self._sweep, self._n_runs = builder, sweep, n_runs
+        self._first = builder.known(schedule)
         self._words = schedule.describe()
 
     def next(self, progress: Progress) -> Proposal | Wait | None:
@@ -51,24 +51,24 @@ class InitialLrs:
             return WAIT
         if not wanted:
             return None
-        return self._workshop.at(self._first, wanted[0], "the peak lr at full length", purpose=PEAK_LR)
+        return self._builder.at(self._first, wanted[0], "the peak lr at full length", purpose=PEAK_LR)
 
     def once_more(self) -> Proposal:
         """What to train where everything has failed so far: whoever counts failures ends the study."""
-        low, high = self._workshop.log_lr_range
+        low, high = self._builder.log_lr_range
         why = "everything before has failed"
-        return self._workshop.at(self._first, (low + high) / 2, why, purpose=PEAK_LR)
+        return self._builder.at(self._first, (low + high) / 2, why, purpose=PEAK_LR)
 
     def _swept_lr(self, number: int) -> Proposal:
-        steps, whole = self._sweep.horizon_steps, self._workshop.total_steps
-        params = self._workshop.with_lr(self._first, math.log(self._sweep.lrs[number]))
+        steps, whole = self._sweep.horizon_steps, self._builder.total_steps
+        params = self._builder.with_lr(self._first, math.log(self._sweep.lrs[number]))
         why = f"{self._words} in {steps} steps instead of {whole}, to find the peak lr"
         return Proposal(params, steps, why, purpose=SWEEP)
 
     def _bracket(self, progress: Progress) -> LrBracket:
-        low, high = self._workshop.log_lr_range
-        shorter = self._workshop.total_steps / self._sweep.horizon_steps
-        field = self._workshop.lr
+        low, high = self._builder.log_lr_range
+        shorter = self._builder.total_steps / self._sweep.horizon_steps
+        field = self._builder.lr
         start = field.start if isinstance(field, FloatRange) else None
         return plan_bracket(
             low,

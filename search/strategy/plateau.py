@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-LAST = 8
+LAST = 16
 SHARE_OF_NOISE = 0.1
 LEAST_RUNS = 20
 """Runs to the full horizon before anything is said."""
@@ -28,7 +28,7 @@ def plateau(gains: Sequence[float], *, noise_sd: float, n_full: int, leader_seed
         n_full: runs to the full horizon so far.
         leader_seeds: on how many seeds the leading schedule was trained.
 
-    >>> print(plateau([0.001] * 8, noise_sd=0.02, n_full=40, leader_seeds=3))
+    >>> print(plateau([0.001] * 16, noise_sd=0.02, n_full=40, leader_seeds=3))
     what more trials are expected to gain (0.001) is below a tenth of the noise between seeds (0.02)
     """
     recent = gains[-LAST:]

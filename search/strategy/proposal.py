@@ -1,10 +1,10 @@
-"""`Proposal`: a trial to train, and the workshop that turns a shape and a relative peak lr into one."""
+"""`Proposal`: a trial to train, and the builder that turns a shape and a relative peak lr into one."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,8 @@ class Proposal:
     standard: str = ""
     outlook: ExpectedGain | None = None
     """Of a trial chosen for what it may gain."""
+    system_attrs: Mapping[str, Any] = field(default_factory=dict)
+    """What a sampler of Optuna's keeps on the trial."""
 
 
 class Wait:

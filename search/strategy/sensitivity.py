@@ -29,7 +29,7 @@ from search.strategy.progress import TrialReader, points_of
 
 PLACES = 41
 """Values of a range that are looked at, the best one besides."""
-SURE_SDS = 2.5
+SURE_SDS = 3.0
 """An effect counts where it is this many standard deviations of the difference above 0. The worst of many
 places is looked at, so it is more than the customary 2."""
 LEAST_EFFECT = 0.25

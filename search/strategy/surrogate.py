@@ -23,6 +23,7 @@ fewer runs are needed; `benchmarks/replay.py` and `benchmarks/search_quality.py`
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,10 +34,8 @@ from scipy.linalg import cho_solve, solve_triangular
 from scipy.optimize import minimize
 
 from search.strategy.kernels import Vector, by_length, decay, matern, squared_distances
+from search.strategy.tail import drawn_in, drawn_out, tail_of
 
-TAIL_SHARE = 0.4
-"""Values above this share of all values are drawn towards the best: they are bad, and how bad says nothing
-about the good ones."""
 MEAN, MEAN_SD = 1.5, 1.5
 """What is expected where nothing is near, in units of the tail: worse than most that was tried."""
 LR_PLACES = 81
@@ -98,18 +97,23 @@ class Points(NamedTuple):
     log_scale: Vector
 
 
+@dataclass(frozen=True, eq=False)
+class Belief:
+    """Runs whose expected values were believed: where they are, and their rows of the factor."""
+
+    points: Points
+    rows: Vector
+    corner: Vector
+
+
 class Surrogate:
     """The fitted model. Values are those of `Observation.value`."""
 
     def __init__(self, observations: Sequence[Observation], scales: Scales | None = None) -> None:
         """Fit to `observations`, at least one; `scales` of an earlier fit save fitting them again."""
-        self._points = Points(
-            np.array([o.features for o in observations]),
-            np.array([o.log_lr for o in observations]),
-            np.array([o.log_scale for o in observations]),
-        )
-        seeds = np.array([o.seed for o in observations])
-        self._same_seed = (seeds[:, None] == seeds[None, :]).astype(float)
+        self._points = _points_of(observations)
+        self._seeds = np.array([o.seed for o in observations])
+        self._same_seed = (self._seeds[:, None] == self._seeds[None, :]).astype(float)
         values = np.array([o.value for o in observations])
         self._best = float(values.min())
         self.tail = tail_of(values)
@@ -140,27 +144,44 @@ class Surrogate:
 
         Far above the best, the values are as they were drawn in; see `drawn_out`.
         """
+        mean, halves = self.explanation(points)
+        return mean, self.sd_left((halves**2).sum(0))
+
+    def explanation(self, points: Points) -> tuple[Vector, Vector]:
+        """Expected values over seeds, `M`, and what the runs explain of them, `runs x M`: the sum of its
+        squares is a variance."""
         cross = self._cross(points)
-        explained = self._explained(cross)
-        mean = self._best + self.tail * (MEAN + cross @ self._weights)
-        return mean, self.tail * np.sqrt(np.maximum(self._own_variance - explained, _JITTER))
+        halves = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
+        return self._best + self.tail * (MEAN + cross @ self._weights), halves
 
-    def predict_along(self, features: Vector, places: Vector) -> tuple[Vector, Vector]:
-        """The same for each shape at each of many peak lrs relative to where the bound puts its best one:
-        what `predict` gives at `log_lr = places + rho * log_scale`, both `M x len(places)`.
+    def sd_left(self, explained: Vector) -> Vector:
+        """Standard deviation over seeds where a variance of `explained` is explained."""
+        deviation: Vector = self.tail * np.sqrt(np.maximum(self._own_variance - explained, _JITTER))
+        return deviation
 
-        Args:
-            features: `M x F`.
-            places: relative log peak lrs.
+    def signal(self, a: Points, b: Points) -> Vector:
+        """Covariance of what is expected over seeds, `len(a) x len(b)`, in units of the tail squared."""
+        return self._signal(a, b, self.scales)
+
+    def believing(self, runs: Sequence[Observation]) -> tuple[Surrogate, Belief]:
+        """The model with more runs, of which their expected values are believed; their `value` is not read.
+
+        What is expected stays what it is everywhere, and is surer near the runs.
         """
-        s = self.scales
-        shape = matern(np.sqrt(squared_distances(features, self._points.features)), s.log_shape_length)
-        apart = np.abs(places[:, None] - _relative(self._points, s)[None, :])
-        lr = matern(apart, s.log_lr_length)
-        cross = _sum_of_parts(lr[None, :, :], shape[:, None, :], s)
-        mean = self._best + self.tail * (MEAN + cross @ self._weights)
-        explained = self._explained(cross.reshape(-1, cross.shape[-1])).reshape(mean.shape)
-        return mean, self.tail * np.sqrt(np.maximum(self._own_variance - explained, _JITTER))
+        points = _points_of(runs)
+        seeds = np.array([run.seed for run in runs])
+        luck = math.exp(2 * self.scales.log_seed_effect)
+        cross = self._cross(points) + luck * (seeds[:, None] == self._seeds[None, :])
+        rows = solve_triangular(self._factor, cross.T, lower=True, check_finite=False).T
+        own = self._signal(points, points, self.scales) + luck * (seeds[:, None] == seeds[None, :])
+        own[np.diag_indices_from(own)] += math.exp(2 * self.scales.log_noise) + _JITTER
+        corner = np.linalg.cholesky(own - rows @ rows.T)
+        more = copy.copy(self)
+        more._points = Points(*(np.concatenate(pair) for pair in zip(self._points, points, strict=True)))
+        more._seeds = np.concatenate([self._seeds, seeds])
+        more._factor = np.block([[self._factor, np.zeros(rows.T.shape)], [rows, corner]])
+        more._weights = np.concatenate([self._weights, np.zeros(len(runs))])
+        return more, Belief(points, rows, corner)
 
     def differences(self, points: Points, base: Points) -> tuple[Vector, Vector]:
         """How much worse than `base` (one point) each is expected to be over seeds, and the standard
@@ -199,9 +220,8 @@ class Surrogate:
 
     def _signal(self, a: Points, b: Points, scales: Scales) -> Vector:
         """Covariance of what is expected over seeds, `len(a) x len(b)`."""
-        lr = matern(
-            np.abs(_relative(a, scales)[:, None] - _relative(b, scales)[None, :]), scales.log_lr_length
-        )
+        apart = np.abs(_relative(a, scales)[:, None] - _relative(b, scales)[None, :])
+        lr = matern(apart, scales.log_lr_length)
         shape = matern(np.sqrt(squared_distances(a.features, b.features)), scales.log_shape_length)
         return _sum_of_parts(lr, shape, scales)
 
@@ -243,10 +263,8 @@ class Surrogate:
         """Of the observations' covariance by each of the scales."""
         z = _relative(self._points, s)
         apart = z[:, None] - z[None, :]
-        lr, shape = (
-            matern(np.abs(apart), s.log_lr_length),
-            matern(self._shape_distances, s.log_shape_length),
-        )
+        lr = matern(np.abs(apart), s.log_lr_length)
+        shape = matern(self._shape_distances, s.log_shape_length)
         common, level, own = (math.exp(2 * log) for log in (s.log_common, s.log_level, s.log_own))
         by_lr = common + own * shape
         c = self._points.log_scale
@@ -263,32 +281,12 @@ class Surrogate:
         ]
 
 
-def tail_of(values: Vector) -> float:
-    """The distance from the best within which values count as they are; > 0.
-
-    >>> tail_of(np.array([1.0, 1.1, 1.3, 2.0, 9.0]))
-    0.3...
-    """
-    above = np.sort(values - values.min())
-    tail = above[max(1, round(TAIL_SHARE * (len(above) - 1)))] if len(above) > 1 else 0.0
-    if tail == 0.0 and above[-1] > 0.0:  # many are equal to the best
-        tail = above[above > 0.0][0]
-    return float(max(tail, 1e-9 * float(np.abs(values).max()), 1e-12))
-
-
-def drawn_in(above_best: Vector, tail: float) -> Vector:
-    """Linear up to `tail`, logarithmic beyond."""
-    over = np.maximum(above_best, tail)
-    return np.where(above_best > tail, tail * (1.0 + np.log(over / tail)), above_best)
-
-
-def drawn_out(drawn: Vector, tail: float) -> Vector:
-    """The inverse of `drawn_in`.
-
-    >>> drawn_out(drawn_in(np.array([0.3, 1.0, 20.0]), tail=1.0), tail=1.0)
-    array([ 0.3,  1. , 20. ])
-    """
-    return np.where(drawn > tail, tail * np.exp(np.maximum(drawn / tail, 1.0) - 1.0), drawn)
+def _points_of(observations: Sequence[Observation]) -> Points:
+    return Points(
+        np.array([o.features for o in observations]),
+        np.array([o.log_lr for o in observations]),
+        np.array([o.log_scale for o in observations]),
+    )
 
 
 def _relative(points: Points, scales: Scales) -> Vector:

@@ -1,102 +1,188 @@
-"""What a worker trains next: the study's own strategy, or the standards and then one of Optuna's samplers."""
+"""What a worker trains next: the study's own strategy, or the baselines and then one of Optuna's samplers.
+
+Either is asked for a round at a time (`search.strategy.rounds`). Where a study need not be the same every
+time, as with trainings that take unequal times, a round is one trial that knows whatever is in.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from optuna.trial import FrozenTrial
+from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
-from search.runs.trial_attributes import BASELINE, HORIZON_STEPS, LEFT_TO_GAIN, PROPOSAL, PURPOSE, WHY
+from search.runs.schedule_key import schedule_key
+from search.runs.trial_attributes import (
+    BASELINE,
+    HORIZON_STEPS,
+    LEFT_TO_GAIN,
+    PROPOSAL,
+    PURPOSE,
+    SCHEDULE,
+    SCHEDULE_KEY,
+    SEED_INDEX,
+    WHY,
+)
+from search.spec.budget import Budget
 from search.spec.proxy import CommandProxy
+from search.spec.rounds import Rounds
 from search.spec.study import StudySpec
+from search.spec.training_spans import Moment
 from search.storage.database import Database
-from search.storage.plans import WAIT, NextTrial, Plan, StopSearch, Wait
-from search.storage.study_record import find_study
+from search.storage.plans import WAIT, NextTrial, Plan, Planned, StopSearch
+from search.storage.study_record import StudyRecord, find_study
 from search.strategy.estimates import study_model
 from search.strategy.optuna_samplers import EARLIER
 from search.strategy.plateau import plateau
 from search.strategy.proposal import ExpectedGain, Proposal
+from search.strategy.rounds import knowledge
+from search.strategy.sampler_rounds import SamplerRounds
 from search.strategy.standards_first import BaselinesFirst, standards_first
 from search.strategy.strategy import Strategy
 from warmboot.schedule import WarmbootSchedule
 
 SHAPES_OF_AN_EARLIER_STUDY = 3
-ROUNDS = 8
-"""Where runs train together, a study of `n` runs has at most `n / ROUNDS` of them out at once: each round
-of proposals knows the results of the one before."""
 
 
-def make_plan(spec: StudySpec, database: Database, seed: int) -> Plan:
-    """What `TrialQueue` asks for the next trial.
-
-    Args:
-        spec: the study.
-        database: where it is, and where the earlier studies are that it names.
-        seed: of the strategy's draws.
+def make_plan(record: StudyRecord) -> Plan:
+    """What `TrialQueue` asks for the next trials of a study.
 
     Raises:
         UsageError: an earlier study does not exist.
     """
+    spec, rounds = record.spec, record.attributes.rounds
+    limit = lambda: record.attributes.limit  # noqa: E731, as every launch may set it anew
     if spec.sampler.name != "warmboot":
-        return StandardsPlan(standards_first(spec.parsed_space, spec.limit.most_full_runs))
+        first = standards_first(spec.parsed_space, spec.limit.most_full_runs)
+        if rounds is None:
+            return StandardsPlan(first)
+        return RoundsPlan(spec, SamplerRounds(spec, first), rounds, limit=limit, now=record.now)
     names = spec.sampler.arguments.get(EARLIER, [])
-    earlier = [shape for name in names for shape in _best_shapes(database, name)]
-    return StrategyPlan(make_strategy(spec, seed, earlier), ends_early=spec.early_stopping.plateau)
+    earlier = [shape for name in names for shape in _best_shapes(record.database, name)]
+    strategy = make_strategy(spec, earlier).round
+    return RoundsPlan(spec, strategy, rounds, limit=limit, now=record.now)
 
 
-def make_strategy(spec: StudySpec, seed: int, earlier: Sequence[WarmbootSchedule] = ()) -> Strategy:
+def make_strategy(spec: StudySpec, earlier: Sequence[WarmbootSchedule] = ()) -> Strategy:
     """The strategy of a study as its kind of proxy allows it."""
     shortens = not isinstance(spec.proxy, CommandProxy) or "{total_steps}" in spec.proxy.command
-    n_runs = spec.limit.most_full_runs
-    together = spec.proxy_kind == "declared" and n_runs is not None
-    return Strategy(
-        spec,
-        seed,
-        n_runs=n_runs,
-        may_shorten=shortens,
-        most_in_training=max(2, n_runs // ROUNDS) if together and n_runs is not None else None,
-        earlier=earlier,
-    )
+    return Strategy(spec, n_runs=spec.limit.most_full_runs, may_shorten=shortens, earlier=earlier)
 
 
 class StandardsPlan:
-    """Standards first; then nothing is planned and the sampler draws."""
+    """Baselines first; then nothing is planned and the sampler draws."""
 
     def __init__(self, first: BaselinesFirst) -> None:
         self._first = first
 
-    def __call__(self, trials: Sequence[FrozenTrial]) -> NextTrial | Wait | None:
+    def __call__(self, trials: Sequence[FrozenTrial]) -> Planned:
         first = self._first(len(trials))
         return None if first is None else NextTrial(first["params"], first["user_attrs"])
 
 
-class StrategyPlan:
-    """Every trial is planned; `ends_early`: until no more are worth it."""
+ProposeRound = Callable[[Sequence[FrozenTrial]], Iterator[Proposal]]
+"""The trials of a study as a round knows them -> the proposals of the round, one after another."""
+
+
+class RoundsPlan:
+    """Plans a round of trials.
+
+    Args:
+        spec: the study.
+        propose: what to train.
+        rounds: of the study; None: one trial at a time, knowing whatever is in.
+        limit: how much the study may train, now.
+        now: the time, for a limit of time.
+    """
 
     takes_long = True  # a fit of the model to all trials
 
-    def __init__(self, strategy: Strategy, *, ends_early: bool) -> None:
-        self._strategy, self._ends_early = strategy, ends_early
+    def __init__(
+        self,
+        spec: StudySpec,
+        propose: ProposeRound,
+        rounds: Rounds | None,
+        *,
+        limit: Callable[[], Budget],
+        now: Callable[[], Moment],
+    ) -> None:
+        self._spec, self._propose, self._rounds = spec, propose, rounds
+        self._limit, self._now = limit, now
 
-    def __call__(self, trials: Sequence[FrozenTrial]) -> NextTrial | Wait | StopSearch | None:
-        proposal = self._strategy(trials)
-        if not isinstance(proposal, Proposal):
-            return WAIT
-        why = _plateau(proposal.outlook, trials) if self._ends_early else None
-        if why is not None:
-            return StopSearch(why)
+    def is_ready(self, trials: Sequence[FrozenTrial]) -> bool:
+        """Whether a round can be planned though trials still train: all that it must know is in."""
+        return self._rounds is not None and next(knowledge(trials, self._rounds), None) is not None
+
+    def __call__(self, trials: Sequence[FrozenTrial]) -> Planned:
+        if self._rounds is None:
+            return self._planned(trials, 1) or WAIT
+        for known in knowledge(trials, self._rounds):
+            planned = self._planned(known, self._rounds.size)
+            if planned:
+                return planned
+        return WAIT
+
+    def _planned(self, known: Sequence[FrozenTrial], size: int) -> list[NextTrial] | StopSearch:
+        limit, now = self._limit(), self._now()
+        shown, asked = list(known), _Asked(self._spec, known)
+        planned: list[NextTrial] = []
+        for proposal in itertools.islice(self._propose(known), size):
+            if not limit.may_start(shown, now):
+                break
+            why = _plateau(proposal.outlook, shown) if self._spec.early_stopping.plateau else None
+            if why is not None:
+                return planned or StopSearch(why)
+            planned.append(asked.trial(proposal))
+            shown.append(_begun(planned[-1]))
+        return planned
+
+
+@dataclass
+class _Asked:
+    """Turns proposals into trials, each with its seed: a schedule's trials train its seeds in their order."""
+
+    spec: StudySpec
+    known: Sequence[FrozenTrial]
+    _seeds: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for trial in self.known:
+            key = trial.user_attrs.get(SCHEDULE_KEY)
+            if key is not None:
+                self._seeds[key] = max(self._seeds.get(key, 0), 1 + int(trial.user_attrs[SEED_INDEX]))
+
+    def trial(self, proposal: Proposal) -> NextTrial:
+        """The trial of a proposal."""
+        drawn = FixedTrial(dict(proposal.params))
+        schedule = self.spec.parsed_space.sample(drawn)
+        key = schedule_key(schedule.lr_table(proposal.horizon_steps), self.spec.parsed_params.sample(drawn))
+        seed = self._seeds.get(key, 0)
+        self._seeds[key] = seed + 1
         attributes: dict[str, Any] = {
             PROPOSAL: dict(proposal.params),
             PURPOSE: proposal.purpose,
             HORIZON_STEPS: proposal.horizon_steps,
             WHY: proposal.why,
+            SCHEDULE_KEY: key,
+            SEED_INDEX: seed,
+            SCHEDULE: schedule.describe(),
         }
         if proposal.standard:
             attributes[BASELINE] = proposal.standard
         if proposal.outlook is not None:
             attributes[LEFT_TO_GAIN] = proposal.outlook.left_to_gain
-        return NextTrial(proposal.params, attributes)
+        return NextTrial(drawn.params, attributes, drawn.distributions, proposal.system_attrs)
+
+
+def _begun(trial: NextTrial) -> FrozenTrial:
+    return create_trial(
+        state=TrialState.RUNNING,
+        params=dict(trial.params),
+        distributions=dict(trial.distributions),
+        user_attrs=dict(trial.user_attrs),
+    )
 
 
 def _plateau(outlook: ExpectedGain | None, trials: Sequence[FrozenTrial]) -> str | None:

@@ -29,10 +29,11 @@ from search.scripts.command_look import look_problems
 from search.scripts.worker_number import VARIABLE, worker_number
 from search.spec.permission import Permission
 from search.spec.proxy import CommandProxy, ProxySpec
+from search.spec.study import StudySpec
 from search.storage.database import open_for_work
 from search.storage.patience import HOLDING_SECONDS, Patience
 from search.storage.study_record import StudyRecord
-from search.storage.trial_queue import TrialQueue
+from search.storage.trial_queue import MAX_ATTEMPTS, TrialQueue
 from search.strategy.optuna_samplers import build_sampler
 from search.training.trainers import TrainsRuns, make_trainer, slots_for
 from search.worker.own_lr import learn_own_lr
@@ -160,7 +161,13 @@ def _trial_queue(record: StudyRecord) -> TrialQueue:
     spec = record.spec
     sampler_seed = seeds.sampler_seed(spec.seed, record.next_worker_index())
     sampler, pruner = build_sampler(spec.sampler, sampler_seed), build_pruner(spec.early_stopping)
-    return TrialQueue(record, sampler, make_plan(spec, record.database, sampler_seed), pruner)
+    return TrialQueue(record, sampler, make_plan(record), pruner, most_attempts=most_attempts(spec))
+
+
+def most_attempts(spec: StudySpec) -> int:
+    """How often a trial is begun before it is given up. A script may be what ends its worker; runs that train
+    together share the fate of their process, which says nothing of any of them."""
+    return MAX_ATTEMPTS * (10 if spec.proxy_kind == "declared" else 1)
 
 
 class _StorageThread(threading.Thread):

@@ -7,6 +7,7 @@ left to anybody, confirm the best.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -105,14 +106,16 @@ class StorageLoop:
         """Wait a moment for one event, then take all; leases and stop never wait behind a flood of them."""
         try:
             event = self._events.get(timeout=EVENT_WAIT_SECONDS)
+        except queue.Empty:
+            self._renew_leases()
+            return
+        with self._trials.together(), contextlib.suppress(queue.Empty):
             while True:
                 self._take_in(event)
                 self._renew_leases()
                 if self._stop.is_set():
                     return
                 event = self._events.get_nowait()
-        except queue.Empty:
-            self._renew_leases()
 
     def _take_in(self, event: Event) -> None:
         if isinstance(event, TrainingFailed):
@@ -165,11 +168,13 @@ class StorageLoop:
         room = len(self._jobs) < self._slots + ahead
         if not room or time.monotonic() < self._ask_again_at:
             return
-        trial = self._trials.next()
-        if trial is None:
+        trials = self._trials.take(self._slots + ahead - len(self._jobs))
+        if not trials:
             self._ask_again_at = time.monotonic() + POLL_SECONDS
             return
-        self._send(trial_job(self._trials, self._spec, trial))
+        for trial in trials:
+            self._send(trial_job(self._trials, self._spec, trial))
+        self._trials.plan_ahead()
 
     def _send(self, job: Job) -> None:
         self._jobs[job.run.key] = job

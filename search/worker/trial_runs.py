@@ -15,8 +15,8 @@ from search.early_stopping.stoppers import (
     SqueezedStopper,
     Stopper,
 )
-from search.results.candidate import schedule_key
 from search.runs import seeds
+from search.runs.schedule_key import schedule_key
 from search.runs.trial_attributes import HORIZON_STEPS, PURPOSE, SCHEDULE, SHAPE, STEPS_IN_ALL
 from search.spec.early_stopping import OWN
 from search.spec.rungs import halfway

@@ -10,7 +10,7 @@ from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial
 
 from search.early_stopping.pruners import build_pruner
-from search.results.candidate import schedule_key
+from search.runs.schedule_key import schedule_key
 from search.spec.study import StudySpec
 from search.storage.address import parse_address
 from search.storage.database import Database, open_for_work

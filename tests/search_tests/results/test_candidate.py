@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.results.candidate import Candidate, best_standard, candidates, leaders, ranked, schedule_key
+from search.results.candidate import Candidate, best_standard, candidates, leaders, ranked
+from search.runs.schedule_key import schedule_key
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord
 from tests.search_tests.studies import LINEAR, fill, make_study, trial_queue

@@ -17,7 +17,7 @@ from typing import Any
 
 from optuna import Trial
 
-from search.results.candidate import schedule_key
+from search.runs.schedule_key import schedule_key
 from search.storage.address import parse_address
 from search.storage.database import open_for_work
 from search.storage.study_record import StudyRecord

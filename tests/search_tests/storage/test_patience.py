@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -365,15 +365,15 @@ def test_an_answer_that_is_lost_begins_no_second_trial(
     database: Database, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """The lease is stored, and the disk fails before it could say so."""
-    record, take, lost = make_study(database), Leases.take, list[int]()
+    record, take_all, lost = make_study(database), Leases.take_all, list[int]()
 
-    def take_and_fail(self: Leases, number: int, attempts: int) -> None:
-        take(self, number, attempts)
-        if not lost and (number >= 0) == (what == "a trial"):
-            lost.append(number)
+    def take_and_fail(self: Leases, attempts: Mapping[int, int]) -> None:
+        take_all(self, attempts)
+        if not lost and (min(attempts) >= 0) == (what == "a trial"):
+            lost.extend(attempts)
             raise disk_trouble()
 
-    monkeypatch.setattr(Leases, "take", take_and_fail)
+    monkeypatch.setattr(Leases, "take_all", take_and_fail)
     database.patience = Patience(say=lambda _: None)
     queue = trial_queue(record, Slowly())
     trial = queue.next()

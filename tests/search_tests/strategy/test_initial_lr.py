@@ -26,7 +26,7 @@ GPT2_SPACE = {**SPACE, "lr": {"low": 1e-4, "high": 3e-2, "log": True}}
 def searched(luck: int, n_runs: int) -> SyntheticStudy:
     """No training can be shortened."""
     study = SyntheticStudy(spec(n_trials=n_runs, space=GPT2_SPACE), small_gpt2, luck=luck)
-    study.run(Strategy(study.spec, luck, n_runs=n_runs, may_shorten=False), n_runs)
+    study.run(Strategy(study.spec, seed=luck, n_runs=n_runs, may_shorten=False), n_runs)
     return study
 
 
@@ -58,7 +58,7 @@ def test_the_first_runs_are_of_a_shape_that_bears_high_peak_lrs_and_none_is_trie
 def test_a_peak_lr_at_which_trainings_fail_does_not_take_all_runs() -> None:
     """A script that ends with an error where it diverges: that may happen twice, not ten times."""
     study = SyntheticStudy(spec(n_trials=12), floor_matters)
-    strategy = Strategy(study.spec, 0, n_runs=12, may_shorten=False)
+    strategy = Strategy(study.spec, n_runs=12, may_shorten=False)
     for _ in range(12):
         proposal = strategy(study.trials)
         assert isinstance(proposal, Proposal)
@@ -77,7 +77,7 @@ def test_a_start_at_which_trainings_diverge_leads_down_to_where_they_do_not() ->
     """The script's own lr is thirty times too high."""
     lr = {"low": 1e-5, "high": 10.0, "log": True, "start": 30 * OPTIMUM}
     study = SyntheticStudy(spec(n_trials=12, space={**SPACE, "lr": lr}), small_gpt2)
-    strategy = Strategy(study.spec, 0, n_runs=12, may_shorten=False)
+    strategy = Strategy(study.spec, n_runs=12, may_shorten=False)
     for _ in range(12):
         proposal = strategy(study.trials)
         assert isinstance(proposal, Proposal)

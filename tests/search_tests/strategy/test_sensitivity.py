@@ -30,7 +30,7 @@ def searched(truth: Truth, luck: int = 0) -> SyntheticStudy:
     """Eighty trials."""
     space = {name: values for name, values in SPACE.items() if name not in ("n_restarts", "step_scale")}
     study = SyntheticStudy(spec(space=space), truth, luck=luck)
-    study.run(Strategy(study.spec, luck, n_runs=200), 80)
+    study.run(Strategy(study.spec, seed=luck, n_runs=200), 80)
     return study
 
 
@@ -70,8 +70,9 @@ def test_what_does_not_matter_is_called_so() -> None:
 
 
 def test_what_was_hardly_looked_at_is_not_said_to_matter() -> None:
-    """Of a warm-up the truth is 0.001 worse at most."""
-    assert not sensitivity_of(searched(floor_matters, luck=1))["warmup"].matters
+    """Of a warm-up the truth is 0.001 worse at most; one of three draws of the noise may fool it."""
+    found = [sensitivity_of(searched(floor_matters, luck=luck))["warmup"] for luck in (1, 2, 3)]
+    assert sum(knob.matters for knob in found) <= 1
 
 
 def test_the_strongest_comes_first(floor: dict[str, Sensitivity]) -> None:
@@ -179,12 +180,12 @@ def test_fixed_parameters_are_no_knobs(floor: dict[str, Sensitivity]) -> None:
 @pytest.mark.parametrize(
     ("gains", "n_full", "leader_seeds", "ends"),
     [
-        ([0.0014] * 8, 20, 3, True),
-        ([0.9, *[0.0014] * 8], 20, 3, True),
-        ([0.0014] * 7, 20, 3, False),
-        ([*[0.0014] * 7, 0.0016], 20, 3, False),
-        ([0.0014] * 8, 19, 3, False),
-        ([0.0014] * 8, 20, 2, False),
+        ([0.0014] * 16, 20, 3, True),
+        ([0.9, *[0.0014] * 16], 20, 3, True),
+        ([0.0014] * 15, 20, 3, False),
+        ([*[0.0014] * 15, 0.0016], 20, 3, False),
+        ([0.0014] * 16, 19, 3, False),
+        ([0.0014] * 16, 20, 2, False),
     ],
 )
 def test_a_search_ends_where_no_gain_could_be_seen(
@@ -196,7 +197,7 @@ def test_a_search_ends_where_no_gain_could_be_seen(
 
 def test_the_expected_gain_falls_below_the_noise_once_all_is_known() -> None:
     study = SyntheticStudy(spec(), only_lr_matters)
-    strategy = Strategy(study.spec, 0, n_runs=200)
+    strategy = Strategy(study.spec, n_runs=200)
     study.run(strategy, 90)
     gains: list[float] = []
     while len(gains) < 3:

@@ -6,10 +6,13 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import approx_fprime
 
 from search.strategy.acquisition import expected_improvement
+from search.strategy.posterior import Posterior
 from search.strategy.surrogate import (
     SPREAD,
     TYPICAL,
@@ -17,9 +20,8 @@ from search.strategy.surrogate import (
     Points,
     Scales,
     Surrogate,
-    drawn_in,
-    tail_of,
 )
+from search.strategy.tail import drawn_in, tail_of
 
 Vector = NDArray[np.float64]
 BEST_LOG_LR = -1.0
@@ -125,17 +127,32 @@ def test_a_difference_is_surer_than_its_parts_and_of_the_same_mean() -> None:
     assert (apart_sd <= sd + sd[0] + 1e-9).all()
 
 
-def test_many_peak_lrs_of_many_shapes_at_once_are_as_one_by_one() -> None:
+def test_a_believed_run_leaves_what_is_expected_and_makes_it_surer_near_it() -> None:
     response = Surrogate(data(30, 0.01, seeds=3))
-    shapes, places = drawn(np.random.default_rng(5), 4), np.linspace(-2.0, 0.5, 7)
-    mean, sd = response.predict_along(shapes.features, places)
-    assert mean.shape == sd.shape == (4, 7)
-    for i in range(4):
-        for j, place in enumerate(places):
-            one = Points(*(part[i : i + 1] for part in shapes))
-            log_lr = np.array([place]) + response.scales.rho * one.log_scale
-            alone = response.predict(one._replace(log_lr=log_lr))
-            np.testing.assert_allclose((mean[i, j], sd[i, j]), np.ravel(alone), rtol=1e-6)
+    asked = drawn(np.random.default_rng(5), 8)
+    run = Observation(asked.features[0], float(asked.log_lr[0]), float(asked.log_scale[0]), math.nan, 1)
+    more, _ = response.believing([run])
+    mean, sd = response.predict(asked)
+    later_mean, later_sd = more.predict(asked)
+    np.testing.assert_allclose(later_mean, mean, atol=1e-12)
+    assert (later_sd <= sd + 1e-12).all()
+    assert (sd - later_sd).argmax() == 0
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=5))
+def test_a_posterior_that_is_kept_up_to_date_is_the_models_own(groups: list[int]) -> None:
+    """However the runs come that are believed."""
+    response = Surrogate(data(20, 0.01, seeds=3), TYPICAL)
+    asked = drawn(np.random.default_rng(5), 6)
+    kept, rng = Posterior(response, asked), np.random.default_rng(len(groups))
+    for size in groups:
+        believed = drawn(rng, size)
+        rows = zip(*believed, range(size), strict=True)
+        response, belief = response.believing([Observation(f, x, s, math.nan, j) for f, x, s, j in rows])
+        kept.believe(belief)
+    mean, sd = response.predict(asked)
+    np.testing.assert_allclose(kept.mean, mean, atol=1e-10)
+    np.testing.assert_allclose(kept.sd, sd, rtol=1e-6)
 
 
 def test_values_far_up_a_cliff_do_not_bend_what_is_known_of_good_ones() -> None:

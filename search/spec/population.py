@@ -1,0 +1,34 @@
+"""`[population]` of a study file: how many runs train together, and how trials are proposed for them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from search.spec.proxy import Strict
+from search.spec.rounds import Rounds, chosen_rounds
+
+
+class PopulationSpec(Strict):
+    """How many runs train together in one process."""
+
+    slots: Literal["auto"] | Annotated[int, Field(ge=1, le=4096)] = "auto"
+    round: Literal["auto"] | Annotated[int, Field(ge=1, le=4096)] = "auto"
+    """Trials that are proposed at once."""
+    delay: Literal["auto"] | Annotated[int, Field(ge=0, le=100_000)] = "auto"
+    """How many numbers before a round its knowledge ends; more keep more slots busy."""
+    reproducible: Literal["auto"] | bool = "auto"
+    """Whether the same file gives the same study; by default where runs train together."""
+
+    def rounds(self, n_runs: int | None, *, together: bool) -> Rounds | None:
+        """The rounds of a study; None where it need not be the same every time.
+
+        Args:
+            n_runs: full runs that it can afford; None where time limits it.
+            together: whether its runs train together and take equal times.
+        """
+        if not (together if self.reproducible == "auto" else self.reproducible):
+            return None
+        size, delay = (None if given == "auto" else given for given in (self.round, self.delay))
+        return chosen_rounds(n_runs, size=size, delay=delay)

@@ -1,0 +1,102 @@
+"""Trials that begin: written as they were planned, then let run under a lease of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from search.runs.trial_attributes import HELD, REPORTED_BEFORE, TRAINED_SPAN
+from search.spec.budget import Budget, reported_steps
+from search.storage.leases import Lease, Leases, this_owner
+from search.storage.optuna_rows import NewTrial, add_trials, start_trials
+from search.storage.plans import NextTrial
+from search.storage.study_record import StudyRecord
+from search.storage.told_trials import ToldTrials
+
+
+class BegunTrials:
+    """Begins trials of one study; every method is called under the lock.
+
+    Args:
+        record: the study.
+        study: Optuna's, as this process opened it.
+        leases: of this process.
+        told: what is told of them.
+    """
+
+    def __init__(self, record: StudyRecord, study: optuna.Study, leases: Leases, told: ToldTrials) -> None:
+        self._record, self._database, self._study = record, record.database, study
+        self._leases, self._told = leases, told
+        self._taken: dict[int, optuna.Trial] = {}
+
+    def forget(self) -> None:
+        """Whatever was begun has been handed on: another call begins."""
+        self._taken = {}
+
+    def held(self, leases: Mapping[int, Lease]) -> list[optuna.Trial]:
+        """What an earlier try of the same call has begun, where the database went away before it could say
+        so."""
+        mine = (n for n in self._taken if n in leases and leases[n].owner == this_owner())
+        return [self._taken[number] for number in mine]
+
+    def write(self, planned: Sequence[NextTrial], n_known: int) -> None:
+        """Under the lock: append trials, WAITING; in one transaction where they have their distributions."""
+        if not self._told.in_bulk or not all(trial.distributions for trial in planned):
+            for trial in planned:
+                self._study.enqueue_trial(dict(trial.params), user_attrs=dict(trial.user_attrs))
+            return
+        new = [
+            NewTrial(
+                params=t.params,
+                distributions=t.distributions,
+                user_attrs=t.user_attrs,
+                system_attrs=t.system_attrs,
+            )
+            for t in planned
+        ]
+        with self._database.engine.begin() as connection:
+            add_trials(connection, self._record.study_id, n_known, new)
+
+    def begin(
+        self, waiting: Sequence[FrozenTrial], leases: Mapping[int, Lease], limit: Budget
+    ) -> list[optuna.Trial]:
+        """Under the lock: let trials that wait run, leased."""
+        if not self._told.in_bulk:
+            return [self.ask(leases, limit, [trial]) for trial in waiting]
+        with self._database.engine.begin() as connection:
+            ids = start_trials(connection, self._record.study_id, [trial.number for trial in waiting])
+        begun = {t.number: t for t in (optuna.Trial(self._study, trial_id) for trial_id in ids.values())}
+        # Where the database goes away before it could say that they are leased, it is these again.
+        self._taken = dict(sorted(begun.items()))
+        known = {trial.number: trial for trial in waiting}
+        for number, trial in self._taken.items():
+            self._note_begin(trial, limit, reported_steps(known[number]))
+        if begun:
+            self._leases.take_all({number: _attempt(leases.get(number)) for number in begun})
+        return list(self._taken.values())
+
+    def ask(
+        self, leases: Mapping[int, Lease], limit: Budget, trials: Sequence[FrozenTrial] = ()
+    ) -> optuna.Trial:
+        """Under the lock: Optuna's next trial, leased; `trials` are those that it may take up again."""
+        trial = self._study.ask()
+        self._taken = {trial.number: trial}
+        reported = max((reported_steps(t) for t in trials if t.number == trial.number), default=0)
+        self._note_begin(trial, limit, reported)
+        self._leases.take(trial.number, _attempt(leases.get(trial.number)))
+        return trial
+
+    def _note_begin(self, trial: optuna.Trial, limit: Budget, reported: int) -> None:
+        if trial.user_attrs.get(HELD):
+            trial.set_user_attr(HELD, False)
+        if limit.budget_seconds is not None:
+            trial.set_user_attr(TRAINED_SPAN, self._record.now().begun())
+            self._told.timed.add(trial.number)
+        if reported:
+            trial.set_user_attr(REPORTED_BEFORE, reported)
+
+
+def _attempt(before: Lease | None) -> int:
+    return 1 + (before.attempts if before else 0)
