@@ -110,11 +110,9 @@ def test_a_killed_worker_is_replaced_and_its_trials_are_finished(workplace: Work
 
 def test_two_launches_at_once_share_one_exact_total(workplace: Workplace) -> None:
     workplace.write_study(n_trials=20, total_steps=100)
-    both = [workplace.start("launch", "small.toml", "--workers", "1") for _ in range(2)]
-    for process in both:
-        _, err = process.communicate(timeout=PATIENCE_SECONDS)
-        assert process.returncode == 0, err
-        assert "20 of 20 trials done" in err
+    both = [workplace.begin("launch", "small.toml", "--workers", "1") for _ in range(2)]
+    for launch in both:
+        assert "20 of 20 trials done" in workplace.finish(launch).stderr
     trials = workplace.trials()
     assert [t.number for t in trials] == list(range(20))
     assert all(t.state == TrialState.COMPLETE for t in trials)
