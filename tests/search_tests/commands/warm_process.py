@@ -51,6 +51,10 @@ class WarmCommand:
         self.process_id = int(self._status.readline())
         os.close(status_end)
 
+    def poll(self) -> int | None:
+        """None while it runs; what its end was, `result` tells."""
+        return 0 if _is_readable(self._status, 0.0) else None
+
     def result(self, timeout_seconds: float) -> subprocess.CompletedProcess[str]:
         """Wait for its end.
 
