@@ -37,6 +37,11 @@ def record(database: Database) -> StudyRecord:
 def new_database(backend: str, folder: Path, request: pytest.FixtureRequest) -> Database:
     """An empty database with its tables; for fixtures that live longer than a test."""
     if backend == "sqlite":
-        return open_for_work(parse_address(f"sqlite:///{folder}/studies.db"))
+        return new_file(folder)
     server: PostgresServer = request.getfixturevalue("postgres")
     return open_for_work(server.new_database())
+
+
+def new_file(folder: Path) -> Database:
+    """SQLite's, made here and no copy."""
+    return open_for_work(parse_address(f"sqlite:///{folder}/studies.db"))
