@@ -231,7 +231,7 @@ def _stopping_problems(spec: StudySpec, proxy: AnyProxy | None) -> list[str]:
         ]
     if name != "squeezed":
         return []
-    if isinstance(spec.proxy, CommandProxy) and "{total_steps}" not in spec.proxy.command:
+    if not spec.can_change_horizon:
         return [
             "early_stopping: squeezed trains shorter horizons, and the command takes none; put "
             "{total_steps} into it, or choose another rule."

@@ -121,7 +121,7 @@ def make_plan(study: str, options: PlanOptions) -> Plan:
 
 def _peak_lr_runs(spec: StudySpec) -> int:
     known = spec.with_own_lr(1.0)
-    if spec.sampler.name != "warmboot" or not isinstance(known.parsed_space.lr, FloatRange):
+    if spec.sampler.name != "warmboot" or not isinstance(known.peak_lr, FloatRange):
         return 0
     return most_runs(spec.limit.most_full_runs)
 
@@ -130,7 +130,7 @@ def _n_standards(spec: StudySpec, n_trials: int | None) -> int:
     if spec.sampler.name == "warmboot":
         return 0  # its first trials are decided as it goes
     known = spec.with_own_lr(1.0)  # how many there are does not depend on the script's own lr
-    first = standards_first(known.parsed_space, spec.limit.most_full_runs)  # as the launch does
+    first = standards_first(known, spec.limit.most_full_runs)  # as the launch does
     if n_trials is None:
         return len(first.trials)
     return sum(first(number) is not None for number in range(min(n_trials, len(first.trials) * first.every)))
@@ -138,8 +138,7 @@ def _n_standards(spec: StudySpec, n_trials: int | None) -> int:
 
 def _check_timeable(spec: StudySpec) -> None:
     """A script that can't be told a short horizon can't be timed on one."""
-    command = getattr(spec.proxy, "command", "{total_steps}")
-    if "{total_steps}" not in command:
+    if not spec.can_change_horizon:
         raise UsageError(
             "--time runs the command on a short horizon, and this one takes no {total_steps}; say what one "
             "training takes with --run-takes 10m, or add {total_steps} to the command."

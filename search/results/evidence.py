@@ -134,7 +134,7 @@ def verdict_lines(spec: StudySpec, lead: Lead) -> list[str]:
 
 def edge_lines(spec: StudySpec, schedule: Candidate) -> list[str]:
     """Whether the peak lr lies at an end of its range, and the way out."""
-    field, lr = spec.parsed_space.lr, schedule.schedule.lr
+    field, lr = spec.peak_lr, schedule.schedule.lr
     if not isinstance(field, FloatRange) or lr is None:
         return []
     close = EDGE * math.log(field.high / field.low)
@@ -176,7 +176,7 @@ def _caveats(spec: StudySpec, schedule: Candidate, other: Candidate) -> str:
     """What besides the shape may be why one is ahead (Wen et al., arXiv 2509.02046)."""
     names = [name for name, value in schedule.params.items() if other.params.get(name) != value]
     found = [f"They differ in {', '.join(names)} as well, not in the schedule alone."] if names else []
-    searched = isinstance(spec.parsed_space.lr, FloatRange)
+    searched = isinstance(spec.peak_lr, FloatRange)
     if searched and other.standard is not None and 0 < other.siblings < FAIR_PEAK_LRS:
         lrs = "1 peak lr" if other.siblings == 1 else f"{other.siblings} peak lrs"
         tune = next_command("verdict", spec.name)

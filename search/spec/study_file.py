@@ -14,7 +14,8 @@ from search.spec.own_lr import without_auto
 from search.spec.param_checks import ParamsError
 from search.spec.params import ParamSpace
 from search.spec.proxy import CommandProxy, FreeProxy
-from search.spec.study import StudySpec, rule_problems
+from search.spec.rules import rule_problems
+from search.spec.study import StudySpec
 from search.spec.verdict import VerdictSpec
 from warmboot.space import Space
 from warmboot.space_checks import SpaceError

@@ -16,7 +16,6 @@ from search.training.batch import Arms
 from search.transfer.horizons import checked_horizons, default_horizons
 from search.transfer.lr_sweeps import RUNS_OF_A_SWEEP
 from search.transfer.measure import PAIRS, transfer
-from search.verdict.in_steps import may_shorten
 from search.verdict.leader import StudyLeader, study_leader
 from search.worker.training_here import accept_made_of, check_made_of, spec_here
 from warmboot.schedule import WarmbootSchedule
@@ -65,7 +64,7 @@ def hold_transfer(
     """
     options.permission.require(record.spec.proxy)
     subject = study_leader(record)
-    if not may_shorten(subject.spec):
+    if not subject.spec.can_change_horizon:
         raise UsageError(
             f"study {record.name!r} runs a command without {{total_steps}}, which trains to one horizon "
             "only; let the command take its steps from {total_steps}."

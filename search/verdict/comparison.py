@@ -65,7 +65,7 @@ class Conditions:
 
     def cost(self, spec: StudySpec) -> Cost:
         """What it takes at most."""
-        fixed = not isinstance(spec.parsed_space.lr, FloatRange)
+        fixed = not isinstance(spec.peak_lr, FloatRange)
         tuned = grid_size(len(self.standards), self.tuning_runs, lr_is_fixed=fixed)[0]
         return Cost(
             tuning_runs=self.tuning_runs,
@@ -174,7 +174,7 @@ class _Contest:
             self._conditions.standards,
             train,
             linear_lr=self._conditions.linear_lr,
-            lr_is_fixed=not isinstance(self._spec.parsed_space.lr, FloatRange),
+            lr_is_fixed=not isinstance(self._spec.peak_lr, FloatRange),
             total_steps=self._spec.horizon_steps,
             n_runs=self._conditions.tuning_runs,
             direction=self._spec.direction,

@@ -8,7 +8,6 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from search.runs.trial_attributes import BASELINE, HORIZON_STEPS, LEFT_TO_GAIN, PROPOSAL, PURPOSE, WHY
-from search.spec.proxy import CommandProxy
 from search.spec.study import StudySpec
 from search.storage.database import Database
 from search.storage.plans import WAIT, NextTrial, Plan, StopSearch, Wait
@@ -39,7 +38,7 @@ def make_plan(spec: StudySpec, database: Database, seed: int) -> Plan:
         UsageError: an earlier study does not exist.
     """
     if spec.sampler.name != "warmboot":
-        return StandardsPlan(standards_first(spec.parsed_space, spec.limit.most_full_runs))
+        return StandardsPlan(standards_first(spec, spec.limit.most_full_runs))
     names = spec.sampler.arguments.get(EARLIER, [])
     earlier = [shape for name in names for shape in _best_shapes(database, name)]
     return StrategyPlan(make_strategy(spec, seed, earlier), ends_early=spec.early_stopping.plateau)
@@ -47,14 +46,13 @@ def make_plan(spec: StudySpec, database: Database, seed: int) -> Plan:
 
 def make_strategy(spec: StudySpec, seed: int, earlier: Sequence[WarmbootSchedule] = ()) -> Strategy:
     """The strategy of a study as its kind of proxy allows it."""
-    shortens = not isinstance(spec.proxy, CommandProxy) or "{total_steps}" in spec.proxy.command
     n_runs = spec.limit.most_full_runs
     together = spec.proxy_kind == "declared" and n_runs is not None
     return Strategy(
         spec,
         seed,
         n_runs=n_runs,
-        may_shorten=shortens,
+        may_shorten=spec.can_change_horizon,
         most_in_training=max(2, n_runs // ROUNDS) if together and n_runs is not None else None,
         earlier=earlier,
     )

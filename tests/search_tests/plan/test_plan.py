@@ -131,7 +131,7 @@ def test_a_budget_is_told_in_trials(tmp_path: Path) -> None:
 def test_standards_are_a_quarter_of_a_number_of_runs(tmp_path: Path) -> None:
     """As in the launch; 6 of the 24 runs are there to confirm the best."""
     made = plan(tmp_path, proxy=command(tmp_path), limit="n_runs = 24", sampler="tpe")
-    assert made.n_standards == len(standards_first(made.spec.parsed_space, 18).trials) == 4
+    assert made.n_standards == len(standards_first(made.spec, 18).trials) == 4
 
 
 def test_only_a_trial_tells_what_an_own_training_takes(tmp_path: Path) -> None:
