@@ -107,7 +107,7 @@ def command(
                 lambda n: status.update(f"{n} trainings done"),
             )
     if as_json:
-        print(json.dumps(result.to_json()))
+        print(json.dumps(result.for_programs()))
     else:
         show(result.told())
 

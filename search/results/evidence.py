@@ -39,7 +39,9 @@ def evidence(
         "verdict": "none: the study has not tested this schedule against plain ones",
     }
     if lead.verdict is not None:
-        data["verdict"] = {name: value for name, value in lead.verdict.items() if name != "key"}
+        data["verdict"] = {
+            name: value for name, value in lead.verdict.for_programs().items() if name != "key"
+        }
     if transfer is not None:
         data["transfer"] = {name: value for name, value in transfer.to_json().items() if name != "key"}
     if schedule.params:
@@ -122,8 +124,8 @@ def claim(lead: Lead) -> str:
 def verdict_lines(spec: StudySpec, lead: Lead) -> list[str]:
     """The verdict, and what follows for the answer where that is not plain."""
     assert lead.verdict is not None, "there is a verdict"
-    lines = [lead.verdict["sentence"], *lead.verdict["lines"]]
-    if lead.verdict["outcome"] == "not settled" and lead.probability is not None:
+    lines = [lead.verdict.sentence, *lead.verdict.lines]
+    if lead.verdict.outcome == "not settled" and lead.probability is not None:
         chosen = "the searched schedule" if lead.leader_is_better else "the plain one"
         lines.append(
             f"By these pairs it is {_percent(lead.probability)} likely to be better, so the answer is "

@@ -19,6 +19,7 @@ from search.results.lead import Lead, lead_by_means, lead_by_model, lead_of
 from search.results.pace import Training, in_training, pace, seconds_left
 from search.results.settled import is_settled
 from search.results.transfer import TransferResult, stored_transfer
+from search.results.verdict import VerdictResult, stored_verdict
 from search.runs.trial_attributes import BASELINE, DIVERGED, FAILURE, REMARK, SCHEDULE_KEY
 from search.spec.budget import counts, is_held
 from search.spec.study import StudySpec
@@ -100,8 +101,8 @@ class StudyStatus:
         return None if self.lead is None else self.lead.other
 
     @property
-    def verdict(self) -> Mapping[str, Any] | None:
-        """On the leader, as `search.verdict` keeps it; None where there is none."""
+    def verdict(self) -> VerdictResult | None:
+        """On the leader; None where there is none."""
         return None if self.lead is None else self.lead.verdict
 
     @property
@@ -251,7 +252,7 @@ def _lead(
 ) -> Lead | None:
     if not found:
         return None
-    verdict = attributes.verdict
+    verdict = stored_verdict(attributes)
     stored = lead_of(found, attributes.estimates, trials, verdict)
     if stored is not None:
         return stored

@@ -127,7 +127,7 @@ class StudyAttributes(Mapping[str, Any]):
 
     @property
     def verdict(self) -> Mapping[str, Any] | None:
-        """See `search.verdict.result`."""
+        """See `search.results.verdict.VerdictResult`."""
         return self._stored.get(VERDICT)
 
     @property

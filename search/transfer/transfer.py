@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from search.errors import UsageError
 from search.messages import Say
 from search.results.transfer import TransferResult
+from search.results.verdict import VerdictResult, stored_verdict
 from search.spec.permission import Permission
 from search.storage.study_attributes import TRANSFER
 from search.storage.study_record import StudyRecord
@@ -72,7 +72,7 @@ def hold_transfer(
     least = subject.spec.parsed_space.min_total_steps
     horizons = checked_horizons(options.horizons, least) if options.horizons else ()
     horizons = horizons or default_horizons(subject.spec.horizon_steps, least)
-    beside = strongest_standards(subject, record.attributes.verdict)
+    beside = strongest_standards(subject, stored_verdict(record.attributes))
     say(f"leader: {subject.leader.describe()}")
     say(_cost(subject, horizons, len(beside), options))
     with Arms(spec_here(record), options.device, notify) as arms:
@@ -92,16 +92,16 @@ def hold_transfer(
     return found
 
 
-def strongest_standards(subject: StudyLeader, verdict: Mapping[str, Any] | None) -> list[WarmbootSchedule]:
+def strongest_standards(subject: StudyLeader, verdict: VerdictResult | None) -> list[WarmbootSchedule]:
     """Those that did best when they were tuned for a verdict, with their lrs; else linear and cosine.
 
     A standard that the leader itself is has no place beside it.
     """
     known = {**standards(), **subject.spec.verdict.schedules}
     shapes = {}
-    for tuned in [] if verdict is None else verdict["tuned"]:
-        if tuned["name"] in known:
-            shapes[tuned["name"]] = known[tuned["name"]].replace(lr=tuned["peak_lr"])
+    for tuned in () if verdict is None else verdict.tuned:
+        if tuned.name in known:
+            shapes[tuned.name] = known[tuned.name].replace(lr=tuned.peak_lr)
     for name in ("linear", "cosine", "rex"):
         shapes.setdefault(name, known[name].replace(lr=subject.expected_lr(known[name])))
     own = subject.leader.schedule.replace(lr=None)

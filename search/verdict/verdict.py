@@ -9,6 +9,7 @@ from functools import partial
 from search.errors import UsageError
 from search.messages import Say
 from search.results.status import read_status
+from search.results.verdict import VerdictResult
 from search.spec.permission import Permission
 from search.storage.study_attributes import VERDICT
 from search.storage.study_record import StudyRecord
@@ -16,7 +17,6 @@ from search.training.batch import Arms
 from search.verdict.comparison import Conditions, contest
 from search.verdict.in_steps import why_not_in_steps
 from search.verdict.leader import StudyLeader, study_leader
-from search.verdict.result import Result
 from search.verdict.unfinished import unfinished_text
 from search.worker.training_here import accept_made_of, check_made_of, spec_here
 from warmboot.schedule import WarmbootSchedule
@@ -64,7 +64,7 @@ class Options:
     accept_change: bool = False
 
 
-def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify) -> Result:
+def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify) -> VerdictResult:
     """Judge the leader of a study and keep the verdict on it.
 
     Args:

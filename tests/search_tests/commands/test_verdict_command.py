@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+from typing import Any
 
 import pytest
 
 import warmboot
-from search.results.lead import read_baseline
+from search.results.verdict import VerdictResult
 from tests.search_tests.commands.workplace import Workplace
 from tests.search_tests.patience import PATIENCE_SECONDS
 
@@ -71,10 +72,9 @@ def test_a_baseline_of_ones_own_is_tuned_beside_the_standards(searched: Workplac
     assert "mine.json" in [each["name"] for each in json.loads(done.stdout)["tuned"]]
 
 
-def test_the_strongest_can_be_made_again_from_what_is_kept(judged: dict[str, object]) -> None:
-    schedule = read_baseline(judged)
+def test_the_strongest_can_be_made_again_from_what_is_kept(judged: dict[str, Any]) -> None:
+    schedule = VerdictResult.from_json(judged).standard.schedule
     assert schedule is not None
-    assert isinstance(judged["standard"], dict)
     assert schedule.describe() == judged["standard"]["schedule"]
     assert schedule.lr == judged["standard"]["peak_lr"]
 

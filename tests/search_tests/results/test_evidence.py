@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from search.results.candidate import Candidate
 from search.results.evidence import comparison, edge_lines, evidence, evidence_lines, sentence, verdict_lines
 from search.results.lead import Lead
-from tests.search_tests.leads import BASELINE, LEADER, candidate, lead, stored_verdict
+from search.results.verdict import VerdictResult
+from tests.search_tests.leads import BASELINE, LEADER, candidate, lead, stored_verdict, verdict_result
 from tests.search_tests.studies import SPACE, study_spec
 from warmboot.schedule import WarmbootSchedule
 
@@ -67,7 +68,7 @@ def test_the_data_tells_the_role_of_a_schedule_and_what_it_is_compared_with(
 
 def test_the_data_holds_the_whole_verdict_where_there_is_one() -> None:
     verdict = stored_verdict("win")
-    data = evidence(study_spec(), LEADER, lead(verdict=verdict))
+    data = evidence(study_spec(), LEADER, lead(verdict=VerdictResult.from_json(verdict)))
     assert data["verdict"] == {name: value for name, value in verdict.items() if name != "key"}
     assert "expected" not in data, "the verdict knows better"
 
@@ -219,7 +220,7 @@ def test_of_another_schedule_than_the_answer_nothing_is_said_that_is_the_answers
 
 
 def test_after_a_verdict_its_words_stand_instead_of_the_models() -> None:
-    made = lead(verdict=stored_verdict("win"))
+    made = lead(verdict=verdict_result("win"))
     lines = evidence_lines(study_spec(), LEADER, made)
     assert lines[2] == "verdict   The verdict: win."
     assert len(lines) == 3
@@ -248,7 +249,7 @@ def test_after_a_verdict_its_words_stand_instead_of_the_models() -> None:
 def test_a_verdict_is_told_with_what_follows_from_it(
     outcome: str, probability: float | None, last: str
 ) -> None:
-    lines = verdict_lines(study_spec(), lead(verdict=stored_verdict(outcome), probability=probability))
+    lines = verdict_lines(study_spec(), lead(verdict=verdict_result(outcome), probability=probability))
     assert lines[0] == f"The verdict: {outcome}."
     assert lines[-1] == last
 
