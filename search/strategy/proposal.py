@@ -11,7 +11,7 @@ import numpy as np
 
 from search.runs.trial_attributes import ANOTHER_SEED, SHAPE
 from search.spec.study import StudySpec
-from search.strategy.candidates import PriorTrial, UniformTrial
+from search.strategy.candidates import PriorTrial, StandInTrial
 from search.strategy.progress import EvaluatedTrial, TrialReader
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange
@@ -81,7 +81,7 @@ class ProposalBuilder:
             return math.log(self.lr.low), math.log(self.lr.high)
         return math.log(self.lr), math.log(self.lr)
 
-    def draw(self, draw: UniformTrial) -> EvaluatedTrial:
+    def draw(self, draw: StandInTrial) -> EvaluatedTrial:
         """A shape of the space, and other hyperparameters, as `draw` suggests them, at any lr."""
         draw.begin()
         schedule = self._shape_space.sample(draw)
