@@ -11,8 +11,7 @@ from pydantic import ValidationError
 
 from search.errors import UsageError, nearest, problems_text
 from search.spec.own_lr import without_auto
-from search.spec.param_checks import ParamsError
-from search.spec.params import ParamSpace
+from search.spec.params import ParamsError, ParamSpace
 from search.spec.proxy import CommandProxy, FreeProxy
 from search.spec.rules import rule_problems
 from search.spec.study import StudySpec

@@ -13,8 +13,7 @@ import pytest
 from optuna.samplers import RandomSampler
 from optuna.trial import FixedTrial
 
-from search.spec.param_checks import ParamsError
-from search.spec.params import ChoiceParam, FloatParam, IntParam, ParamSpace, other_params
+from search.spec.params import ChoiceParam, FloatParam, IntParam, ParamsError, ParamSpace, other_params
 from search.strategy.candidates import UniformTrial
 from warmboot.space import Space
 
