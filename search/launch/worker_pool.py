@@ -54,10 +54,6 @@ class WorkerPool:
     def running(self) -> bool:
         return any(not worker.ended for worker in self._workers)
 
-    @property
-    def process_ids(self) -> list[int]:
-        return [w.process.pid for w in self._workers if not w.ended and w.process.pid is not None]
-
     def messages(self, timeout_seconds: float) -> Iterator[dict[str, Any]]:
         """What the workers have to say, waiting at most so long for the first of it.
 

@@ -1,6 +1,6 @@
 """The best of all lr tables for a `NoisyQuadratic`: no schedule of any family can do better.
 
-The recursion of `noisy_quadratic.py` is a network of `N` layers with one weight each, the lr of that step, so
+The recursion of `search/proxies/noisy_quadratic.py` is a network of `N` layers with one weight each, the lr of that step, so
 its gradient comes by going back through it. With `J = log excess` after `N` steps, `m_t` before step `t`, the
 rate `a` of that step, `b = batch_size` and `p_N = dJ / dm_N = l / (l . m_N)`,
 
