@@ -96,7 +96,7 @@ def test_no_test_or_cache_is_packaged(names: list[str]) -> None:
 def test_the_command_finds_the_service_and_its_studies(installed: Path) -> None:
     program = (
         "from warmboot.service import claim_name; claim_name(); "
-        "from search.spec.study_file import packaged_studies; print(packaged_studies()['char_lm'])"
+        "from search.spec.packaged import packaged_studies; print(packaged_studies()['char_lm'])"
     )
     assert run(program, installed) == str(installed / SERVICE / "packaged_studies" / "char_lm.toml")
 

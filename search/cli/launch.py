@@ -16,7 +16,9 @@ from search.cli.options import (
     GpusOption,
     JsonOption,
     NRunsOption,
+    NTrialsOption,
     StorageOption,
+    StudyArgument,
     WorkersOption,
     address,
     gpu_list,
@@ -33,14 +35,8 @@ NAME = "launch"
 
 
 def command(
-    study: Annotated[
-        str,
-        typer.Argument(help="A packaged study (char_lm, mnist1d, char_gpt, digits) or a study file (TOML)."),
-    ],
-    n_trials: Annotated[
-        int | None,
-        typer.Option("--n-trials", min=1, help="Trials in total, instead of the file's number."),
-    ] = None,
+    study: StudyArgument,
+    n_trials: NTrialsOption = None,
     n_runs: NRunsOption = None,
     storage: StorageOption = None,
     workers: WorkersOption = None,

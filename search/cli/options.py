@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from sqlalchemy.engine import URL
 
 from search.errors import UsageError
+from search.spec.packaged import packaged_studies
 from search.storage.address import storage_address
+
+if TYPE_CHECKING:
+    from search.spec.permission import Permission
 
 
 def refuse_n_runs(given: int | None) -> None:
@@ -26,6 +30,14 @@ def refuse_n_runs(given: int | None) -> None:
         )
 
 
+StudyArgument = Annotated[
+    str,
+    typer.Argument(help=f"A packaged study ({', '.join(packaged_studies())}) or a study file (TOML)."),
+]
+NTrialsOption = Annotated[
+    int | None,
+    typer.Option("--n-trials", min=1, help="Trials in total, instead of the file's limit."),
+]
 StorageOption = Annotated[
     str | None,
     typer.Option(
@@ -84,6 +96,13 @@ def talk() -> Console:
 def address(storage: str | None) -> URL:
     """The storage address of an option."""
     return storage_address(storage)
+
+
+def permission(allow_import: list[str] | None, allow_commands: bool) -> Permission:
+    """What a study's proxy may run."""
+    from search.spec.permission import Permission
+
+    return Permission(imports=tuple(allow_import or ()), commands=allow_commands)
 
 
 def gpu_list(gpus: str | None) -> tuple[str, ...] | None:

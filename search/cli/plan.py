@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli.options import GpusOption, JsonOption, NRunsOption, StorageOption, address, gpu_list
+from search.cli.options import (
+    DeviceOption,
+    GpusOption,
+    JsonOption,
+    NRunsOption,
+    NTrialsOption,
+    StorageOption,
+    StudyArgument,
+    WorkersOption,
+    address,
+    gpu_list,
+)
 from search.cli.terminal import show
 
 if TYPE_CHECKING:
@@ -17,23 +28,12 @@ NAME = "plan"
 
 
 def command(
-    study: Annotated[
-        str,
-        typer.Argument(help="A packaged study (char_lm, mnist1d, char_gpt, digits) or a study file (TOML)."),
-    ],
-    n_trials: Annotated[
-        int | None,
-        typer.Option("--n-trials", min=1, help="Trials in total, instead of the file's limit."),
-    ] = None,
+    study: StudyArgument,
+    n_trials: NTrialsOption = None,
     n_runs: NRunsOption = None,
     storage: StorageOption = None,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, max=512, help="Processes. Default: one a core on a CPU."),
-    ] = None,
-    device: Annotated[
-        str, typer.Option("--device", help="cpu, cuda, cuda:1, mps. Default: the best there is.")
-    ] = "auto",
+    workers: WorkersOption = None,
+    device: DeviceOption = "auto",
     gpus: GpusOption = None,
     seconds_per_run: Annotated[
         str | None,
@@ -50,24 +50,21 @@ def command(
     """
     from search.durations import parse_duration
     from search.errors import UsageError
-    from search.plan.plan import PlanOptions, make_plan
+    from search.launch.launch import LaunchOptions
+    from search.plan.plan import make_plan
 
     try:
         seconds = None if seconds_per_run is None else parse_duration(seconds_per_run)
     except ValueError as error:
         raise UsageError(f"--run-takes: got {seconds_per_run!r}; {error}.") from error
-    plan = make_plan(
-        study,
-        PlanOptions(
-            storage=address(storage),
-            n_trials=n_trials,
-            workers=workers,
-            device=device,
-            gpus=gpu_list(gpus),
-            seconds_per_run=seconds,
-            time_scripts=time_scripts,
-        ),
+    options = LaunchOptions(
+        storage=address(storage),
+        n_trials=n_trials,
+        workers=workers,
+        device=device,
+        gpus=gpu_list(gpus),
     )
+    plan = make_plan(study, options, seconds_per_run=seconds, time_scripts=time_scripts)
     if as_json:
         print(json.dumps(plan.to_json()))
     else:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from search.cli.more_trainings import told_if_interrupted, watched
 from search.cli.options import (
     AcceptChangeOption,
     AllowCommandsOption,
@@ -14,7 +15,7 @@ from search.cli.options import (
     DeviceOption,
     JsonOption,
     StorageOption,
-    address,
+    permission,
     talk,
 )
 from search.cli.terminal import show, tell
@@ -50,31 +51,20 @@ def command(
 
     Example: warmboot transfer char_lm --total-steps 5000
     """
-    from search.launch.checks import resolve_device
-    from search.spec.permission import Permission
-    from search.storage.database import open_for_work
-    from search.storage.patience import HOLDING_SECONDS, Patience
-    from search.storage.study_record import find_study
-    from search.transfer.transfer import TransferOptions, hold_transfer
-
-    asked = _steps(horizons)
-    record = find_study(open_for_work(address(storage)), name)
     console = talk()
-    record.database.patience = Patience(HOLDING_SECONDS, lambda text: tell(console, text))
-    options = TransferOptions(
-        device=resolve_device(device),
-        permission=Permission(imports=tuple(allow_import or ()), commands=allow_commands),
-        horizons=asked,
-        n_pairs=pairs,
-        accept_change=accept_change,
-    )
-    with console.status("") as status:
-        found = hold_transfer(
-            record,
-            options,
-            lambda text: tell(console, text),
-            lambda n: status.update(f"{n} trainings done"),
+    with told_if_interrupted(NAME, name, storage, console):
+        from search.launch.checks import resolve_device
+        from search.transfer.transfer import TransferOptions, hold_transfer
+
+        options = TransferOptions(
+            device=resolve_device(device),
+            permission=permission(allow_import, allow_commands),
+            horizons=_steps(horizons),
+            n_pairs=pairs,
+            accept_change=accept_change,
         )
+        with watched(name, storage, console) as (record, notify):
+            found = hold_transfer(record, options, lambda text: tell(console, text), notify)
     if as_json:
         print(json.dumps(found.to_json()))
         return

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from search.cli.more_trainings import told_if_interrupted, watched
 from search.cli.options import (
     AcceptChangeOption,
     AllowCommandsOption,
@@ -18,12 +16,10 @@ from search.cli.options import (
     DeviceOption,
     JsonOption,
     StorageOption,
-    address,
+    permission,
     talk,
 )
 from search.cli.terminal import show, tell
-from search.messages import next_command
-from search.storage.address import storage_option
 
 if TYPE_CHECKING:
     from warmboot.schedule import WarmbootSchedule
@@ -79,53 +75,26 @@ def command(
     Example: warmboot verdict char_lm
     """
     console = talk()
-    with _told_if_interrupted(name, storage, console):
+    with told_if_interrupted(NAME, name, storage, console):
         from search.launch.checks import resolve_device
-        from search.spec.permission import Permission
-        from search.storage.database import open_for_work
-        from search.storage.patience import HOLDING_SECONDS, Patience
-        from search.storage.study_record import find_study
         from search.verdict.verdict import Options, hold_contest
 
         options = Options(
             most_pairs=_look(pairs),
             baselines=_baselines(baseline or []),
             device=resolve_device(device),
-            permission=Permission(imports=tuple(allow_import or ()), commands=allow_commands),
+            permission=permission(allow_import, allow_commands),
             others=all_standards,
             steps=steps,
             margin=margin,
             accept_change=accept_change,
         )
-        record = find_study(open_for_work(address(storage)), name)
-        record.database.patience = Patience(HOLDING_SECONDS, lambda text: tell(console, text))
-        with console.status("") as status:
-            result = hold_contest(
-                record,
-                options,
-                lambda text: tell(console, text),
-                lambda n: status.update(f"{n} trainings done"),
-            )
+        with watched(name, storage, console) as (record, notify):
+            result = hold_contest(record, options, lambda text: tell(console, text), notify)
     if as_json:
         print(json.dumps(result.for_programs()))
     else:
         show(result.told())
-
-
-@contextmanager
-def _told_if_interrupted(name: str, storage: str | None, console: Console) -> Iterator[None]:
-    """Where Ctrl-C or another signal ends the work, say what is kept of it."""
-    try:
-        yield
-    except Exception:
-        raise
-    except BaseException:
-        tell(
-            console,
-            f"interrupted: nothing of this verdict is kept; study {name} and any earlier verdict on it are "
-            f"unchanged. Run it again with: {next_command(NAME, name, *storage_option(address(storage)))}",
-        )
-        raise
 
 
 def _look(pairs: int | None) -> int | None:

@@ -13,6 +13,7 @@ from search.cli.options import (
     WorkersOption,
     address,
     gpu_list,
+    permission,
     talk,
 )
 from search.cli.terminal import tell
@@ -45,11 +46,10 @@ def command(
     Example: warmboot worker --storage postgresql://warmboot@db.example/warmboot
     """
     from search.launch.worker_service import ServiceOptions, serve
-    from search.spec.permission import Permission
 
     options = ServiceOptions(
         storage=address(storage),
-        permission=Permission(imports=tuple(allow_import or ()), commands=allow_commands),
+        permission=permission(allow_import, allow_commands),
         workers=workers,
         device=device,
         gpus=gpu_list(gpus),

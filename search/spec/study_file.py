@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from search.errors import UsageError, nearest, problems_text
 from search.spec.own_lr import without_auto
+from search.spec.packaged import packaged_studies
 from search.spec.params import ParamsError, ParamSpace
 from search.spec.proxy import CommandProxy, FreeProxy
 from search.spec.rules import rule_problems
@@ -30,15 +31,6 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "proxy.free": tuple(FreeProxy.model_fields),
 }
 _TAGS = ("declared", "command", "free")
-
-
-def packaged_studies() -> dict[str, Path]:
-    """The studies that come with the package: name -> file."""
-    here = Path(__file__).parents[1]
-    for folder in (here / "packaged_studies", here.parent / "studies"):
-        if folder.is_dir():
-            return {path.stem: path for path in sorted(folder.glob("*.toml"))}
-    return {}
 
 
 def find_study_file(study: str) -> Path:

@@ -12,12 +12,11 @@ from search.results.verdict import VerdictResult, stored_verdict
 from search.spec.permission import Permission
 from search.storage.study_attributes import TRANSFER
 from search.storage.study_record import StudyRecord
-from search.training.batch import Arms
 from search.transfer.horizons import checked_horizons, default_horizons
 from search.transfer.lr_sweeps import RUNS_OF_A_SWEEP
 from search.transfer.measure import PAIRS, transfer
 from search.verdict.leader import StudyLeader, study_leader
-from search.worker.training_here import accept_made_of, check_made_of, spec_here
+from search.verdict.study_arms import study_arms
 from warmboot.schedule import WarmbootSchedule
 from warmboot.standards import standards
 
@@ -75,10 +74,7 @@ def hold_transfer(
     beside = strongest_standards(subject, stored_verdict(record.attributes))
     say(f"leader: {subject.leader.describe()}")
     say(_cost(subject, horizons, len(beside), options))
-    with Arms(spec_here(record), options.device, notify) as arms:
-        if options.accept_change:
-            accept_made_of(record, arms.made_of, say)
-        check_made_of(record, arms.made_of)
+    with study_arms(record, options.device, notify, say, accept_change=options.accept_change) as arms:
         found = transfer(
             subject.spec,
             subject.leader,

@@ -13,12 +13,11 @@ from search.results.verdict import VerdictResult
 from search.spec.permission import Permission
 from search.storage.study_attributes import VERDICT
 from search.storage.study_record import StudyRecord
-from search.training.batch import Arms
 from search.verdict.comparison import Conditions, contest
 from search.verdict.in_steps import why_not_in_steps
 from search.verdict.leader import StudyLeader, study_leader
+from search.verdict.study_arms import study_arms
 from search.verdict.unfinished import unfinished_text
-from search.worker.training_here import accept_made_of, check_made_of, spec_here
 from warmboot.schedule import WarmbootSchedule
 from warmboot.standards import standards
 
@@ -84,10 +83,7 @@ def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify
         raise UsageError(f"--steps: study {record.name!r} can't tell it: {reason}")
     conditions = _conditions(subject, options)
     _tell(record, subject, conditions, options, say)
-    with Arms(spec_here(record), options.device, notify) as arms:
-        if options.accept_change:
-            accept_made_of(record, arms.made_of, say)
-        check_made_of(record, arms.made_of)
+    with study_arms(record, options.device, notify, say, accept_change=options.accept_change) as arms:
         result = contest(subject.spec, subject.leader, arms, conditions, say)
     record.set_attribute(VERDICT, result.to_json())
     record.set_answer(result.sentence)

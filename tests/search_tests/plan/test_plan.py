@@ -14,7 +14,8 @@ from sqlalchemy.engine import make_url
 from search.cli.options import refuse_n_runs
 from search.cli.plan import plan_lines
 from search.errors import RunError, UsageError
-from search.plan.plan import Plan, PlanOptions, make_plan
+from search.launch.launch import LaunchOptions
+from search.plan.plan import Plan, make_plan
 from search.plan.script_timing import seconds_at
 from search.strategy.standards_first import standards_first
 
@@ -66,7 +67,7 @@ def plan(
     path = folder / "mine.toml"
     path.write_text(STUDY.format(proxy=proxy, limit=limit, sampler=sampler, lr=lr))
     storage = make_url(f"postgresql://me:secret@host/{folder.name}")
-    return make_plan(str(path), PlanOptions(storage=storage, workers=2, device="cpu", **options))
+    return make_plan(str(path), LaunchOptions(storage=storage, workers=2, device="cpu"), **options)
 
 
 def command(folder: Path, script: str = SCRIPT) -> str:

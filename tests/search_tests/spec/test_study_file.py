@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from search.errors import UsageError
+from search.spec.packaged import packaged_studies
 from search.spec.study import StudySpec
-from search.spec.study_file import find_study_file, packaged_studies, read_study_file
+from search.spec.study_file import find_study_file, read_study_file
 from warmboot.schedule import WarmbootSchedule
 
 ROOT = Path(__file__).parents[3]
