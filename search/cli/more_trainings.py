@@ -1,4 +1,4 @@
-"""What `verdict` and `transfer` share: more trainings of a study, which are watched; all is kept or nothing."""
+"""What `verdict` and `transfer` share: watched trainings of a study, all kept or none."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ def test_an_interrupted_command_says_what_is_kept_and_how_to_go_on(
     assert (
         capsys.readouterr().err.split()
         == (
-            f"interrupted: nothing of this {command} is kept; study small and any earlier {command} on it are "
-            f"unchanged. Run it again with: warmboot {command} small --storage sqlite:///mine.db"
+            f"interrupted: nothing of this {command} is kept; study small and any earlier {command} on it "
+            f"are unchanged. Run it again with: warmboot {command} small --storage sqlite:///mine.db"
         ).split()
     )
 
