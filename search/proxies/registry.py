@@ -7,7 +7,6 @@ user's own code: importing it runs it, so whoever calls this has made sure that 
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from search.proxies.fingerprints import Fingerprint, source_fingerprint
 from search.proxies.noisy_quadratic import NoisyQuadratic
 from search.proxies.proxy import Proxy
 from search.spec.made_of import MadeOf
+from warmboot.checks import nearest
 from warmboot.extras import extra_of, missing_text
 
 CONTRACT = (
@@ -98,12 +98,7 @@ def declared_made_of(proxy: AnyProxy) -> MadeOf:
 
 
 def _unknown_proxy(name: str) -> str:
-    nearest = difflib.get_close_matches(name, _BUILT_IN, n=2, cutoff=0.4)
-    meant = f" Did you mean {' or '.join(nearest)}?" if nearest else ""
-    return (
-        f"proxy: {name!r} is unknown; known are {', '.join(_BUILT_IN)}, or your own as "
-        f"'package.module:factory'.{meant}"
-    )
+    return f"proxy: {name!r} is unknown; {nearest(name, _BUILT_IN)} Your own is 'package.module:factory'."
 
 
 def _check_arguments(name: str, factory: Callable[..., AnyProxy], arguments: Mapping[str, Any]) -> None:

@@ -101,12 +101,12 @@ def test_all_problems_are_told_at_once() -> None:
         origin=[],
     )
     assert problems_of(content) == (
-        "unknown key 'orign'; did you mean 'origin'?",
-        "unknown key 'schedule.warmupp'; did you mean 'warmup'?",
+        "unknown key 'orign'; did you mean origin, horizon?",
+        "unknown key 'schedule.warmupp'; did you mean warmup, warmup_steps?",
         *(one for one in problems_of(document(schedule={"curve": {"name": "lin"}}))),
         "schedule.hold must be a number but got True (bool)",
         "schedule.eta_min must be in [0, 1] but got 2",
-        "unknown key 'horizon.epoch'; did you mean 'epochs'?",
+        "unknown key 'horizon.epoch'; did you mean epochs?",
         "horizon.total_steps must be at least 1 but got 0",
         "origin must be a JSON object but got [] (list)",
     )

@@ -186,7 +186,7 @@ def test_the_shortest_horizon_gives_the_shortest_cycle_two_steps(table: dict[str
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     # table -> what the message must say
     "unknown key": ({"warmupp": 0.1}, r"warmupp: unknown key; did you mean warmup\?"),
-    "far from any key": ({"zzz": 0.1}, "zzz: unknown key; known: lr, warmup"),
+    "far from any key": ({"zzz": 0.1}, "zzz: unknown key; there are: curve, eta_min"),
     "a word": ({"lr": "0.1"}, "lr: got '0.1'; accepted are a number above 0, or a range"),
     "true is no number": ({"hold": True}, "hold: got True"),
     "a list": ({"lr": [0.1, 0.2]}, r"lr: got \[0.1, 0.2\]"),

@@ -96,8 +96,8 @@ def test_a_model_is_fixed_by_its_seed_alone() -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("char_lm", {}, r"'char_lm' is unknown; known are char_gpt, .*mean char_lm_mlp or"),
-        ("zzz", {}, "known are char_gpt, char_lm_mlp, .*or your own as 'package.module:factory'.$"),
+        ("char_lm", {}, r"'char_lm' is unknown; did you mean char_lm_mlp, char_gpt\?"),
+        ("zzz", {}, "there are: char_gpt, char_lm_mlp, .*Your own is 'package.module:factory'.$"),
         ("digits_mlp", {"hiden": 3, "batch_size": 1.5}, "hiden is unknown; .*; batch_size must be"),
         ("digits_mlp", {"momentum": "0.9"}, "momentum must be a number but got '0.9'"),
         ("digits_mlp", {"hidden": True}, "hidden must be a whole number but got True"),
