@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 
 from tests.warmboot_tests.strategies import laid_out
-from warmboot.anatomy import Dip, Span, anatomy
 from warmboot.curves import FloatArray
 from warmboot.errors import ScheduleError
 from warmboot.lints import Finding, Level, lint_factors, lint_schedule
 from warmboot.schedule import WarmbootSchedule
+from warmboot.segmentation import Dip, Span, segment
 from warmboot.standards import standards
 
 FALL = np.linspace(1.0, 0.1, 100)
@@ -149,18 +149,18 @@ def test_numbers_are_linted_whatever_they_are(laid: tuple[WarmbootSchedule, int]
     schedule, total_steps = laid
     values = schedule.factors(total_steps)
     assert all(0 <= finding.step < total_steps for finding in lint_factors(values))
-    cycles = anatomy(values).cycles
+    cycles = segment(values).cycles
     assert all(cycle.start < cycle.end for cycle in cycles)
     assert all(one.end == next_.start for one, next_ in pairwise(cycles))
 
 
 def test_the_parts_of_a_list() -> None:
-    parts = anatomy(joined(WARMUP, [0.97], FALL, FALL * 0.5, [0.1, 0.2]))
+    parts = segment(joined(WARMUP, [0.97], FALL, FALL * 0.5, [0.1, 0.2]))
     assert parts.warmup_end == 19
     assert parts.dip == Dip(20, 20, 21)
     assert parts.cycles == (Span(19, 121), Span(121, 221))
     assert parts.late_rise == 220
-    assert anatomy(WARMUP).cycles == ()
+    assert segment(WARMUP).cycles == ()
 
 
 def test_a_training_cut_off_near_its_peak_is_told_by_its_floor_where_that_is_known() -> None:
