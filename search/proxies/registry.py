@@ -21,7 +21,7 @@ from warmboot.checks import nearest
 from warmboot.extras import extra_of, missing_text
 
 CONTRACT = (
-    "write it as 'package.module:factory', where def factory(device) returns a search.proxies.Proxy "
+    "write it as 'package.module:factory', where def factory(device) returns a warmboot.proxies.Proxy "
     "(docs/own_proxy.md has a whole one)"
 )
 """What an error about somebody's own proxy ends with."""

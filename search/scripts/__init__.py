@@ -2,6 +2,6 @@
 
 `script_trainer` is where to start: it takes runs and sends what happens to them, as the trainer of a
 population does. `command` starts a script for each run, `free_process` hands runs to a long-lived host of the
-user's function (`warmboot.free`, `warmboot.free_host`). `process_group` watches and ends processes, all of
-them; `reports` reads what a run says; `reasons` are the words for how a run can fail.
+user's function (`warmboot.function_proxies`, `warmboot.free_host`). `process_group` watches and ends
+processes, all of them; `reports` reads what a run says; `reasons` are the words for how a run can fail.
 """

@@ -31,7 +31,7 @@ class FreeLauncher:
     The process finds modules where this one does.
 
     Args:
-        train: `package.module:function`, marked with `free_proxy`.
+        train: `package.module:function`, marked with `function_proxy`.
         device: what the function is told to train on.
         environment: set for the process besides this one's own, `CUDA_VISIBLE_DEVICES` for example.
     """

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.runs.trial_attributes import BASELINE
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange, Space
-from warmboot.standards import standards
 
 SHARE_OF_STUDY = 0.25
 MOST_PEAK_LRS = 10
@@ -64,7 +64,7 @@ def _shapes_inside(space: Space) -> dict[str, WarmbootSchedule]:
     lr = _peak_lrs(space.lr, 1)[0]
     return {
         name: schedule
-        for name, schedule in standards().items()
+        for name, schedule in baselines().items()
         if space.params_of(schedule.replace(lr=lr)) is not None
     }
 

@@ -19,8 +19,8 @@ from search.transfer.measure import PAIRS, transfer
 from search.verdict.in_steps import may_shorten
 from search.verdict.leader import StudyLeader, study_leader
 from search.worker.training_here import accept_made_of, check_made_of, spec_here
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 MOST_STANDARDS = 2
 """Beside which a leader is trained at other horizons."""
@@ -98,7 +98,7 @@ def strongest_standards(subject: StudyLeader, verdict: Mapping[str, Any] | None)
 
     A standard that the leader itself is has no place beside it.
     """
-    known = {**standards(), **subject.spec.verdict.schedules}
+    known = {**baselines(), **subject.spec.verdict.schedules}
     shapes = {}
     for tuned in [] if verdict is None else verdict["tuned"]:
         if tuned["name"] in known:

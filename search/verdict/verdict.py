@@ -19,8 +19,8 @@ from search.verdict.leader import StudyLeader, study_leader
 from search.verdict.result import Result
 from search.verdict.unfinished import unfinished_text
 from search.worker.training_here import accept_made_of, check_made_of, spec_here
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 # The likeliest to be strong first: with few runs the others are not tried.
 _ORDER = (
@@ -95,7 +95,7 @@ def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify
 
 
 def _conditions(subject: StudyLeader, options: Options) -> Conditions:
-    known, wishes = standards(), subject.spec.verdict
+    known, wishes = baselines(), subject.spec.verdict
     return Conditions(
         linear_lr=subject.expected_linear_lr(),
         search_runs=subject.full_runs,

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 
 from tests.warmboot_tests.strategies import laid_out
+from warmboot.baseline_schedules import baselines
 from warmboot.curves import FloatArray
 from warmboot.errors import ScheduleError
 from warmboot.lints import Finding, Level, lint_factors, lint_schedule
 from warmboot.schedule import WarmbootSchedule
 from warmboot.segmentation import Dip, Span, segment
-from warmboot.standards import standards
 
 FALL = np.linspace(1.0, 0.1, 100)
 WARMUP = np.linspace(0.05, 1.0, 20)
@@ -128,9 +128,9 @@ def test_a_schedule_is_looked_at_on_its_horizon(
     assert [(finding.name, finding.step) for finding in found] == expected
 
 
-@pytest.mark.parametrize("name", standards())
+@pytest.mark.parametrize("name", baselines())
 def test_the_standards_are_fine(name: str) -> None:
-    assert lint_schedule(standards()[name], 1000) == []
+    assert lint_schedule(baselines()[name], 1000) == []
 
 
 @given(laid_out())

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from tests.laws import few
 from tests.warmboot_tests.strategies import schedule_files
+from warmboot.baseline_schedules import baselines
 from warmboot.curves import Polynomial
 from warmboot.errors import ScheduleError, ScheduleFileError
 from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_file import Horizon, ScheduleFile, read, reads, write, writes
-from warmboot.standards import standards
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -51,9 +51,9 @@ def test_what_is_written_to_disk_is_read(
     assert read(path) == file
 
 
-@pytest.mark.parametrize("name", standards())
+@pytest.mark.parametrize("name", baselines())
 def test_every_standard_goes_through_the_file_and_back(name: str) -> None:
-    file = ScheduleFile(standards()[name], Horizon(600, epochs=10), {"standard": name})
+    file = ScheduleFile(baselines()[name], Horizon(600, epochs=10), {"standard": name})
     assert reads(writes(file)) == file
 
 

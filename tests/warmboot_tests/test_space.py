@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from optuna.trial import FixedTrial
 
 import warmboot
+from warmboot.baseline_schedules import baselines
 from warmboot.curves import Polynomial
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange, IntRange, Space, suggest_schedule
 from warmboot.space_checks import SpaceError
-from warmboot.standards import standards
 
 TABLE: dict[str, Any] = {
     "lr": {"low": 1e-2, "high": 3.0, "log": True},
@@ -117,7 +117,7 @@ def test_parameters_without_effect_are_not_asked_for() -> None:
     assert Space().sample(FixedTrial({})) == WarmbootSchedule()
 
 
-@pytest.mark.parametrize("name", standards())
+@pytest.mark.parametrize("name", baselines())
 def test_every_standard_is_in_a_space_that_admits_it(name: str) -> None:
     space = Space.from_dict(
         {
@@ -129,7 +129,7 @@ def test_every_standard_is_in_a_space_that_admits_it(name: str) -> None:
             "curve": ["constant", "linear", "cosine", "one_minus_sqrt", "rex"],
         }
     )
-    schedule = standards()[name].replace(lr=0.1)
+    schedule = baselines()[name].replace(lr=0.1)
     params = space.params_of(schedule)
     assert params is not None
     drawn = space.sample(FixedTrial(params))

@@ -17,7 +17,8 @@ from search.population.make import trains_together
 from search.population.modules import ModuleEngine, make_optimizer
 from search.population.settings import stack_kind
 from search.population.stream import BatchStream
-from search.proxies import SGD, AdamW, Proxy, Split, build_proxy
+from search.proxies import build_proxy
+from search.proxies.proxy import SGD, AdamW, Proxy, Split
 from search.runs.run import Measurement
 from search.runs.seeds import run_generators
 from tests.search_tests.population.conftest import MakeRun

@@ -15,7 +15,8 @@ from search.population.settings import (
     stack_kind,
     with_batch_size,
 )
-from search.proxies import SGD, Proxy, build_proxy
+from search.proxies import build_proxy
+from search.proxies.proxy import SGD, Proxy
 from search.spec.params import ParamSpace
 
 MakeRun = Callable[..., Run]

@@ -10,16 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from search.proxies import (
-    SGD,
-    Proxy,
-    RandomBatches,
-    ShuffledEpochs,
-    Split,
-    build_proxy,
-    builtin_proxies,
-)
+from search.proxies import build_proxy, builtin_proxies
 from search.proxies.char_lm import reference_text, split_text, tokenize, windows
+from search.proxies.proxy import SGD, Proxy, RandomBatches, ShuffledEpochs, Split
 
 WITH_A_MODEL = [name for name in builtin_proxies() if name != "noisy_quadratic"]
 

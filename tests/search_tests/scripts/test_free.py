@@ -18,7 +18,7 @@ from tests.search_tests.patience import wait_until
 from tests.search_tests.scripts.clock import Clock
 from tests.search_tests.scripts.workshop import Working, Workshop, reason, script_run
 from tests.warmboot_tests.trials import make_trial
-from warmboot.free import free_proxy, load_free_proxy
+from warmboot.function_proxies import function_proxy, load_function_proxy
 from warmboot.schedule_file import read, write
 from warmboot.watched_schedule import watched
 
@@ -148,13 +148,13 @@ def test_a_function_that_reads_its_input_finds_none(obedient: Working) -> None:
     [
         ("no_such_package.module:train", r"'no_such_package.module' can't be imported"),
         (f"{MODULE}:absent", r"has no function 'absent'"),
-        (f"{MODULE}:unmarked", r"put @free_proxy above it"),
+        (f"{MODULE}:unmarked", r"put @warmboot.function_proxy above it"),
         ("train", r"write it as 'package.module:function'"),
     ],
 )
 def test_a_reference_that_is_none_says_so(reference: str, pattern: str) -> None:
     with pytest.raises(ValueError, match=pattern):
-        load_free_proxy(reference)
+        load_function_proxy(reference)
 
 
 def test_a_module_that_can_not_be_imported_fails_the_run(workshop: Workshop) -> None:
@@ -167,6 +167,6 @@ def test_a_module_that_can_not_be_imported_fails_the_run(workshop: Workshop) -> 
 def test_a_function_of_other_arguments_is_refused() -> None:
     with pytest.raises(TypeError, match=r"called as train\(schedule, context\), but: too many"):
 
-        @free_proxy
+        @function_proxy
         def train(schedule: object) -> None:
             """Takes one argument."""

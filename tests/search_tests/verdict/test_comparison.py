@@ -17,8 +17,8 @@ from search.verdict.comparison import Conditions, contest
 from search.verdict.in_steps import why_not_in_steps
 from search.verdict.result import Result
 from tests.search_tests.studies import study_spec
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 SPEC = study_spec(total_steps=300)
 LEADER = WarmbootSchedule(lr=0.3, warmup=0.1, curve="cosine", eta_min=0.1)
@@ -53,7 +53,7 @@ class MadeUp(Arms):
 
 def held(arms: MadeUp, say: list[str] | None = None, **wishes: Any) -> Result:
     leader = Candidate("key", LEADER, (0,), (2.0,))
-    shapes = {name: standards()[name] for name in ("linear", "cosine", "rex")}
+    shapes = {name: baselines()[name] for name in ("linear", "cosine", "rex")}
     conditions = Conditions(linear_lr=LINEAR_LR, search_runs=24, standards=shapes, **wishes)
     return contest(SPEC, leader, arms, conditions, ([] if say is None else say).append)
 
