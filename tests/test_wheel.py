@@ -110,6 +110,7 @@ def test_an_installation_leaves_the_name_search_to_others(installed: Path) -> No
 
 def test_a_function_of_a_person_finds_what_earlier_versions_had(installed: Path) -> None:
     program = (
+        "import warnings; warnings.simplefilter('ignore', DeprecationWarning); "
         "from warmboot.service import lend_name; lend_name(); "
         "from search.scripts.free import Context, free_proxy; print(free_proxy.__module__)"
     )

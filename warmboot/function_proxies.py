@@ -79,22 +79,40 @@ def load_function_proxy(reference: str) -> Train:
         ValueError: there is none, or it is not marked with `function_proxy`. What the module itself raises
             while it is imported passes, but for `ImportError`.
     """
-    module_name, _, name = reference.partition(":")
-    if not module_name or not name:
-        raise ValueError(f"proxy {reference}: write it as 'package.module:function'.")
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise ValueError(
-            f"proxy {reference}: module {module_name!r} can't be imported ({error}); {_way_out(error)}."
-        ) from error
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise ValueError(f"proxy {reference}: module {module_name!r} has no function {name!r}.")
+    contract = "write it as 'package.module:function'"
+    function = named_function(reference, way_out=_way_out, contract=contract)
     if not hasattr(function, _MARK):
         raise ValueError(
             f"proxy {reference}: the function is not marked; put @warmboot.function_proxy above it."
         )
+    return function
+
+
+def named_function(
+    reference: str, *, way_out: Callable[[ImportError], str], contract: str
+) -> Callable[..., Any]:
+    """What is at `package.module:function`; importing it runs its module.
+
+    Args:
+        reference: of somebody's own code.
+        way_out: what to do where the module can't be imported.
+        contract: what a reference has to be, for errors.
+
+    Raises:
+        ValueError: there is no such module or function. Other errors of the module pass.
+    """
+    module_name, _, name = reference.partition(":")
+    if not module_name or not name:
+        raise ValueError(f"proxy {reference}: {contract}.")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ValueError(
+            f"proxy {reference}: module {module_name!r} can't be imported ({error}); {way_out(error)}."
+        ) from error
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise ValueError(f"proxy {reference}: module {module_name!r} has no function {name!r}; {contract}.")
     return function  # type: ignore[no-any-return]
 
 

@@ -19,6 +19,7 @@ from search.proxies.proxy import Proxy
 from search.spec.made_of import MadeOf
 from warmboot.checks import nearest
 from warmboot.extras import extra_of, missing_text
+from warmboot.function_proxies import named_function
 
 CONTRACT = (
     "write it as 'package.module:factory', where def factory(device) returns a warmboot.proxies.Proxy "
@@ -128,7 +129,7 @@ def _from_reference(reference: str, arguments: Mapping[str, Any], device: str) -
     if arguments:
         given = ", ".join(arguments)
         raise ValueError(f"proxy {reference}: a factory takes no arguments but got {given}.")
-    factory = _import_factory(reference)
+    factory = named_function(reference, way_out=_way_out, contract=CONTRACT)
     proxy = _made(factory, reference, device)
     if not isinstance(proxy, AnyProxy):
         raise ValueError(f"proxy {reference}: the factory returned {type(proxy).__name__}; {CONTRACT}.")
@@ -161,24 +162,8 @@ def _source_fingerprint(reference: str) -> str:
         ) from error
 
 
-def _import_factory(reference: str) -> Callable[[str], object]:
-    module_name, _, attribute = reference.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except (ImportError, ValueError) as error:
-        raise ValueError(
-            f"proxy {reference}: module {module_name!r} can't be imported ({error}); {_way_out(error)}."
-        ) from error
-    factory = getattr(module, attribute, None)
-    if not callable(factory):
-        raise ValueError(
-            f"proxy {reference}: module {module_name!r} has no function {attribute!r}; {CONTRACT}."
-        )
-    return factory  # type: ignore[no-any-return]
-
-
-def _way_out(error: ImportError | ValueError) -> str:
-    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "search":
+def _way_out(error: ImportError) -> str:
+    if (error.name or "").partition(".")[0] == "search":
         return (
             "where a factory runs, `search` is Warmboot's own package: give yours another name, or train in "
             "a function, { train = 'package.module:function' }, which runs where the name is yours"

@@ -102,7 +102,7 @@ def test_a_model_is_fixed_by_its_seed_alone() -> None:
         ("no_such_package.module:factory", {}, "'no_such_package.module' can't be imported"),
         ("search.models:factory", {}, "`search` is Warmboot's own package: give yours another name"),
         ("os.path:no_such_thing", {}, "has no function 'no_such_thing'; write it as"),
-        (":factory", {}, "module '' can't be imported"),
+        (":factory", {}, "proxy :factory: write it as 'package.module:factory'"),
         ("os.path:basename", {}, "the factory returned str; write it as"),
         ("os.path:basename", {"a": 1}, "a factory takes no arguments but got a"),
     ],

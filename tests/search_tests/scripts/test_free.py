@@ -161,7 +161,7 @@ def test_a_module_that_can_not_be_imported_fails_the_run(workshop: Workshop) -> 
     with working_on(workshop, "absent") as working:
         event = working.events_of(script_run())[-1]
     assert isinstance(event, TrainingFailed)
-    assert reason(event.traceback_text).endswith("has no function 'absent'.")
+    assert "has no function 'absent'; write it as" in reason(event.traceback_text)
 
 
 def test_a_function_of_other_arguments_is_refused() -> None:
