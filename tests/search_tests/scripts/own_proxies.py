@@ -1,4 +1,4 @@
-"""Free proxies as a user may write them, good and bad; the host process imports them from here."""
+"""Function proxies as a user may write them, good and bad; the host process imports them from here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process in which a function proxy lives: `python -m warmboot.free_host package.module:train DEVICE`.
+"""The process in which a function proxy lives: `python -m warmboot.function_host module:train DEVICE`.
 
 It reads the path of one trial file a line from its input, trains that run, and writes `result.json` beside
 the trial file: `{"failure": null}`, or what went wrong. After a failure it is not used again. It ends when

@@ -1,4 +1,4 @@
-"""Free proxies: one process for many runs, and another after each that failed."""
+"""Function proxies: one process for many runs, and another after each that failed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from search.runs.events import Admitted, Event, TrainingFailed
 from search.runs.run import Measurement
-from search.scripts.free_process import FreeLauncher
+from search.scripts.function_process import FunctionLauncher
 from search.scripts.script_run import Limits
 from tests.search_tests.patience import wait_until
 from tests.search_tests.scripts.clock import Clock
@@ -26,7 +26,7 @@ MODULE = "tests.search_tests.scripts.own_proxies"
 
 
 def working_on(workshop: Workshop, function: str, limits: Limits | None = None) -> Working:
-    launcher = FreeLauncher(f"{MODULE}:{function}", device="cpu", environment=workshop.environment)
+    launcher = FunctionLauncher(f"{MODULE}:{function}", device="cpu", environment=workshop.environment)
     return Working(launcher, workshop.runs, limits)
 
 
