@@ -35,8 +35,8 @@ from search_quality import BOTH, FIRST_SEARCH, Make, plain, sweep
 from search.population.make import make_population
 from search.proxies.noisy_quadratic import NoisyQuadratic, noisy_quadratic
 from search.spec.study_file import parse_study
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 RECORD = Path(__file__).parent / "records" / "quadratic_search.json"
 TOTAL_STEPS = 600
@@ -88,7 +88,7 @@ def measure(n_searches: int) -> dict[str, Any]:
             values = np.array([excess(proxy, method.answer()) for _, method in searches]) / optimum
             found[f"{name} @ {budget}"] = summary(values)
             print(f"{name} @ {budget}: {np.median(values):.3f}", file=sys.stderr, flush=True)
-    linear, cosine = (standards()[name] for name in BOTH)
+    linear, cosine = (baselines()[name] for name in BOTH)
     known = {
         "linear at its best lr": best_lr(proxy, TOTAL_STEPS, linear).excess,
         "cosine at its best lr": best_lr(proxy, TOTAL_STEPS, cosine).excess,

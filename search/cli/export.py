@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,23 +10,9 @@ import typer
 
 from search.cli.options import StorageOption, address, talk
 from search.cli.terminal import tell
+from warmboot.exporters import EXPORTERS
 
 NAME = "export"
-
-
-class FormatChoice(StrEnum):
-    """The names of `warmboot.exporters.EXPORTERS`, which a help page need not import."""
-
-    json = "json"
-    torch = "torch"
-    numbers = "numbers"
-    transformers = "transformers"
-    lightning = "lightning"
-    mmengine = "mmengine"
-    ultralytics = "ultralytics"
-    timm = "timm"
-    optax = "optax"
-    cawb = "cawb"
 
 
 def command(
@@ -40,13 +25,14 @@ def command(
         int | None, typer.Option("--steps-per-epoch", help="... and optimizer steps an epoch.")
     ] = None,
     format: Annotated[
-        FormatChoice,
+        str,
         typer.Option(
             "--format",
+            metavar=f"[{'|'.join(EXPORTERS)}]",
             help="json: the schedule file; torch: Python that needs torch alone; numbers: one a line; "
             "the others: a Python file for that library.",
         ),
-    ] = FormatChoice.json,
+    ] = "json",
     trial: Annotated[int | None, typer.Option("--trial", help="This trial instead of the answer.")] = None,
     leader: Annotated[
         bool,
@@ -107,7 +93,7 @@ def command(
     record = find_study(open_for_reading(address(storage)), name)
     made = export(
         record,
-        format=format.value,
+        format=format,
         horizon=horizon,
         choice=Choice(trial=trial, leader=leader, baseline=baseline),
         with_lr=with_lr,

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
 
 from optuna.trial import TrialState
 
@@ -25,19 +25,6 @@ from search.storage.study_record import StudyRecord
 from warmboot.errors import ScheduleError
 from warmboot.exporters import EXPORTERS, LARGEST_MEAN_DEVIATION, cawb_export
 from warmboot.schedule_file import Horizon, ScheduleFile
-
-Format = Literal[
-    "json",
-    "torch",
-    "numbers",
-    "transformers",
-    "lightning",
-    "mmengine",
-    "ultralytics",
-    "timm",
-    "optax",
-    "cawb",
-]
 
 
 @dataclass(frozen=True)
@@ -138,7 +125,7 @@ def horizon_from(total_steps: int | None, epochs: int | None, steps_per_epoch: i
 def export(
     record: StudyRecord,
     *,
-    format: Format,
+    format: str,
     horizon: Horizon | None,
     choice: Choice = ANSWER,
     with_lr: bool | None = None,
@@ -162,8 +149,11 @@ def export(
 
     Raises:
         RunError: no trial is complete yet; says how many run or failed.
-        UsageError: no such schedule, the horizon has no room for the schedule or is too far for its peak lr.
+        UsageError: no such format or schedule, the horizon has no room for the schedule or is too far for
+            its peak lr.
     """
+    if format not in EXPORTERS:
+        raise UsageError(f"--format {format}: no such format; {nearest(format, EXPORTERS)}")
     lead, found = study_lead(record)
     if lead is None:
         raise _nothing_yet(record)
@@ -184,7 +174,7 @@ def export(
     return Export(text, candidate, lead, there.lines, best, deviation)
 
 
-def _rendered(file: ScheduleFile, format: Format, max_deviation: float | None) -> tuple[str, str | None]:
+def _rendered(file: ScheduleFile, format: str, max_deviation: float | None) -> tuple[str, str | None]:
     """The text, and how far it is from the schedule where that is not exact."""
     target, horizon = EXPORTERS[format], file.horizon
     if max_deviation is not None and format != "cawb":

@@ -7,7 +7,6 @@ that decides where a run is trained; it is a function of the run alone.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 from search.proxies.proxy import SGD, Optimizer, Proxy, ShuffledEpochs
 from search.spec.params import ChoiceParam, FloatParam, ParamSpace
 from search.spec.proxy import TUNABLE
+from warmboot.checks import nearest
 
 LARGEST_BATCH = 65_536
 
@@ -75,9 +75,8 @@ def value_problems(name: str, value: object, proxy: Proxy) -> list[str]:
     """Why a run of `proxy` can't have `value` for `name`; at most one line."""
     known = [n for n in TUNABLE if n != "momentum" or isinstance(proxy.optimizer, SGD)]
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else "other settings are arguments of the proxy."
-        return [f"{name}: {proxy.name} takes {', '.join(known)}; {hint}"]
+        hint = f"{nearest(name, known)} Other settings are arguments of the proxy."
+        return [f"{name}: not a setting of {proxy.name}'s runs; {hint}"]
     if name == "batch_size":
         most = _largest_batch(proxy)
         fits = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most

@@ -7,7 +7,6 @@ user's own code: importing it runs it, so whoever calls this has made sure that 
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
@@ -18,10 +17,12 @@ from search.proxies.fingerprints import Fingerprint, source_fingerprint
 from search.proxies.noisy_quadratic import NoisyQuadratic
 from search.proxies.proxy import Proxy
 from search.spec.made_of import MadeOf
+from warmboot.checks import nearest
 from warmboot.extras import extra_of, missing_text
+from warmboot.function_proxies import named_function
 
 CONTRACT = (
-    "write it as 'package.module:factory', where def factory(device) returns a search.proxies.Proxy "
+    "write it as 'package.module:factory', where def factory(device) returns a warmboot.proxies.Proxy "
     "(docs/own_proxy.md has a whole one)"
 )
 """What an error about somebody's own proxy ends with."""
@@ -98,12 +99,7 @@ def declared_made_of(proxy: AnyProxy) -> MadeOf:
 
 
 def _unknown_proxy(name: str) -> str:
-    nearest = difflib.get_close_matches(name, _BUILT_IN, n=2, cutoff=0.4)
-    meant = f" Did you mean {' or '.join(nearest)}?" if nearest else ""
-    return (
-        f"proxy: {name!r} is unknown; known are {', '.join(_BUILT_IN)}, or your own as "
-        f"'package.module:factory'.{meant}"
-    )
+    return f"proxy: {name!r} is unknown; {nearest(name, _BUILT_IN)} Your own is 'package.module:factory'."
 
 
 def _check_arguments(name: str, factory: Callable[..., AnyProxy], arguments: Mapping[str, Any]) -> None:
@@ -133,7 +129,7 @@ def _from_reference(reference: str, arguments: Mapping[str, Any], device: str) -
     if arguments:
         given = ", ".join(arguments)
         raise ValueError(f"proxy {reference}: a factory takes no arguments but got {given}.")
-    factory = _import_factory(reference)
+    factory = named_function(reference, way_out=_way_out, contract=CONTRACT)
     proxy = _made(factory, reference, device)
     if not isinstance(proxy, AnyProxy):
         raise ValueError(f"proxy {reference}: the factory returned {type(proxy).__name__}; {CONTRACT}.")
@@ -166,24 +162,8 @@ def _source_fingerprint(reference: str) -> str:
         ) from error
 
 
-def _import_factory(reference: str) -> Callable[[str], object]:
-    module_name, _, attribute = reference.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except (ImportError, ValueError) as error:
-        raise ValueError(
-            f"proxy {reference}: module {module_name!r} can't be imported ({error}); {_way_out(error)}."
-        ) from error
-    factory = getattr(module, attribute, None)
-    if not callable(factory):
-        raise ValueError(
-            f"proxy {reference}: module {module_name!r} has no function {attribute!r}; {CONTRACT}."
-        )
-    return factory  # type: ignore[no-any-return]
-
-
-def _way_out(error: ImportError | ValueError) -> str:
-    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "search":
+def _way_out(error: ImportError) -> str:
+    if (error.name or "").partition(".")[0] == "search":
         return (
             "where a factory runs, `search` is Warmboot's own package: give yours another name, or train in "
             "a function, { train = 'package.module:function' }, which runs where the name is yours"

@@ -8,7 +8,7 @@ import traceback
 from search.scripts.bounded_log import TAIL_BYTES
 from search.scripts.out_of_memory import says_out_of_memory
 from search.scripts.printed_errors import error_line, printed_error
-from warmboot.free_host import CALLED_EXIT
+from warmboot.function_host import CALLED_EXIT
 
 NEVER_REPORTED = (
     "never reported: it ended without an error, but made no report past step 0; "

@@ -30,8 +30,8 @@ from search.strategy.learning_runs import best_schedules_first, identity, learni
 from search.strategy.progress import EvaluatedTrial, points_of
 from search.strategy.strategy import Strategy
 from search.strategy.surrogate import Points, Surrogate
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 CONFIRMATION_SEEDS = 1_000_000
 """Numbers of the confirmation's seeds begin here: none of them is a seed of the search."""
@@ -145,7 +145,7 @@ class StudyModel:
     def __init__(self, spec: StudySpec, response: Surrogate, runs: Sequence[EvaluatedTrial]) -> None:
         self.response, self.runs = response, runs
         self._sign = sign_of(spec.direction)
-        self._baselines = [s.factors(spec.horizon_steps) for s in standards().values()]
+        self._baselines = [s.factors(spec.horizon_steps) for s in baselines().values()]
         self._steps = spec.horizon_steps
 
     def estimates(self) -> list[Estimate]:
@@ -269,7 +269,7 @@ def _always_learnt_from(spec: StudySpec, runs: Sequence[EvaluatedTrial]) -> froz
     """Identities of the schedules that were confirmed, and of the baseline with the best mean: without it a
     study of very many runs would not know the best of what its leader is compared with."""
     confirmed = {identity(tried.params) for tried in runs if tried.seed >= CONFIRMATION_SEEDS}
-    factors = [baseline.factors(spec.horizon_steps) for baseline in standards().values()]
+    factors = [baseline.factors(spec.horizon_steps) for baseline in baselines().values()]
     to_end = [tried for tried in best_schedules_first(runs) if not tried.stopped]
     known = (identity(t.params) for t in to_end if _is_one_of(factors, t, spec.horizon_steps))
     return frozenset(confirmed | {*islice(known, 1)})

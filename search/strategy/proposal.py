@@ -13,9 +13,9 @@ from search.runs.trial_attributes import ANOTHER_SEED, SHAPE
 from search.spec.study import StudySpec
 from search.strategy.candidates import PriorTrial, StandInTrial
 from search.strategy.progress import EvaluatedTrial, TrialReader
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange
-from warmboot.standards import standards
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class ProposalBuilder:
         self.space, self.param_space = spec.parsed_space, spec.parsed_params
         self.total_steps = spec.horizon_steps
         self._seed = spec.seed
-        self._standards = standards()
+        self._standards = baselines()
         assert self.space.lr is not None, "a study's space has an lr"
         self.lr = self.space.lr
         self.common_params = self.param_space.sample(PriorTrial(np.random.default_rng(spec.seed)))

@@ -18,9 +18,9 @@ from typing import Any
 
 from search.runs.trial_attributes import BASELINE
 from search.spec.study import StudySpec
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange, Space
-from warmboot.standards import standards
 
 SHARE_OF_STUDY = 0.25
 MOST_PEAK_LRS = 10
@@ -66,7 +66,7 @@ def _shapes_inside(space: Space, peak_lr: float | FloatRange) -> dict[str, Warmb
     lr = _peak_lrs(peak_lr, 1)[0]
     return {
         name: schedule
-        for name, schedule in standards().items()
+        for name, schedule in baselines().items()
         if space.params_of(schedule.replace(lr=lr)) is not None
     }
 

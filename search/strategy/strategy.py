@@ -31,8 +31,8 @@ from search.strategy.lr_sweep import sweep_plan
 from search.strategy.progress import Progress, points_of, value_of
 from search.strategy.proposal import WAIT, Proposal, ProposalBuilder, Wait
 from search.strategy.surrogate import Scales, Surrogate
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 SHARE_OF_PORTFOLIO = 0.25
 FIT_GROWTH = 1.25
@@ -69,9 +69,9 @@ class Strategy:
         most = len(shapes) if n_runs is None else max(1, int(n_runs * SHARE_OF_PORTFOLIO))
         self._reader = workshop.reader
         self._first_runs = InitialLrs(workshop, sweep, shapes[0], n_runs)
-        known = standards().values()
-        baselines = [shape for shape in portfolio(workshop.space) if shape in known]
-        self._improvement = Acquisition(workshop, shapes[1 : 1 + most], baselines)
+        known = baselines().values()
+        known_inside = [shape for shape in portfolio(workshop.space) if shape in known]
+        self._improvement = Acquisition(workshop, shapes[1 : 1 + most], known_inside)
         self._most_in_training = most_in_training
         self._scales: Scales | None = None
         self._fitted_to = 0

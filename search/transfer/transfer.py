@@ -17,8 +17,8 @@ from search.transfer.lr_sweeps import RUNS_OF_A_SWEEP
 from search.transfer.measure import PAIRS, transfer
 from search.verdict.leader import StudyLeader, study_leader
 from search.verdict.study_arms import study_arms
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 MOST_STANDARDS = 2
 """Beside which a leader is trained at other horizons."""
@@ -93,7 +93,7 @@ def strongest_standards(subject: StudyLeader, verdict: VerdictResult | None) -> 
 
     A standard that the leader itself is has no place beside it.
     """
-    known = {**standards(), **subject.spec.verdict.schedules}
+    known = {**baselines(), **subject.spec.verdict.schedules}
     shapes = {}
     for tuned in () if verdict is None else verdict.tuned:
         if tuned.name in known:

@@ -18,8 +18,8 @@ from search.verdict.in_steps import why_not_in_steps
 from search.verdict.leader import StudyLeader, study_leader
 from search.verdict.study_arms import study_arms
 from search.verdict.unfinished import unfinished_text
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 # The likeliest to be strong first: with few runs the others are not tried.
 _ORDER = (
@@ -91,7 +91,7 @@ def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify
 
 
 def _conditions(subject: StudyLeader, options: Options) -> Conditions:
-    known, wishes = standards(), subject.spec.verdict
+    known, wishes = baselines(), subject.spec.verdict
     return Conditions(
         linear_lr=subject.expected_linear_lr(),
         search_runs=subject.full_runs,

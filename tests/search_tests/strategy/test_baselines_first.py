@@ -11,7 +11,7 @@ from optuna.trial import FixedTrial
 
 from search.strategy.standards_first import MOST_PEAK_LRS, standards_first
 from tests.search_tests.studies import study_spec
-from warmboot.standards import standards
+from warmboot.baseline_schedules import baselines
 
 WIDE: Mapping[str, Any] = {
     "lr": {"low": 0.01, "high": 1.0, "log": True},
@@ -32,14 +32,14 @@ def names(table: Mapping[str, Any], n_trials: int) -> list[str]:
 def test_they_are_a_quarter_of_the_study_at_most(n_trials: int) -> None:
     count = len(names(WIDE, n_trials))
     assert count <= n_trials / 4
-    assert count <= MOST_PEAK_LRS * len(standards())
-    assert count >= min(n_trials // 4, len(standards()))
+    assert count <= MOST_PEAK_LRS * len(baselines())
+    assert count >= min(n_trials // 4, len(baselines()))
 
 
 @pytest.mark.parametrize(
     ("table", "inside"),
     [
-        (WIDE, set(standards())),
+        (WIDE, set(baselines())),
         ({"lr": 0.1}, {"cosine"}),  # everything is fixed
         ({"lr": 0.1, "curve": ["linear", "cosine"]}, {"linear", "cosine"}),
         (
@@ -78,7 +78,7 @@ def test_their_parameters_give_the_standards_back() -> None:
     spec = study_spec(space=WIDE)
     for trial in standards_first(spec, 200).trials:
         drawn = spec.parsed_space.sample(FixedTrial(trial["params"]))
-        standard = standards()[trial["user_attrs"]["standard"]].replace(lr=drawn.lr)
+        standard = baselines()[trial["user_attrs"]["standard"]].replace(lr=drawn.lr)
         assert drawn.restarts == pytest.approx(standard.restarts, abs=1e-12)
         assert drawn.replace(restarts=()) == standard.replace(restarts=())
 
@@ -86,10 +86,10 @@ def test_their_parameters_give_the_standards_back() -> None:
 def test_where_time_is_the_limit_every_fourth_trial_is_a_standard() -> None:
     """Nobody knows how many trials there will be; whenever it ends, a quarter at most were standards."""
     first = standards_first(study_spec(space=WIDE), None)
-    assert len(first.trials) == MOST_PEAK_LRS * len(standards())
+    assert len(first.trials) == MOST_PEAK_LRS * len(baselines())
     assert [number for number in range(40) if first(number) is not None] == list(range(0, 40, 4))
-    early = [first(4 * i) for i in range(len(standards()))]
-    assert {trial["user_attrs"]["standard"] for trial in early if trial} == set(standards())
+    early = [first(4 * i) for i in range(len(baselines()))]
+    assert {trial["user_attrs"]["standard"] for trial in early if trial} == set(baselines())
     assert first(4 * len(first.trials)) is None
 
 

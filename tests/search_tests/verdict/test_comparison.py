@@ -16,8 +16,8 @@ from search.training.batch import Arms, PlannedRun, RunResult
 from search.verdict.comparison import Conditions, contest
 from search.verdict.in_steps import why_not_in_steps
 from tests.search_tests.studies import study_spec
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 SPEC = study_spec(total_steps=300)
 LEADER = WarmbootSchedule(lr=0.3, warmup=0.1, curve="cosine", eta_min=0.1)
@@ -52,7 +52,7 @@ class MadeUp(Arms):
 
 def held(arms: MadeUp, say: list[str] | None = None, **wishes: Any) -> VerdictResult:
     leader = Candidate("key", LEADER, (0,), (2.0,))
-    shapes = {name: standards()[name] for name in ("linear", "cosine", "rex")}
+    shapes = {name: baselines()[name] for name in ("linear", "cosine", "rex")}
     conditions = Conditions(linear_lr=LINEAR_LR, search_runs=24, standards=shapes, **wishes)
     return contest(SPEC, leader, arms, conditions, ([] if say is None else say).append)
 
@@ -114,8 +114,8 @@ def test_what_is_kept_says_all_that_was_found_and_no_sentence(gain: float) -> No
 
 
 def test_a_leader_that_is_the_strongest_standard_is_told_so() -> None:
-    candidate = Candidate("key", standards()["linear"].replace(lr=0.2), (0,), (2.0,))
-    shapes = {"linear": standards()["linear"]}
+    candidate = Candidate("key", baselines()["linear"].replace(lr=0.2), (0,), (2.0,))
+    shapes = {"linear": baselines()["linear"]}
     conditions = Conditions(linear_lr=LINEAR_LR, search_runs=24, standards=shapes)
     found = contest(SPEC, candidate, MadeUp(gain=0.0), conditions, print)
     assert (found.outcome, found.looks, found.lines) == ("standard", (), ())
