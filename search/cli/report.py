@@ -20,7 +20,7 @@ def command(
     ] = None,
     storage: StorageOption = None,
 ) -> None:
-    """Everything a study has found in one HTML file that needs nothing else.
+    """Write everything a study has found into one self-contained HTML file.
 
     Example: warmboot report char_lm
     """

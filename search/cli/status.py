@@ -24,7 +24,7 @@ def command(
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """How studies stand: a line for each; of one trials by state, the best so far, rate and time left.
+    """Show the progress of all studies, one line each; or of one study, in detail.
 
     Example: warmboot status char_lm
     """

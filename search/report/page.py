@@ -145,7 +145,7 @@ def _verdict(page: Page, snapshot: StudyStatus) -> None:
     if found["looks"]:
         page.figure(figures.gains(found, snapshot.spec.direction))
         page.paragraph("Grey: the margin within which the two count as equivalent.", "quiet")
-    page.table(("standard, tuned on seeds of its own", "seeds", snapshot.spec.objective), _tuned(found))
+    page.table(("baseline, tuned on seeds of its own", "seeds", snapshot.spec.objective), _tuned(found))
 
 
 def _tuned(verdict: Mapping[str, Any]) -> list[tuple[str, int, str]]:
@@ -172,7 +172,7 @@ def _transfer(page: Page, snapshot: StudyStatus) -> None:
 
 def _knobs(page: Page, knobs: Sequence[Sensitivity]) -> None:
     if not knobs:
-        page.paragraph("Told when the search has ended.")
+        page.paragraph("Known when the search has ended.")
         return
     page.table(("parameter", ""), [line.split(maxsplit=1) for line in knob_lines(knobs)])
 

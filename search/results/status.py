@@ -141,13 +141,13 @@ class StudyStatus:
         return min(1.0, self.trained_seconds / self.budget_seconds)
 
     @property
-    def state(self) -> Literal["done", "stopped", "running", "resting"]:
-        """What a person would call it; it runs too where its best are confirmed, or its own lr is learnt."""
+    def state(self) -> Literal["done", "stopped", "running", "paused"]:
+        """How the study stands; confirming the best and learning the script's lr count as running."""
         if self.done:
             return "done"
         if self.stopped:
             return "stopped"
-        return "running" if self.running or self.at_work else "resting"
+        return "running" if self.running or self.at_work else "paused"
 
     @property
     def running(self) -> int:

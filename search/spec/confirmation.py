@@ -34,7 +34,8 @@ def confirmation_size(
 
     Args:
         declared: whether a built-in or declared proxy is trained, not a script of the user's own.
-        leaders, seeds: of the study file; None where it does not say.
+        leaders: of the study file; None if it does not say.
+        seeds: of the study file; None if it does not say.
         n_runs: the runs of the whole study, where they are its limit.
 
     >>> confirmation_size(declared=True, leaders=None, seeds=None, n_runs=24)

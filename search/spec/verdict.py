@@ -42,7 +42,7 @@ class VerdictSpec(Strict):
 
 def _problems(table: dict[str, Any]) -> list[str]:
     if "lr" in table:
-        return ["lr: leave it out; a baseline is tuned as the standards are."]
+        return ["lr: leave it out; a baseline is tuned like the built-in ones"]
     try:
         Space.from_dict(table).sample(_NoTrial())
     except SpaceError as error:

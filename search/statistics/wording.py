@@ -98,7 +98,7 @@ def lines(verdict: Verdict) -> list[str]:
     if verdict.candidate_diverged or verdict.standard_diverged:
         found.append(
             f"Diverged: {verdict.candidate_diverged} runs of the candidate, {verdict.standard_diverged} of "
-            "the standard; they count with their untrained values."
+            "the baseline; they count with their untrained values."
         )
     return found
 

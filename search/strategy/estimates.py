@@ -99,7 +99,8 @@ def is_enough(probability: float, leader_runs: int, baseline_runs: int) -> bool:
 
     Args:
         probability: that it is better.
-        leader_runs, baseline_runs: how often each was trained to its end.
+        leader_runs: complete runs of the schedule.
+        baseline_runs: complete runs of the baseline.
 
     >>> is_enough(0.9, 2, 8), is_enough(0.9, 1, 8), is_enough(0.9, 1, 1)
     (True, False, True)

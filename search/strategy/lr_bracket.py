@@ -76,7 +76,8 @@ def plan_bracket(
     """The bracket a study can afford.
 
     Args:
-        low, high: the range of the log peak lr.
+        low: lower end of the range of the log peak lr.
+        high: upper end.
         n_runs: full runs of the whole study; None where only time limits it.
         start: where to begin instead of a grid over the whole range.
         centre: about the best log peak lr, where short trainings have told.

@@ -135,7 +135,7 @@ class _Contest:
             study=self._spec.name,
             candidate=self._leader.schedule.describe(),
             standard=standard,
-            tuning=f"standards tuned with {tuning.n_runs} runs, {searched}",
+            tuning=f"baselines tuned with {tuning.n_runs} runs, {searched}",
             advice=standard,
             objective=self._arms.objective,
             looks=looks,
@@ -149,14 +149,14 @@ class _Contest:
 
     def _tell(self, tuning: Tuning) -> None:
         n_standards = len(tuning.standards)
-        self._say(f"{n_standards} standard{'s' if n_standards > 1 else ''} tuned with {tuning.n_runs} runs:")
+        self._say(f"{n_standards} baseline{'s' if n_standards > 1 else ''} tuned with {tuning.n_runs} runs:")
         for line in table_lines(tuning, objective=self._spec.objective, direction=self._spec.direction):
             self._say(f"  {line}")
 
     def _tell_margin(self, standard: Tuned, margin: float) -> None:
         why = f", half the standard deviation between its {len(standard.values)} seeds"
         self._say(
-            f"strongest standard: {standard.schedule.describe()}; margin of equivalence ±{margin:.3g}"
+            f"strongest baseline: {standard.schedule.describe()}; margin of equivalence ±{margin:.3g}"
             f"{why if self._conditions.margin is None else ''}"
         )
 
@@ -237,7 +237,7 @@ class _Contest:
     def _is_standard(self, tuning: Tuning) -> Result:
         standard = tuning.strongest
         text = (
-            f"{self._leader.schedule.describe()} is itself the strongest standard here, "
+            f"{self._leader.schedule.describe()} is itself the strongest baseline here, "
             f"{standard.schedule.replace(lr=None).describe()}: use it; tuning it apart from the search found "
             f"the peak lr {standard.schedule.lr:.4g}."
         )

@@ -46,7 +46,7 @@ class Result:
         return [
             self.sentence,
             *self.lines,
-            *(["Beside the other standards, for information:"] if rows else []),
+            *(["Beside the other baselines, for information:"] if rows else []),
             *rows,
         ]
 

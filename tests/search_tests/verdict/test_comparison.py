@@ -96,9 +96,9 @@ def test_where_the_standard_is_to_be_used_it_is_told_how_to_get_it(gain: float) 
 def test_the_table_of_standards_is_told_and_agrees_with_the_strongest() -> None:
     said: list[str] = []
     found = held(MadeUp(gain=0.05), said)
-    start = said.index(f"3 standards tuned with {found.tuning.n_runs} runs:")
+    start = said.index(f"3 baselines tuned with {found.tuning.n_runs} runs:")
     names = [line.split()[0] for line in said[start + 1 : start + 5]]
-    assert names == ["standard", *(each.name for each in found.tuning.standards)]
+    assert names == ["baseline", *(each.name for each in found.tuning.standards)]
     assert found.standard is found.tuning.standards[0]
 
 
