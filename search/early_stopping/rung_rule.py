@@ -4,7 +4,7 @@ A value in the middle of a training is not comparable with one at its end; how m
 learnt from the trials of the study that went all the way. Their final values are fitted as a line in their
 values at the rung; what the line leaves unexplained is the noise of the prediction. A trial is stopped where
 its value at the rung makes it `FACTOR` times less likely to become the best than a trial of which nothing is
-known. So a rung that says nothing stops nobody, and nobody waits for other trials (compare Li et al., arXiv
+known. So a rung that says nothing stops no trial, and no trial waits for others (compare Li et al., arXiv
 1810.05934, where a fixed share is stopped whether or not the rung can tell them apart).
 """
 

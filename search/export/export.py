@@ -1,4 +1,4 @@
-"""From a study to a schedule for somebody's own training, with where it comes from."""
+"""From a study to a schedule for the user's own training, with its provenance."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ def _origin(
     there: HorizonForecast,
     transfer: TransferResult | None,
 ) -> dict[str, Any]:
-    """Where the schedule comes from; all that somebody needs to judge it a year later."""
+    """Provenance of the schedule: everything needed to judge it a year later."""
     spec, attributes = record.spec, record.attributes
     facts, changes = attributes.proxy, accepted_changes(attributes)
     own = {name: value for name, value in candidate.params.items() if name in TUNABLE and name in facts}

@@ -24,7 +24,7 @@ from search.worker.process import WorkerTask
 
 LOOK_EVERY_SECONDS = 1.0
 LOOK_AT_SCRIPTS_EVERY_SECONDS = 5.0
-"""The user's own training takes its time, and every look takes a little of the machine from it."""
+"""User scripts run for minutes; polling less often leaves the CPU to them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ class Outages:
         self._told_at: dict[str, float] = {}
 
     def __call__(self, text: str, at: float | None = None) -> None:
-        """Say it, unless somebody else has told this outage.
+        """Say it, unless another process has reported this outage.
 
         Args:
             text: one line.

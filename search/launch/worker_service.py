@@ -1,4 +1,4 @@
-"""`warmboot worker`: this machine at the service of all studies of a storage, until it is stopped."""
+"""`warmboot worker`: work on every open study of a storage until stopped."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def serve(options: ServiceOptions, say: Say) -> None:
     outages = Outages(say)
     database.patience = Patience(math.inf, outages)
     studies = OpenStudies(database, options.permission, say)
-    say(f"{shown(options.storage)}: at the service of its studies, on {device}")
+    say(f"serving the studies of {shown(options.storage)} on {device}")
     try:
         waiting = False
         while True:

@@ -1,7 +1,7 @@
 """What is expected of a study's schedules over all seeds, kept with the study.
 
-A worker works it out when the search has ended and again when the leaders were confirmed; everybody else
-reads it. Commands that look every second need not fit a model, and all of them name the same leader.
+A worker computes them when the search has ended, and again when the leaders were confirmed; commands only
+read them. Commands that look every second need not fit a model, and all of them name the same leader.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from search.strategy.estimates import StudyModel, study_model
 from search.strategy.sensitivity import Sensitivity, SensitivityAnalysis
 
 MOST_SCHEDULES = 64
-"""Of so many of the best schedules it is kept."""
+"""Estimates are stored for this many of the best schedules."""
 
 
 def model_of(

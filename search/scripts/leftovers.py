@@ -1,4 +1,4 @@
-"""What runs of killed processes leave behind: scripts that train for nobody, and their folders."""
+"""What runs of killed processes leave behind: orphaned scripts, and their folders."""
 
 from __future__ import annotations
 

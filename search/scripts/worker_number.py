@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 VARIABLE = "WARMBOOT_WORKER"
-# Below those that systems give to whoever asks for any port, and mostly unused.
+# Below the ports that systems hand out to programs that ask for any, and mostly unused.
 FIRST_PORT, LAST_PORT = 21_000, 32_000
 PORTS_EACH = 16  # one may be in use for minutes after its script has ended
 

@@ -8,7 +8,7 @@
 | `median`, `percentile`, `halving`, `hyperband`, `threshold` | Optuna's pruners on the reported values |
 
 A loss in the middle of a cosine is not comparable with one at its end, so Optuna's pruners end good
-schedules; they are there for whoever wants them.
+schedules; they are there for users who want them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`MadeOf`: what a study's proxy is made of, part by part, so that a change is told by name.
 
-A study keeps the `MadeOf` of its launch, and whoever trains for it compares that with what it finds.
+A study keeps the `MadeOf` of its launch, and each worker compares that with what it finds.
 The one hash, `fingerprint`, is older than the parts: of studies from before it is all there is.
 """
 

@@ -107,7 +107,9 @@ def _checked(
     lr_array = finite_values(lrs, "lrs", at_least=1)
     losses = sign_of(direction) * np.asarray(values, dtype=np.float64)
     if losses.shape != lr_array.shape:
-        raise ValueError(f"values must be as many as lrs ({lr_array.size}) but have shape {losses.shape}.")
+        raise ValueError(
+            f"values must have the length of lrs ({lr_array.size}) but have shape {losses.shape}."
+        )
     if not (lr_array > 0).all():
         raise ValueError(f"lrs must be above 0 but the lowest is {lr_array.min()}.")
     if not (math.isfinite(window) and window > 0):

@@ -122,7 +122,7 @@ class Database:
         return self._backend.lock()
 
     def close(self) -> None:
-        """End all connections; done at the end of the process where nobody does it before."""
+        """End all connections; done at the end of the process at the latest."""
         self._close()
 
 

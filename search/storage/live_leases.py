@@ -1,4 +1,4 @@
-"""What of a study is leased now, for whoever looks at it and takes no lease himself."""
+"""What of a study is leased now, for readers that take no lease themselves."""
 
 from __future__ import annotations
 

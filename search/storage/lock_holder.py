@@ -1,4 +1,4 @@
-"""Who keeps a lock: said to whoever waits for it, so that he can let a stopped process go on, or end it."""
+"""Who keeps a lock: named to users who wait, so that they can continue a stopped process or end it."""
 
 from __future__ import annotations
 

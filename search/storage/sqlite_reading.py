@@ -30,7 +30,7 @@ class ChangedWhileReadError(Exception):
 
 
 class ReadOnlyFile:
-    """One SQLite file as somebody sees it who only looks.
+    """One SQLite file as a reader sees it.
 
     Args:
         path: the file; it has to exist.

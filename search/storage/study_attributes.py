@@ -14,7 +14,7 @@ from search.spec.made_of import MadeOf
 from search.spec.study import StudySpec
 
 SPEC = "spec"
-"""The parsed study file. Whoever finds it finds what a launch keeps: it is written last."""
+"""The parsed study file. It is written last: a reader that finds it finds all that a launch keeps."""
 PROXY = "proxy"
 """What it was trained on, and what that is made of."""
 CONTROL = "control"
@@ -82,7 +82,7 @@ class StudyAttributes(Mapping[str, Any]):
 
     @property
     def is_stopped(self) -> bool:
-        """Whether somebody has told it to stop."""
+        """Whether it was told to stop."""
         return bool(self._stored[CONTROL]["stop"])
 
     @property

@@ -1,7 +1,7 @@
 """Whether a study may go on where what it trains is not what it was: refused, taken, or accepted and kept.
 
 A study without results takes a mended script as it is. One that has results goes on with another script only
-where a person says so, and keeps that for everybody who reads it later.
+if the user says so, and keeps that for later readers.
 """
 
 from __future__ import annotations

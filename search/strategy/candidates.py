@@ -58,7 +58,7 @@ class UniformTrial:
 
 
 class PriorTrial(UniformTrial):
-    """Shapes near those that everybody uses: few restarts, short warm-ups, low floors, a power near 1."""
+    """Shapes near those in common use: few restarts, short warm-ups, low floors, a power near 1."""
 
     def _float(self, name: str, low: float, high: float, log: bool) -> float:
         if name == "power":

@@ -60,7 +60,7 @@ class Estimate:
     cautious: float
     """`mean`, `CAUTION` standard deviations to the worse side."""
     is_baseline: bool
-    """Whether it is a schedule that everybody knows, whatever parameters name it."""
+    """Whether the schedule is a baseline, whatever parameters name it."""
 
 
 @dataclass(frozen=True, eq=False)

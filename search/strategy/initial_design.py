@@ -1,4 +1,4 @@
-"""The first shapes of a study: what is known to do well, and what everybody uses.
+"""The first shapes of a study: shapes that are known to do well, and baselines.
 
 Linear to zero comes first, since its sweep gives the others their peak lr. Then shapes that did well
 elsewhere (a slower or a faster fall, a small floor, a short warm-up; compare Naganuma et al., arXiv
@@ -44,8 +44,8 @@ def portfolio(space: Space, earlier: Sequence[WarmbootSchedule] = ()) -> list[Wa
     >>> [shape.describe() for shape in portfolio(space)]
     ['linear to 0', 'cosine to 0']
     """
-    everybody_knows = standards()
-    known = [everybody_knows[entry] if isinstance(entry, str) else entry for entry in _KNOWN]
+    baselines = standards()
+    known = [baselines[entry] if isinstance(entry, str) else entry for entry in _KNOWN]
     inside = [shape for shape in known if _inside(space, shape)]
     welcome = [shape for shape in earlier if _inside(space, shape)]
     return list(dict.fromkeys([*inside[:1], *welcome, *inside[1:]]))

@@ -76,7 +76,7 @@ class Arms:
 
     @property
     def objective(self) -> str:
-        """The objective on test data; where nobody measures it there, as in the search."""
+        """The objective on test data, or the search objective if the proxy has no test metric."""
         declared = self.spec.proxy_kind == "declared"
         if declared and self.spec.objective.startswith("val_"):
             return f"test_{self.spec.objective.removeprefix('val_')}"

@@ -1,4 +1,4 @@
-"""Peak lrs and gains at several horizons, so that those of a longer training can be foretold.
+"""Peak lrs and gains at several horizons, so that those of a longer training can be predicted.
 
 1. Every shape's best peak lr at every horizon, from sweeps on tuning seeds judged as the search judges.
 2. A power law through each shape's peak lrs, with one exponent for all.

@@ -252,7 +252,8 @@ class _Contest:
     def _arm(
         self, schedule: WarmbootSchedule, seed: tuple[int, ...], *, steps: int = 0, test: bool = False
     ) -> PlannedRun:
-        """One training; all schedules have the leader's other hyperparameters, so that only they differ."""
+        """One training. All schedules are trained with the leader's other hyperparameters, so that only the
+        schedules differ."""
         steps = steps or self._spec.horizon_steps
         return PlannedRun(
             schedule=schedule, params=self._leader.params, seed=seed, total_steps=steps, test=test
