@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 LONGEST_MODULE_LINES = 300
 
 # Rooms of `search/`: packages and loose modules, from the command line down. Each may import only from the
-# rows below its own (and from inside itself). Whoever adds one decides here where it belongs.
+# rows below its own (and from inside itself). A new room gets its row here.
 SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("entry",),
@@ -30,7 +30,7 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("direction", "processes", "durations", "errors", "messages"),
 )
 
-# The base install has numpy alone; this file is imported only when somebody asks for what it has.
+# The base install has numpy alone; this file is imported only when its names are used.
 NEEDS_TORCH = "warmboot/warmboot_lr.py"
 
 
