@@ -88,7 +88,7 @@ class Choice:
         if self.baseline is not None:
             return _baseline(self.baseline, spec, lead, found)
         if self.leader and lead.leader is None:
-            raise UsageError(f"--leader: study {spec.name!r} has tried nothing but plain schedules.")
+            raise UsageError(f"--leader: study {spec.name!r} has tried only baselines.")
         return lead.leader if self.leader and lead.leader is not None else lead.chosen
 
 

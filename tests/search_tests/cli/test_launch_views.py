@@ -88,7 +88,7 @@ def test_where_the_best_is_a_plain_one_the_best_other_is_named() -> None:
 def test_where_nothing_else_was_tried_the_best_is_named_once() -> None:
     text = panel_text(snapshot(lead=Lead(None, candidate("linear", 1.0, "linear"))))
     assert "best so far  val_loss 1.0000" in text
-    assert "plain one" not in text
+    assert "best baseline" not in text
     assert "other one" not in text
 
 

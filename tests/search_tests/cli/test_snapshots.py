@@ -152,7 +152,7 @@ def test_status_is_readable_before_the_first_result() -> None:
 def test_status_tells_the_answer_how_sure_it_is_and_its_opponent() -> None:
     lines = status_lines(snapshot())
     assert lines[1] == "answer    cosine to 0, peak lr 0.1, 5% warm-up"
-    assert "is ahead of plain linear to 0" in lines[3]
+    assert "is ahead of the baseline linear to 0" in lines[3]
     assert lines[4] == "baseline  linear to 0, peak lr 0.2"
     lines = status_lines(snapshot(lead=replace(LEAD, probability=0.5)))
     assert lines[1] == "answer    linear to 0, peak lr 0.2"
@@ -162,7 +162,7 @@ def test_status_tells_the_answer_how_sure_it_is_and_its_opponent() -> None:
 def test_a_peak_lr_at_the_end_of_its_range_is_told_by_status() -> None:
     at_end = replace(LEAD, leader=replace(BEST, schedule=WarmbootSchedule(lr=1.0)))
     text = "\n".join(status_lines(snapshot(lead=at_end)))
-    assert "at the high end of what was searched (1)" in text
+    assert "at the high end of the searched range (1)" in text
     assert "such as high = 10" in text
 
 

@@ -168,7 +168,7 @@ def test_refusals() -> None:
         fit_log_trend(HORIZONS, [1.0, 1.0, 1.0], [0.1, 0.0, 0.1])
     with pytest.raises(ValueError, match="steps must be at least 1 but is 0"):
         fit_log_trend(HORIZONS, [1.0, 2.0, 3.0], [0.1] * 3).at(0)
-    with pytest.raises(ValueError, match="gains at 600 steps are all equal"):
+    with pytest.raises(ValueError, match="gains at 600 steps are identical"):
         fit_gain_trend(HORIZONS, [[0.1, 0.2], [0.1, 0.1], [0.1, 0.3]])
     with pytest.raises(ValueError, match="gains at 600 steps must be a list of at least 2"):
         fit_gain_trend(HORIZONS, [[0.1, 0.2], [0.1], [0.1, 0.3]])
