@@ -142,7 +142,8 @@ def edge_lines(spec: StudySpec, schedule: Candidate) -> list[str]:
         if abs(math.log(lr / end)) <= close:
             return [
                 f"Its peak lr is at the {name} end of the searched range ({end:g}): better ones may be "
-                f"beyond it. Search again under another name with a wider range, such as {name} = {further:g}."
+                f"beyond it. Search again under another name with a wider range, such as {name} = "
+                f"{further:g}."
             ]
     return []
 
