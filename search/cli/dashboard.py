@@ -36,10 +36,10 @@ def command(
         bool, typer.Option("--allow-edit", help="Let the browser change and delete studies.")
     ] = False,
 ) -> None:
-    """Watch studies in the stock optuna-dashboard, read-only and only on this machine.
+    """Watch studies in the optuna-dashboard.
 
-    Everyone who reaches a proxy in front of it can read all studies: let the proxy ask for a login, or
-    give --password-file.
+    Read-only, and only on this machine, unless options say otherwise. Everyone who reaches a proxy in
+    front of it can read all studies: let the proxy ask for a login, or give --password-file.
 
     Example: warmboot dashboard
 

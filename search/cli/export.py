@@ -90,8 +90,9 @@ def command(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file; stdout if left out.")] = None,
     storage: StorageOption = None,
 ) -> None:
-    """Export the answer of a study, rescaled to your own training: the best schedule, or the baseline that
-    nothing beat.
+    """Export the answer of a study.
+
+    The best searched schedule, or the baseline that nothing beat, rescaled to your own training.
 
     Example: warmboot export char_lm --total-steps 15000 > schedule.json
     """

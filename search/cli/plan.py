@@ -47,7 +47,9 @@ def command(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Estimate what a study will take here: check the file, time a few steps, store nothing.
+    """Estimate how long a study will take here.
+
+    Checks the file and times a few steps; stores nothing.
 
     Example: warmboot plan char_lm
     """
@@ -127,7 +129,7 @@ def _cost_lines(plan: Plan) -> list[str]:
     pace, cost = plan.pace, plan.estimate
     if pace is None or cost is None:
         return [
-            "time      not known: the first trial will tell. Measure it with --time, or say what one "
+            "time      unknown: the first trial will show it. Measure it with --time, or give what one "
             "training takes with --run-takes",
         ]
     rate = pace.runs_per_second * plan.workers

@@ -36,7 +36,9 @@ def command(
     width: Annotated[int, typer.Option("--width", min=10, max=500)] = 72,
     height: Annotated[int, typer.Option("--height", min=2, max=100)] = 12,
 ) -> None:
-    """Draw a schedule in the terminal, with the lr at important steps and warnings of what looks wrong.
+    """Draw a schedule in the terminal.
+
+    With the lr at important steps, and warnings of what looks wrong.
 
     Example: warmboot preview schedule.json --png schedule.png
     """

@@ -20,7 +20,7 @@ def command(
     ] = None,
     storage: StorageOption = None,
 ) -> None:
-    """Write everything a study has found into one self-contained HTML file.
+    """Write all results into one HTML file.
 
     Example: warmboot report char_lm
     """

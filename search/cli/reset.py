@@ -10,9 +10,9 @@ NAME = "reset"
 
 
 def command(name: NameArgument, yes: YesOption = False, storage: StorageOption = None) -> None:
-    """Remove the results of a study, its trials and verdict, and keep its settings.
+    """Remove the results of a study.
 
-    It rests until it is launched again, and then begins anew. To search something else under its name,
+    Its settings stay, and the next launch starts with trial 0. To search something else under its name,
     delete it.
 
     Example: warmboot reset char_lm

@@ -24,7 +24,9 @@ def command(
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the progress of all studies, one line each; or of one study, in detail.
+    """Show the progress of studies.
+
+    All of them, one line each, or one in detail.
 
     Example: warmboot status char_lm
     """

@@ -15,7 +15,9 @@ NAME = "stop"
 def command(
     name: Annotated[str, typer.Argument(help="The study to end.")], storage: StorageOption = None
 ) -> None:
-    """Stop a study gently: trials in training finish, no new ones start. The next launch resumes it.
+    """Stop a study gently.
+
+    Trials in training finish, no new ones start. The next launch resumes it.
 
     Example: warmboot stop char_lm
     """

@@ -48,7 +48,9 @@ def command(
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure how the best peak lr and the gain over baselines change with the length of a training.
+    """Measure the leader at several horizons.
+
+    Shows how the best peak lr and the gain over baselines change with the length of a training.
 
     Example: warmboot transfer char_lm --total-steps 5000
     """

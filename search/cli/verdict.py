@@ -75,7 +75,9 @@ def command(
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare the best schedule of a study with the strongest baseline, on fresh seeds and test data.
+    """Compare the leader with the strongest baseline.
+
+    The leader is the best searched schedule; the comparison is on fresh seeds and test data.
 
     Example: warmboot verdict char_lm
     """

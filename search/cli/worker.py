@@ -38,7 +38,9 @@ def command(
     ] = False,
     until_done: Annotated[bool, typer.Option("--until-done", help="Exit when no study is open.")] = False,
 ) -> None:
-    """Work on every open study of a storage, one after another, until stopped; wait for new ones.
+    """Work on every open study of a storage.
+
+    One after another, until stopped; waits for new ones.
 
     Example: warmboot worker --storage postgresql://warmboot@db.example/warmboot
     """

@@ -73,7 +73,7 @@ def launch(study: str, options: LaunchOptions, view: LaunchView) -> tuple[StudyR
 
     Raises:
         UsageError: nothing was started; the message lists what is wrong.
-        RunError: the work failed; what was finished is kept, and the same command goes on from there.
+        RunError: the work failed; what was finished is kept, and the same command resumes it.
     """
     device = "cuda" if options.gpus is not None else resolve_device(options.device)
     prepared = _prepared(study, options, view.note)

@@ -120,7 +120,7 @@ class WorkerPool:
             raise RunError(
                 f"{self._lost} workers ended unexpectedly (the last with exit code "
                 f"{worker.process.exitcode}; -9 is often a lack of memory). Results so far are kept; "
-                "the same command goes on from there."
+                "run the same command to resume."
             )
         self._workers.append(self._start(worker.task))
 

@@ -89,7 +89,7 @@ def _work_on(
         WorkerTask(address, name, place.device, place.visible_gpus, options.permission, math.inf)
         for place in places
     ]
-    say(f"{name}: begun, with {study.finished} trials finished; its limit is {study.spec.limit.describe()}")
+    say(f"{name}: started, {study.finished} trials finished so far, limit {study.spec.limit.describe()}")
     failures = FailureLines()
     try:
         with WorkerPool(tasks) as pool:

@@ -141,8 +141,8 @@ def _check_timeable(spec: StudySpec) -> None:
     command = getattr(spec.proxy, "command", "{total_steps}")
     if "{total_steps}" not in command:
         raise UsageError(
-            "--time runs the command on a short horizon, and this one takes no {total_steps}; say what one "
-            "training takes with --run-takes 10m, or add {total_steps} to the command."
+            "--time runs the command on a short horizon, and this one has no {total_steps}; give the "
+            "time of one training with --run-takes 10m, or add {total_steps} to the command."
         )
 
 

@@ -159,7 +159,7 @@ def _transfer(page: Page, snapshot: StudyStatus) -> None:
     found = snapshot.transfer
     if found is None:
         page.paragraph(
-            f"Not measured: {next_command('transfer', snapshot.spec.name)} tells how the best peak lr and "
+            f"Not measured: {next_command('transfer', snapshot.spec.name)} measures how the best peak lr and "
             "the gain change with the length of a training."
         )
         return

@@ -44,8 +44,7 @@ def failed_trial(record: StudyRecord, number: int) -> FailedTrial:
     if FAILURE not in found.user_attrs:
         state = "stopped early" if found.state == TrialState.PRUNED else found.state.name.lower()
         raise UsageError(
-            f"trial {number} of study {record.name!r} is {state}; what a training printed is kept where it "
-            "failed."
+            f"trial {number} of study {record.name!r} is {state}; output is kept only for failed trials."
         )
     return _failed(found)
 

@@ -39,7 +39,7 @@ def process_text(process_id: int) -> str:
         stopped = False
     if stopped:
         return (
-            f"process {process_id}, which is stopped (kill -CONT {process_id} lets it go on, "
+            f"process {process_id}, which is stopped (kill -CONT {process_id} continues it, "
             f"kill -KILL {process_id} ends it)"
         )
     return f"process {process_id}"

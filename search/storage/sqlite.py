@@ -69,7 +69,7 @@ class SqliteBackend:
             what = "deleted or moved" if now is None else "replaced by another file"
             raise RunError(
                 f"{shown(self._url)} was {what} while it was used; what is stored from now on would be lost. "
-                "Put it back where it was, and go on with the same command."
+                "Put it back where it was, and run the same command to resume."
             )
         return contextlib.nullcontext()
 
@@ -140,7 +140,7 @@ class SqliteReading:
 
     def explained(self, cause: str, *, in_use: bool = False) -> UsageError | RunError:
         if "readonly" in cause:
-            return RunError(f"{shown(self._url)} was opened to look at it alone ({cause}).")
+            return RunError(f"{shown(self._url)} was opened for reading only ({cause}).")
         return _explained(self._url, cause)
 
     def trouble(self, error: Exception) -> Trouble | None:

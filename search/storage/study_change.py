@@ -93,10 +93,10 @@ def settle_change(record: StudyRecord, changes: Sequence[str], *, say: Say) -> N
         return
     if _has_something(record):
         _keep(record, changes, n_results(record))
-        say(f"accepted, and kept with the study: {'; '.join(changes)}")
+        say(f"accepted, and recorded in the study: {'; '.join(changes)}")
     else:
         record.forget_own_lr()  # of the optimizer that the script had before
-        say(f"taken as it is now, since no trial has ended with a result yet: {'; '.join(changes)}")
+        say(f"used as it is now, because no trial has a result yet: {'; '.join(changes)}")
 
 
 def _has_something(record: StudyRecord) -> bool:
@@ -142,8 +142,8 @@ def refusal(record: StudyRecord, changes: Sequence[str], made_of: MadeOf) -> str
     return (
         f"study {record.name!r}: what it trains{where} is not what {before}:\n"
         + "\n".join(f"  {change}" for change in changes)
-        + f"\nPut that back; or, where it makes no difference to the training, go on with: {_again(record)} "
-        "(kept with the study; status and export tell it); or search anew under another name."
+        + f"\nPut that back; or, if it makes no difference to the training, accept it with: {_again(record)} "
+        "(recorded in the study; status and export mention it); or search again under another name."
     )
 
 

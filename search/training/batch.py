@@ -137,7 +137,7 @@ class Arms:
         )
         if not math.isfinite(score.value):
             raise RunError(
-                f"a training diverged and never told what its network is worth untrained; report {name} at "
-                "step 0, so that it can be judged."
+                f"a training diverged, and its untrained value is unknown; report {name} at step 0, so that "
+                "it can be scored."
             )
         return RunResult(score.value, score.divergence is not None)

@@ -81,7 +81,7 @@ def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify
     subject = study_leader(record)
     reason = why_not_in_steps(subject.spec) if options.steps else None
     if reason is not None:
-        raise UsageError(f"--steps: study {record.name!r} can't tell it: {reason}")
+        raise UsageError(f"--steps: study {record.name!r} can't measure the gain in steps: {reason}")
     conditions = _conditions(subject, options)
     _tell(record, subject, conditions, options, say)
     with Arms(spec_here(record), options.device, notify) as arms:
