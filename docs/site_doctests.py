@@ -13,15 +13,8 @@ _DOCTEST = re.compile(r"(?m)^>>> .*\n?(?:^(?!\s*$).*\n?)*")
 def fenced(text: str) -> str:
     """The text with a fence around each doctest, which ends at an empty line.
 
-    >>> print(fenced("Adds.\\n\\n>>> 1 + 1\\n2\\n\\nMore."))
-    Adds.
-    <BLANKLINE>
-    ```pycon
-    >>> 1 + 1
-    2
-    ```
-    <BLANKLINE>
-    More.
+    >>> fenced(">>> 1 + 1\\n2\\n\\nMore.")
+    '```pycon\\n>>> 1 + 1\\n2\\n```\\n\\nMore.'
     """
     return _DOCTEST.sub(lambda found: f"```pycon\n{found[0].rstrip()}\n```\n", text)
 
