@@ -1,4 +1,4 @@
-"""What `warmboot delete` and `warmboot reset` share: the question before anything is lost."""
+"""The confirmation question of `warmboot delete` and `warmboot reset`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def confirm(record: StudyRecord, what: str, *, yes: bool) -> None:
 
 
 def _held(record: StudyRecord) -> str:
-    """What would be lost."""
+    """The contents that would be lost."""
     from search.storage.study_change import n_results
 
     trials = len(record.load().get_trials(deepcopy=False))

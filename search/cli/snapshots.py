@@ -135,7 +135,7 @@ def _sensitivity_lines(snapshot: StudyStatus) -> list[str]:
 
 
 def change_lines(changes: Sequence[Change]) -> list[str]:
-    """What changed of a study's training and was accepted."""
+    """Accepted changes of a study's training."""
     return [f"{'' if i else 'changed':10s}{change.describe()}" for i, change in enumerate(changes)]
 
 

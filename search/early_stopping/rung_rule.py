@@ -27,7 +27,7 @@ FACTOR = 4.0
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided about a trial at a rung."""
+    """A decision about a trial at a rung."""
 
     stop: bool
     expected: float | None
@@ -84,14 +84,14 @@ def foreseen(value: float, finished: Sequence[tuple[float, float]]) -> tuple[flo
 
 
 def _chance_of_any(finished: Sequence[tuple[float, float]], sign: float) -> float:
-    """That a trial of which nothing is known ends better than the best."""
+    """Probability that a trial of which nothing is known ends better than the best."""
     finals = sign * np.array([final for _, final in finished])
     error = float(finals.std(ddof=1)) * math.sqrt(1.0 + 1.0 / len(finals))
     return _chance(float(finals.min() - finals.mean()), error, len(finals))
 
 
 def _chance(distance: float, error: float, n: int) -> float:
-    """That something of expected value 0 and standard error `error` lies below `distance`."""
+    """Probability that a value of mean 0 and standard error `error` is below `distance`."""
     if error == 0.0:
         return float(distance > 0)
     return float(special.stdtr(n - 2, distance / error))

@@ -47,9 +47,9 @@ class Export:
     text: str
     candidate: Candidate
     lead: Lead
-    """What leads the study, to compare it with."""
+    """The lead of the study, to compare it with."""
     at_horizon: Sequence[str]
-    """What is known of the schedule at the horizon it was exported to, in words."""
+    """Forecast for the schedule at the exported horizon, in words."""
     optunas_best: int | None
     """The number of Optuna's best trial where that is another schedule."""
     deviation: str | None = None

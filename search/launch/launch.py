@@ -43,7 +43,7 @@ class LaunchOptions:
 
 @dataclass(frozen=True)
 class Setting:
-    """What is known before the first trial: shown once."""
+    """Facts before the first trial: shown once."""
 
     study_name: str
     created: bool
@@ -55,7 +55,7 @@ class Setting:
 
 
 class LaunchView(Protocol):
-    """Where a launch is watched: a live terminal, plain lines, or a test."""
+    """A view of a launch: a live terminal, plain lines, or a test."""
 
     def begin(self, setting: Setting, snapshot: StudyStatus) -> None: ...
 

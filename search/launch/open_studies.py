@@ -27,7 +27,7 @@ LONGEST_PAUSE_SECONDS = 600.0
 
 @dataclass
 class _Known:
-    """What this worker remembers of a study."""
+    """This worker's memory of a study."""
 
     record: StudyRecord
     reader: optuna.Study  # keeps the finished trials it has read

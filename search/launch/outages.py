@@ -11,7 +11,7 @@ SAME_OUTAGE_SECONDS = 30.0
 
 
 class Outages:
-    """Told by every process of a launch, says each outage once.
+    """Collects outages from every process of a launch, and says each once.
 
     Args:
         say: tells a person one line.

@@ -12,7 +12,7 @@ from search.spec.study import StudySpec
 
 @dataclass(frozen=True)
 class Placement:
-    """Where one worker trains.
+    """The device of one worker.
 
     Attributes:
         device: as torch names it.

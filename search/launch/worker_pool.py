@@ -59,7 +59,7 @@ class WorkerPool:
         return [w.process.pid for w in self._workers if not w.ended and w.process.pid is not None]
 
     def messages(self, timeout_seconds: float) -> Iterator[dict[str, Any]]:
-        """What the workers have to say, waiting at most so long for the first of it.
+        """Messages of the workers, waiting at most so long for the first.
 
         Raises:
             RunError: a worker failed, too many were lost, or too many trainings in a row failed, whichever

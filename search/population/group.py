@@ -102,7 +102,7 @@ class Group:
             training.n_steps += n_steps
 
     def measure(self) -> list[tuple[int, Measurement]]:
-        """What is to be told now, each with the number of its run; runs that are over leave."""
+        """New measurements, each with the number of its run; runs that are over leave."""
         measured = []
         # From the last slot down: a run that leaves is replaced by one that has been looked at.
         for slot in reversed(range(len(self._trainings))):

@@ -90,7 +90,7 @@ def declared_proxy(name: str, arguments: Mapping[str, Any], *, device: str = "cp
 
 
 def declared_made_of(proxy: AnyProxy) -> MadeOf:
-    """What a proxy is made of; one of the user's own may tell no more than a fingerprint."""
+    """The parts of a proxy; a user's own may give only a fingerprint."""
     found = proxy.fingerprint
     if not isinstance(found, Fingerprint):
         return MadeOf(found)

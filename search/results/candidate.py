@@ -1,4 +1,4 @@
-"""What a study has found: trials grouped into schedules, ranked by the mean over their runs.
+"""The candidates of a study: trials grouped into schedules, ranked by the mean over their runs.
 
 Two trials of the same schedule with the same other hyperparameters (same `schedule_key`) are two seeds of
 one candidate. Candidates that were trained again on the study's confirmation seeds rank before the others,

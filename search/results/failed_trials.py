@@ -1,4 +1,4 @@
-"""What the failed trials of a study have left behind: the end of what each printed, and why it failed."""
+"""The failed trials of a study: the end of the output of each, and why it failed."""
 
 from __future__ import annotations
 

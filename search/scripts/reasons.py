@@ -126,7 +126,7 @@ def traceback_with_reason() -> str:
 
 
 def kept_output(output: str, tail: str) -> str:
-    """What is kept of all that was printed: its end, and the error where that lies before it."""
+    """The part of the output that is kept: its end, and an error before it."""
     error = printed_error(output)
     if error is None or error.text in tail:
         return tail

@@ -25,7 +25,7 @@ OWN = ("none", "squeezed", "averaged")
 
 
 class EarlyStoppingSpec(Strict):
-    """By what trials are ended early, and the arguments of one of Optuna's pruners."""
+    """The rule that ends trials early, and the arguments of one of Optuna's pruners."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
 

@@ -14,7 +14,7 @@ from search.errors import UsageError
 
 @dataclass(frozen=True)
 class Permission:
-    """What a worker may run besides the built-in proxies."""
+    """The code that a worker may run besides the built-in proxies."""
 
     imports: tuple[str, ...] = ()
     """Packages and modules, such as `mylab` or `mylab.proxies`, with all that is inside them."""

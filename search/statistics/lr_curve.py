@@ -22,7 +22,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class LrCurve:
-    """What a sweep over the peak lr says about the best one.
+    """The best peak lr according to a sweep.
 
     Attributes:
         bracket: whether the vertex lies between the lrs that were used; if not, on which side to train more.
@@ -128,7 +128,7 @@ def _within_window(log_lrs: FloatArray, losses: FloatArray, window: float) -> ND
 
 
 def _bracket(a: float, b: float, x: FloatArray) -> Bracket:
-    """Where the vertex of `a x^2 + b x` lies, seen from the points."""
+    """The vertex of `a x^2 + b x`, relative to the points."""
     if a <= 0:
         falls = a * (x.max() + x.min()) + b < 0
         return "no minimum" if b == 0 else ("beyond the highest lr" if falls else "beyond the lowest lr")

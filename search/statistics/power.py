@@ -1,4 +1,4 @@
-"""What a comparison will probably find: its chances beforehand, and the pairs it needs if unsettled."""
+"""Power of a comparison: its chances beforehand, and the pairs it needs if unsettled."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ class PostgresBackend:
         self._lock_engine.dispose()
 
     def _lock_holder(self, connection: Connection) -> str:
-        """Who has it, by the name under which our processes connect."""
+        """The holder, by the name under which our processes connect."""
         for name in connection.scalars(_HOLDERS):
             found = re.fullmatch(r"warmboot (\d+) on (.+)", name)
             if found is not None:
@@ -181,7 +181,7 @@ def _is_away(error: DBAPIError) -> bool:
 
 
 def _connect_args(url: URL, *, lock_timeout_ms: int = 0) -> dict[str, Any]:
-    """What libpq is told besides the address; options of the address itself are kept."""
+    """Options for libpq besides the address; options of the address itself are kept."""
     given = url.query.get("options", "")
     options = [f"-c tcp_{key}={value}" for key, value in _KEEPALIVES.items()]
     options += [given] if isinstance(given, str) else [*given]

@@ -54,7 +54,7 @@ class Change:
 
 
 def accepted_changes(attributes: StudyAttributes) -> list[Change]:
-    """What a study was told to go on with, the oldest first."""
+    """The changes that a study has accepted, the oldest first."""
     return [
         Change(what=entry["what"], results=entry["results_before"], date=entry["accepted_on"])
         for entry in attributes.changes
@@ -111,7 +111,7 @@ def n_results(record: StudyRecord) -> int:
 
 
 def _other_calls(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, str]:
-    """Where the same kind of proxy is called otherwise: its key -> the difference, a line."""
+    """Differences in how the same kind of proxy is called: key -> one line."""
     return {
         key: f"{key}: the study has {before[key]!r}, the file has {given[key]!r}"
         for key in _MAY_CHANGE

@@ -59,7 +59,7 @@ class StudyRecord:
 
     @property
     def attributes(self) -> StudyAttributes:
-        """What is kept on it, now.
+        """Its attributes, now.
 
         Raises:
             StudyGoneError: it was deleted.

@@ -1,4 +1,4 @@
-"""Where the peak lr of one shape is tried next, until the best one lies between two others close by.
+"""The next peak lr of one shape, until the best one is between two others close by.
 
 First a grid over the range; then, as often as it takes, the middle between the best and its neighbours, or
 further out where the best is the last on its side. Nothing is assumed about the form of the response, so a
@@ -102,11 +102,11 @@ def plan_bracket(
 
 
 SHARE, FEW = 0.75, 6
-"""Of a study's runs the bracketing takes no more; of the first few it may take all."""
+"""Largest share of a study's runs for the bracketing; of the first few it may take all."""
 
 
 def most_runs(n_runs: int | None) -> int:
-    """Of the full runs a study can afford, how many the bracketing takes at most; None: time limits it.
+    """Most runs for the bracketing, of the full runs that a study can afford; None: time limits it.
 
     >>> [most_runs(n) for n in (4, 8, 24, None)]
     [4, 6, 9, 9]

@@ -37,7 +37,7 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a training has reached. A diverged one counts with the value of its untrained network."""
+    """Result of one training. A diverged one counts with the value of its untrained network."""
 
     value: float
     diverged: bool
