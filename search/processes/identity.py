@@ -93,7 +93,7 @@ def _is_hidden(pid: int) -> bool:
 
 
 def _is_gone_elsewhere(pid: int, started: float) -> bool:
-    """Whether the process is gone, on systems where only the clock tells its start, which may have been set."""
+    """Whether the process is gone, on systems where only the clock gives its start, and may be set."""
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
