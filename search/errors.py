@@ -8,7 +8,7 @@ from warmboot.checks import nearest as nearest  # hints read alike in both packa
 
 
 class UsageError(ValueError):
-    """What was asked for can't be done as asked; exit code 2. The message names the way out."""
+    """The request can't be carried out as given; exit code 2. The message names the way out."""
 
 
 class RunError(RuntimeError):

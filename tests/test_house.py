@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 LONGEST_MODULE_LINES = 300
 
 # Rooms of `search/`: packages and loose modules, from the command line down. Each may import only from the
-# rows below its own (and from inside itself). Whoever adds one decides here where it belongs.
+# rows below its own (and from inside itself). A new room gets its row here.
 SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("entry",),
@@ -34,7 +34,7 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
 # What a user's declared model is written with is told to type checkers; it is imported when it is asked for.
 TYPES_OF_THE_SERVICE = ("warmboot/proxies.py", "typing")
 
-# The base install has numpy alone; this file is imported only when somebody asks for what it has.
+# The base install has numpy alone; this file is imported only when its names are used.
 NEEDS_TORCH = "warmboot/warmboot_lr.py"
 
 

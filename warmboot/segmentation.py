@@ -1,4 +1,4 @@
-"""What a list of lrs looks like when nobody says what it was meant to be: warm-up, cycles, a dip.
+"""The parts of a list of lrs whose intention is unknown: warm-up, cycles, a dip.
 
 Only rises and falls are looked at. A rise from the first steps on is warm-up; each later rise begins
 a cycle, unless it only makes good a dip right after warm-up, or is never followed by a fall.

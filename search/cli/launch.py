@@ -48,7 +48,7 @@ def command(
     accept_change: AcceptChangeOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a study here: create it, or go on where it was left.
+    """Run a study here: create it, or resume it.
 
     Example: warmboot launch char_lm
     """
@@ -90,11 +90,11 @@ def command(
 
 
 def _watched(launch: Callable[[], StudyStatus], console: Console) -> StudyStatus:
-    """Launch, and where Ctrl-C or another signal ends it, say what becomes of the study."""
+    """Launch; if Ctrl-C or another signal ends it, say what becomes of the study."""
     try:
         return launch()
     except Exception:
         raise
     except BaseException:
-        tell(console, "interrupted: trials in training were handed back; the same launch goes on")
+        tell(console, "interrupted: trials in training were handed back; run the same launch to resume")
         raise

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def refuse_n_runs(given: int | None) -> None:
-    """A study keeps what n_runs leaves to its confirmation, so it is the file that says it.
+    """Refuse the option: `n_runs` also sets the size of the confirmation, so it belongs in the study file.
 
     Raises:
         UsageError: it was given on the command line.
@@ -67,11 +67,11 @@ GpusOption = Annotated[
 AllowImportOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--allow-import", metavar="PACKAGE", help="Run a study's proxy that is code of this package."
+        "--allow-import", metavar="PACKAGE", help="Allow studies whose proxy is code of this package."
     ),
 ]
 AllowCommandsOption = Annotated[
-    bool, typer.Option("--allow-commands", help="Run a study's proxy that is a command.")
+    bool, typer.Option("--allow-commands", help="Allow studies whose proxy is a command.")
 ]
 NRunsOption = Annotated[
     int | None,
@@ -81,15 +81,15 @@ AcceptChangeOption = Annotated[
     bool,
     typer.Option(
         "--accept-change",
-        help="Go on though the script, or what else is trained, is not what the study's results had; it is "
-        "kept with the study.",
+        help="Continue although the script, or anything else that is trained, has changed since the study's "
+        "results; the change is recorded in the study.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def talk() -> Console:
-    """Where a command talks to a person: stderr, so that stdout holds data alone."""
+    """The console for messages to people: stderr, so that stdout holds only data."""
     return Console(stderr=True, highlight=False, emoji=False, soft_wrap=not sys.stderr.isatty())
 
 

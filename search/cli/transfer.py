@@ -38,7 +38,9 @@ def command(
     pairs: Annotated[int, typer.Option("--pairs", min=3, max=30, help="Fresh seeds at each horizon.")] = 8,
     total_steps: Annotated[
         int | None,
-        typer.Option("--total-steps", min=1, help="Tell what to expect at this horizon, your own."),
+        typer.Option(
+            "--total-steps", min=1, help="Horizon of your own training: print what to expect there."
+        ),
     ] = None,
     device: DeviceOption = "auto",
     allow_import: AllowImportOption = None,
@@ -47,7 +49,9 @@ def command(
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """How the best peak lr, and the lead over plain schedules, change with the length of a training.
+    """Measure the leader at several horizons.
+
+    Shows how the best peak lr and the gain over baselines change with the length of a training.
 
     Example: warmboot transfer char_lm --total-steps 5000
     """

@@ -34,22 +34,23 @@ def command(
         typer.Option(
             "--baseline",
             metavar="FILE",
-            help="A schedule file of your own, tuned and compared like the standards. May be repeated.",
+            help="A schedule file of your own, tuned and compared like the built-in baselines. May be "
+            "repeated.",
         ),
     ] = None,
     all_standards: Annotated[
-        bool, typer.Option("--all", help="Tell how it compares with the other standards, too.")
+        bool, typer.Option("--all", help="Compare it with the other baselines too.")
     ] = False,
     steps: Annotated[
         bool,
-        typer.Option("--steps", help="Tell the gain in steps whatever the outcome; a win always is."),
+        typer.Option("--steps", help="Measure the gain in steps after any outcome, not only after a win."),
     ] = False,
     pairs: Annotated[
         int | None,
         typer.Option(
             "--pairs",
             metavar="5|10|20|30",
-            help="Fresh seeds at most: the look at which it ends. Default: 30.",
+            help="Most fresh seeds: the verdict ends at this look at the latest. Default: 30.",
             show_default=False,
         ),
     ] = None,
@@ -58,8 +59,8 @@ def command(
         typer.Option(
             "--margin",
             min=1e-12,
-            help="The largest difference that makes none to you, in the objective's unit. Default: half the "
-            "standard deviation between seeds.",
+            help="Equivalence margin: differences smaller than this do not matter to you, in the objective's "
+            "unit. Default: half the standard deviation between seeds.",
             show_default=False,
         ),
     ] = None,
@@ -70,7 +71,9 @@ def command(
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Whether the best schedule of a study truly beats the strongest standard, on fresh seeds and test data.
+    """Compare the leader with the strongest baseline.
+
+    The leader is the best searched schedule; the comparison is on fresh seeds and test data.
 
     Example: warmboot verdict char_lm
     """
@@ -105,7 +108,7 @@ def _look(pairs: int | None) -> int | None:
     if pairs is None or pairs in STATED_PLAN.looks:
         return pairs
     looks = ", ".join(map(str, STATED_PLAN.looks))
-    raise UsageError(f"--pairs: got {pairs}; accepted are {looks}, after which a verdict may end.")
+    raise UsageError(f"--pairs: got {pairs}; accepted are {looks}: a verdict can end only there.")
 
 
 def _baselines(files: list[Path]) -> dict[str, WarmbootSchedule]:

@@ -31,17 +31,17 @@ def command(
         typer.Option(
             "--allow-import",
             metavar="PACKAGE",
-            help="Train studies whose proxy is code of this package or module, too. May be repeated.",
+            help="Also train studies whose proxy is code of this package or module. May be repeated.",
         ),
     ] = None,
     allow_commands: Annotated[
-        bool, typer.Option("--allow-commands", help="Train studies whose proxy is a command, too.")
+        bool, typer.Option("--allow-commands", help="Also train studies whose proxy is a command.")
     ] = False,
-    until_done: Annotated[
-        bool, typer.Option("--until-done", help="End when no study is left to work on.")
-    ] = False,
+    until_done: Annotated[bool, typer.Option("--until-done", help="Exit when no study is open.")] = False,
 ) -> None:
-    """Work on every open study of a storage, one after another, until stopped; wait for new ones.
+    """Work on every open study of a storage.
+
+    One after another, until stopped; waits for new ones.
 
     Example: warmboot worker --storage postgresql://warmboot@db.example/warmboot
     """

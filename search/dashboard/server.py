@@ -195,7 +195,7 @@ def serve(
 
 @contextmanager
 def _ended_by_signals(server: DashboardServer) -> Iterator[None]:
-    """Signals end `serve_forever`, Ctrl-C also where whoever started this process ignores it.
+    """Signals end `serve_forever`, Ctrl-C also if the parent process ignores it.
 
     Not by an exception: it may strike where it is swallowed, as in a destructor.
     """
@@ -206,7 +206,7 @@ def _ended_by_signals(server: DashboardServer) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # Before this they end the whole process; whoever asked it to ignore SIGHUP, as nohup does, is heard.
+    # Before this they end the whole process; a request to ignore SIGHUP, as by nohup, is respected.
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, *ending_signals())}
     try:
         yield

@@ -1,4 +1,4 @@
-"""From a study to a schedule for somebody's own training, with where it comes from."""
+"""From a study to a schedule for the user's own training, with its provenance."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Export:
     text: str
     candidate: Candidate
     lead: Lead
-    """What leads the study, to compare it with."""
+    """The lead of the study, to compare it with."""
     at_horizon: Sequence[str]
-    """What is known of the schedule at the horizon it was exported to, in words."""
+    """Forecast for the schedule at the exported horizon, in words."""
     optunas_best: int | None
     """The number of Optuna's best trial where that is another schedule."""
     deviation: str | None = None
@@ -75,7 +75,7 @@ class Choice:
         if self.baseline is not None:
             return _baseline(self.baseline, spec, lead, found)
         if self.leader and lead.leader is None:
-            raise UsageError(f"--leader: study {spec.name!r} has tried nothing but plain schedules.")
+            raise UsageError(f"--leader: study {spec.name!r} has tried only baselines.")
         return lead.leader if self.leader and lead.leader is not None else lead.chosen
 
 
@@ -228,7 +228,7 @@ def _origin(
     there: HorizonForecast,
     transfer: TransferResult | None,
 ) -> dict[str, Any]:
-    """Where the schedule comes from; all that somebody needs to judge it a year later."""
+    """Provenance of the schedule: everything needed to judge it a year later."""
     spec, attributes = record.spec, record.attributes
     facts, changes = attributes.proxy, accepted_changes(attributes)
     own = {name: value for name, value in candidate.params.items() if name in TUNABLE and name in facts}

@@ -136,8 +136,8 @@ def _check_timeable(spec: StudySpec) -> None:
     """A script that can't be told a short horizon can't be timed on one."""
     if not spec.can_change_horizon:
         raise UsageError(
-            "--time runs the command on a short horizon, and this one takes no {total_steps}; say what one "
-            "training takes with --run-takes 10m, or add {total_steps} to the command."
+            "--time runs the command on a short horizon, and this one has no {total_steps}; give the "
+            "time of one training with --run-takes 10m, or add {total_steps} to the command."
         )
 
 

@@ -1,4 +1,4 @@
-"""What a run of a declared proxy may have of its own besides lr and seed: `Run.params`, checked.
+"""Hyperparameters of one run of a declared proxy, besides lr and seed: `Run.params`, checked.
 
 Runs that differ in batch size can't share a stack, and those with a momentum or weight decay of their own
 are trained by other operations than those with the proxy's (see `stacked_sgd.py`). `StackKind` is all
@@ -21,7 +21,7 @@ LARGEST_BATCH = 65_536
 
 
 class StackKind(NamedTuple):
-    """What the runs of one stack have in common."""
+    """Settings that the runs of one stack share."""
 
     batch_size: int
     own_momentum: bool

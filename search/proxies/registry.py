@@ -1,8 +1,8 @@
 """From the name in a study file to a proxy.
 
 A name without a colon is a built-in proxy; its module is imported when it is asked for, so that
-nobody needs what only another proxy needs. A name with a colon, `package.module:factory`, is the
-user's own code: importing it runs it, so whoever calls this has made sure that it may.
+one proxy does not need the packages of another. A name with a colon, `package.module:factory`, is the
+user's own code: importing it runs it, so callers make sure first that it is allowed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CONTRACT = (
     "write it as 'package.module:factory', where def factory(device) returns a warmboot.proxies.Proxy "
     "(docs/own_proxy.md has a whole one)"
 )
-"""What an error about somebody's own proxy ends with."""
+"""The last words of an error about a user's proxy."""
 AnyProxy = Proxy | NoisyQuadratic
 """A model that is trained, or a task whose loss is computed: a study of either reads the same."""
 
@@ -49,7 +49,7 @@ def builtin_proxies() -> tuple[str, ...]:
 
 
 def build_proxy(name: str, arguments: Mapping[str, Any], *, device: str = "cpu") -> Proxy:
-    """As `declared_proxy`, for whoever needs a model with weights and data.
+    """A proxy that has a model with weights and data.
 
     Raises:
         ValueError: as there; or the proxy's loss is computed.
@@ -91,7 +91,7 @@ def declared_proxy(name: str, arguments: Mapping[str, Any], *, device: str = "cp
 
 
 def declared_made_of(proxy: AnyProxy) -> MadeOf:
-    """What a proxy is made of; one of the user's own may tell no more than a fingerprint."""
+    """The parts of a proxy; a user's own may give only a fingerprint."""
     found = proxy.fingerprint
     if not isinstance(found, Fingerprint):
         return MadeOf(found)

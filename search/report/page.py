@@ -146,7 +146,7 @@ def _verdict(page: Page, snapshot: StudyStatus) -> None:
     if found.looks:
         page.figure(figures.gains(found, snapshot.spec.direction))
         page.paragraph("Grey: the margin within which the two count as equivalent.", "quiet")
-    page.table(("standard, tuned on seeds of its own", "seeds", snapshot.spec.objective), _tuned(found))
+    page.table(("baseline, tuned on seeds of its own", "seeds", snapshot.spec.objective), _tuned(found))
 
 
 def _tuned(verdict: VerdictResult) -> list[tuple[str, int, str]]:
@@ -160,7 +160,7 @@ def _transfer(page: Page, snapshot: StudyStatus) -> None:
     found = snapshot.transfer
     if found is None:
         page.paragraph(
-            f"Not measured: {next_command('transfer', snapshot.spec.name)} tells how the best peak lr and "
+            f"Not measured: {next_command('transfer', snapshot.spec.name)} measures how the best peak lr and "
             "the gain change with the length of a training."
         )
         return
@@ -173,7 +173,7 @@ def _transfer(page: Page, snapshot: StudyStatus) -> None:
 
 def _knobs(page: Page, knobs: Sequence[Sensitivity]) -> None:
     if not knobs:
-        page.paragraph("Told when the search has ended.")
+        page.paragraph("Known when the search has ended.")
         return
     page.table(("parameter", ""), [line.split(maxsplit=1) for line in knob_lines(knobs)])
 

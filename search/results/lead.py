@@ -1,7 +1,7 @@
 """What leads a study: one rule for every command that names a schedule.
 
-The **leader** is the best schedule that is no baseline, the **baseline** the best of the schedules everybody
-knows. The answer is the leader where it is likely enough to be better, else the baseline:
+The **leader** is the best schedule that is no baseline, the **baseline** the best of the schedules in common
+use. The answer is the leader if it is likely enough to be better, otherwise the baseline:
 
 - after a verdict on it, by that: *win* makes it the answer, *lose* and *equivalent* the tuned baseline it
   was compared with, *not settled* leaves it to the probability that the pairs give;
@@ -115,7 +115,7 @@ def lead_by_model(found: Sequence[Candidate], model: StudyModel, verdict: Verdic
 
 
 def lead_by_means(found: Sequence[Candidate], spec: StudySpec) -> Lead | None:
-    """What leads while a study runs and nobody has worked out more: by the mean over the runs."""
+    """The lead by the mean over the runs, for a study without estimates; None without a candidate."""
     if not found:
         return None
     order = ranked(found, spec.direction)

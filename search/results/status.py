@@ -45,7 +45,7 @@ class StudyStatus:
         lead: what leads, or None before the first result.
         trials_per_second: over the last of them, pauses left aside; None where too few have ended.
         confirmed: whether the leaders were trained again on fresh seeds.
-        stopped: whether somebody asked the study to end.
+        stopped: whether the study was told to stop.
         failures: how many trials failed for which reason, those among them that are to be tried again.
         uncounted: how many failed before they had trained, which takes none of the study's trials.
         remarks: what a person should know of a training that did not fail of it, by the trial's number.
@@ -58,7 +58,7 @@ class StudyStatus:
         knobs: which parameters matter at the best schedule; empty before the study has ended.
         transfer: what is known of its best schedule at other horizons; None where nothing is.
         changes: what changed of its training and was accepted, the oldest first.
-        at_work: whether somebody works on it: trains a trial, confirms the best, learns the script's own lr.
+        at_work: whether a worker trains a trial, confirms the best, or reads the script's own lr.
         search_is_over: whether no trial is left to begin or to end.
         settled: whether the best are confirmed and the answer is worked out.
         seconds_left: until the search ends if nothing ends it early; None where that is not known.
@@ -142,13 +142,13 @@ class StudyStatus:
         return min(1.0, self.trained_seconds / self.budget_seconds)
 
     @property
-    def state(self) -> Literal["done", "stopped", "running", "resting"]:
-        """What a person would call it; it runs too where its best are confirmed, or its own lr is learnt."""
+    def state(self) -> Literal["done", "stopped", "running", "paused"]:
+        """How the study stands; confirming the best and learning the script's lr count as running."""
         if self.done:
             return "done"
         if self.stopped:
             return "stopped"
-        return "running" if self.running or self.at_work else "resting"
+        return "running" if self.running or self.at_work else "paused"
 
     @property
     def running(self) -> int:

@@ -102,7 +102,7 @@ class VerdictResult:
         if self.looks:
             return wording.sentence(self._worded(self.about))
         return (
-            f"{self.about.candidate} is itself the strongest standard here, {self.standard.shape}: use it; "
+            f"{self.about.candidate} is itself the strongest baseline here, {self.standard.shape}: use it; "
             f"tuning it apart from the search found the peak lr {self.standard.peak_lr:.4g}."
         )
 
@@ -120,7 +120,7 @@ class VerdictResult:
             f"{other.p_holm:.2g})"
             for other in self.others
         ]
-        beside = ["Beside the other standards, for information:"] if rows else []
+        beside = ["Beside the other baselines, for information:"] if rows else []
         return [self.sentence, *self.lines, *beside, *rows]
 
     def _worded(self, about: Named) -> wording.Verdict:
@@ -129,7 +129,7 @@ class VerdictResult:
             study=about.study,
             candidate=about.candidate,
             standard=self.standard.words,
-            tuning=f"standards tuned with {self.tuning_runs} runs, {searched}",
+            tuning=f"baselines tuned with {self.tuning_runs} runs, {searched}",
             advice=self.standard.words,
             objective=self.objective,
             looks=self.looks,

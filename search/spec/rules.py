@@ -26,7 +26,9 @@ def rule_problems(table: Mapping[str, Any]) -> list[str]:
     if kind_of(table.get("proxy")) == "declared":
         return problems
     if table.get("epochs") is not None:
-        problems.append("epochs: nobody knows how many steps an epoch of this training has; give total_steps")
+        problems.append(
+            "epochs: only for built-in proxies (steps per epoch are unknown here); set total_steps"
+        )
     population = table.get("population")
     if isinstance(population, Mapping) and population.get("slots", "auto") not in ("auto", 1):
         problems.append("population.slots: a process trains one run of this proxy at a time; use --workers")

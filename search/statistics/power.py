@@ -1,4 +1,4 @@
-"""How many pairs an unsettled comparison would need."""
+"""Power of a comparison: how many pairs it needs if it was not settled."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class UniformTrial(StandInTrial):
 
 @final
 class PriorTrial(StandInTrial):
-    """Shapes near those that everybody uses: few restarts, short warm-ups, low floors, a power near 1."""
+    """Shapes near those in common use: few restarts, short warm-ups, low floors, a power near 1."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         super().__init__()

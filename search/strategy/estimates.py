@@ -1,4 +1,4 @@
-"""What the schedules of a study are worth, every run considered, and which of them is the answer.
+"""Estimates of a study's schedules from all runs, and which of them is the answer.
 
 A single run is a schedule's worth and the luck of its seed. The model knows how much runs differ by luck and
 what a schedule's neighbours reached, so what it expects of a lucky run lies below what that run has shown.
@@ -60,7 +60,7 @@ class Estimate:
     cautious: float
     """`mean`, `CAUTION` standard deviations to the worse side."""
     is_baseline: bool
-    """Whether it is a schedule that everybody knows, whatever parameters name it."""
+    """Whether the schedule is a baseline, whatever parameters name it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,16 +75,16 @@ class Difference:
 
     @property
     def probability(self) -> float:
-        """That the first is better than the second."""
+        """Probability that the first is better than the second."""
         return self.probability_above(0.0)
 
     def probability_above(self, margin: float) -> float:
-        """That the first is better by more than `margin`."""
+        """Probability that the first is better by more than `margin`."""
         return probability_of(self.gain - margin, self.sd, self.freedom)
 
 
 def probability_of(gain: float, sd: float, freedom: int) -> float:
-    """That a gain is above 0, by Student's t: few repeats know little of the noise.
+    """Probability that a gain is above 0, by Student's t: few repeats know little of the noise.
 
     To 1e-8: scipy computes it from `freedom / (freedom + t**2)`, which a `t` below that does not change.
 
@@ -99,7 +99,8 @@ def is_enough(probability: float, leader_runs: int, baseline_runs: int) -> bool:
 
     Args:
         probability: that it is better.
-        leader_runs, baseline_runs: how often each was trained to its end.
+        leader_runs: complete runs of the schedule.
+        baseline_runs: complete runs of the baseline.
 
     >>> is_enough(0.9, 2, 8), is_enough(0.9, 1, 8), is_enough(0.9, 1, 1)
     (True, False, True)

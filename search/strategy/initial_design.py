@@ -1,4 +1,4 @@
-"""The first shapes of a study: what is known to do well, and what everybody uses.
+"""The first shapes of a study: shapes that are known to do well, and baselines.
 
 Linear to zero comes first, since its sweep gives the others their peak lr. Then shapes that did well
 elsewhere (a slower or a faster fall, a small floor, a short warm-up; compare Naganuma et al., arXiv

@@ -30,10 +30,11 @@ places is looked at, so it is more than the customary 2."""
 LEAST_EFFECT = 0.25
 """And where it is more than this share of what one run differs from another on the same seed."""
 FLAT = 1.0
-"""As good as the best is what is at most this many standard deviations between seeds worse."""
+"""A value counts as equally good if it is at most this many standard deviations between seeds worse than the
+best."""
 GOOD_SDS, GOOD_SHARE = 1.64, 0.7
-"""That is claimed where the difference, were it so many of its standard deviations larger than expected,
-still is below this share of it: the noise between seeds is an estimate as well."""
+"""A value is called equally good only if its difference, plus this many of its standard deviations, is below
+this share of `FLAT`: the noise between seeds is an estimate as well."""
 _RESTART_PLACE = re.compile(r"u\d+")
 
 
@@ -148,7 +149,8 @@ class SensitivityAnalysis:
         )
 
     def _worse(self, name: str, values: Sequence[Any]) -> tuple[Any, Any]:
-        """Where the peak lr is not the one that is moved, it stays: nothing is said of lrs nobody tried."""
+        """How much worse each value is. The peak lr stays unless it is the parameter moved, so that nothing
+        is said of lrs that were not tried."""
         moved = [self._reader.shape(self._held({name: value}).taken) for value in values]
         return self._response.differences(points_of(moved), points_of([self._tried]))
 

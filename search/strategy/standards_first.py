@@ -1,9 +1,9 @@
-"""A study with one of Optuna's samplers begins with the schedules everybody knows, each at a few peak lrs.
+"""A study with one of Optuna's samplers begins with the baselines, each at a few peak lrs.
 
 They cost a quarter of the study at most. They give the sampler a start, and the study something to be
-compared with: an answer that has not met a tuned straight line is worth nothing. Where time limits the
-study nobody knows how many trials it will have; then every fourth is a standard until all were tried, which
-is a quarter at most whenever it ends.
+compared with: an answer that has not met a tuned straight line is worth nothing. If time limits the
+study, its number of trials is unknown; then every fourth is a baseline until all were tried, which is a
+quarter at most whenever it ends.
 
 Other hyperparameters that the study searches are left to the sampler.
 """

@@ -92,7 +92,7 @@ def _script_trainer(
 
 
 def command_launcher(proxy: CommandProxy) -> CommandLauncher:
-    """What starts the script of a command."""
+    """The launcher for the script of a command."""
     return CommandLauncher(proxy.command, working_directory=proxy.folder)
 
 

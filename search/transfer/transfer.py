@@ -26,7 +26,7 @@ MOST_STANDARDS = 2
 
 @dataclass(frozen=True)
 class TransferOptions:
-    """What somebody may ask of a transfer.
+    """Options of a transfer.
 
     Attributes:
         device: of torch.

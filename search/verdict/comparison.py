@@ -141,14 +141,14 @@ class _Contest:
 
     def _tell(self, tuning: Tuning) -> None:
         n_standards = len(tuning.standards)
-        self._say(f"{n_standards} standard{'s' if n_standards > 1 else ''} tuned with {tuning.n_runs} runs:")
+        self._say(f"{n_standards} baseline{'s' if n_standards > 1 else ''} tuned with {tuning.n_runs} runs:")
         for line in table_lines(tuning, objective=self._spec.objective, direction=self._spec.direction):
             self._say(f"  {line}")
 
     def _tell_margin(self, standard: Tuned, margin: float) -> None:
         why = f", half the standard deviation between its {len(standard.values)} seeds"
         self._say(
-            f"strongest standard: {standard.schedule.describe()}; margin of equivalence ±{margin:.3g}"
+            f"strongest baseline: {standard.schedule.describe()}; margin of equivalence ±{margin:.3g}"
             f"{why if self._conditions.margin is None else ''}"
         )
 
@@ -229,7 +229,8 @@ class _Contest:
     def _arm(
         self, schedule: WarmbootSchedule, seed: tuple[int, ...], *, steps: int = 0, test: bool = False
     ) -> PlannedRun:
-        """One training; all schedules have the leader's other hyperparameters, so that only they differ."""
+        """One training. All schedules are trained with the leader's other hyperparameters, so that only the
+        schedules differ."""
         steps = steps or self._spec.horizon_steps
         return PlannedRun(
             schedule=schedule, params=self._leader.params, seed=seed, total_steps=steps, test=test

@@ -39,17 +39,17 @@ Notify = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Options:
-    """What somebody may ask of a verdict.
+    """Options of a verdict.
 
     Attributes:
         device: of torch.
         permission: what a study's proxy may run.
         baselines: schedules of one's own by name, tuned and compared as the standards are.
         others: whether the other standards are told too.
-        steps: whether the gain is told in steps whatever the outcome; a win always is.
+        steps: whether the gain is measured in steps after any outcome, not only after a win.
         most_pairs: at which look it ends at the latest; None: as the study file says.
-        margin: the largest difference that makes none to the user, in the objective's unit; None: as the
-            study file says.
+        margin: of equivalence: smaller differences do not matter to the user, in the objective's unit; None:
+            as the study file says.
         accept_change: whether another script than the study's may be trained; the study keeps that.
     """
 
@@ -80,7 +80,7 @@ def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify
     subject = study_leader(record)
     reason = why_not_in_steps(subject.spec) if options.steps else None
     if reason is not None:
-        raise UsageError(f"--steps: study {record.name!r} can't tell it: {reason}")
+        raise UsageError(f"--steps: study {record.name!r} can't measure the gain in steps: {reason}")
     conditions = _conditions(subject, options)
     _tell(record, subject, conditions, options, say)
     with study_arms(record, options.device, notify, say, accept_change=options.accept_change) as arms:
@@ -106,7 +106,7 @@ def _conditions(subject: StudyLeader, options: Options) -> Conditions:
 def _tell(
     record: StudyRecord, subject: StudyLeader, conditions: Conditions, options: Options, say: Say
 ) -> None:
-    """What somebody has to know before it begins."""
+    """Tell what users have to know before it begins."""
     unfinished = unfinished_text(read_status(record, record.load()))
     if unfinished is not None:
         say(unfinished)

@@ -33,8 +33,8 @@ def judged(searched: Workplace) -> dict[str, object]:
     done = searched.run("verdict", "small", "--all", "--pairs", "5", "--json")
     assert "at most 32 runs" in done.stderr
     assert "the search took 8 runs (" in done.stderr
-    assert "2 standards tuned with " in done.stderr
-    assert "strongest standard: " in done.stderr
+    assert "2 baselines tuned with " in done.stderr
+    assert "strongest baseline: " in done.stderr
     assert "look at 5 pairs: " in done.stderr
     found: dict[str, object] = json.loads(done.stdout)
     return found

@@ -72,7 +72,7 @@ def test_two_workers_on_a_server_share_a_study_that_was_only_registered(
     assert states(workplace) == {}
     workers = [workplace.start("worker", "--until-done", "--workers", "1") for _ in range(2)]
     for worker in workers:
-        assert "small: begun" in finish(worker)
+        assert "small: started" in finish(worker)
     assert states(workplace) == {TrialState.COMPLETE: 16}
     assert "done" in workplace.run("status", "small").stdout
 

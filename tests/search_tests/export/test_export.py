@@ -165,7 +165,7 @@ def test_a_baseline_that_was_not_tried_is_wrong_usage(
 def test_a_study_of_plain_schedules_has_no_leader_to_export(record: StudyRecord) -> None:
     fill(record, [(LINEAR, 2.2)], standard="linear")
     assert export(record, format="json", horizon=None).candidate.standard == "linear"
-    with pytest.raises(UsageError, match="--leader: study 'small' has tried nothing but plain schedules"):
+    with pytest.raises(UsageError, match="--leader: study 'small' has tried only baselines"):
         export(record, format="json", horizon=None, choice=Choice(leader=True))
 
 

@@ -189,7 +189,7 @@ def test_a_standard_that_looks_lower_on_its_one_seed_is_marked(value: float, why
         n_seeds=3,
     )
     assert table_lines(found, objective="val_loss", direction="minimize") == [
-        "standard  peak lr  val_loss  seeds",
+        "baseline  peak lr  val_loss  seeds",
         "cosine    0.3      2.0467    3",
         "linear    0.3      2.06      3",
         f"rex       0.3      {value:<8.5g}  1      {why}",

@@ -95,9 +95,9 @@ def test_where_the_standard_is_to_be_used_it_is_told_how_to_get_it(gain: float) 
 def test_the_table_of_standards_is_told_and_agrees_with_the_strongest() -> None:
     said: list[str] = []
     found = held(MadeUp(gain=0.05), said)
-    start = said.index(f"3 standards tuned with {found.tuning_runs} runs:")
+    start = said.index(f"3 baselines tuned with {found.tuning_runs} runs:")
     names = [line.split()[0] for line in said[start + 1 : start + 5]]
-    assert names == ["standard", *(each.name for each in found.tuned)]
+    assert names == ["baseline", *(each.name for each in found.tuned)]
     assert found.standard is found.tuned[0]
 
 
@@ -119,7 +119,7 @@ def test_a_leader_that_is_the_strongest_standard_is_told_so() -> None:
     conditions = Conditions(linear_lr=LINEAR_LR, search_runs=24, standards=shapes)
     found = contest(SPEC, candidate, MadeUp(gain=0.0), conditions, print)
     assert (found.outcome, found.looks, found.lines) == ("standard", (), ())
-    assert found.sentence.startswith(f"{candidate.schedule.describe()} is itself the strongest standard here")
+    assert found.sentence.startswith(f"{candidate.schedule.describe()} is itself the strongest baseline here")
     assert f"found the peak lr {found.standard.peak_lr:.4g}." in found.sentence
     assert VerdictResult.from_json(found.to_json()).sentence == found.sentence
 
