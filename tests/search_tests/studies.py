@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +59,20 @@ def study_spec(**changes: Any) -> StudySpec:
 
 
 def open_database(folder: Path) -> Database:
-    return open_for_work(parse_address(f"sqlite:///{folder}/studies.db"))
+    """The database of a folder; where there is none yet, a copy of the first that was made here."""
+    path = folder / "studies.db"
+    if not path.exists():
+        path.write_bytes(_empty_database())
+    return open_for_work(parse_address(f"sqlite:///{path}"))
+
+
+@functools.cache
+def _empty_database() -> bytes:
+    """A SQLite file with its tables, whose making takes three times as long as opening it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "studies.db"
+        open_for_work(parse_address(f"sqlite:///{path}")).close()
+        return path.read_bytes()
 
 
 def standards_plan(spec: StudySpec, n_trials: int | None) -> Plan:

@@ -70,9 +70,9 @@ def test_two_workers_on_a_server_share_a_study_that_was_only_registered(
     registered = workplace.run("launch", "small.toml", "--detach")
     assert registered.stderr == "small: registered; work on it with: warmboot worker\n"
     assert states(workplace) == {}
-    workers = [workplace.start("worker", "--until-done", "--workers", "1") for _ in range(2)]
+    workers = [workplace.begin("worker", "--until-done", "--workers", "1") for _ in range(2)]
     for worker in workers:
-        assert "small: started" in finish(worker)
+        assert "small: started" in workplace.finish(worker).stderr
     assert states(workplace) == {TrialState.COMPLETE: 16}
     assert "done" in workplace.run("status", "small").stdout
 
@@ -111,14 +111,13 @@ def test_studies_that_may_not_or_can_not_be_trained_do_not_hold_up_the_rest(
     monkeypatch.syspath_prepend(str(workplace.folder))
     for name, proxy in (("code", "mylab:small"), ("plain", "char_lm_mlp")):
         register_here(workplace, write_study(workplace, name, proxy))
-    err = finish(workplace.start("worker", "--until-done", "--workers", "1"))
+    err = workplace.run("worker", "--until-done", "--workers", "1").stderr
     assert err.count("code: skipped: its proxy is code, mylab:small; allow it with --allow-import mylab") == 1
     assert states(workplace, "plain") == {TrialState.COMPLETE: 4}
     assert states(workplace, "code") == {}
 
     module.write_text("def small(device): raise OSError('the data is not here')\n")
-    err = finish(
-        workplace.start("worker", "--until-done", "--workers", "1", "--allow-import", "mylab"), expect=1
-    )
+    serve = ("worker", "--until-done", "--workers", "1", "--allow-import", "mylab")
+    err = workplace.run(*serve, expect=1).stderr
     assert "the factory raised OSError: the data is not here.\ncode is set aside for 30 s." in err
     assert err.endswith("warmboot: failed: code; see above.\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial
 
-from tests.search_tests.commands.warm_process import run_warm
+from tests.search_tests.commands.warm_process import WarmCommand
 from tests.search_tests.patience import PATIENCE_SECONDS
 
 STUDY = """
@@ -80,11 +80,17 @@ class Workplace:
 
     def run(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
         """Run to the end; a traceback, or another exit code than expected, fails the test."""
-        done = run_warm(
-            arguments, folder=self.folder, environment=self._environment, timeout_seconds=PATIENCE_SECONDS
-        )
+        return self.finish(self.begin(*arguments), expect)
+
+    def begin(self, *arguments: str) -> WarmCommand:
+        """The same beside others; `finish` has its end."""
+        return WarmCommand(arguments, folder=self.folder, environment=self._environment)
+
+    def finish(self, command: WarmCommand, expect: int = 0) -> subprocess.CompletedProcess[str]:
+        """As `run`, of a command that was begun."""
+        done = command.result(PATIENCE_SECONDS)
         assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-        assert "Traceback" not in done.stderr or "--debug" in arguments, done.stderr
+        assert "Traceback" not in done.stderr or "--debug" in command.arguments, done.stderr
         return done
 
     def trials(self, name: str = "small") -> list[FrozenTrial]:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from search.storage.address import parse_address
 from search.storage.database import Database, open_for_work
 from search.storage.study_record import StudyRecord
 from tests.search_tests.postgres_server import PostgresServer
-from tests.search_tests.studies import make_study, open_database
+from tests.search_tests.studies import make_study
 
 _BACKENDS = ("sqlite", "postgresql")
 
@@ -36,6 +37,11 @@ def record(database: Database) -> StudyRecord:
 def new_database(backend: str, folder: Path, request: pytest.FixtureRequest) -> Database:
     """An empty database with its tables; for fixtures that live longer than a test."""
     if backend == "sqlite":
-        return open_database(folder)
+        return new_file(folder)
     server: PostgresServer = request.getfixturevalue("postgres")
     return open_for_work(server.new_database())
+
+
+def new_file(folder: Path) -> Database:
+    """SQLite's, made here and no copy."""
+    return open_for_work(parse_address(f"sqlite:///{folder}/studies.db"))

@@ -15,7 +15,7 @@ from search.processes.identity import boot_id, process_name
 from search.storage import leases
 from search.storage.database import Database
 from search.storage.leases import PLANNING, Lease, Leases, this_owner
-from tests.search_tests.studies import open_database
+from tests.search_tests.storage.conftest import new_file
 
 ELSEWHERE = "another-machine/1|1|0.00"
 """As older versions wrote it, too."""
@@ -91,11 +91,11 @@ def test_of_an_owner_before_the_machine_was_started_again_nothing_but_the_time_o
 def test_the_clock_of_a_file_begins_once_since_the_start_of_the_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = open_database(tmp_path)
+    first = new_file(tmp_path)
     Leases(first.engine, 1, this_owner()).take(0, attempts=1)
     told = time.time
     monkeypatch.setattr(time, "time", lambda: told() + 7200.0)
-    second = open_database(tmp_path)
+    second = new_file(tmp_path)
     assert Leases(second.engine, 1, this_owner()).all()[0].live
     with second.engine.begin() as connection:
         rows = connection.execute(text("SELECT owner FROM warmboot_leases WHERE study_id = 0")).all()

@@ -390,6 +390,7 @@ def test_an_answer_that_is_lost_begins_no_second_trial(
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("search.storage.patience.QUIET_SECONDS", 0.0)
     monkeypatch.setattr("search.storage.sqlite.BUSY_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("search.storage.postgres.LOCK_TIMEOUT_SECONDS", 0.05)
     monkeypatch.setattr("search.storage.trial_queue.PLANNING_WAIT_SECONDS", 0.05)
     monkeypatch.setattr("search.storage.trial_queue.PLANNING_WAIT_BESIDE_TRIALS_SECONDS", 0.05)
 
@@ -474,6 +475,7 @@ def test_who_trains_does_not_wait_long_for_another_who_plans(
 
 def test_a_plan_may_take_longer_than_a_lease(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("search.storage.leases.LEASE_SECONDS", 0.4)
+    monkeypatch.setattr("search.storage.leases.RENEW_SECONDS", 0.1)
     record = make_study(database)
     leases = Leases(database.engine, record.study_id, "nobody")
 
