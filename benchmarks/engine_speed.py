@@ -23,7 +23,8 @@ from torch import nn
 
 from search.population import Population, Run
 from search.population.stream import BatchStream
-from search.proxies import SGD, Proxy, build_proxy
+from search.proxies import build_proxy
+from search.proxies.proxy import SGD, Proxy
 from search.runs.seeds import run_generators
 
 RECORD = Path(__file__).parent / "records" / "engine_speed.json"

@@ -29,7 +29,8 @@ from scipy import stats
 
 import warmboot
 from search.population import Population, Run
-from search.proxies import Proxy, build_proxy
+from search.proxies import build_proxy
+from search.proxies.proxy import Proxy
 from search.spec.study_file import find_study_file, read_study_file
 from warmboot.schedule_file import ScheduleFile, writes
 from warmboot.space import FloatRange
@@ -100,7 +101,7 @@ def swept(proxy: Proxy, name: str, total_steps: int) -> dict[str, Any]:
     field = read_study_file(find_study_file("char_lm")).parsed_space.lr
     assert isinstance(field, FloatRange)
     lrs = np.geomspace(field.low, field.high, SWEEP_LRS)
-    shape = warmboot.standards()[name]
+    shape = warmboot.baselines()[name]
     runs = [
         run((float(lr), j), shape.replace(lr=float(lr)), total_steps, (*SWEEP_STREAM, j))
         for lr in lrs

@@ -10,8 +10,8 @@ import sys
 import torch
 from torch import nn
 
-from search.proxies import SGD, Proxy, ShuffledEpochs, Split
 from search.proxies.fingerprints import source_fingerprint
+from warmboot.proxies import SGD, Proxy, ShuffledEpochs, Split
 
 TRAIN, VALIDATION = 3000, 1000
 BATCH_SIZE, HIDDEN = 64, 64

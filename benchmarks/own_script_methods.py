@@ -173,7 +173,7 @@ def grid(script: Script, number: int, *, shape: str, k: int, budget: int) -> Map
     assert isinstance(field, FloatRange)
     offset = float(np.random.default_rng([number, k]).random())
     lrs = [field.low * (field.high / field.low) ** ((i + offset) / k) for i in range(k)]
-    schedules = [warmboot.standards()[shape].replace(lr=lr) for lr in lrs]
+    schedules = [warmboot.baselines()[shape].replace(lr=lr) for lr in lrs]
     return {budget: best([script.trained(each, FIRST_SEARCH_SEED + number) for each in schedules])}
 
 

@@ -80,7 +80,7 @@ def checked(script: Script) -> dict[str, Any]:
         RuntimeError: the losses differ.
     """
     low, high = script.spec.space["lr"]["low"], script.spec.space["lr"]["high"]
-    schedule = warmboot.standards()["linear_warmup"].replace(lr=(low * high) ** 0.5)
+    schedule = warmboot.baselines()["linear_warmup"].replace(lr=(low * high) ** 0.5)
     here, there = script.trained(schedule, 0), script.under_command(schedule, 0)
     difference = max(abs(here.val - there.val), abs(here.test - there.test))
     if not difference <= TOLERANCE:

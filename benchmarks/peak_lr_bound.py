@@ -28,9 +28,9 @@ from short_horizons import trained
 from search.proxies.registry import AnyProxy, declared_proxy
 from search.statistics.lr_sweep_fit import fit_lr_sweep
 from search.strategy.peak_lr import peak_lr_scale
+from warmboot.baseline_schedules import baselines
 from warmboot.curves import Polynomial
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 RECORD = Path(__file__).parent / "records" / "peak_lr_bound.json"
 # proxy, horizon, lowest and highest peak lr of the coarse sweep
@@ -47,7 +47,7 @@ FINE = (-0.6, -0.4, -0.2, 0.0, 0.2, 0.4, 0.6)
 
 def shapes() -> dict[str, WarmbootSchedule]:
     """The standards but one that differs from linear by its warm-up alone, and what searches have found."""
-    known = {name: shape for name, shape in standards().items() if name != "linear_warmup"}
+    known = {name: shape for name, shape in baselines().items() if name != "linear_warmup"}
     power = WarmbootSchedule(curve=Polynomial(power=0.7))
     two_cycles = WarmbootSchedule(restarts=(0.5,), step_scale=0.5)
     return {**known, "power 0.7": power, "two cycles": two_cycles}

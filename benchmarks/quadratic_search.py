@@ -3,7 +3,7 @@
     python benchmarks/quadratic_search.py [--searches 40]
 
 On this task the expected loss of any schedule is arithmetic, and so are the best schedule of all
-(`search/proxies/quadratic_optimum.py`) and the best of the searched family (`quadratic_family.py`). Searches
+(`quadratic_optimum.py`) and the best of the searched family (`quadratic_family.py`). Searches
 see the loss with the noise of a seed; their answers are judged without. Written to
 `benchmarks/records/quadratic_search.json`: excess loss over the floor that nothing can pass, as a multiple
 of the optimum's, median over the searches with a bootstrap interval, against the number of full runs.
@@ -24,6 +24,8 @@ import optuna
 from machine import describe_machine
 from numpy.typing import NDArray
 from optuna.exceptions import ExperimentalWarning
+from quadratic_family import best_in_family, best_lr
+from quadratic_optimum import best_table
 from quality_methods import Task, Warmboot
 from quality_pool import run_searches
 from quality_tasks import SPACE
@@ -32,11 +34,9 @@ from search_quality import BOTH, FIRST_SEARCH, Make, plain, sweep
 
 from search.population.make import make_population
 from search.proxies.noisy_quadratic import NoisyQuadratic, noisy_quadratic
-from search.proxies.quadratic_family import best_in_family, best_lr
-from search.proxies.quadratic_optimum import best_table
 from search.spec.study_file import parse_study
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 RECORD = Path(__file__).parent / "records" / "quadratic_search.json"
 TOTAL_STEPS = 600
@@ -88,7 +88,7 @@ def measure(n_searches: int) -> dict[str, Any]:
             values = np.array([excess(proxy, method.answer()) for _, method in searches]) / optimum
             found[f"{name} @ {budget}"] = summary(values)
             print(f"{name} @ {budget}: {np.median(values):.3f}", file=sys.stderr, flush=True)
-    linear, cosine = (standards()[name] for name in BOTH)
+    linear, cosine = (baselines()[name] for name in BOTH)
     known = {
         "linear at its best lr": best_lr(proxy, TOTAL_STEPS, linear).excess,
         "cosine at its best lr": best_lr(proxy, TOTAL_STEPS, cosine).excess,

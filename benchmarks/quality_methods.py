@@ -27,9 +27,9 @@ from search.strategy.estimates import CONFIRMATION_SEEDS, StudyModel, study_mode
 from search.strategy.proposal import Proposal
 from search.strategy.rounds import knowledge
 from search.strategy.strategy import Strategy
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange
-from warmboot.standards import standards
 
 REPORTS = 9
 """Measurements of a run for those who prune."""
@@ -103,7 +103,7 @@ class Sweep(Budgeted):
         lrs = jittered_grid(task, k, rng)
         self.losses: dict[WarmbootSchedule, list[float]] = {}
         self.waiting = [
-            task.training(standards()[name].replace(lr=lr), seed=seed)
+            task.training(baselines()[name].replace(lr=lr), seed=seed)
             for seed in range(n_seeds)
             for name in shapes
             for lr in lrs
@@ -133,7 +133,7 @@ class HalvedSweep(Budgeted):
             n += 1
         half = max(1, n // 2)
         schedules = [
-            standards()[name].replace(lr=lr)
+            baselines()[name].replace(lr=lr)
             for name, count in (("linear", n - half), ("cosine", half))
             for lr in jittered_grid(task, count, rng)
         ]

@@ -25,8 +25,8 @@ from search.strategy.estimates import StudyModel, study_model
 from search.strategy.proposal import Proposal
 from search.strategy.rounds import knowledge
 from search.strategy.strategy import Strategy
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 Measure = Callable[[WarmbootSchedule, int, float], float]
 ALMOST = 0.97
@@ -115,7 +115,7 @@ def sweep(name: str, spec: StudySpec, n: int, measure: Measure, rng: np.random.G
     field: Any = spec.parsed_space.lr
     low, high = math.log(field.low), math.log(field.high)
     offset = float(rng.random())
-    tried = [standards()[name].replace(lr=math.exp(low + (high - low) * (i + offset) / n)) for i in range(n)]
+    tried = [baselines()[name].replace(lr=math.exp(low + (high - low) * (i + offset) / n)) for i in range(n)]
     return min(tried, key=lambda schedule: measure(schedule, 0, 1.0))
 
 
@@ -129,7 +129,7 @@ def refine(spec: StudySpec, n: int, measure: Measure, rng: np.random.Generator) 
 
     def run(x: float) -> None:
         if len(values) < n and x not in values:
-            values[x] = measure(standards()["linear_warmup"].replace(lr=math.exp(x)), 0, 1.0)
+            values[x] = measure(baselines()["linear_warmup"].replace(lr=math.exp(x)), 0, 1.0)
 
     for i in range(count):
         run(low + gap * (i + 0.5))
@@ -138,7 +138,7 @@ def refine(spec: StudySpec, n: int, measure: Measure, rng: np.random.Generator) 
         best = min(values, key=values.__getitem__)
         run(min(best + gap, high))
         run(max(best - gap, low))
-    return standards()["linear_warmup"].replace(lr=math.exp(min(values, key=values.__getitem__)))
+    return baselines()["linear_warmup"].replace(lr=math.exp(min(values, key=values.__getitem__)))
 
 
 def optunas(

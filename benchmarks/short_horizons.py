@@ -32,9 +32,9 @@ from search.proxies.registry import AnyProxy, declared_proxy
 from search.strategy.candidates import PriorTrial, UniformTrial
 from search.strategy.lr_sweep import lr_at_horizon
 from search.strategy.peak_lr import peak_lr_scale
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import Space
-from warmboot.standards import standards
 
 RECORD = Path(__file__).parent / "records" / "short_horizons.json"
 # proxy, full horizon, lowest and highest peak lr of the sweep
@@ -99,7 +99,7 @@ def drawn(count: int) -> list[WarmbootSchedule]:
     """Standards first, then plain and wild shapes by turns."""
     space = Space.from_dict(dict(SPACE))
     rng = np.random.default_rng(7)
-    known = [shape for shape in standards().values() if space.params_of(shape) is not None]
+    known = [shape for shape in baselines().values() if space.params_of(shape) is not None]
     draws = [PriorTrial(rng), UniformTrial(rng)]
     shapes = list(known)
     while len(shapes) < count:

@@ -28,11 +28,11 @@ from search.population import Run
 from search.population.make import make_population
 from search.proxies.registry import declared_proxy
 from search.strategy.candidates import PriorTrial, UniformTrial
+from warmboot.baseline_schedules import baselines
 from warmboot.curves import Polynomial
 from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_file import ScheduleFile, writes
 from warmboot.space import Space
-from warmboot.standards import standards
 
 RECORDS = Path(__file__).parent / "records"
 PACKAGED_STUDY = Path(__file__).parents[1] / "studies" / "char_lm.toml"
@@ -132,7 +132,7 @@ def surface(name: str, setting: Setting) -> dict[str, Any]:
 def known_shapes() -> dict[str, WarmbootSchedule]:
     """The standards and some of their relatives."""
     return {
-        **standards(),
+        **baselines(),
         "linear_floor": WarmbootSchedule(curve="linear", eta_min=0.05),
         "linear_long_warmup": WarmbootSchedule(curve="linear", warmup=0.15),
         "power_0.7": WarmbootSchedule(curve=Polynomial(power=0.7)),

@@ -24,9 +24,9 @@ from search.strategy.peak_lr import peak_lr_scale
 from search.training.batch import Arms
 from search.transfer.horizons import default_horizons
 from search.transfer.measure import transfer
+from warmboot.baseline_schedules import baselines
 from warmboot.curves import Polynomial
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 Losses = NDArray[np.float64]
 RECORD = Path(__file__).parent / "records" / "verdict.json"
@@ -38,7 +38,7 @@ LINEAR = WarmbootSchedule(curve="linear")
 SHAPES = {
     "power 0.7": WarmbootSchedule(curve=Polynomial(power=0.7)),
     "cosine": WarmbootSchedule(),
-    "wsd": standards()["wsd"],
+    "wsd": baselines()["wsd"],
     "two cycles": WarmbootSchedule(restarts=(0.5,), step_scale=0.5),
 }
 

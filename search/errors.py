@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+
+from warmboot.checks import nearest as nearest  # hints read alike in both packages
 
 
 class UsageError(ValueError):
-    """What was asked for can't be done as asked; exit code 2. The message names the way out."""
+    """The request can't be carried out as given; exit code 2. The message names the way out."""
 
 
 class RunError(RuntimeError):
@@ -23,18 +24,3 @@ def problems_text(place: str, problems: Sequence[str]) -> str:
     """
     count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
     return "\n".join([f"{place} has {count}:", *(f"  {line}" for line in problems)])
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known names, or all there are.
-
-    >>> nearest("char_lmm", ["char_lm", "digits"])
-    'did you mean char_lm?'
-    >>> nearest("x", [])
-    'there are none yet.'
-    """
-    known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-    if near:
-        return f"did you mean {', '.join(near)}?"
-    return f"there are: {', '.join(known[:12])}." if known else "there are none yet."

@@ -1,4 +1,4 @@
-"""What a person is told while something goes on, and the command that goes on from there."""
+"""Messages to people during long work, and the command that continues it."""
 
 from __future__ import annotations
 

@@ -96,21 +96,27 @@ def test_no_test_or_cache_is_packaged(names: list[str]) -> None:
 def test_the_command_finds_the_service_and_its_studies(installed: Path) -> None:
     program = (
         "from warmboot.service import claim_name; claim_name(); "
-        "from search.spec.study_file import packaged_studies; print(packaged_studies()['char_lm'])"
+        "from search.spec.packaged import packaged_studies; print(packaged_studies()['char_lm'])"
     )
     assert run(program, installed) == str(installed / SERVICE / "packaged_studies" / "char_lm.toml")
 
 
 def test_an_installation_leaves_the_name_search_to_others(installed: Path) -> None:
     program = (
-        "import warmboot, warmboot.free; from importlib.util import find_spec; print(find_spec('search'))"
+        "import warmboot, warmboot.proxies; from importlib.util import find_spec; print(find_spec('search'))"
     )
     assert run(program, installed) == "None"
 
 
 def test_a_function_of_a_person_finds_what_earlier_versions_had(installed: Path) -> None:
     program = (
+        "import warnings; warnings.simplefilter('ignore', DeprecationWarning); "
         "from warmboot.service import lend_name; lend_name(); "
         "from search.scripts.free import Context, free_proxy; print(free_proxy.__module__)"
     )
-    assert run(program, installed) == "warmboot.free"
+    assert run(program, installed) == "warmboot.function_proxies"
+
+
+def test_a_declared_proxy_is_written_with_what_warmboot_has(installed: Path) -> None:
+    program = "from warmboot.proxies import SGD; print(SGD.__module__)"
+    assert run(program, installed) == "search.proxies.proxy"

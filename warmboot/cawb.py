@@ -1,7 +1,7 @@
 """`CosineAnnealingWarmbootingLR`: a drop-in for the published class of that name.
 
 It keeps the published lr values wherever the original is defined, its known flaws among them (a
-first lr of 0, a peak trained twice, a dip after warm-up): nobody's existing training changes. For
+first lr of 0, a peak trained twice, a dip after warm-up): no existing training changes. For
 a new training use `WarmbootSchedule` with `WarmbootLR`, which have none of them.
 """
 

@@ -98,7 +98,7 @@ def _lf(module: ast.Module, subject: str) -> WarmbootSchedule:
         candidate = _candidate(name, source)
         if candidate is not None and ast.unparse(ast.parse(lf_source(candidate)).body[-1]) == source:
             return candidate
-    rule = "lf is not one that warmboot's export writes, and a function of somebody else's is not run"
+    rule = "lf is not one that warmboot's export writes, and other functions are not run"
     raise ScheduleFileError(subject, [f"{rule}; preview the list of its numbers instead"])
 
 

@@ -3,7 +3,9 @@
 A bool is not a number here, and neither is a string that looks like one.
 """
 
+import difflib
 import math
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import TypeGuard
 
@@ -42,6 +44,23 @@ def show(value: object, longest: int = 60) -> str:
     except ValueError:  # an int of thousands of digits has no repr
         text = f"a huge {type(value).__name__}"
     return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint for a name that is not among the known ones: those nearest to it, or what there is.
+
+    >>> nearest("char_lmm", ["char_lm", "digits"])
+    'did you mean char_lm?'
+    >>> nearest("x", ["char_lm", "digits"])
+    'there are: char_lm, digits.'
+    >>> nearest("x", [])
+    'there are none yet.'
+    """
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {', '.join(near)}?"
+    return f"there are: {', '.join(known[:12])}." if known else "there are none yet."
 
 
 def as_float(value: object) -> float:

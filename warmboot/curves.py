@@ -4,7 +4,6 @@ A registered curve is known by its name alone, so that schedules with it compare
 into files; whoever reads such a file registers the same function first.
 """
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from warmboot.built_in_curves import (
     Rex,
     parameter_names,
 )
-from warmboot.checks import show
+from warmboot.checks import nearest, show
 from warmboot.errors import ScheduleError
 
 __all__ = [
@@ -108,12 +107,9 @@ def curve_names() -> tuple[str, ...]:
 
 
 def _unknown(name: str) -> str:
-    names = curve_names()
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
     return (
-        f"no curve is called {show(name)}; {hint}known: {', '.join(names)}; "
-        "a curve of your own has to be registered first, with warmboot.register_curve"
+        f"no curve is called {show(name)}; {nearest(name, curve_names())} "
+        "A curve of your own has to be registered first, with warmboot.register_curve"
     )
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from warmboot.anatomy import checked_values
 from warmboot.checks import integer_problem
 from warmboot.curves import FloatArray
 from warmboot.errors import ScheduleError
+from warmboot.segmentation import checked_values
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 

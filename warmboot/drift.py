@@ -2,7 +2,7 @@
 
 What can be known from inside is which steps of the scheduler had no optimizer step before them. A
 scheduler that steps more often than its optimizer reaches its end too early. The other way round,
-many optimizer steps for each of the scheduler's, is how somebody trains who steps once an epoch;
+many optimizer steps for each of the scheduler's, is how a training looks that steps once an epoch;
 whether `total_steps` counts epochs then is not for us to see, and nothing is said, unless the
 training's host knows (`host_plan`).
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 # A GradScaler starts at a scale of 2^16 and halves it at each step that it skips: 16 skips bring it
 # to 1. Later it doubles every 2000 steps, which may cost a skip each time, far below a twentieth;
-# and a schedule that ends a twentieth early is none that anybody would notice.
+# and a schedule that ends a twentieth early makes no difference.
 TOLERATED_STEPS = 16
 TOLERATED_FRACTION = 0.05
 
@@ -59,7 +59,7 @@ class DriftWatch:
     def on_early_step(self, groups: Iterable[dict[str, Any]]) -> None:
         """A step before the optimizer's first; at the first of them its gradients are looked at.
 
-        Two are as many as any: nobody needs to tell the later ones.
+        Two are as many as any: later ones need not be told apart.
         """
         self.early_steps += 1
         if self.early_steps == 1:

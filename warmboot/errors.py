@@ -1,4 +1,4 @@
-"""Errors that name every problem at once, so that nobody repairs their input one run at a time."""
+"""Errors that name every problem at once, so that input need not be repaired one run at a time."""
 
 from collections.abc import Sequence
 

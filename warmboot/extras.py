@@ -1,4 +1,4 @@
-"""Packages that not everybody needs: which extra brings each, and the command that installs it here."""
+"""Optional packages: which extra brings each, and the command that installs it here."""
 
 import json
 import shlex

@@ -1,7 +1,7 @@
 """Whether a trial's schedule is followed: what `attach` and `lr` gave, held to the steps that are reported.
 
 A search ranks what it asked for. A result of something else (the script's own scheduler, a schedule stepped
-once an epoch, an lr that somebody overwrites) looks like any other and spoils the study, so it is refused
+once an epoch, an lr overwritten by other code) looks like any other and spoils the study, so it is refused
 where it is reported, with what to change.
 """
 

@@ -1,105 +1,14 @@
-"""Free proxies: a Python function of the user's that trains as it likes, in a process that lives on.
+"""The former name of `warmboot.function_proxies`, for modules that import from here."""
 
-    from warmboot.free import Context, free_proxy
+import warnings
 
-    @free_proxy
-    def train(schedule, context):
-        ...
-        context.report(step, val=loss)
+from warmboot.function_proxies import Context
+from warmboot.function_proxies import function_proxy as free_proxy
 
-What the module keeps between calls (data, compiled code) stays there for the next run.
-"""
+__all__ = ["Context", "free_proxy"]
 
-from __future__ import annotations
-
-import importlib
-import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from warmboot.reporting import report_to
-from warmboot.schedule import WarmbootSchedule
-from warmboot.trial_files import TrialFile
-
-Train = Callable[[WarmbootSchedule, "Context"], object]
-_Function = TypeVar("_Function", bound=Callable[..., object])
-_MARK = "__warmboot_free_proxy__"
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a free proxy is told about one run, and how it tells how that goes."""
-
-    trial: TrialFile
-    device: str
-    """The torch device to train on, `cpu` or `cuda` for example."""
-
-    @property
-    def seed(self) -> int:
-        """For weights and data order, in [0, 2**32 - 1]."""
-        return self.trial.seed
-
-    @property
-    def total_steps(self) -> int:
-        """The horizon, in optimizer steps."""
-        return self.trial.total_steps
-
-    @property
-    def params(self) -> Mapping[str, Any]:
-        """The trial's other hyperparameters, by name."""
-        return self.trial.params
-
-    def report(self, step: int, **metrics: Any) -> None:
-        """Report metrics after `step` optimizer steps, as `warmboot.report` does; raises `StopTraining`."""
-        report_to(self.trial, step, metrics)
-
-
-def free_proxy(function: _Function) -> _Function:
-    """Mark `train(schedule, context)` as one that a study may name: `{ train = "package.module:train" }`.
-
-    The function stays as it is. It trains `context.total_steps` steps with the schedule, calls
-    `context.report`, and lets `warmboot.StopTraining` pass.
-
-    Raises:
-        TypeError: if it can't be called with two arguments.
-    """
-    try:
-        inspect.signature(function).bind("schedule", "context")
-    except TypeError as error:
-        raise TypeError(f"a free proxy is called as train(schedule, context), but: {error}.") from None
-    setattr(function, _MARK, True)
-    return function
-
-
-def load_free_proxy(reference: str) -> Train:
-    """The function that `package.module:function` names; importing it runs its module.
-
-    Raises:
-        ValueError: there is none, or it is not marked with `free_proxy`. What the module itself raises
-            while it is imported passes, but for `ImportError`.
-    """
-    module_name, _, name = reference.partition(":")
-    if not module_name or not name:
-        raise ValueError(f"proxy {reference}: write it as 'package.module:function'.")
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise ValueError(
-            f"proxy {reference}: module {module_name!r} can't be imported ({error}); {_way_out(error)}."
-        ) from error
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise ValueError(f"proxy {reference}: module {module_name!r} has no function {name!r}.")
-    if not hasattr(function, _MARK):
-        raise ValueError(
-            f"proxy {reference}: the function is not marked; put @free_proxy above it "
-            "(from warmboot.free import free_proxy)."
-        )
-    return function  # type: ignore[no-any-return]
-
-
-def _way_out(error: ImportError) -> str:
-    if error.name in ("search.scripts", "search.scripts.free"):
-        return "write `from warmboot.free import free_proxy`: here `search` is a package of your own"
-    return "it must be installed where this command runs"
+warnings.warn(
+    "warmboot.free has another name: from warmboot import function_proxy, and Context from warmboot.proxies",
+    DeprecationWarning,
+    stacklevel=2,
+)

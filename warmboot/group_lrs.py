@@ -64,7 +64,7 @@ def copy_of(lr: Any) -> Any:
 def part_shared_lrs(optimizer: HasParamGroups) -> None:
     """Make each group's tensor lr its own, all values as they are.
 
-    Of several that share one the first group keeps it, for it is the one that somebody may hold on
+    Of several that share one the first group keeps it, for it is the one that other code may hold on
     to; the others, `optimizer.defaults` among them, get copies.
     """
     owned: list[Any] = []

@@ -1,7 +1,7 @@
 """How often the training's host will step a scheduler, where there is a host that knows.
 
-Somebody who trains in a loop of his own may step once an epoch on a horizon in epochs, and nobody
-can tell that from a mistake. A trainer that steps the scheduler itself has its plan: Lightning steps
+A training loop of the user's own may step once an epoch on a horizon in epochs, which cannot be told
+from a mistake. A trainer that steps the scheduler itself has its plan: Lightning steps
 once an epoch unless told otherwise. It is found among the callers of `step()`, for a scheduler is
 told nothing by its host; no host is imported here.
 """
@@ -47,7 +47,7 @@ def _lightning(scheduler: object, caller: FrameType | None) -> Iterator[tuple[An
             return
         trainer = caller.f_locals.get("trainer") if _is_lightnings(caller) else None
         configs = getattr(trainer, "lr_scheduler_configs", None)
-        if isinstance(configs, list):  # anybody may call anything a trainer
+        if isinstance(configs, list):  # any object may be named trainer
             yield from ((trainer, one) for one in configs if getattr(one, "scheduler", None) is scheduler)
         caller = caller.f_back
 
@@ -55,7 +55,7 @@ def _lightning(scheduler: object, caller: FrameType | None) -> Iterator[tuple[An
 def _is_lightnings(frame: FrameType) -> bool:
     """Whether to look at its variables, which Python may then keep alive until the function returns.
 
-    In a loop of somebody's own these are the batch and the model's output, for the whole training.
+    In a user's own loop these are the batch and the model's output, for the whole training.
     """
     package = str(frame.f_globals.get("__name__")).partition(".")[0]
     return package in _LIGHTNING and "trainer" in frame.f_code.co_varnames

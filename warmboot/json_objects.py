@@ -1,4 +1,4 @@
-"""JSON objects of anybody's making: what fits into one, and text into one without silent repair."""
+"""JSON objects of unknown origin: values that fit into one, and text into one without silent repair."""
 
 import json
 import math

@@ -10,10 +10,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from warmboot.anatomy import Anatomy, Span, anatomy, checked_values
 from warmboot.curves import FloatArray
 from warmboot.layout import Cycle
 from warmboot.schedule import WarmbootSchedule
+from warmboot.segmentation import Segments, Span, checked_values, segment
 
 FEWEST_CYCLE_STEPS = 10
 MOST_ZERO_SHARE = 0.01
@@ -92,7 +92,7 @@ def lint_factors(values: Sequence[float] | FloatArray, *, levels: Sequence[Level
     ['first_lr_is_0', 'much_at_lr_0']
     """
     array = checked_values("lint_factors", values)
-    parts = anatomy(array)
+    parts = segment(array)
     return [
         *(found for look in _LOOKS if (found := look(array, parts)) is not None),
         *(found for level in levels if (found := _missed(array, level)) is not None),
@@ -103,13 +103,13 @@ def lint_factors(values: Sequence[float] | FloatArray, *, levels: Sequence[Level
     ]
 
 
-def _first_is_zero(values: FloatArray, _parts: Anatomy) -> Finding | None:
+def _first_is_zero(values: FloatArray, _parts: Segments) -> Finding | None:
     if values[0] != 0.0:
         return None
     return Finding("first_lr_is_0", 0, "the first lr is 0: step 0 is trained for nothing")
 
 
-def _dip(values: FloatArray, parts: Anatomy) -> Finding | None:
+def _dip(values: FloatArray, parts: Segments) -> Finding | None:
     if parts.dip is None:
         return None
     words = (
@@ -120,7 +120,7 @@ def _dip(values: FloatArray, parts: Anatomy) -> Finding | None:
     return Finding("dip_after_warmup", parts.dip.start, words)
 
 
-def _late_rise(values: FloatArray, parts: Anatomy) -> Finding | None:
+def _late_rise(values: FloatArray, parts: Segments) -> Finding | None:
     if parts.late_rise is None:
         return None
     words = (
@@ -130,7 +130,7 @@ def _late_rise(values: FloatArray, parts: Anatomy) -> Finding | None:
     return Finding("rise_past_the_end", parts.late_rise + 1, words)
 
 
-_LOOKS: tuple[Callable[[FloatArray, Anatomy], Finding | None], ...] = (_first_is_zero, _dip, _late_rise)
+_LOOKS: tuple[Callable[[FloatArray, Segments], Finding | None], ...] = (_first_is_zero, _dip, _late_rise)
 
 
 def _long_warmup(warmup_steps: int, total_steps: int) -> list[Finding]:
@@ -159,7 +159,7 @@ def _short_falls(cycles: Sequence[Cycle]) -> list[Finding]:
     return [Finding("short_fall", first.end - first.fall_steps, words)]
 
 
-def _last_fall(values: FloatArray, parts: Anatomy) -> list[Finding]:
+def _last_fall(values: FloatArray, parts: Segments) -> list[Finding]:
     """A training much shorter than its schedule, which hardly falls, or longer, which stays down."""
     if not parts.cycles or parts.late_rise is not None:
         return []

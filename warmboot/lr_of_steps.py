@@ -50,8 +50,8 @@ class LrOfSteps:
     def table(self) -> FloatArray:
         """The lrs of all steps, float64 of shape `[total_steps]`.
 
-        For compiled code, which looks an lr up by its own counter. Which of them were used, nobody can check
-        then: a trial believes what is reported.
+        For compiled code, which looks an lr up by its own counter. Which of them were used cannot be
+        checked then: a trial believes what is reported.
         """
         self._known = False
         return np.array([float(self._lr_of(step)) for step in range(self._total_steps)])

@@ -51,7 +51,7 @@ def begun_at_another_lr(other: OtherLr) -> str:
 
 
 def changed_by_others(lr: float, set_by_us: float, now: float) -> str:
-    """Somebody sets the lr between our steps."""
+    """The lr was set between our steps."""
     return (
         f"a group's lr was changed from {set_by_us:g} to {lr:g}, by hand or by another scheduler, and is now "
         f"set to {now:g}: each step sets it to its initial_lr times the factor. Change "
@@ -60,7 +60,7 @@ def changed_by_others(lr: float, set_by_us: float, now: float) -> str:
 
 
 def changed_in_trial(lr: float, set_by_us: float, step: int) -> str:
-    """Somebody sets the lr between the steps of a trial: what trains is not quite what is ranked."""
+    """The lr was set between the steps of a trial: what trains is not quite what is ranked."""
     return (
         f"before step {step} of the schedule a group's lr was {lr:g} where the trial's schedule had set "
         f"{set_by_us:g}: a callback, another scheduler or the script itself sets it too, and what trained "

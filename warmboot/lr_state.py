@@ -1,7 +1,7 @@
 """What `WarmbootLR` saves, and how it is checked when it comes back.
 
 A state is whole by itself and has the same keys always, for there are loaders that fill in only the
-keys which a fresh scheduler's state has. From the first horizon and each change of it the course is
+keys which a fresh scheduler's state has. From the first horizon and each change of it the run's schedule is
 made again, exactly; the schedule goes along as text, to be told from another one. Plain numbers,
 lists and text, so that it is JSON and loads under `torch.load(weights_only=True)`.
 """
@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from warmboot.checks import integer_problem, number_problem, show
-from warmboot.course import Course, course_of
 from warmboot.errors import ScheduleError
+from warmboot.retargeted_schedule import RetargetedSchedule, retargetable
 from warmboot.schedule import WarmbootSchedule
 
 _KEYS = ("last_epoch", "total_steps", "retargets", "base_lrs", "in_charge", "schedule")
@@ -26,27 +26,29 @@ class SavedRun(NamedTuple):
 
     last_epoch: int
     """-1 for a part of a `SequentialLR` whose turn has not come."""
-    course: Course | None
+    run_schedule: RetargetedSchedule | None
     base_lrs: list[float] | None
     in_charge: bool | None
 
 
-def state_of(last_epoch: int, course: Course, base_lrs: Sequence[float], in_charge: bool) -> dict[str, Any]:
+def state_of(
+    last_epoch: int, run_schedule: RetargetedSchedule, base_lrs: Sequence[float], in_charge: bool
+) -> dict[str, Any]:
     """The state at a step count.
 
     Args:
         last_epoch: the step count.
-        course: the schedule with its horizons.
+        run_schedule: the schedule with its horizons.
         base_lrs: what the factors are multiplied with, one for each group.
         in_charge: whether the optimizer's lrs are those that this scheduler sets at the count.
     """
     return {
         "last_epoch": last_epoch,
-        "total_steps": course.layout.total_steps,
-        "retargets": [list(retarget) for retarget in course.retargets],
+        "total_steps": run_schedule.layout.total_steps,
+        "retargets": [list(retarget) for retarget in run_schedule.retargets],
         "base_lrs": list(base_lrs),
         "in_charge": in_charge,
-        "schedule": json.dumps(identity(course.schedule)),
+        "schedule": json.dumps(identity(run_schedule.schedule)),
     }
 
 
@@ -62,36 +64,41 @@ def restored(state: Mapping[str, Any], schedule: WarmbootSchedule) -> SavedRun:
     problems = _problems(state, schedule)
     if problems:
         raise _error(problems)
-    course = None
+    run_schedule = None
     if "total_steps" in state:
         retargets = [(at_step, total_steps) for at_step, total_steps in state["retargets"]]
-        course = course_of(schedule, state["total_steps"], retargets)
+        run_schedule = retargetable(schedule, state["total_steps"], retargets)
     base_lrs = [float(lr) for lr in state["base_lrs"]] if "base_lrs" in state else None
-    return SavedRun(int(state["last_epoch"]), course, base_lrs, state.get("in_charge"))
+    return SavedRun(int(state["last_epoch"]), run_schedule, base_lrs, state.get("in_charge"))
 
 
-def continued(saved: SavedRun, built: Course) -> tuple[Course, str | None]:
-    """The course on which a run goes on in a scheduler that was built as `built`, and what to say of it.
+def continued(saved: SavedRun, built: RetargetedSchedule) -> tuple[RetargetedSchedule, str | None]:
+    """The schedule on which a run goes on in a scheduler that was built as `built`, and what to say of it.
 
     Built with the run's first horizon or its last, it goes on with the last, as a script does that
     stays as it is. Built with another one, what is left is stretched to it, without a jump in lr.
     """
-    course, total_steps = saved.course, built.total_steps
-    if course is None or total_steps == course.total_steps:
-        return course or built, None
-    if total_steps == course.layout.total_steps:
-        return course, None
-    said = f"this state is of a run of {course.total_steps} steps, and here total_steps is {total_steps}"
+    run_schedule, total_steps = saved.run_schedule, built.total_steps
+    if run_schedule is None or total_steps == run_schedule.total_steps:
+        return run_schedule or built, None
+    if total_steps == run_schedule.layout.total_steps:
+        return run_schedule, None
+    said = (
+        f"this state is of a run of {run_schedule.total_steps} steps, and here total_steps is {total_steps}"
+    )
     if saved.last_epoch < 0:
         return built, f"{said}; none of them is done yet, and {total_steps} it will be."
-    at_step = max(saved.last_epoch, course.legs[-1].start)
+    at_step = max(saved.last_epoch, run_schedule.phases[-1].start)
     try:
-        stretched = course.retargeted(at_step, total_steps)
+        stretched = run_schedule.retargeted(at_step, total_steps)
     except ScheduleError as error:
-        return course, f"{said}; it goes on with {course.total_steps}, for {'; '.join(error.problems)}."
+        return (
+            run_schedule,
+            f"{said}; it goes on with {run_schedule.total_steps}, for {'; '.join(error.problems)}.",
+        )
     return stretched, (
         f"{said}: from step {at_step} on, what is left of the schedule ends at step {total_steps}, without "
-        f"a jump in lr. To keep the other end, build it with total_steps={course.total_steps}."
+        f"a jump in lr. To keep the other end, build it with total_steps={run_schedule.total_steps}."
     )
 
 

@@ -1,4 +1,4 @@
-"""What our schedulers last set on an optimizer: by it an lr that somebody else has set is told.
+"""What our schedulers last set on an optimizer: by it an lr set by other code is noticed.
 
 An optimizer does not know who has set its lrs, and the scheduler of one stage of a training may be
 gone before the next one is built: so what was set is kept beside the optimizer, as long as it lives.
@@ -14,7 +14,7 @@ _LR_TOLERANCE = 1e-6
 
 
 def close(one: float, other: float) -> bool:
-    """Whether two lrs are one but for rounding, by float32 or by whoever multiplied them up.
+    """Whether two lrs are equal but for rounding, by float32 or by repeated multiplication.
 
     >>> close(0.30000001192092896, 0.3), close(0.3001, 0.3)
     (True, False)

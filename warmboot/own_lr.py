@@ -20,7 +20,7 @@ def tell_own_lr(path: Path, lr: float) -> None:
 
 
 def read_own_lr(path: Path) -> float | None:
-    """The lr in the file, whatever number it is; None where nobody has written it yet.
+    """The lr in the file, whatever number it is; None if it is not written yet.
 
     Raises:
         TrialFileError: the file holds no number.

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from warmboot.anatomy import anatomy, checked_values
 from warmboot.curves import FloatArray
 from warmboot.drawing import draw, sparkline
 from warmboot.lints import Finding, Level, lint_factors, lint_schedule
 from warmboot.schedule import WarmbootSchedule
+from warmboot.segmentation import checked_values, segment
 
 __all__ = [
     "Point",
@@ -143,7 +143,7 @@ def points_that_matter(schedule: WarmbootSchedule, total_steps: int) -> list[Poi
 
 def _points_of_numbers(values: FloatArray) -> list[Point]:
     """The same points of a list, as far as its rises and falls tell, and its peak."""
-    parts = anatomy(values)
+    parts = segment(values)
     restarts = [cycle.start for cycle in parts.cycles[1:]]
     if len(restarts) > _MOST_RESTARTS_NAMED:
         restarts = []

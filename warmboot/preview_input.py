@@ -17,7 +17,6 @@ from typing import Any, Literal, NoReturn
 
 import numpy as np
 
-from warmboot.anatomy import anatomy
 from warmboot.cawb_file import (
     CawbFile,
     cawb_from_json,
@@ -36,6 +35,7 @@ from warmboot.python_source import parsed_python
 from warmboot.schedule_document import parse
 from warmboot.schedule_file import LARGEST_FILE_BYTES
 from warmboot.schedule_record import ScheduleFile
+from warmboot.segmentation import segment
 from warmboot.text_file import read_text
 
 EXAMPLE_STEPS = 1000
@@ -193,7 +193,7 @@ def _levels_of_numbers(
     if peak is not None:
         levels.append(Level("peak", "the peak", peak, peak, 0, end))
     if floor is not None:
-        past_warmup = anatomy(np.asarray(numbers)).warmup_end  # which may pass the floor on its way
+        past_warmup = segment(np.asarray(numbers)).warmup_end  # which may pass the floor on its way
         levels.append(Level("floor", "the floor", floor, peak or highest, past_warmup, end))
     return levels
 

@@ -79,7 +79,7 @@ def report_to(trial: TrialFile, step: int, metrics: Mapping[str, Any], *, rank: 
 
 
 def _check_followed(trial: TrialFile, step: int) -> None:
-    """Refuse a result of a schedule that was not followed: a search would rank what nobody trained."""
+    """Refuse a result of a schedule that was not followed: a search would rank what was not trained."""
     problem = problem_of(trial, step)
     if problem is not None:
         raise ValueError(f"warmboot.report: {problem}")

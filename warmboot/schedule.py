@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from warmboot.checks import as_float, integer_problem
-from warmboot.curves import Curve, FloatArray
+from warmboot.curves import Constant, Curve, FloatArray
 from warmboot.errors import ScheduleError
 from warmboot.layout import Cycle, Layout, lay_out, nearest_step
 from warmboot.schedule_checks import (
@@ -174,11 +174,16 @@ class WarmbootSchedule:
         return dataclasses.replace(self, **changes)
 
     def describe(self) -> str:
-        """The schedule in words, a short line."""
-        # imported here because the words are needed rarely, and this class often
-        from warmboot.describe import describe
+        """The schedule in words, a short line.
 
-        return describe(self)
+        >>> WarmbootSchedule(warmup=0.05, restarts=[1 / 3, 2 / 3], step_scale=0.8).describe()
+        'cosine to 0, 5% warm-up, restarts at 33.3% and 66.7% each at 0.8 x the peak before'
+        """
+        parts = [_curve_words(self), _lr_words(self), _warmup_words(self), _restart_words(self)]
+        if self.hold and not isinstance(self.curve, Constant):
+            whole = "each cycle" if self.restarts else "what follows warm-up"
+            parts.append(f"holding the peak for {_percent(self.hold)} of {whole}")
+        return ", ".join(part for part in parts if part)
 
 
 def _normalised(given: dict[str, Any]) -> dict[str, Any]:
@@ -196,3 +201,46 @@ def _normalised(given: dict[str, Any]) -> dict[str, Any]:
         "curve": as_curve(given["curve"]),
         "allow_rising": given["allow_rising"],
     }
+
+
+def _percent(fraction: float) -> str:
+    """
+    >>> _percent(1 / 3), _percent(0.05)
+    ('33.3%', '5%')
+    """
+    return f"{100 * fraction:.3g}%"
+
+
+def _curve_words(schedule: WarmbootSchedule) -> str:
+    if isinstance(schedule.curve, Constant):
+        return "constant"
+    floor = f"{_percent(schedule.eta_min)} of the peak" if schedule.eta_min else "0"
+    return f"{schedule.curve.describe()} to {floor}"
+
+
+def _lr_words(schedule: WarmbootSchedule) -> str:
+    return "" if schedule.lr is None else f"peak lr {schedule.lr:.4g}"
+
+
+def _warmup_words(schedule: WarmbootSchedule) -> str:
+    if schedule.warmup_steps is not None:
+        return f"{schedule.warmup_steps} steps of warm-up" if schedule.warmup_steps else ""
+    return f"{_percent(schedule.warmup)} warm-up" if schedule.warmup else ""
+
+
+def _restart_words(schedule: WarmbootSchedule) -> str:
+    if not schedule.restarts:
+        return ""
+    where = _listed([_percent(restart) for restart in schedule.restarts])
+    text = f"{'restart' if len(schedule.restarts) == 1 else 'restarts'} at {where}"
+    if isinstance(schedule.step_scale, tuple):
+        scales = _listed([f"{scale:.3g}" for scale in schedule.step_scale])
+        return f"{text} at {scales} x the peak before"
+    if schedule.step_scale == 1.0:
+        return text
+    each = "" if len(schedule.restarts) == 1 else "each "
+    return f"{text} {each}at {schedule.step_scale:.3g} x the peak before"
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]

@@ -4,13 +4,12 @@ Strict everywhere but inside `origin`: unknown keys (with the nearest known one)
 repeated keys, numbers that are not finite, newer versions.
 """
 
-import difflib
 import tomllib
 from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any, Literal
 
-from warmboot.checks import is_integer, show
+from warmboot.checks import is_integer, nearest, show
 from warmboot.curves import Curve, curve_from_name
 from warmboot.errors import ScheduleError, ScheduleFileError
 from warmboot.json_objects import json_object_problems, load_json
@@ -95,9 +94,7 @@ def _unknown_keys(place: str, table: dict[str, Any], known: Iterable[str]) -> li
     problems = []
     for key in table:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-            problems.append(f"unknown key {show(place + key)}; {hint}")
+            problems.append(f"unknown key {show(place + key)}; {nearest(key, known)}")
     return problems
 
 

@@ -90,7 +90,7 @@ def write(file: ScheduleFile | WarmbootSchedule, path: str | os.PathLike[str]) -
 
 
 def _schedule_document(schedule: WarmbootSchedule) -> dict[str, Any]:
-    # not its vars, for what a trial's function is given notes there whether anybody looked
+    # not its vars, for what a trial's function is given notes there whether it was looked at
     document = {field.name: getattr(schedule, field.name) for field in dataclasses.fields(WarmbootSchedule)}
     document["restarts"] = list(schedule.restarts)
     if isinstance(schedule.step_scale, tuple):

@@ -102,7 +102,7 @@ def _first_spec(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
 def service_command(module: str, *arguments: str) -> list[str]:
     """The command of a process that calls `main(*arguments)` of a module of the service.
 
-    Its PYTHONPATH has to hold this process's `sys.path`. (`python -m search.x` may find anybody's `search`.)
+    Its PYTHONPATH has to hold this process's `sys.path`. (`python -m search.x` may find another `search`.)
 
     >>> service_command("search.durations", "2m")[1:]
     ['-P', '-m', 'warmboot.service', 'search.durations', '2m']

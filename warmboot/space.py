@@ -2,7 +2,7 @@
 
 A `Space` maps a handful of flat parameters (what Optuna samples) to a `WarmbootSchedule` and back. It needs
 an object with `suggest_float`, `suggest_int` and `suggest_categorical` and nothing else, so it works with
-Optuna's `Trial` and `FixedTrial`, and with anybody's stand-in, without importing Optuna.
+Optuna's `Trial` and `FixedTrial`, and with any stand-in, without importing Optuna.
 
 Start reading at `Space.sample`; `Space.params_of` is its inverse.
 """

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from warmboot.checks import show
+from warmboot.checks import nearest, show
 from warmboot.curves import curve_names
 from warmboot.errors import ScheduleError
 
@@ -69,9 +68,7 @@ def is_number(value: object) -> bool:
 
 
 def _unknown(key: str) -> str:
-    near = difflib.get_close_matches(str(key), _FIELDS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(_FIELDS)}."
-    return f"{key}: unknown key; {hint}"
+    return f"{key}: unknown key; {nearest(str(key), _FIELDS)}"
 
 
 def _read_float(

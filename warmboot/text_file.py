@@ -37,7 +37,7 @@ def decoded(content: bytes) -> str:
 
 
 def read_text(path: Path, *, largest_bytes: int, wanted: str = "file", too_large: str = "") -> str:
-    """The text of a file of somebody's, opened once, so that it may be a pipe.
+    """The text of a user's file, opened once, so that it may be a pipe.
 
     Args:
         path: the file.

@@ -8,7 +8,6 @@ these: it says that a process of the script has taken the schedule, and `report`
 In a file `remark` the search finds what a person should know of the training, whatever becomes of it.
 """
 
-import difflib
 import json
 import math
 import os
@@ -19,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from warmboot.checks import integer_problem, is_integer, show
+from warmboot.checks import integer_problem, is_integer, nearest, show
 from warmboot.errors import ScheduleError
 from warmboot.json_objects import json_object_problems, load_json
 from warmboot.schedule import WarmbootSchedule
@@ -241,9 +240,7 @@ def _unknown_keys(document: dict[str, Any]) -> list[str]:
     problems = []
     for key in document:
         if key not in _KEYS:
-            near = difflib.get_close_matches(key, _KEYS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(_KEYS)}"
-            problems.append(f"unknown key {show(key)}; {hint}")
+            problems.append(f"unknown key {show(key)}; {nearest(key, _KEYS)}")
     return problems
 
 

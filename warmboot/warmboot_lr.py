@@ -3,8 +3,8 @@
 The one module of this package that imports torch. A step counter and nothing else: every lr is
 `initial_lr` of its group times the schedule's factor at the count, a closed form, so that a
 training saved and resumed at any step is the unbroken one. What a change of the horizon does to
-the factors is in `course`, what is saved in `lr_state`, what counts as drift in `drift`, and what is
-said of a wrong use in `lr_remarks`.
+the factors is in `retargeted_schedule`, what is saved in `lr_state`, what counts as drift in
+`drift`, and what is said of a wrong use in `lr_remarks`.
 """
 
 import sys
@@ -17,7 +17,6 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from warmboot import lr_remarks
-from warmboot.course import Course, course_of
 from warmboot.drift import DriftWatch
 from warmboot.errors import ScheduleError
 from warmboot.factor_blocks import FactorBlocks
@@ -25,6 +24,7 @@ from warmboot.group_lrs import base_lrs_of, copy_of, holds, take_in_groups
 from warmboot.host_plan import too_long_for_host
 from warmboot.lr_state import SavedRun, checked_step, continued, restored, state_of
 from warmboot.lr_trace import OtherLr, close, trace_of
+from warmboot.retargeted_schedule import RetargetedSchedule, retargetable
 from warmboot.schedule import WarmbootSchedule
 
 
@@ -75,7 +75,7 @@ class WarmbootLR(LRScheduler):
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
         self.schedule = schedule
-        self._built = course_of(schedule, total_steps)
+        self._built = retargetable(schedule, total_steps)
         self._follow(self._built)
         self._drift = DriftWatch()
         self._trace = trace_of(optimizer)
@@ -118,7 +118,7 @@ class WarmbootLR(LRScheduler):
         From `at_step` on, what is left of the schedule is stretched over what is left of the new
         horizon; the lr at `at_step` stays what it would have been. Restarts ahead move with it and
         keep their exact peaks and floors, warm-up under way and a cycle under way go on from where
-        they are (`course` has the formulas). A second retarget starts from what the first one made.
+        they are (formulas: `retargeted_schedule`). A second retarget starts from what the first made.
 
         Args:
             total_steps: the new horizon; the present one changes nothing, so that a script which
@@ -131,11 +131,11 @@ class WarmbootLR(LRScheduler):
         """
         if at_step is None:
             at_step = max(self.last_epoch, 0)
-        course = self._course.retargeted(at_step, total_steps)
-        if course is not self._course and at_step < self.last_epoch:
+        run_schedule = self._run_schedule.retargeted(at_step, total_steps)
+        if run_schedule is not self._run_schedule and at_step < self.last_epoch:
             rule = f"at_step must not be past: the next step is {self.last_epoch} but got {at_step}"
             raise ScheduleError("retarget", [rule])
-        self._follow(course)
+        self._follow(run_schedule)
 
     def state_dict(self) -> dict[str, Any]:
         """The run so far: step count, horizons, base lrs, and by what schedule; the same keys always.
@@ -143,7 +143,7 @@ class WarmbootLR(LRScheduler):
         Loads under `torch.load(weights_only=True)`, and is JSON.
         """
         base_lrs = self._base_lrs()[: len(self._last_lr)]
-        return state_of(self.last_epoch, self._course, base_lrs, self._is_in_charge())
+        return state_of(self.last_epoch, self._run_schedule, base_lrs, self._is_in_charge())
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on at the saved step count, with the saved horizons, and set the lrs that belong to it.
@@ -160,11 +160,11 @@ class WarmbootLR(LRScheduler):
                 Nothing is changed then.
         """
         saved = restored(state_dict, self.schedule)
-        course, of_horizon = continued(saved, self._built)
+        run_schedule, of_horizon = continued(saved, self._built)
         in_charge = saved.in_charge
         if in_charge is None:
             in_charge = not self._is_part and self.last_epoch >= 0
-        self._follow(course)
+        self._follow(run_schedule)
         remarks = [of_horizon, self._take_base_lrs(saved)]
         self.last_epoch = self._loaded_at = saved.last_epoch
         self._step_count = self.last_epoch + 1
@@ -185,8 +185,8 @@ class WarmbootLR(LRScheduler):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if "_built" not in state:
-            self._built = course_of(self.schedule, self._course.layout.total_steps)
-        self._factors = FactorBlocks(self._course)
+            self._built = retargetable(self.schedule, self._run_schedule.layout.total_steps)
+        self._factors = FactorBlocks(self._run_schedule)
         self._drift, self._trace = DriftWatch(), trace_of(self.optimizer)
         self._drift.watch(self.optimizer, until_gone=self)
 
@@ -201,9 +201,9 @@ class WarmbootLR(LRScheduler):
         self._came_with = None
         self._apply()
 
-    def _follow(self, course: Course) -> None:
-        self._course, self.total_steps = course, course.total_steps
-        self._factors = FactorBlocks(course)
+    def _follow(self, run_schedule: RetargetedSchedule) -> None:
+        self._run_schedule, self.total_steps = run_schedule, run_schedule.total_steps
+        self._factors = FactorBlocks(run_schedule)
 
     def _apply(self, groups: list[dict[str, Any]] | None = None) -> tuple[Any, Any, Any] | None:
         """Set the lrs; of one that was changed since: what it was, what we had set, what it is now."""

@@ -1,4 +1,4 @@
-"""The schedule that a function of the user's is called with: it notes whether anybody looks at it.
+"""The schedule that a function of the user's is called with: it notes whether it was looked at.
 
 A function that trains with an lr of its own looks like any other from outside, and its study would be noise.
 """
@@ -14,7 +14,7 @@ from warmboot.trial_files import TrialFile
 
 
 def watched(trial: TrialFile) -> TrialFile:
-    """The trial with a schedule that is taken, as by `attach`, by whoever looks at it."""
+    """The trial with a schedule that counts as taken, as by `attach`, once it is looked at."""
     schedule = object.__new__(_Watched)
     fields = {field.name: getattr(trial.schedule, field.name) for field in dataclasses.fields(trial.schedule)}
     schedule.__dict__.update(fields, _unseen_of=trial)

@@ -18,8 +18,8 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
 
     Raises:
         IsADirectoryError: `path` is a folder.
-        PermissionError: it is read-only, for everybody or for this user.
-        OSError: it is a disk, the folder is missing, the disk is full, nobody reads the pipe any
+        PermissionError: it is read-only, for all users or for this one.
+        OSError: it is a disk, the folder is missing, the disk is full, the pipe has no reader any
             more, or the system refused.
     """
     data = content.encode() if isinstance(content, str) else content

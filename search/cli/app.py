@@ -41,7 +41,7 @@ EXIT_FAILED, EXIT_USAGE = 1, 2
 
 app = typer.Typer(
     name="warmboot",
-    help="Find the learning-rate schedule your training needs, and take it home as a file.",
+    help="Find the learning-rate schedule your training needs, and export it as a file.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -93,8 +93,8 @@ def run() -> NoReturn:
 
 
 def make_readable(stream: TextIO) -> None:
-    """Whoever reads a pipe or a file gets UTF-8, whatever this terminal speaks; a terminal gets what it can
-    show of a text, and no text ends the command with an error."""
+    """Write UTF-8 into pipes and files, whatever the encoding of the terminal; in a terminal, replace the
+    characters it cannot show, so that no text ends a command with an error."""
     if isinstance(stream, io.TextIOWrapper):
         if stream.isatty():
             stream.reconfigure(errors="replace")

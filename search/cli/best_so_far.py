@@ -1,4 +1,4 @@
-"""`BestSoFar`: why the value of what leads a study has become worse, for whoever watches it."""
+"""`BestSoFar`: why the value of the leading schedule has become worse, for users who watch a launch."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ class BestSoFar:
         self._why = ""
 
     def why_worse(self, snapshot: StudyStatus) -> str:
-        """Why the best of now has a worse value than the best that was shown before; empty where it has
-        not."""
+        """Why the current best has a worse value than one shown before; empty if it has not."""
         best = snapshot.best
         if best is None:
             return ""

@@ -17,7 +17,8 @@ def command(
     storage: StorageOption = None,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes any free one.")] = 8080,
     host: Annotated[
-        str, typer.Option("--host", help="Another than loopback needs --password-file.")
+        str,
+        typer.Option("--host", help="Address to listen on; any other than loopback needs --password-file."),
     ] = "127.0.0.1",
     password_file: Annotated[
         Path | None, typer.Option("--password-file", help="One line, user:password.")
@@ -27,18 +28,18 @@ def command(
         typer.Option(
             "--allow-host",
             metavar="NAME",
-            help="A name of its own under which browsers reach it, such as a proxy's; NAME:PORT where "
-            "the address bar shows a port. May be given several times.",
+            help="Host name under which browsers reach the dashboard, such as a reverse proxy's; NAME:PORT "
+            "if the address bar shows a port. May be given several times.",
         ),
     ] = None,
     allow_edit: Annotated[
         bool, typer.Option("--allow-edit", help="Let the browser change and delete studies.")
     ] = False,
 ) -> None:
-    """Watch studies in the stock optuna-dashboard, read-only and on this machine alone.
+    """Watch studies in the optuna-dashboard.
 
-    Whoever reaches a proxy in front of it reads all studies: let the proxy ask for a login, or give
-    --password-file.
+    Read-only, and only on this machine, unless options say otherwise. Everyone who reaches a proxy in
+    front of it can read all studies: let the proxy ask for a login, or give --password-file.
 
     Example: warmboot dashboard
 

@@ -10,7 +10,7 @@ NAME = "delete"
 
 
 def command(name: NameArgument, yes: YesOption = False, storage: StorageOption = None) -> None:
-    """Remove a study with all that is kept of it: trials, verdict, settings. Exported files stay.
+    """Remove a study completely: trials, verdict, settings. Exported files stay.
 
     Example: warmboot delete char_lm
     """

@@ -1,7 +1,7 @@
 """`DrawnOn`: a terminal on which something is drawn in place, kept from tearing it when Ctrl-C is pressed.
 
 A terminal echoes "^C" where the cursor is, and throws away what it had not shown yet. Then what was drawn is
-no longer where whoever erases it believes it to be, and half a border stays. While something is drawn, it
+no longer where the eraser believes it to be, and half a border stays. While something is drawn, it
 does neither.
 """
 
@@ -28,7 +28,7 @@ _LOCAL_FLAGS = 3
 def undisturbed() -> Iterator[None]:
     """A signal that ends this process waits until what is drawn inside is whole.
 
-    Half a drawing is worse than none: whoever erases it counts the lines of all of it.
+    Half a drawing is worse than none: erasing it counts the lines of all of it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,23 +10,9 @@ import typer
 
 from search.cli.options import StorageOption, address, talk
 from search.cli.terminal import tell
+from warmboot.exporters import EXPORTERS
 
 NAME = "export"
-
-
-class FormatChoice(StrEnum):
-    """The names of `warmboot.exporters.EXPORTERS`, which a help page need not import."""
-
-    json = "json"
-    torch = "torch"
-    numbers = "numbers"
-    transformers = "transformers"
-    lightning = "lightning"
-    mmengine = "mmengine"
-    ultralytics = "ultralytics"
-    timm = "timm"
-    optax = "optax"
-    cawb = "cawb"
 
 
 def command(
@@ -40,32 +25,33 @@ def command(
         int | None, typer.Option("--steps-per-epoch", help="... and optimizer steps an epoch.")
     ] = None,
     format: Annotated[
-        FormatChoice,
+        str,
         typer.Option(
             "--format",
-            help="json: the schedule file; torch: Python that needs torch alone; numbers: one a line; "
-            "the others: a Python file for that library.",
+            metavar=f"[{'|'.join(EXPORTERS)}]",
+            help="json: the schedule file; torch: a Python file that needs only torch; numbers: one per "
+            "line; others: a Python file for that library.",
         ),
-    ] = FormatChoice.json,
+    ] = "json",
     trial: Annotated[int | None, typer.Option("--trial", help="This trial instead of the answer.")] = None,
     leader: Annotated[
         bool,
-        typer.Option("--leader", help="The best searched schedule, even where a plain one is the answer."),
+        typer.Option("--leader", help="The best searched schedule, even if a baseline is the answer."),
     ] = False,
     baseline: Annotated[
         str | None,
         typer.Option(
             "--baseline",
             metavar="NAME",
-            help="The plain schedule of that name at its best peak lr: linear, cosine, ...",
+            help="The baseline of that name at its best peak lr: linear, cosine, ...",
         ),
     ] = None,
     with_lr: Annotated[
         bool | None,
         typer.Option(
             "--with-lr/--without-lr",
-            help="Keep the peak lr? Default: yes where your own training was searched, no for a built-in "
-            "proxy, whose lr seldom suits another model.",
+            help="Keep the peak lr? Default: yes if your own training was searched; no for a built-in proxy, "
+            "because its lr seldom suits another model.",
             show_default=False,
         ),
     ] = None,
@@ -73,8 +59,8 @@ def command(
         bool,
         typer.Option(
             "--however-far",
-            help="Take the peak lr beyond 30 times the longest horizon that was trained, or a third of "
-            "the shortest, too.",
+            help="Extrapolate the peak lr without limit: also beyond 30 times the longest trained horizon "
+            "and below a third of the shortest.",
         ),
     ] = False,
     max_deviation: Annotated[
@@ -82,16 +68,17 @@ def command(
         typer.Option(
             "--max-deviation",
             min=0.0,
-            help="How far a cawb export may be from the schedule, in the mean over all steps and in units of "
-            "the peak lr. Default: 0.1.",
+            help="Largest mean deviation of a cawb export from the schedule, as a fraction of the peak lr. "
+            "Default: 0.1.",
             show_default=False,
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file; stdout if left out.")] = None,
     storage: StorageOption = None,
 ) -> None:
-    """The answer of a study, rescaled to your own training: the best schedule, or a plain one that nothing
-    beat.
+    """Export the answer of a study.
+
+    The best searched schedule, or the baseline that nothing beat, rescaled to your own training.
 
     Example: warmboot export char_lm --total-steps 15000 > schedule.json
     """
@@ -107,7 +94,7 @@ def command(
     record = find_study(open_for_reading(address(storage)), name)
     made = export(
         record,
-        format=format.value,
+        format=format,
         horizon=horizon,
         choice=Choice(trial=trial, leader=leader, baseline=baseline),
         with_lr=with_lr,

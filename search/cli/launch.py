@@ -16,7 +16,9 @@ from search.cli.options import (
     GpusOption,
     JsonOption,
     NRunsOption,
+    NTrialsOption,
     StorageOption,
+    StudyArgument,
     WorkersOption,
     address,
     gpu_list,
@@ -33,14 +35,8 @@ NAME = "launch"
 
 
 def command(
-    study: Annotated[
-        str,
-        typer.Argument(help="A packaged study (char_lm, mnist1d, char_gpt, digits) or a study file (TOML)."),
-    ],
-    n_trials: Annotated[
-        int | None,
-        typer.Option("--n-trials", min=1, help="Trials in total, instead of the file's number."),
-    ] = None,
+    study: StudyArgument,
+    n_trials: NTrialsOption = None,
     n_runs: NRunsOption = None,
     storage: StorageOption = None,
     workers: WorkersOption = None,
@@ -52,7 +48,7 @@ def command(
     accept_change: AcceptChangeOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a study here: create it, or go on where it was left.
+    """Run a study here: create it, or resume it.
 
     Example: warmboot launch char_lm
     """
@@ -94,11 +90,11 @@ def command(
 
 
 def _watched(launch: Callable[[], StudyStatus], console: Console) -> StudyStatus:
-    """Launch, and where Ctrl-C or another signal ends it, say what becomes of the study."""
+    """Launch; if Ctrl-C or another signal ends it, say what becomes of the study."""
     try:
         return launch()
     except Exception:
         raise
     except BaseException:
-        tell(console, "interrupted: trials in training were handed back; the same launch goes on")
+        tell(console, "interrupted: trials in training were handed back; run the same launch to resume")
         raise

@@ -135,14 +135,14 @@ def _best(snapshot: StudyStatus, best: Candidate, width: int, why_worse: str) ->
     ]
     other = snapshot.other
     if other is not None and other.key != best.key:
-        name = "best plain one" if other.standard else "best other one"
+        name = "best baseline" if other.standard else "best other one"
         lines.append(Text(f"{name}  {other.describe()}: {_value_text(snapshot, other)}", "dim"))
     return lines
 
 
 def _opening_text(setting: Setting, snapshot: StudyStatus) -> str:
     spec = snapshot.spec
-    how = "new study" if setting.created else f"going on after {snapshot.finished} trials"
+    how = "new study" if setting.created else f"resuming after {snapshot.finished} trials"
     processes = processes_text(setting.workers, setting.slots, together=setting.together)
     return (
         f"{spec.name}: {how}; {spec.limit_text}, {spec.horizon_steps} steps each on "

@@ -23,7 +23,7 @@ def command(
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What failed trials printed last, and why they failed.
+    """Print why trials failed, and their last output.
 
     Example: warmboot logs char_lm 7
     """

@@ -9,7 +9,7 @@ NAME = "migrate"
 
 
 def command(storage: StorageOption = None) -> None:
-    """Make a database ready for studies. Only needed where other commands may not change its tables.
+    """Prepare a database for studies. Needed only if other commands may not change its tables.
 
     Example: warmboot migrate --storage postgresql://warmboot@db.example/warmboot
     """

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from sqlalchemy.engine import URL
 
 from search.errors import UsageError
+from search.spec.packaged import packaged_studies
 from search.storage.address import storage_address
+
+if TYPE_CHECKING:
+    from search.spec.permission import Permission
 
 
 def refuse_n_runs(given: int | None) -> None:
-    """A study keeps what n_runs leaves to its confirmation, so it is the file that says it.
+    """Refuse the option: `n_runs` also sets the size of the confirmation, so it belongs in the study file.
 
     Raises:
         UsageError: it was given on the command line.
@@ -26,6 +30,14 @@ def refuse_n_runs(given: int | None) -> None:
         )
 
 
+StudyArgument = Annotated[
+    str,
+    typer.Argument(help=f"A packaged study ({', '.join(packaged_studies())}) or a study file (TOML)."),
+]
+NTrialsOption = Annotated[
+    int | None,
+    typer.Option("--n-trials", min=1, help="Trials in total, instead of the file's limit."),
+]
 StorageOption = Annotated[
     str | None,
     typer.Option(
@@ -55,11 +67,11 @@ GpusOption = Annotated[
 AllowImportOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--allow-import", metavar="PACKAGE", help="Run a study's proxy that is code of this package."
+        "--allow-import", metavar="PACKAGE", help="Allow studies whose proxy is code of this package."
     ),
 ]
 AllowCommandsOption = Annotated[
-    bool, typer.Option("--allow-commands", help="Run a study's proxy that is a command.")
+    bool, typer.Option("--allow-commands", help="Allow studies whose proxy is a command.")
 ]
 NRunsOption = Annotated[
     int | None,
@@ -69,21 +81,28 @@ AcceptChangeOption = Annotated[
     bool,
     typer.Option(
         "--accept-change",
-        help="Go on though the script, or what else is trained, is not what the study's results had; it is "
-        "kept with the study.",
+        help="Continue although the script, or anything else that is trained, has changed since the study's "
+        "results; the change is recorded in the study.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def talk() -> Console:
-    """Where a command talks to a person: stderr, so that stdout holds data alone."""
+    """The console for messages to people: stderr, so that stdout holds only data."""
     return Console(stderr=True, highlight=False, emoji=False, soft_wrap=not sys.stderr.isatty())
 
 
 def address(storage: str | None) -> URL:
     """The storage address of an option."""
     return storage_address(storage)
+
+
+def permission(allow_import: list[str] | None, allow_commands: bool) -> Permission:
+    """What a study's proxy may run."""
+    from search.spec.permission import Permission
+
+    return Permission(imports=tuple(allow_import or ()), commands=allow_commands)
 
 
 def gpu_list(gpus: str | None) -> tuple[str, ...] | None:

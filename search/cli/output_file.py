@@ -1,4 +1,4 @@
-"""Writing what a command was asked to put into a file."""
+"""Write the output file of a command."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def write_whole(path: Path, content: str | bytes, *, option: str = "-o") -> None
 
     Raises:
         UsageError: `path` is a folder, lies in none, or is read-only.
-        RunError: the disk is full, nobody reads the pipe, or the system refused for another reason.
+        RunError: the disk is full, the pipe has no reader, or the system refused for another reason.
     """
     try:
         warmboot.whole_file.write_whole(path, content)

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli.options import GpusOption, JsonOption, NRunsOption, StorageOption, address, gpu_list
+from search.cli.options import (
+    DeviceOption,
+    GpusOption,
+    JsonOption,
+    NRunsOption,
+    NTrialsOption,
+    StorageOption,
+    StudyArgument,
+    WorkersOption,
+    address,
+    gpu_list,
+)
 from search.cli.terminal import show
 
 if TYPE_CHECKING:
@@ -17,57 +28,48 @@ NAME = "plan"
 
 
 def command(
-    study: Annotated[
-        str,
-        typer.Argument(help="A packaged study (char_lm, mnist1d, char_gpt, digits) or a study file (TOML)."),
-    ],
-    n_trials: Annotated[
-        int | None,
-        typer.Option("--n-trials", min=1, help="Trials in total, instead of the file's limit."),
-    ] = None,
+    study: StudyArgument,
+    n_trials: NTrialsOption = None,
     n_runs: NRunsOption = None,
     storage: StorageOption = None,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, max=512, help="Processes. Default: one a core on a CPU."),
-    ] = None,
-    device: Annotated[
-        str, typer.Option("--device", help="cpu, cuda, cuda:1, mps. Default: the best there is.")
-    ] = "auto",
+    workers: WorkersOption = None,
+    device: DeviceOption = "auto",
     gpus: GpusOption = None,
     seconds_per_run: Annotated[
         str | None,
-        typer.Option("--run-takes", help="What one training of your own takes, as 40s, 10m or 2h."),
+        typer.Option("--run-takes", help="Duration of one training of your own, as 40s, 10m or 2h."),
     ] = None,
     time_scripts: Annotated[
-        bool, typer.Option("--time", help="Time two short trainings of your own: an eighth of one in all.")
+        bool,
+        typer.Option(
+            "--time", help="Time two short trainings of your own; together they take an eighth of one."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """What a study will take here: checks the file and times a few steps, stores nothing.
+    """Estimate how long a study will take here.
+
+    Checks the file and times a few steps; stores nothing.
 
     Example: warmboot plan char_lm
     """
     from search.durations import parse_duration
     from search.errors import UsageError
-    from search.plan.plan import PlanOptions, make_plan
+    from search.launch.launch import LaunchOptions
+    from search.plan.plan import make_plan
 
     try:
         seconds = None if seconds_per_run is None else parse_duration(seconds_per_run)
     except ValueError as error:
         raise UsageError(f"--run-takes: got {seconds_per_run!r}; {error}.") from error
-    plan = make_plan(
-        study,
-        PlanOptions(
-            storage=address(storage),
-            n_trials=n_trials,
-            workers=workers,
-            device=device,
-            gpus=gpu_list(gpus),
-            seconds_per_run=seconds,
-            time_scripts=time_scripts,
-        ),
+    options = LaunchOptions(
+        storage=address(storage),
+        n_trials=n_trials,
+        workers=workers,
+        device=device,
+        gpus=gpu_list(gpus),
     )
+    plan = make_plan(study, options, seconds_per_run=seconds, time_scripts=time_scripts)
     if as_json:
         print(json.dumps(plan.to_json()))
     else:
@@ -93,17 +95,17 @@ def plan_lines(plan: Plan) -> list[str]:
 def _lr_lines(plan: Plan) -> list[str]:
     if not plan.spec.lr_is_auto:
         return []
-    return ["lr        searched from the script's own, which is learnt by starting the script once"]
+    return ["lr        searched around the script's own, which is read by starting the script once"]
 
 
 def _order_lines(plan: Plan) -> list[str]:
     if plan.spec.sampler.name != "warmboot":
-        return [f"standards {plan.n_standards} of the first trials are standard schedules, at most"]
-    end = "; ends early where no more can be gained" if plan.spec.early_stopping.plateau else ""
+        return [f"baselines {plan.n_standards} of the first trials at most are baselines"]
+    end = "; ends early when no more can be gained" if plan.spec.early_stopping.plateau else ""
     lines = [f"order     the peak lr, then known shapes, then new ones{end}"]
     runs, for_lr = plan.spec.limit.most_full_runs, plan.peak_lr_runs
     if runs is not None and 2 * for_lr >= runs:
-        lines.append(f"          at {runs} runs about {for_lr} go to the peak lr; few or no new shapes")
+        lines.append(f"          about {for_lr} of {runs} runs go to the peak lr; few or none to new shapes")
     return lines
 
 
@@ -111,7 +113,7 @@ def _confirmation_line(plan: Plan) -> str:
     if plan.confirmation_runs:
         return (
             f"confirm   up to {plan.confirmation_runs} more trainings: {plan.confirmation_seeds} fresh seeds "
-            "for each of the best schedules and the best standard"
+            "for each of the best schedules and the best baseline"
         )
     if plan.spec.confirmation.leaders == 0:
         return "confirm   none: the study file has 0 leaders to confirm"
@@ -124,7 +126,7 @@ def _cost_lines(plan: Plan) -> list[str]:
     pace, cost = plan.pace, plan.estimate
     if pace is None or cost is None:
         return [
-            "time      not known: the first trial will tell. Measure it with --time, or say what one "
+            "time      unknown: the first trial will show it. Measure it with --time, or give what one "
             "training takes with --run-takes",
         ]
     rate = pace.runs_per_second * plan.workers

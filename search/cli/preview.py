@@ -20,25 +20,25 @@ def command(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A schedule file, or anything else that `warmboot export` writes; numbers, one a line or a "
-            "JSON array; CAWB arguments as a JSON object; - for standard input."
+            help="A schedule file, or anything else that `warmboot export` writes; numbers, one per line or "
+            "a JSON array; CAWB arguments as a JSON object; - for standard input."
         ),
     ],
     total_steps: Annotated[
         int | None, typer.Option("--total-steps", min=1, help="Draw a schedule for this horizon.")
     ] = None,
-    peak: Annotated[
-        float | None, typer.Option("--peak", help="The peak that a list of numbers was meant to reach.")
-    ] = None,
+    peak: Annotated[float | None, typer.Option("--peak", help="Intended peak of a list of numbers.")] = None,
     floor: Annotated[
-        float | None, typer.Option("--floor", help="The floor that a list of numbers was meant to reach.")
+        float | None, typer.Option("--floor", help="Intended floor of a list of numbers.")
     ] = None,
     png: Annotated[Path | None, typer.Option("--png", help="Draw it into this file as well.")] = None,
     json: JsonOption = False,
     width: Annotated[int, typer.Option("--width", min=10, max=500)] = 72,
     height: Annotated[int, typer.Option("--height", min=2, max=100)] = 12,
 ) -> None:
-    """Draw a schedule in the terminal, with the lr at the points that matter and what looks wrong.
+    """Draw a schedule in the terminal.
+
+    With the lr at important steps, and warnings of what looks wrong.
 
     Example: warmboot preview schedule.json --png schedule.png
     """

@@ -1,4 +1,4 @@
-"""What `warmboot delete` and `warmboot reset` share: the question before anything is lost."""
+"""The confirmation question of `warmboot delete` and `warmboot reset`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def confirm(record: StudyRecord, what: str, *, yes: bool) -> None:
         yes: whether that was said beforehand.
 
     Raises:
-        UsageError: nobody is there to be asked.
+        UsageError: there is no terminal to ask in.
         typer.Exit: the answer was no.
     """
     from search.errors import UsageError
@@ -32,14 +32,14 @@ def confirm(record: StudyRecord, what: str, *, yes: bool) -> None:
         return
     lost = f"{what} study {record.name!r}, with {_held(record)}?"
     if not sys.stdin.isatty():
-        raise UsageError(f"{lost} Nobody can be asked here; say --yes.")
+        raise UsageError(f"{lost} There is no terminal to ask in; give --yes.")
     if not typer.confirm(f"{lost} It can't be brought back.", err=True):
         print("nothing was changed", file=sys.stderr)
         raise typer.Exit(1)
 
 
 def _held(record: StudyRecord) -> str:
-    """What would be lost."""
+    """The contents that would be lost."""
     from search.storage.study_change import n_results
 
     trials = len(record.load().get_trials(deepcopy=False))

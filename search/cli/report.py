@@ -20,7 +20,7 @@ def command(
     ] = None,
     storage: StorageOption = None,
 ) -> None:
-    """Everything a study has found in one HTML file that needs nothing else.
+    """Write all results into one HTML file.
 
     Example: warmboot report char_lm
     """

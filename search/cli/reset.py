@@ -10,9 +10,9 @@ NAME = "reset"
 
 
 def command(name: NameArgument, yes: YesOption = False, storage: StorageOption = None) -> None:
-    """Remove all that a study has found, trials and verdict, and keep what it searches.
+    """Remove the results of a study.
 
-    It rests until it is launched again, and then begins anew. To search something else under its name,
+    Its settings stay, and the next launch starts with trial 0. To search something else under its name,
     delete it.
 
     Example: warmboot reset char_lm
@@ -32,4 +32,4 @@ def command(name: NameArgument, yes: YesOption = False, storage: StorageOption =
     clear_left_folders()
     file = fresh.attributes.file
     again = next_command("launch", file or "STUDY.toml", *storage_option(url))
-    tell(talk(), f"{name}: reset; it begins anew with: {again}")
+    tell(talk(), f"{name}: reset; start it again with: {again}")

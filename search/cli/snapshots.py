@@ -21,7 +21,7 @@ from warmboot.preview import sparkline
 _SPARKLINE_WIDTH = 40
 MOST_REASONS = 3
 MOST_TRAININGS = 4
-"""Of the user's own, so many are told one by one."""
+"""Number of user trainings that are listed one by one."""
 
 
 def counts_text(snapshot: StudyStatus) -> str:
@@ -64,14 +64,14 @@ def trials_done(snapshot: StudyStatus) -> str:
 
 
 def state_text(snapshot: StudyStatus) -> str:
-    """Whether the study runs, rests, is stopped or done, and what follows from that."""
+    """Whether the study is running, paused, stopped or done, and how to resume it."""
     if snapshot.state == "running":
         return ", ".join(part for part in ("running", pace_text(snapshot)) if part)
-    return "done" if snapshot.state == "done" else f"{snapshot.state}; the next launch goes on"
+    return "done" if snapshot.state == "done" else f"{snapshot.state}; run the same launch to resume"
 
 
 def pace_text(snapshot: StudyStatus) -> str:
-    """How fast it trains and how long its search still takes; empty where nothing is known of either."""
+    """Training rate and time left for the search; empty while neither is known."""
     parts = []
     if snapshot.trials_per_second:
         parts.append(rate_text(snapshot.trials_per_second, "trials"))
@@ -82,7 +82,7 @@ def pace_text(snapshot: StudyStatus) -> str:
 
 
 def training_lines(snapshot: StudyStatus) -> list[str]:
-    """How far the user's own trainings are; none of the many short ones of a population."""
+    """Progress of the user's own trainings; empty for a population, which has many short ones."""
     if snapshot.spec.proxy_kind == "declared":
         return []
     lines = [_training_text(snapshot, each) for each in snapshot.training[:MOST_TRAININGS]]
@@ -115,20 +115,32 @@ def status_lines(snapshot: StudyStatus, storage_option: Sequence[str] = ()) -> l
     if snapshot.lead is not None:
         lines += evidence_lines(snapshot.spec, snapshot.lead.chosen, snapshot.lead, snapshot.transfer)
         lines.append(f"          {best_curve(snapshot)}")
-    knobs = knob_lines(snapshot.knobs)
-    if knobs and snapshot.lead is not None and snapshot.lead.chosen != snapshot.lead.subject:
-        knobs = [f"around the leader, {snapshot.lead.subject.describe()}:", *knobs]
-    lines += [f"{'' if i else 'knobs':10s}{line}" for i, line in enumerate(knobs)]
-    return [*lines, *_remark_lines(snapshot), *_failure_lines(snapshot, storage_option)]
+    return [
+        *lines,
+        *_sensitivity_lines(snapshot),
+        *_remark_lines(snapshot),
+        *_failure_lines(snapshot, storage_option),
+    ]
+
+
+def _sensitivity_lines(snapshot: StudyStatus) -> list[str]:
+    """Which parameters matter; empty before the search has ended."""
+    found = knob_lines(snapshot.knobs)
+    if not found:
+        return []
+    lead = snapshot.lead
+    not_the_answer = lead is not None and lead.chosen != lead.subject
+    around = f" around the leader, {lead.subject.describe()}" if lead is not None and not_the_answer else ""
+    return [f"sensitivity{around}:", *(f"{'':10s}{line}" for line in found)]
 
 
 def change_lines(changes: Sequence[Change]) -> list[str]:
-    """What changed of a study's training and was accepted."""
+    """Accepted changes of a study's training."""
     return [f"{'' if i else 'changed':10s}{change.describe()}" for i, change in enumerate(changes)]
 
 
 def _remark_lines(snapshot: StudyStatus) -> list[str]:
-    """What to know of trainings that did not fail of it: the first trial's, for most say the same."""
+    """Remarks on trials that did not fail; only the first trial's, since most repeat it."""
     if not snapshot.remarks:
         return []
     number, text = min(snapshot.remarks.items())
@@ -139,17 +151,17 @@ def _remark_lines(snapshot: StudyStatus) -> list[str]:
 
 
 def _failure_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[str]:
-    """Why trials failed, and where to find all that each left behind."""
+    """Reasons of failed trials, and the command that prints their logs."""
     if not snapshot.failures:
         return []
     shown = list(snapshot.failures.items())[:MOST_REASONS]
     lines = [f"failed    {count} x {reason}" for reason, count in shown]
     logs = next_command("logs", snapshot.spec.name, *storage_option)
-    return [*lines, f"          What each printed last: {logs}"]
+    return [*lines, f"          the last output of each: {logs}"]
 
 
 def summary_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[str]:
-    """What a launch leaves on the screen: the result, and what to do with it."""
+    """The last lines of a launch: the result, and the commands that use it."""
     spec = snapshot.spec
     options = ("--total-steps", str(spec.example_steps), "-o", "schedule.json")
     lines = ["", *status_lines(snapshot, storage_option), ""]
@@ -159,12 +171,12 @@ def summary_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[
     if snapshot.best is not None:
         lines.append(f"export    {next_command('export', spec.name, *storage_option, *options)}")
         if isinstance(spec.proxy, CommandProxy):
-            lines.append("use       start your training as ever, with WARMBOOT_SCHEDULE=schedule.json set")
+            lines.append("use       start your training as usual, with WARMBOOT_SCHEDULE=schedule.json set")
     return [*lines, f"look      {shlex.join(['warmboot', 'dashboard', *storage_option])}"]
 
 
 def snapshot_json(snapshot: StudyStatus) -> dict[str, Any]:
-    """The same for programs."""
+    """The status as JSON, for programs."""
     best, lead = snapshot.best, snapshot.lead
     return {
         "study": snapshot.spec.name,

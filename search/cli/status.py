@@ -24,7 +24,9 @@ def command(
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """How studies stand: a line for each; of one trials by state, the best so far, rate and time left.
+    """Show the progress of studies.
+
+    All of them, one line each, or one in detail.
 
     Example: warmboot status char_lm
     """

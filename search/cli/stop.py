@@ -15,7 +15,9 @@ NAME = "stop"
 def command(
     name: Annotated[str, typer.Argument(help="The study to end.")], storage: StorageOption = None
 ) -> None:
-    """End a study gently: what trains is finished, nothing new begins. The next launch clears it.
+    """Stop a study gently.
+
+    Trials in training finish, no new ones start. The next launch resumes it.
 
     Example: warmboot stop char_lm
     """
@@ -27,6 +29,5 @@ def command(
     find_study(open_for_work(url), name).set_control(stop=True)
     tell(
         talk(),
-        f"{name}: no new trial begins; those in training are finished. "
-        f"Go on later with the same warmboot launch.",
+        f"{name}: no new trial starts; trials in training finish. Run the same warmboot launch to resume.",
     )

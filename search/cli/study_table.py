@@ -36,7 +36,7 @@ def _row(snapshot: StudyStatus) -> tuple[str, ...]:
 
 
 def _done(snapshot: StudyStatus) -> str:
-    """Of its limit, in the unit of that."""
+    """Progress towards the study's limit, in the unit of that."""
     if snapshot.n_runs is not None:
         return f"{snapshot.runs_used:.3g} of {snapshot.n_runs} runs"
     if snapshot.budget_seconds is not None:

@@ -1,6 +1,6 @@
 """Lines for a person: broken between words at the edge of a terminal, whole in a pipe or a file.
 
-What stands under a label stays under it, and a command that somebody may copy is never broken.
+Text under a label stays under it, and a command that users may copy is never broken.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _indent(line: str, width: int) -> str:
 
 
 def printable(text: str) -> str:
-    """Text that somebody else has written, without what would command a terminal.
+    """Text from others, with control characters replaced by `?`.
 
     >>> printable("a\\x1b[2Jb\\tc\\n")
     'a?[2Jb\\tc\\n'

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from search.cli.more_trainings import told_if_interrupted, watched
 from search.cli.options import (
     AcceptChangeOption,
     AllowCommandsOption,
@@ -14,7 +15,7 @@ from search.cli.options import (
     DeviceOption,
     JsonOption,
     StorageOption,
-    address,
+    permission,
     talk,
 )
 from search.cli.terminal import show, tell
@@ -37,7 +38,9 @@ def command(
     pairs: Annotated[int, typer.Option("--pairs", min=3, max=30, help="Fresh seeds at each horizon.")] = 8,
     total_steps: Annotated[
         int | None,
-        typer.Option("--total-steps", min=1, help="Tell what to expect at this horizon, your own."),
+        typer.Option(
+            "--total-steps", min=1, help="Horizon of your own training: print what to expect there."
+        ),
     ] = None,
     device: DeviceOption = "auto",
     allow_import: AllowImportOption = None,
@@ -46,35 +49,26 @@ def command(
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """How the best peak lr, and the lead over plain schedules, change with the length of a training.
+    """Measure the leader at several horizons.
+
+    Shows how the best peak lr and the gain over baselines change with the length of a training.
 
     Example: warmboot transfer char_lm --total-steps 5000
     """
-    from search.launch.checks import resolve_device
-    from search.spec.permission import Permission
-    from search.storage.database import open_for_work
-    from search.storage.patience import HOLDING_SECONDS, Patience
-    from search.storage.study_record import find_study
-    from search.transfer.transfer import TransferOptions, hold_transfer
-
-    asked = _steps(horizons)
-    record = find_study(open_for_work(address(storage)), name)
     console = talk()
-    record.database.patience = Patience(HOLDING_SECONDS, lambda text: tell(console, text))
-    options = TransferOptions(
-        device=resolve_device(device),
-        permission=Permission(imports=tuple(allow_import or ()), commands=allow_commands),
-        horizons=asked,
-        n_pairs=pairs,
-        accept_change=accept_change,
-    )
-    with console.status("") as status:
-        found = hold_transfer(
-            record,
-            options,
-            lambda text: tell(console, text),
-            lambda n: status.update(f"{n} trainings done"),
+    with told_if_interrupted(NAME, name, storage, console):
+        from search.launch.checks import resolve_device
+        from search.transfer.transfer import TransferOptions, hold_transfer
+
+        options = TransferOptions(
+            device=resolve_device(device),
+            permission=permission(allow_import, allow_commands),
+            horizons=_steps(horizons),
+            n_pairs=pairs,
+            accept_change=accept_change,
         )
+        with watched(name, storage, console) as (record, notify):
+            found = hold_transfer(record, options, lambda text: tell(console, text), notify)
     if as_json:
         print(json.dumps(found.to_json()))
         return

@@ -13,6 +13,7 @@ from search.cli.options import (
     WorkersOption,
     address,
     gpu_list,
+    permission,
     talk,
 )
 from search.cli.terminal import tell
@@ -30,26 +31,25 @@ def command(
         typer.Option(
             "--allow-import",
             metavar="PACKAGE",
-            help="Train studies whose proxy is code of this package or module, too. May be repeated.",
+            help="Also train studies whose proxy is code of this package or module. May be repeated.",
         ),
     ] = None,
     allow_commands: Annotated[
-        bool, typer.Option("--allow-commands", help="Train studies whose proxy is a command, too.")
+        bool, typer.Option("--allow-commands", help="Also train studies whose proxy is a command.")
     ] = False,
-    until_done: Annotated[
-        bool, typer.Option("--until-done", help="End when no study is left to work on.")
-    ] = False,
+    until_done: Annotated[bool, typer.Option("--until-done", help="Exit when no study is open.")] = False,
 ) -> None:
-    """Work on every open study of a storage, one after another, until stopped; wait for new ones.
+    """Work on every open study of a storage.
+
+    One after another, until stopped; waits for new ones.
 
     Example: warmboot worker --storage postgresql://warmboot@db.example/warmboot
     """
     from search.launch.worker_service import ServiceOptions, serve
-    from search.spec.permission import Permission
 
     options = ServiceOptions(
         storage=address(storage),
-        permission=Permission(imports=tuple(allow_import or ()), commands=allow_commands),
+        permission=permission(allow_import, allow_commands),
         workers=workers,
         device=device,
         gpus=gpu_list(gpus),

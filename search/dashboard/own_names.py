@@ -24,7 +24,7 @@ class OwnName:
 
     @property
     def origin(self) -> str:
-        """What a browser's `Origin` has behind the scheme."""
+        """Host and port in a browser's `Origin`."""
         return self.host + self.port
 
 

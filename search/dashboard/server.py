@@ -1,7 +1,7 @@
-"""Serve the real optuna-dashboard behind the guard, from the standard library's WSGI server.
+"""Serve the real optuna-dashboard behind the guard, with waitress.
 
-One person or a small team looks at it, so a thread for each request is enough; nothing here is
-built for the open internet.
+One person or a small team looks at it, so a few threads are enough; nothing here is built for the open
+internet.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ import logging
 import os
 import signal
 import socket
-import socketserver
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import optuna_dashboard
+from waitress import wasyncore
+from waitress.server import create_server
 
 from search.dashboard.guard import LOOPBACK_HOSTS, Guard
 from search.dashboard.own_names import own_name
@@ -36,59 +35,87 @@ if TYPE_CHECKING:
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8080
-REQUEST_TIMEOUT_SECONDS = 30.0
+THREADS = 8
+"""Requests that are answered at once; more wait."""
+IDLE_SECONDS = 30
+"""How long a client may say nothing before it is hung up on."""
+LAST_ANSWER_SECONDS = 1.0
+LOOK_SECONDS = 1.0
+"""Whatever happens wakes the server; this long it sleeps where nothing does."""
 
 _WILDCARDS = frozenset({"0.0.0.0", "::"})
-_logger = logging.getLogger(__name__)
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # requests that wait are no news for a terminal
 
 
 class AddressError(RunError):
     """The host and port can't be listened on; the text names both and the way out."""
 
 
-class _QuietHandler(WSGIRequestHandler):
-    timeout = REQUEST_TIMEOUT_SECONDS  # a client that says nothing must not hold a thread for ever
+class DashboardServer:
+    """Waitress on an address of this machine, bound at construction; close it, or use it as a context.
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep no access log: the terminal belongs to the person who started the dashboard."""
-
-
-class DashboardServer(socketserver.ThreadingMixIn, WSGIServer):
-    """A WSGI server with a thread for each request, bound at construction.
+    Attributes:
+        app: what answers; may be replaced between two requests.
+        server_port: the port it listens on.
 
     Raises:
         AddressError: The port is taken, or the host is not an address of this machine.
     """
 
-    daemon_threads = True  # a browser's open request must not keep the process alive
-
     def __init__(self, host: str, port: int, app: WSGIApplication) -> None:
-        if ":" in host:
-            self.address_family = socket.AF_INET6
-        try:
-            super().__init__((host, port), _QuietHandler)
-        except (OSError, OverflowError) as problem:
-            raise AddressError(_address_problem(host, port, problem)) from problem
-        self.set_app(app)
+        self.app = app
+        listening = _listening(host, port)
+        self._host, self.server_port = listening.getsockname()[:2]
+        self._open: dict[int, Any] = {}
+        self._ended = False
+        self._waitress = create_server(
+            lambda environ, start: self.app(environ, start),
+            self._open,
+            sockets=[listening],
+            threads=THREADS,
+            ident=None,
+            log_socket_errors=False,  # a browser that goes away in the middle of an answer is no error
+            channel_timeout=IDLE_SECONDS,
+        )
 
-    def server_bind(self) -> None:
-        """Bind without the look-up of this machine's full name, which can take seconds."""
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
-        self.setup_environ()
+    def __enter__(self) -> DashboardServer:
+        return self
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that goes away in the middle of an answer is no error."""
-        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
-            _logger.exception("A request to the dashboard failed")
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def serve_forever(self) -> None:
+        """Answer until `shutdown`."""
+        while not self._ended:
+            wasyncore.loop(timeout=LOOK_SECONDS, use_poll=True, map=self._open, count=1)
+
+    def shutdown(self) -> None:
+        """End `serve_forever`; takes no lock, so that a signal's handler or any thread may call it."""
+        self._ended = True
+        self._waitress.pull_trigger()
+
+    def close(self) -> None:
+        """Let go of the address; a request that is still being answered is not waited for long."""
+        self._waitress.task_dispatcher.shutdown(timeout=LAST_ANSWER_SECONDS)
+        wasyncore.close_all(self._open, ignore_all=True)
 
     @property
     def url(self) -> str:
         """An address to open in a browser, such as `http://127.0.0.1:8080/`."""
-        host = self.server_name
-        if host in _WILDCARDS:
-            host = socket.gethostname()
+        host = socket.gethostname() if self._host in _WILDCARDS else self._host
         return f"http://{_bracketed(host)}:{self.server_port}/"
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen()
+    except (OSError, OverflowError) as problem:
+        listening.close()
+        raise AddressError(_address_problem(host, port, problem)) from problem
+    return listening
 
 
 def open_server(
@@ -168,18 +195,18 @@ def serve(
 
 @contextmanager
 def _ended_by_signals(server: DashboardServer) -> Iterator[None]:
-    """Signals end `serve_forever`, Ctrl-C also where whoever started this process ignores it.
+    """Signals end `serve_forever`, Ctrl-C also if the parent process ignores it.
 
     Not by an exception: it may strike where it is swallowed, as in a destructor.
     """
 
     def end(_signal: int, _frame: FrameType | None) -> None:
-        threading.Thread(target=server.shutdown, daemon=True).start()
+        server.shutdown()
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # Before this they end the whole process; whoever asked it to ignore SIGHUP, as nohup does, is heard.
+    # Before this they end the whole process; a request to ignore SIGHUP, as by nohup, is respected.
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, *ending_signals())}
     try:
         yield

@@ -4,7 +4,7 @@ A value in the middle of a training is not comparable with one at its end; how m
 learnt from the trials of the study that went all the way. Their final values are fitted as a line in their
 values at the rung; what the line leaves unexplained is the noise of the prediction. A trial is stopped where
 its value at the rung makes it `FACTOR` times less likely to become the best than a trial of which nothing is
-known. So a rung that says nothing stops nobody, and nobody waits for other trials (compare Li et al., arXiv
+known. So a rung that says nothing stops no trial, and no trial waits for others (compare Li et al., arXiv
 1810.05934, where a fixed share is stopped whether or not the rung can tell them apart).
 """
 
@@ -27,7 +27,7 @@ FACTOR = 4.0
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided about a trial at a rung."""
+    """A decision about a trial at a rung."""
 
     stop: bool
     expected: float | None
@@ -84,14 +84,14 @@ def foreseen(value: float, finished: Sequence[tuple[float, float]]) -> tuple[flo
 
 
 def _chance_of_any(finished: Sequence[tuple[float, float]], sign: float) -> float:
-    """That a trial of which nothing is known ends better than the best."""
+    """Probability that a trial of which nothing is known ends better than the best."""
     finals = sign * np.array([final for _, final in finished])
     error = float(finals.std(ddof=1)) * math.sqrt(1.0 + 1.0 / len(finals))
     return _chance(float(finals.min() - finals.mean()), error, len(finals))
 
 
 def _chance(distance: float, error: float, n: int) -> float:
-    """That something of expected value 0 and standard error `error` lies below `distance`."""
+    """Probability that a value of mean 0 and standard error `error` is below `distance`."""
     if error == 0.0:
         return float(distance > 0)
     return float(special.stdtr(n - 2, distance / error))

@@ -29,7 +29,7 @@ class Look:
     ends_rung: bool
     """Whether a shorter training ended here and the next would begin."""
     rung: str
-    """Where in its run this is, as in "66 of 600 steps"."""
+    """Position in its run, as in "66 of 600 steps"."""
     diverged: bool = False
 
 

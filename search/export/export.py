@@ -1,4 +1,4 @@
-"""From a study to a schedule for somebody's own training, with where it comes from."""
+"""From a study to a schedule for the user's own training, with its provenance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
 
 from optuna.trial import TrialState
 
@@ -26,19 +26,6 @@ from warmboot.errors import ScheduleError
 from warmboot.exporters import EXPORTERS, LARGEST_MEAN_DEVIATION, cawb_export
 from warmboot.schedule_file import Horizon, ScheduleFile
 
-Format = Literal[
-    "json",
-    "torch",
-    "numbers",
-    "transformers",
-    "lightning",
-    "mmengine",
-    "ultralytics",
-    "timm",
-    "optax",
-    "cawb",
-]
-
 
 @dataclass(frozen=True)
 class Export:
@@ -47,9 +34,9 @@ class Export:
     text: str
     candidate: Candidate
     lead: Lead
-    """What leads the study, to compare it with."""
+    """The lead of the study, to compare it with."""
     at_horizon: Sequence[str]
-    """What is known of the schedule at the horizon it was exported to, in words."""
+    """Forecast for the schedule at the exported horizon, in words."""
     optunas_best: int | None
     """The number of Optuna's best trial where that is another schedule."""
     deviation: str | None = None
@@ -88,7 +75,7 @@ class Choice:
         if self.baseline is not None:
             return _baseline(self.baseline, spec, lead, found)
         if self.leader and lead.leader is None:
-            raise UsageError(f"--leader: study {spec.name!r} has tried nothing but plain schedules.")
+            raise UsageError(f"--leader: study {spec.name!r} has tried only baselines.")
         return lead.leader if self.leader and lead.leader is not None else lead.chosen
 
 
@@ -138,7 +125,7 @@ def horizon_from(total_steps: int | None, epochs: int | None, steps_per_epoch: i
 def export(
     record: StudyRecord,
     *,
-    format: Format,
+    format: str,
     horizon: Horizon | None,
     choice: Choice = ANSWER,
     with_lr: bool | None = None,
@@ -162,8 +149,11 @@ def export(
 
     Raises:
         RunError: no trial is complete yet; says how many run or failed.
-        UsageError: no such schedule, the horizon has no room for the schedule or is too far for its peak lr.
+        UsageError: no such format or schedule, the horizon has no room for the schedule or is too far for
+            its peak lr.
     """
+    if format not in EXPORTERS:
+        raise UsageError(f"--format {format}: no such format; {nearest(format, EXPORTERS)}")
     lead, found = study_lead(record)
     if lead is None:
         raise _nothing_yet(record)
@@ -184,7 +174,7 @@ def export(
     return Export(text, candidate, lead, there.lines, best, deviation)
 
 
-def _rendered(file: ScheduleFile, format: Format, max_deviation: float | None) -> tuple[str, str | None]:
+def _rendered(file: ScheduleFile, format: str, max_deviation: float | None) -> tuple[str, str | None]:
     """The text, and how far it is from the schedule where that is not exact."""
     target, horizon = EXPORTERS[format], file.horizon
     if max_deviation is not None and format != "cawb":
@@ -238,7 +228,7 @@ def _origin(
     there: HorizonForecast,
     transfer: TransferResult | None,
 ) -> dict[str, Any]:
-    """Where the schedule comes from; all that somebody needs to judge it a year later."""
+    """Provenance of the schedule: everything needed to judge it a year later."""
     spec, attributes = record.spec, record.attributes
     facts, changes = attributes.proxy, accepted_changes(attributes)
     own = {name: value for name, value in candidate.params.items() if name in TUNABLE and name in facts}

@@ -1,4 +1,4 @@
-"""What is known of a schedule at the horizon it is exported to: its peak lr there, and its gain."""
+"""Forecast for a schedule at the horizon it is exported to: its peak lr there, and its gain."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def at_horizon(
     with_lr: bool,
     however_far: bool = False,
 ) -> HorizonForecast:
-    """What is known at the horizon of an export.
+    """Forecast at the horizon of an export.
 
     Args:
         spec: the study.

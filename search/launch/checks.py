@@ -17,7 +17,7 @@ from search.proxies.registry import AnyProxy, declared_made_of, declared_proxy
 from search.scripts.command import command_problems
 from search.scripts.command_home import folder_from, located
 from search.scripts.command_look import look_problems
-from search.scripts.fingerprints import command_made_of, free_made_of
+from search.scripts.fingerprints import command_made_of, function_made_of
 from search.spec.budget import counts
 from search.spec.proxy import CommandProxy, DeclaredProxy, FreeProxy
 from search.spec.study import StudySpec
@@ -192,9 +192,9 @@ def one_by_one_facts(proxy: CommandProxy | FreeProxy) -> dict[str, Any]:
     """The same of a proxy that trains one run at a time.
 
     Raises:
-        ValueError: a free proxy's module can't be found.
+        ValueError: a function proxy's module can't be found.
     """
-    made_of = command_made_of(proxy) if isinstance(proxy, CommandProxy) else free_made_of(proxy)
+    made_of = command_made_of(proxy) if isinstance(proxy, CommandProxy) else function_made_of(proxy)
     return {"name": proxy.name, "kind": proxy.kind, **made_of.facts(), "note": OWN_NOTE}
 
 
@@ -231,7 +231,7 @@ def _stopping_problems(spec: StudySpec, proxy: AnyProxy | None) -> list[str]:
         ]
     if name != "squeezed":
         return []
-    if isinstance(spec.proxy, CommandProxy) and "{total_steps}" not in spec.proxy.command:
+    if not spec.can_change_horizon:
         return [
             "early_stopping: squeezed trains shorter horizons, and the command takes none; put "
             "{total_steps} into it, or choose another rule."

@@ -14,7 +14,7 @@ class FailureLines:
         self._seen = Counter[str]()
 
     def line(self, message: Mapping[str, Any]) -> str:
-        """What a person is told of a worker's message of kind "failed"."""
+        """The line for a worker's message of kind "failed"."""
         reason, numbers = str(message["reason"]), list(message["trials"])
         self._seen[reason] += 1
         count = self._seen[reason]

@@ -24,7 +24,7 @@ from search.worker.process import WorkerTask
 
 LOOK_EVERY_SECONDS = 1.0
 LOOK_AT_SCRIPTS_EVERY_SECONDS = 5.0
-"""The user's own training takes its time, and every look takes a little of the machine from it."""
+"""User scripts run for minutes; polling less often leaves the CPU to them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class LaunchOptions:
 
 @dataclass(frozen=True)
 class Setting:
-    """What is known before the first trial: shown once."""
+    """Facts before the first trial: shown once."""
 
     study_name: str
     created: bool
@@ -55,7 +55,7 @@ class Setting:
 
 
 class LaunchView(Protocol):
-    """Where a launch is watched: a live terminal, plain lines, or a test."""
+    """A view of a launch: a live terminal, plain lines, or a test."""
 
     def begin(self, setting: Setting, snapshot: StudyStatus) -> None: ...
 
@@ -73,7 +73,7 @@ def launch(study: str, options: LaunchOptions, view: LaunchView) -> tuple[StudyR
 
     Raises:
         UsageError: nothing was started; the message lists what is wrong.
-        RunError: the work failed; what was finished is kept, and the same command goes on from there.
+        RunError: the work failed; what was finished is kept, and the same command resumes it.
     """
     device = "cuda" if options.gpus is not None else resolve_device(options.device)
     prepared = _prepared(study, options, view.note)

@@ -1,6 +1,6 @@
 """Which of a storage's studies a worker takes up next.
 
-A study is open while something is left to train in it and nobody has stopped it. Of several, the one is taken
+A study is open while something is left to train in it and it is not stopped. Of several, the one is taken
 that the fewest work on, so that several workers spread over them. One that failed here is set aside for a
 while, longer each time: others may have what it needs, and the rest of the studies must not wait for it.
 """
@@ -27,7 +27,7 @@ LONGEST_PAUSE_SECONDS = 600.0
 
 @dataclass
 class _Known:
-    """What this worker remembers of a study."""
+    """This worker's memory of a study."""
 
     record: StudyRecord
     reader: optuna.Study  # keeps the finished trials it has read

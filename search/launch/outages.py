@@ -11,7 +11,7 @@ SAME_OUTAGE_SECONDS = 30.0
 
 
 class Outages:
-    """Told by every process of a launch, says each outage once.
+    """Collects outages from every process of a launch, and says each once.
 
     Args:
         say: tells a person one line.
@@ -22,7 +22,7 @@ class Outages:
         self._told_at: dict[str, float] = {}
 
     def __call__(self, text: str, at: float | None = None) -> None:
-        """Say it, unless somebody else has told this outage.
+        """Say it, unless another process has reported this outage.
 
         Args:
             text: one line.

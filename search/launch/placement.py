@@ -12,7 +12,7 @@ from search.spec.study import StudySpec
 
 @dataclass(frozen=True)
 class Placement:
-    """Where one worker trains.
+    """The device of one worker.
 
     Attributes:
         device: as torch names it.
@@ -48,7 +48,7 @@ def placements(
         gpus: the GPUs of `--gpus`, shared out in groups of `gpus_per_trial`.
         workers: how many; with GPUs, they take turns on the groups. None: one a group, or `default_workers`.
         gpus_per_trial: how many GPUs one training uses.
-        default_workers: how many without GPUs and where nobody says.
+        default_workers: how many, if neither GPUs nor workers are given.
 
     Raises:
         UsageError: the GPUs do not make whole groups.
@@ -73,8 +73,8 @@ def placements_for(
 ) -> list[Placement]:
     """The placements of a study's workers; raises as `placements` does.
 
-    A process that trains a population keeps one core busy, so a CPU gets one a core. How many cores a user's
-    own script takes, nobody knows: it trains alone unless `--workers` says otherwise.
+    A process that trains a population keeps one core busy, so a CPU gets one a core. The cores that a
+    user's script takes are unknown, so it trains alone unless `--workers` says otherwise.
     """
     declared = spec.proxy_kind == "declared"
     return placements(

@@ -54,12 +54,8 @@ class WorkerPool:
     def running(self) -> bool:
         return any(not worker.ended for worker in self._workers)
 
-    @property
-    def process_ids(self) -> list[int]:
-        return [w.process.pid for w in self._workers if not w.ended and w.process.pid is not None]
-
     def messages(self, timeout_seconds: float) -> Iterator[dict[str, Any]]:
-        """What the workers have to say, waiting at most so long for the first of it.
+        """Messages of the workers, waiting at most so long for the first.
 
         Raises:
             RunError: a worker failed, too many were lost, or too many trainings in a row failed, whichever
@@ -120,7 +116,7 @@ class WorkerPool:
             raise RunError(
                 f"{self._lost} workers ended unexpectedly (the last with exit code "
                 f"{worker.process.exitcode}; -9 is often a lack of memory). Results so far are kept; "
-                "the same command goes on from there."
+                "run the same command to resume."
             )
         self._workers.append(self._start(worker.task))
 

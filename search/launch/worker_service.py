@@ -1,4 +1,4 @@
-"""`warmboot worker`: this machine at the service of all studies of a storage, until it is stopped."""
+"""`warmboot worker`: work on every open study of a storage until stopped."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def serve(options: ServiceOptions, say: Say) -> None:
     outages = Outages(say)
     database.patience = Patience(math.inf, outages)
     studies = OpenStudies(database, options.permission, say)
-    say(f"{shown(options.storage)}: at the service of its studies, on {device}")
+    say(f"serving the studies of {shown(options.storage)} on {device}")
     try:
         waiting = False
         while True:
@@ -89,7 +89,7 @@ def _work_on(
         WorkerTask(address, name, place.device, place.visible_gpus, options.permission, math.inf)
         for place in places
     ]
-    say(f"{name}: begun, with {study.finished} trials finished; its limit is {study.spec.limit.describe()}")
+    say(f"{name}: started, {study.finished} trials finished so far, limit {study.spec.limit.describe()}")
     failures = FailureLines()
     try:
         with WorkerPool(tasks) as pool:

@@ -10,10 +10,10 @@ import numpy as np
 from search.plan.estimate import Pace
 from search.population.make import make_population
 from search.proxies.registry import AnyProxy
-from search.runs.random_draws import RandomDraws
 from search.runs.run import Run
 from search.runs.seeds import run_seed
 from search.spec.study import StudySpec
+from search.strategy.candidates import UniformTrial
 
 MEASURE_SECONDS = 1.5
 STEPS_AT_ONCE = 20
@@ -45,7 +45,7 @@ def measure_pace(
     """
     population = make_population(proxy, slots=slots, device=device)
     judging = _timed(lambda: population.untrained(run_seed(spec.seed, 0)))
-    draws, table = RandomDraws(spec.seed), np.full(_LONG, _SAFE_LR)
+    draws, table = UniformTrial(np.random.default_rng(spec.seed)), np.full(_LONG, _SAFE_LR)
     for key in range(slots):
         seed, params = run_seed(spec.seed, key), spec.parsed_params.sample(draws)
         population.admit(Run(key=key, lr_table=table, seed=seed, report_steps=(_LONG,), params=params))

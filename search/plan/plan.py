@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.engine import URL
-
 from search.errors import UsageError
 from search.launch.checks import CheckedStudy, check, located_by_file, resolve_device
+from search.launch.launch import LaunchOptions
 from search.launch.placement import placements_for
 from search.plan.estimate import Estimate, Pace, estimate
 from search.population.make import trains_together
@@ -68,23 +67,20 @@ class Plan:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlanOptions:
-    """As of a launch; `None` takes what the study file or the machine gives."""
-
-    storage: URL
-    n_trials: int | None = None
-    workers: int | None = None
-    device: str = "auto"
-    gpus: tuple[str, ...] | None = None
-    seconds_per_run: float | None = None
-    """What the user knows of a run's time; nothing is measured then."""
-    time_scripts: bool = False
-    """Whether a script or function of the user's own may be run to measure it."""
-
-
-def make_plan(study: str, options: PlanOptions) -> Plan:
+def make_plan(
+    study: str,
+    options: LaunchOptions,
+    *,
+    seconds_per_run: float | None = None,
+    time_scripts: bool = False,
+) -> Plan:
     """Check a study file, measure a few steps here, and add up.
+
+    Args:
+        study: a packaged one, or a study file.
+        options: of the launch.
+        seconds_per_run: what the user knows of a run's time; nothing is measured then.
+        time_scripts: whether a script or function of the user's own may be run to measure it.
 
     Raises:
         UsageError: what a launch would refuse is refused here, in the same words.
@@ -99,7 +95,7 @@ def make_plan(study: str, options: PlanOptions) -> Plan:
     spec = checked.spec
     slots = slots_for(spec, device)
     workers = len(placements_for(spec, device=device, gpus=options.gpus, workers=options.workers))
-    pace = _pace(checked, options, slots, device)
+    pace = _pace(checked, slots, device, seconds_per_run=seconds_per_run, time_scripts=time_scripts)
     size = spec.confirmation_size
     runs = size.most_runs
     cost = None if pace is None else estimate(spec.limit, pace, workers=workers, confirmation_runs=runs)
@@ -121,7 +117,7 @@ def make_plan(study: str, options: PlanOptions) -> Plan:
 
 def _peak_lr_runs(spec: StudySpec) -> int:
     known = spec.with_own_lr(1.0)
-    if spec.sampler.name != "warmboot" or not isinstance(known.parsed_space.lr, FloatRange):
+    if spec.sampler.name != "warmboot" or not isinstance(known.peak_lr, FloatRange):
         return 0
     return most_runs(spec.limit.most_full_runs)
 
@@ -130,7 +126,7 @@ def _n_standards(spec: StudySpec, n_trials: int | None) -> int:
     if spec.sampler.name == "warmboot":
         return 0  # its first trials are decided as it goes
     known = spec.with_own_lr(1.0)  # how many there are does not depend on the script's own lr
-    first = standards_first(known.parsed_space, spec.limit.most_full_runs)  # as the launch does
+    first = standards_first(known, spec.limit.most_full_runs)  # as the launch does
     if n_trials is None:
         return len(first.trials)
     return sum(first(number) is not None for number in range(min(n_trials, len(first.trials) * first.every)))
@@ -138,17 +134,18 @@ def _n_standards(spec: StudySpec, n_trials: int | None) -> int:
 
 def _check_timeable(spec: StudySpec) -> None:
     """A script that can't be told a short horizon can't be timed on one."""
-    command = getattr(spec.proxy, "command", "{total_steps}")
-    if "{total_steps}" not in command:
+    if not spec.can_change_horizon:
         raise UsageError(
-            "--time runs the command on a short horizon, and this one takes no {total_steps}; say what one "
-            "training takes with --run-takes 10m, or add {total_steps} to the command."
+            "--time runs the command on a short horizon, and this one has no {total_steps}; give the "
+            "time of one training with --run-takes 10m, or add {total_steps} to the command."
         )
 
 
-def _pace(checked: CheckedStudy, options: PlanOptions, slots: int, device: str) -> Pace | None:
+def _pace(
+    checked: CheckedStudy, slots: int, device: str, *, seconds_per_run: float | None, time_scripts: bool
+) -> Pace | None:
     if checked.proxy is not None:
-        if options.time_scripts or options.seconds_per_run is not None:
+        if time_scripts or seconds_per_run is not None:
             raise UsageError(
                 "--time and --run-takes are for commands and functions; this proxy is timed anyway."
             )
@@ -159,9 +156,9 @@ def _pace(checked: CheckedStudy, options: PlanOptions, slots: int, device: str) 
         torch.set_num_threads(1)  # as in a worker
         n_reports = len(report_steps(checked.spec.horizon_steps))
         return measure_pace(checked.spec, checked.proxy, slots=slots, n_reports=n_reports, device=device)
-    if options.seconds_per_run is not None:
-        return Pace(slots=1, seconds_per_run=options.seconds_per_run)
-    if options.time_scripts:
+    if seconds_per_run is not None:
+        return Pace(slots=1, seconds_per_run=seconds_per_run)
+    if time_scripts:
         _check_timeable(checked.spec)
         from search.plan.script_timing import time_script
 

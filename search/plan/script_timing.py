@@ -11,14 +11,16 @@ import threading
 import time
 from collections.abc import Sequence
 
+import numpy as np
+
 from search.errors import RunError, UsageError
 from search.plan.estimate import Pace
 from search.runs.events import Event, TrainingFailed
-from search.runs.random_draws import RandomDraws
 from search.runs.run import Measurement
 from search.runs.seeds import run_seed
 from search.scripts.script_run import ScriptRun
 from search.spec.study import StudySpec
+from search.strategy.candidates import UniformTrial
 from search.training.trainers import make_trainer
 
 SHORT_PART, LONG_PART = 1 / 40, 1 / 10
@@ -56,7 +58,7 @@ def seconds_at(n_steps: int, measured_steps: tuple[int, int], seconds: Sequence[
 
 
 def _run(spec: StudySpec, n_steps: int) -> ScriptRun:
-    draws = RandomDraws(spec.seed)
+    draws = UniformTrial(np.random.default_rng(spec.seed))
     return ScriptRun(
         key=n_steps,
         study=spec.name,

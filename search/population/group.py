@@ -102,9 +102,9 @@ class Group:
             training.n_steps += n_steps
 
     def measure(self) -> list[tuple[int, Measurement]]:
-        """What is to be told now, each with the number of its run; runs that are over leave."""
+        """New measurements, each with the number of its run; runs that are over leave."""
         measured = []
-        # From the last slot down: whoever leaves is replaced by one that has been looked at.
+        # From the last slot down: a run that leaves is replaced by one that has been looked at.
         for slot in reversed(range(len(self._trainings))):
             training = self._trainings[slot]
             measurement = self._measurement(slot, training)
@@ -138,7 +138,7 @@ class Group:
         return {f"{prefix}_loss": loss, f"{prefix}_error": error}
 
     def _judge_average(self, slot: int) -> dict[str, float]:
-        """An average that overflowed says nothing of the run, which goes on as it would without one."""
+        """Metrics of the averaged weights; empty if they overflow, and the run continues without them."""
         loss, error = self._engine.evaluate(slot, "validation", averaged=True)
         return {"averaged_val_loss": loss, "averaged_val_error": error} if math.isfinite(loss) else {}
 

@@ -106,7 +106,7 @@ class Lowering:
         self._positions = torch.arange(self._width)
 
     def _activation(self, number: int, module: nn.Module) -> None:
-        # In place, so on a Linear's outputs alone: nobody needs those, while an activation's own
+        # In place, so only on a Linear's outputs: those are not needed again, while an activation's own
         # outputs serve its backward, and the data serves the next step.
         if not self.layers or not isinstance(self.layers[-1][1], StackedLinear):
             raise _unsupported(number, module)

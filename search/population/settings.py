@@ -1,4 +1,4 @@
-"""What a run of a declared proxy may have of its own besides lr and seed: `Run.params`, checked.
+"""Hyperparameters of one run of a declared proxy, besides lr and seed: `Run.params`, checked.
 
 Runs that differ in batch size can't share a stack, and those with a momentum or weight decay of their own
 are trained by other operations than those with the proxy's (see `stacked_sgd.py`). `StackKind` is all
@@ -7,7 +7,6 @@ that decides where a run is trained; it is a function of the run alone.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,12 +15,13 @@ from typing import Any, NamedTuple
 from search.proxies.proxy import SGD, Optimizer, Proxy, ShuffledEpochs
 from search.spec.params import ChoiceParam, FloatParam, ParamSpace
 from search.spec.proxy import TUNABLE
+from warmboot.checks import nearest
 
 LARGEST_BATCH = 65_536
 
 
 class StackKind(NamedTuple):
-    """What the runs of one stack have in common."""
+    """Settings that the runs of one stack share."""
 
     batch_size: int
     own_momentum: bool
@@ -75,9 +75,8 @@ def value_problems(name: str, value: object, proxy: Proxy) -> list[str]:
     """Why a run of `proxy` can't have `value` for `name`; at most one line."""
     known = [n for n in TUNABLE if n != "momentum" or isinstance(proxy.optimizer, SGD)]
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else "other settings are arguments of the proxy."
-        return [f"{name}: {proxy.name} takes {', '.join(known)}; {hint}"]
+        hint = f"{nearest(name, known)} Other settings are arguments of the proxy."
+        return [f"{name}: not a setting of {proxy.name}'s runs; {hint}"]
     if name == "batch_size":
         most = _largest_batch(proxy)
         fits = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most

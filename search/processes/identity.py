@@ -21,7 +21,7 @@ _CLOCK_TOLERANCE_SECONDS = 2.0
 
 @functools.cache
 def boot_id() -> str:
-    """What names this run of the machine, from its start to its end; empty where the system does not say."""
+    """Name of this boot of the machine; empty if the system gives none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -93,7 +93,7 @@ def _is_hidden(pid: int) -> bool:
 
 
 def _is_gone_elsewhere(pid: int, started: float) -> bool:
-    """Where nothing but the clock tells when a process was started, and it may have been set a little."""
+    """Whether the process is gone, on systems where only the clock gives its start, and may be set."""
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:

@@ -26,7 +26,7 @@ class Fingerprint(str):
     """A fingerprint that also tells what went into it, so that a change can be named."""
 
     parts: Mapping[str, str]
-    """What a person calls each part -> its own SHA-256, or its version."""
+    """Name of each part -> its SHA-256, or its version."""
     former: tuple[str, ...]
     """Fingerprints under which studies have kept the very same."""
 
@@ -39,7 +39,7 @@ class Fingerprint(str):
 def built_in_fingerprint(
     name: str, *, version: int, data: bytes, arguments: Mapping[str, Any], module: str = ""
 ) -> Fingerprint:
-    """Of a proxy that comes with Warmboot.
+    """The parts of a proxy that comes with Warmboot.
 
     Args:
         name: of the proxy.
@@ -58,7 +58,7 @@ def built_in_fingerprint(
 
 
 def source_fingerprint(*, data: bytes, source: ModuleType) -> Fingerprint:
-    """Of a proxy of the user's own: its data, and the source of the module that makes it.
+    """The parts of a user's proxy: its data, and the source of the module that makes it.
 
     Raises:
         OSError: the source can't be read.

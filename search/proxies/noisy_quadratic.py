@@ -1,7 +1,7 @@
 """`noisy_quadratic`: SGD on linear regression, whose expected risk after any schedule is computed exactly.
 
 It is the yardstick of a search: nothing is sampled to train it, a run costs milliseconds, and the best of
-all schedules is known (`quadratic_optimum.py`, `quadratic_family.py`). Start at `NoisyQuadratic`.
+all schedules is known (`benchmarks/quadratic_optimum.py`, `quadratic_family.py`). Start at `NoisyQuadratic`.
 
 The task: inputs `x ~ N(0, diag(l))` with `D` eigenvalues `l`, targets `y = w* . x + e`, `e ~ N(0, sigma^2)`,
 loss `(w . x - y)^2 / 2`, each step on `B` fresh samples. Let `m_i = E[(w_i - w*_i)^2]` and `S = sum l_i m_i`.

@@ -143,7 +143,7 @@ class Proxy:
     """SHA-256 of data, source and arguments: workers must agree on it. Left out, it is that of the factory's
     module (see `search.proxies.registry`)."""
     metrics: Mapping[str, Direction] = field(default_factory=lambda: METRICS)
-    """What a study may take as its objective, with the direction of each."""
+    """Metrics that can be a study's objective, with the direction of each."""
     python_note: str | None = None
     """Says which Python the data comes from, where that matters."""
 

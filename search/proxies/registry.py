@@ -1,13 +1,12 @@
 """From the name in a study file to a proxy.
 
 A name without a colon is a built-in proxy; its module is imported when it is asked for, so that
-nobody needs what only another proxy needs. A name with a colon, `package.module:factory`, is the
-user's own code: importing it runs it, so whoever calls this has made sure that it may.
+one proxy does not need the packages of another. A name with a colon, `package.module:factory`, is the
+user's own code: importing it runs it, so callers make sure first that it is allowed.
 """
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
@@ -18,13 +17,15 @@ from search.proxies.fingerprints import Fingerprint, source_fingerprint
 from search.proxies.noisy_quadratic import NoisyQuadratic
 from search.proxies.proxy import Proxy
 from search.spec.made_of import MadeOf
+from warmboot.checks import nearest
 from warmboot.extras import extra_of, missing_text
+from warmboot.function_proxies import named_function
 
 CONTRACT = (
-    "write it as 'package.module:factory', where def factory(device) returns a search.proxies.Proxy "
+    "write it as 'package.module:factory', where def factory(device) returns a warmboot.proxies.Proxy "
     "(docs/own_proxy.md has a whole one)"
 )
-"""What an error about somebody's own proxy ends with."""
+"""The last words of an error about a user's proxy."""
 AnyProxy = Proxy | NoisyQuadratic
 """A model that is trained, or a task whose loss is computed: a study of either reads the same."""
 
@@ -48,7 +49,7 @@ def builtin_proxies() -> tuple[str, ...]:
 
 
 def build_proxy(name: str, arguments: Mapping[str, Any], *, device: str = "cpu") -> Proxy:
-    """As `declared_proxy`, for whoever needs a model with weights and data.
+    """A proxy that has a model with weights and data.
 
     Raises:
         ValueError: as there; or the proxy's loss is computed.
@@ -90,7 +91,7 @@ def declared_proxy(name: str, arguments: Mapping[str, Any], *, device: str = "cp
 
 
 def declared_made_of(proxy: AnyProxy) -> MadeOf:
-    """What a proxy is made of; one of the user's own may tell no more than a fingerprint."""
+    """The parts of a proxy; a user's own may give only a fingerprint."""
     found = proxy.fingerprint
     if not isinstance(found, Fingerprint):
         return MadeOf(found)
@@ -98,12 +99,7 @@ def declared_made_of(proxy: AnyProxy) -> MadeOf:
 
 
 def _unknown_proxy(name: str) -> str:
-    nearest = difflib.get_close_matches(name, _BUILT_IN, n=2, cutoff=0.4)
-    meant = f" Did you mean {' or '.join(nearest)}?" if nearest else ""
-    return (
-        f"proxy: {name!r} is unknown; known are {', '.join(_BUILT_IN)}, or your own as "
-        f"'package.module:factory'.{meant}"
-    )
+    return f"proxy: {name!r} is unknown; {nearest(name, _BUILT_IN)} Your own is 'package.module:factory'."
 
 
 def _check_arguments(name: str, factory: Callable[..., AnyProxy], arguments: Mapping[str, Any]) -> None:
@@ -133,7 +129,7 @@ def _from_reference(reference: str, arguments: Mapping[str, Any], device: str) -
     if arguments:
         given = ", ".join(arguments)
         raise ValueError(f"proxy {reference}: a factory takes no arguments but got {given}.")
-    factory = _import_factory(reference)
+    factory = named_function(reference, way_out=_way_out, contract=CONTRACT)
     proxy = _made(factory, reference, device)
     if not isinstance(proxy, AnyProxy):
         raise ValueError(f"proxy {reference}: the factory returned {type(proxy).__name__}; {CONTRACT}.")
@@ -166,24 +162,8 @@ def _source_fingerprint(reference: str) -> str:
         ) from error
 
 
-def _import_factory(reference: str) -> Callable[[str], object]:
-    module_name, _, attribute = reference.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except (ImportError, ValueError) as error:
-        raise ValueError(
-            f"proxy {reference}: module {module_name!r} can't be imported ({error}); {_way_out(error)}."
-        ) from error
-    factory = getattr(module, attribute, None)
-    if not callable(factory):
-        raise ValueError(
-            f"proxy {reference}: module {module_name!r} has no function {attribute!r}; {CONTRACT}."
-        )
-    return factory  # type: ignore[no-any-return]
-
-
-def _way_out(error: ImportError | ValueError) -> str:
-    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "search":
+def _way_out(error: ImportError) -> str:
+    if (error.name or "").partition(".")[0] == "search":
         return (
             "where a factory runs, `search` is Warmboot's own package: give yours another name, or train in "
             "a function, { train = 'package.module:function' }, which runs where the name is yours"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.direction import Direction, sign_of
 from search.results.candidate import Candidate
 from search.results.transfer import ShapeTrend, TransferResult
+from search.results.verdict import VerdictResult
 from search.runs.trial_attributes import PURPOSE, RUNS, SCHEDULE, SHAPE, SWEEP
 from search.statistics.intervals import Interval
 from search.statistics.log_trend import FARTHEST
@@ -111,26 +112,26 @@ def learning_curves(
     return figure
 
 
-def gains(verdict: Mapping[str, Any], direction: Direction) -> go.Figure:
+def gains(verdict: VerdictResult, direction: Direction) -> go.Figure:
     """The gain of each pair of the verdict, and the interval of the last look against the margin."""
     sign = sign_of(direction)
-    values = sign * np.subtract(verdict["standard_values"], verdict["candidate_values"])
-    look, margin = verdict["looks"][-1], verdict["margin"]
-    figure = _figure("pair of runs on one fresh seed", f"gain in {verdict['objective']}")
+    values = sign * np.subtract(verdict.standard_values, verdict.candidate_values)
+    look, margin = verdict.looks[-1], verdict.margin
+    figure = _figure("pair of runs on one fresh seed", f"gain in {verdict.objective}")
     figure.add_hrect(y0=-margin, y1=margin, fillcolor=OTHER, opacity=0.25, line_width=0)
     figure.add_hline(y=0, line={"color": "#495057", "width": 1})
     figure.add_scatter(
         x=list(range(1, len(values) + 1)), y=values, mode="markers", name="pairs", marker={"color": BEST}
     )
-    if look["low"] is not None and look["high"] is not None:
+    if math.isfinite(look.interval.half_width):
         figure.add_scatter(
             x=[len(values) + 2],
-            y=[look["mean"]],
+            y=[look.mean],
             error_y={
                 "type": "data",
                 "symmetric": False,
-                "array": [look["high"] - look["mean"]],
-                "arrayminus": [look["mean"] - look["low"]],
+                "array": [look.high - look.mean],
+                "arrayminus": [look.mean - look.low],
             },
             mode="markers",
             name="mean, 95%",

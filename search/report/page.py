@@ -20,6 +20,7 @@ from search.report import figures
 from search.results.candidate import Candidate
 from search.results.evidence import edge_lines, sentence
 from search.results.status import StudyStatus
+from search.results.verdict import VerdictResult
 from search.spec.proxy import CommandProxy
 from search.strategy.sensitivity import Sensitivity, knob_lines
 
@@ -110,7 +111,7 @@ def report(snapshot: StudyStatus, trials: Sequence[FrozenTrial], proxy: Mapping[
 def answer(snapshot: StudyStatus, best: Candidate) -> str:
     """The answer in one sentence: the verdict where there is one, else what is known without."""
     if snapshot.verdict is not None:
-        return str(snapshot.verdict["sentence"])
+        return snapshot.verdict.sentence
     assert snapshot.lead is not None, "a report is of a schedule"
     known = [sentence(snapshot.spec, snapshot.lead), *edge_lines(snapshot.spec, best)]
     return " ".join([f"Use {best.describe()}.", *known])
@@ -140,17 +141,17 @@ def _verdict(page: Page, snapshot: StudyStatus) -> None:
         command = next_command("verdict", snapshot.spec.name)
         page.paragraph(f"None yet: run {command} and make this report again.")
         return
-    for line in (found["sentence"], *found["lines"]):
+    for line in (found.sentence, *found.lines):
         page.paragraph(line)
-    if found["looks"]:
+    if found.looks:
         page.figure(figures.gains(found, snapshot.spec.direction))
         page.paragraph("Grey: the margin within which the two count as equivalent.", "quiet")
-    page.table(("standard, tuned on seeds of its own", "seeds", snapshot.spec.objective), _tuned(found))
+    page.table(("baseline, tuned on seeds of its own", "seeds", snapshot.spec.objective), _tuned(found))
 
 
-def _tuned(verdict: Mapping[str, Any]) -> list[tuple[str, int, str]]:
+def _tuned(verdict: VerdictResult) -> list[tuple[str, int, str]]:
     """Each standard on the seeds on which they were ranked; the strongest alone has more."""
-    rows = [(t["schedule"], t["values"][: verdict.get("tuning_seeds")]) for t in verdict["tuned"]]
+    rows = [(each.words, each.values[: verdict.tuning_seeds]) for each in verdict.tuned]
     return [(schedule, len(values), f"{fmean(values):.4g}") for schedule, values in rows]
 
 
@@ -159,7 +160,7 @@ def _transfer(page: Page, snapshot: StudyStatus) -> None:
     found = snapshot.transfer
     if found is None:
         page.paragraph(
-            f"Not measured: {next_command('transfer', snapshot.spec.name)} tells how the best peak lr and "
+            f"Not measured: {next_command('transfer', snapshot.spec.name)} measures how the best peak lr and "
             "the gain change with the length of a training."
         )
         return
@@ -172,7 +173,7 @@ def _transfer(page: Page, snapshot: StudyStatus) -> None:
 
 def _knobs(page: Page, knobs: Sequence[Sensitivity]) -> None:
     if not knobs:
-        page.paragraph("Told when the search has ended.")
+        page.paragraph("Known when the search has ended.")
         return
     page.table(("parameter", ""), [line.split(maxsplit=1) for line in knob_lines(knobs)])
 

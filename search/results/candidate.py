@@ -1,10 +1,9 @@
-"""What a study has found: trials grouped into schedules, ranked by the mean over their runs.
+"""The candidates of a study: trials grouped into schedules, ranked by the mean over their runs.
 
 Two trials of the same schedule with the same other hyperparameters (same `schedule_key`) are two seeds of
-one candidate. Candidates that were
-trained again on the study's confirmation seeds rank before the others, so that a lucky single run does not
-lead. Within each group decides what is expected of a schedule over all seeds where that was worked out
-(`search.results.estimates`), and the mean over all its runs where it was not.
+one candidate. Candidates that were trained again on the study's confirmation seeds rank before the others,
+so that a lucky single run does not lead. Within each group, schedules are ordered by their posterior mean if
+it has been computed (`search.results.estimates`), otherwise by the mean of their runs.
 """
 
 from __future__ import annotations

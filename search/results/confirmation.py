@@ -17,7 +17,7 @@ from search.spec.confirmation import SEEDS, USUAL, ConfirmationSize
 
 T = TypeVar("T")
 BASELINES = 2
-"""So many of the baselines are confirmed beside the best other schedules."""
+"""Number of baselines that are confirmed beside the best searched schedules."""
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Confirmation:
         self.values.setdefault(key, {})[seed_index] = value
 
     def to_json(self, *, is_open: bool = False) -> dict[str, Any]:
-        """What is stored on the study; only complete rows count as confirmed.
+        """The confirmation as stored on the study; only complete rows count as confirmed.
 
         `is_open`: it is not settled yet whether leader and baseline can be told apart.
         """

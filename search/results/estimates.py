@@ -1,7 +1,7 @@
-"""What is expected of a study's schedules over all seeds, kept with the study.
+"""Estimates of a study's schedules over all seeds, stored with the study.
 
-A worker works it out when the search has ended and again when the leaders were confirmed; everybody else
-reads it. Commands that look every second need not fit a model, and all of them name the same leader.
+A worker computes them when the search has ended, and again when the leaders were confirmed; commands only
+read them. Commands that look every second need not fit a model, and all of them name the same leader.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from search.strategy.estimates import StudyModel, study_model
 from search.strategy.sensitivity import Sensitivity, SensitivityAnalysis
 
 MOST_SCHEDULES = 64
-"""Of so many of the best schedules it is kept."""
+"""Estimates are stored for this many of the best schedules."""
 
 
 def model_of(
@@ -65,7 +65,7 @@ def sensitivity_of(
 
 
 def stored_sensitivity(stored: Mapping[str, Any] | None, best: Candidate | None) -> list[Sensitivity]:
-    """What `sensitivity_of` gave; none where it is about another schedule than the best of now."""
+    """The stored result of `sensitivity_of`; empty if it is about another schedule than the current best."""
     if stored is None or best is None or stored["key"] != best.key:
         return []
     tuples = ("as_good", "tried")
@@ -81,7 +81,7 @@ def to_json(
     final: Mapping[str, float],
     **more: Any,
 ) -> dict[str, Any]:
-    """What is kept on the study: before and after its leaders were confirmed, and `more`."""
+    """The entry stored on the study: before and after its leaders were confirmed, and `more`."""
     return {"complete": _n_complete(trials), "searched": dict(searched), "final": dict(final), **more}
 
 

@@ -39,7 +39,9 @@ def evidence(
         "verdict": "none: the study has not tested this schedule against plain ones",
     }
     if lead.verdict is not None:
-        data["verdict"] = {name: value for name, value in lead.verdict.items() if name != "key"}
+        data["verdict"] = {
+            name: value for name, value in lead.verdict.for_programs().items() if name != "key"
+        }
     if transfer is not None:
         data["transfer"] = {name: value for name, value in transfer.to_json().items() if name != "key"}
     if schedule.params:
@@ -79,15 +81,15 @@ def evidence_lines(
 
 
 def sentence(spec: StudySpec, lead: Lead) -> str:
-    """One honest sentence on what is known without a verdict."""
+    """What is known without a verdict, in one sentence."""
     leader, baseline = lead.leader, lead.baseline
     if baseline is None:
-        return "The space holds no plain schedule to compare it with."
+        return "The search space has no baseline to compare it with."
     plain = baseline.schedule.replace(lr=None).describe()
     if leader is None:
-        return f"Only plain schedules have been tried; {plain} is the best of them."
+        return f"Only baselines have been tried; {plain} is the best of them."
     if lead.gain is None or lead.probability is None:
-        return f"Too early to say whether anything is better than plain {plain}."
+        return f"Too early to say whether anything is better than the baseline {plain}."
     return _compared(spec, lead, plain)
 
 
@@ -96,23 +98,23 @@ def _compared(spec: StudySpec, lead: Lead, plain: str) -> str:
     assert lead.probability is not None, "a comparison has been made"
     chance, size = f"{_percent(lead.probability)} likely", _size(lead)
     command = next_command("verdict", spec.name, *option_for(spec.proxy).split())
-    settle = f"That is the model's estimate over all runs; {command} settles it."
+    settle = f"This is the model's estimate over all runs; {command} settles it."
     if claim(lead) == "better":
-        return f"It is better than plain {plain} by {size} so far ({chance}). {settle}"
+        return f"It is better than the baseline {plain} by {size} so far ({chance}). {settle}"
     if claim(lead) == "a little better":
         return (
-            f"It is ahead of plain {plain} by {size} ({chance} to be better); so little may make no "
-            f"difference. {settle}"
+            f"It is ahead of the baseline {plain} by {size} ({chance} to be better); a gain this small may "
+            f"not matter. {settle}"
         )
     where = f"ahead by {size}, which is not enough" if lead.gain > 0 else f"behind by {size}"
     return (
-        f"A plain schedule. Nothing has been shown to beat it: the best other one is {where} ({chance} to be "
-        f"better). {settle}"
+        f"A baseline. Nothing has been shown to beat it: the best searched schedule is {where} ({chance} to "
+        f"be better). {settle}"
     )
 
 
 def claim(lead: Lead) -> str:
-    """What may be said of a lead without a verdict: "better", "a little better" or "not shown"."""
+    """The claim that a lead supports without a verdict: "better", "a little better" or "not shown"."""
     if not lead.leader_is_better:
         return "not shown"
     sure = lead.probability_of_margin is not None and lead.probability_of_margin >= CLEAR
@@ -120,35 +122,36 @@ def claim(lead: Lead) -> str:
 
 
 def verdict_lines(spec: StudySpec, lead: Lead) -> list[str]:
-    """The verdict, and what follows for the answer where that is not plain."""
+    """The verdict, and the answer that follows if that is not obvious."""
     assert lead.verdict is not None, "there is a verdict"
-    lines = [lead.verdict["sentence"], *lead.verdict["lines"]]
-    if lead.verdict["outcome"] == "not settled" and lead.probability is not None:
-        chosen = "the searched schedule" if lead.leader_is_better else "the plain one"
+    lines = [lead.verdict.sentence, *lead.verdict.lines]
+    if lead.verdict.outcome == "not settled" and lead.probability is not None:
+        chosen = "the searched schedule" if lead.leader_is_better else "the baseline"
         lines.append(
-            f"By these pairs it is {_percent(lead.probability)} likely to be better, so the answer is "
+            f"Given these pairs it is {_percent(lead.probability)} likely to be better, so the answer is "
             f"{chosen}."
         )
     return lines
 
 
 def edge_lines(spec: StudySpec, schedule: Candidate) -> list[str]:
-    """Whether the peak lr lies at an end of its range, and the way out."""
-    field, lr = spec.parsed_space.lr, schedule.schedule.lr
+    """A warning if the peak lr is at an end of its range, with the way out."""
+    field, lr = spec.peak_lr, schedule.schedule.lr
     if not isinstance(field, FloatRange) or lr is None:
         return []
     close = EDGE * math.log(field.high / field.low)
     for end, name, further in ((field.low, "low", field.low / 10), (field.high, "high", field.high * 10)):
         if abs(math.log(lr / end)) <= close:
             return [
-                f"Its peak lr lies at the {name} end of what was searched ({end:g}): better ones may lie "
-                f"beyond. Search again under another name with a wider range, such as {name} = {further:g}."
+                f"Its peak lr is at the {name} end of the searched range ({end:g}): better ones may be "
+                f"beyond it. Search again under another name with a wider range, such as {name} = "
+                f"{further:g}."
             ]
     return []
 
 
 def comparison(spec: StudySpec, schedule: Candidate, other: Candidate) -> str:
-    """What the seeds on which both were confirmed say; empty where there are none."""
+    """The comparison on the seeds on which both were confirmed; empty without such seeds."""
     n = min(len(schedule.confirmed), len(other.confirmed))
     if not n:
         return ""
@@ -162,7 +165,7 @@ def comparison(spec: StudySpec, schedule: Candidate, other: Candidate) -> str:
 
 
 def _other_lines(spec: StudySpec, schedule: Candidate, lead: Lead) -> list[str]:
-    """The schedule it is compared with, and what might be why one is ahead."""
+    """The schedule it is compared with, and caveats of the comparison."""
     for name, other in (("baseline", lead.baseline), ("leader", lead.leader)):
         if other is None or other.key == schedule.key or (name == "leader" and lead.chosen == other):
             continue
@@ -173,14 +176,14 @@ def _other_lines(spec: StudySpec, schedule: Candidate, lead: Lead) -> list[str]:
 
 
 def _caveats(spec: StudySpec, schedule: Candidate, other: Candidate) -> str:
-    """What besides the shape may be why one is ahead (Wen et al., arXiv 2509.02046)."""
+    """Differences besides the shape that may explain the lead (Wen et al., arXiv 2509.02046)."""
     names = [name for name, value in schedule.params.items() if other.params.get(name) != value]
-    found = [f"They differ in {', '.join(names)} as well, not in the schedule alone."] if names else []
-    searched = isinstance(spec.parsed_space.lr, FloatRange)
+    found = [f"They differ in {', '.join(names)} as well, not only in the schedule."] if names else []
+    searched = isinstance(spec.peak_lr, FloatRange)
     if searched and other.standard is not None and 0 < other.siblings < FAIR_PEAK_LRS:
         lrs = "1 peak lr" if other.siblings == 1 else f"{other.siblings} peak lrs"
         tune = next_command("verdict", spec.name)
-        found.append(f"The plain schedule was tried at {lrs} only; {tune} tunes it.")
+        found.append(f"The baseline was tried at only {lrs}; {tune} tunes it.")
     return " ".join(found)
 
 

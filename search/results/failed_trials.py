@@ -1,4 +1,4 @@
-"""What the failed trials of a study have left behind: the end of what each printed, and why it failed."""
+"""The failed trials of a study: the end of the output of each, and why it failed."""
 
 from __future__ import annotations
 
@@ -44,8 +44,7 @@ def failed_trial(record: StudyRecord, number: int) -> FailedTrial:
     if FAILURE not in found.user_attrs:
         state = "stopped early" if found.state == TrialState.PRUNED else found.state.name.lower()
         raise UsageError(
-            f"trial {number} of study {record.name!r} is {state}; what a training printed is kept where it "
-            "failed."
+            f"trial {number} of study {record.name!r} is {state}; output is kept only for failed trials."
         )
     return _failed(found)
 

@@ -1,7 +1,7 @@
 """What leads a study: one rule for every command that names a schedule.
 
-The **leader** is the best schedule that is no baseline, the **baseline** the best of the schedules everybody
-knows. The answer is the leader where it is likely enough to be better, else the baseline:
+The **leader** is the best schedule that is no baseline, the **baseline** the best of the schedules in common
+use. The answer is the leader if it is likely enough to be better, otherwise the baseline:
 
 - after a verdict on it, by that: *win* makes it the answer, *lose* and *equivalent* the tuned baseline it
   was compared with, *not settled* leaves it to the probability that the pairs give;
@@ -10,7 +10,6 @@ knows. The answer is the leader where it is likely enough to be better, else the
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,12 +20,10 @@ from optuna.trial import FrozenTrial
 
 from search.results.candidate import Candidate, best_standard, ranked
 from search.results.estimates import is_fresh
+from search.results.verdict import VerdictResult
 from search.spec.study import StudySpec
 from search.statistics.sequential import MARGIN_IN_SEED_SDS
 from search.strategy.estimates import SURE_ENOUGH, Answer, StudyModel, is_enough, probability_of
-from warmboot.errors import ScheduleFileError
-from warmboot.schedule import WarmbootSchedule
-from warmboot.schedule_file import reads
 
 LEAD = "lead"
 """Entry of the study's attribute `expected`: what `to_json` gives."""
@@ -55,7 +52,7 @@ class Lead:
     probability: float | None = None
     noise_sd: float | None = None
     probability_of_margin: float | None = None
-    verdict: Mapping[str, Any] | None = None
+    verdict: VerdictResult | None = None
     ahead: bool = False
 
     @property
@@ -82,7 +79,7 @@ class Lead:
     @property
     def leader_is_better(self) -> bool:
         """Whether the leader is likely enough to be better than the baseline."""
-        outcome = None if self.verdict is None else self.verdict["outcome"]
+        outcome = None if self.verdict is None else self.verdict.outcome
         if outcome in ("win", "lose", "equivalent", "standard"):
             return bool(outcome == "win")
         if self.probability is None or self.leader is None or self.baseline is None:
@@ -96,7 +93,7 @@ def lead_of(
     found: Sequence[Candidate],
     expected: Mapping[str, Any] | None,
     trials: Sequence[FrozenTrial],
-    verdict: Mapping[str, Any] | None,
+    verdict: VerdictResult | None,
 ) -> Lead | None:
     """What leads by what is kept on the study; None where nothing was tried, or what is kept is older than
     the last complete trial.
@@ -105,20 +102,20 @@ def lead_of(
         found: the study's candidates, with what is expected of them.
         expected: the study's attribute of that name.
         trials: of the study.
-        verdict: the study's attribute of that name.
+        verdict: the last that is kept on the study.
     """
     if not found or expected is None or LEAD not in expected or not is_fresh(expected, trials):
         return None
     return _judged(_from_json(expected[LEAD], found), verdict)
 
 
-def lead_by_model(found: Sequence[Candidate], model: StudyModel, verdict: Mapping[str, Any] | None) -> Lead:
+def lead_by_model(found: Sequence[Candidate], model: StudyModel, verdict: VerdictResult | None) -> Lead:
     """The same worked out anew."""
     return _judged(_from_json(to_json(model.answer(), found), found), verdict)
 
 
 def lead_by_means(found: Sequence[Candidate], spec: StudySpec) -> Lead | None:
-    """What leads while a study runs and nobody has worked out more: by the mean over the runs."""
+    """The lead by the mean over the runs, for a study without estimates; None without a candidate."""
     if not found:
         return None
     order = ranked(found, spec.direction)
@@ -142,16 +139,6 @@ def to_json(answer: Answer, found: Sequence[Candidate]) -> dict[str, Any]:
     }
 
 
-def read_baseline(verdict: Mapping[str, Any]) -> WarmbootSchedule | None:
-    """The tuned baseline of a stored verdict, with its lr; None for one that was stored without it, or whose
-    curve is not registered here."""
-    document = verdict["standard"].get("document")
-    try:
-        return None if document is None else reads(json.dumps(document)).schedule
-    except ScheduleFileError:
-        return None
-
-
 def _from_json(stored: Mapping[str, Any], found: Sequence[Candidate]) -> Lead:
     by_key = {candidate.key: candidate for candidate in found}
     baseline = by_key.get(stored["baseline"])
@@ -167,33 +154,31 @@ def _from_json(stored: Mapping[str, Any], found: Sequence[Candidate]) -> Lead:
     )
 
 
-def _judged(lead: Lead, verdict: Mapping[str, Any] | None) -> Lead:
+def _judged(lead: Lead, verdict: VerdictResult | None) -> Lead:
     """With the verdict on it, where there is one."""
-    if verdict is None or verdict["key"] != lead.subject.key:
+    if verdict is None or verdict.key != lead.subject.key:
         return lead
-    tuned = read_baseline(verdict)
+    tuned = verdict.standard.schedule
     if tuned is None:
         return replace(lead, verdict=verdict)
-    standard = verdict["standard"]
     baseline = Candidate(
         key="",
         schedule=tuned,
         trial_numbers=(),
         searched=(),
-        confirmed=tuple(standard["values"]),
-        standard=standard["name"],
+        confirmed=verdict.standard.values,
+        standard=verdict.standard.name,
         params=lead.subject.params,
     )
     leader = lead.leader or lead.subject
     gain, probability = _of_pairs(verdict)
-    return Lead(leader, baseline, gain, probability, verdict["seed_sd"], verdict=verdict)
+    return Lead(leader, baseline, gain, probability, verdict.seed_sd, verdict=verdict)
 
 
-def _of_pairs(verdict: Mapping[str, Any]) -> tuple[float | None, float | None]:
+def _of_pairs(verdict: VerdictResult) -> tuple[float | None, float | None]:
     """Mean gain of a verdict's pairs, and the probability that it is above 0."""
-    looks = verdict["looks"]
-    gains = [a - b for a, b in zip(verdict["standard_values"], verdict["candidate_values"], strict=True)]
-    if len(gains) < 2 or not looks:
+    gains = [a - b for a, b in zip(verdict.standard_values, verdict.candidate_values, strict=True)]
+    if len(gains) < 2 or not verdict.looks:
         return None, None
-    gain = float(looks[-1]["mean"])  # in the direction of the objective
+    gain = verdict.looks[-1].mean  # in the direction of the objective
     return gain, probability_of(gain, stdev(gains) / math.sqrt(len(gains)), len(gains) - 1)

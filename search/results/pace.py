@@ -22,9 +22,9 @@ from search.spec.training_spans import Moment
 RECENT = 40
 """Trials that ended, over which the pace is taken."""
 LEAST_ENDS = 3
-"""Before so many have ended, trials are not counted by the second."""
+"""Least number of ended trials for a rate."""
 _SHORTEST_GAP_SECONDS, _LONGEST_GAP_SECONDS = 2.0, 60.0
-"""Between one trial and the next a tenth of a trial's time, within these, is no pause."""
+"""Bounds of a gap between trials, a tenth of a trial's time, that counts as no pause."""
 
 
 @dataclass(frozen=True, kw_only=True)

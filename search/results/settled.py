@@ -1,7 +1,7 @@
 """Whether a study that trains no more trials is settled: the best confirmed, the answer worked out.
 
-The one place that decides, for the worker that settles a study and for whoever looks whether it is done. If
-the two differed, a study would be opened for work for ever and nobody would find any.
+The one place that decides, for the worker that settles a study and for readers that ask if it is done. If
+the two differed, a study would be opened for work for ever although none is left.
 """
 
 from __future__ import annotations

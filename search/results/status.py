@@ -19,6 +19,7 @@ from search.results.lead import Lead, lead_by_means, lead_by_model, lead_of
 from search.results.pace import Training, in_training, pace, seconds_left
 from search.results.settled import is_settled
 from search.results.transfer import TransferResult, stored_transfer
+from search.results.verdict import VerdictResult, stored_verdict
 from search.runs.trial_attributes import BASELINE, DIVERGED, FAILURE, REMARK, SCHEDULE_KEY
 from search.spec.budget import counts, is_held
 from search.spec.study import StudySpec
@@ -44,7 +45,7 @@ class StudyStatus:
         lead: what leads, or None before the first result.
         trials_per_second: over the last of them, pauses left aside; None where too few have ended.
         confirmed: whether the leaders were trained again on fresh seeds.
-        stopped: whether somebody asked the study to end.
+        stopped: whether the study was told to stop.
         failures: how many trials failed for which reason, those among them that are to be tried again.
         uncounted: how many failed before they had trained, which takes none of the study's trials.
         remarks: what a person should know of a training that did not fail of it, by the trial's number.
@@ -57,7 +58,7 @@ class StudyStatus:
         knobs: which parameters matter at the best schedule; empty before the study has ended.
         transfer: what is known of its best schedule at other horizons; None where nothing is.
         changes: what changed of its training and was accepted, the oldest first.
-        at_work: whether somebody works on it: trains a trial, confirms the best, learns the script's own lr.
+        at_work: whether a worker trains a trial, confirms the best, or reads the script's own lr.
         search_is_over: whether no trial is left to begin or to end.
         settled: whether the best are confirmed and the answer is worked out.
         seconds_left: until the search ends if nothing ends it early; None where that is not known.
@@ -100,8 +101,8 @@ class StudyStatus:
         return None if self.lead is None else self.lead.other
 
     @property
-    def verdict(self) -> Mapping[str, Any] | None:
-        """On the leader, as `search.verdict` keeps it; None where there is none."""
+    def verdict(self) -> VerdictResult | None:
+        """On the leader; None where there is none."""
         return None if self.lead is None else self.lead.verdict
 
     @property
@@ -141,13 +142,13 @@ class StudyStatus:
         return min(1.0, self.trained_seconds / self.budget_seconds)
 
     @property
-    def state(self) -> Literal["done", "stopped", "running", "resting"]:
-        """What a person would call it; it runs too where its best are confirmed, or its own lr is learnt."""
+    def state(self) -> Literal["done", "stopped", "running", "paused"]:
+        """How the study stands; confirming the best and learning the script's lr count as running."""
         if self.done:
             return "done"
         if self.stopped:
             return "stopped"
-        return "running" if self.running or self.at_work else "resting"
+        return "running" if self.running or self.at_work else "paused"
 
     @property
     def running(self) -> int:
@@ -251,7 +252,7 @@ def _lead(
 ) -> Lead | None:
     if not found:
         return None
-    verdict = attributes.verdict
+    verdict = stored_verdict(attributes)
     stored = lead_of(found, attributes.estimates, trials, verdict)
     if stored is not None:
         return stored

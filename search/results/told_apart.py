@@ -8,12 +8,12 @@ from search.spec.study import StudySpec
 from search.strategy.estimates import Answer, Difference
 
 SHARE_OF_STUDY = 0.1
-"""Of a study's runs the confirmation takes no more, unless it did from the start."""
+"""Largest share of a study's runs for the confirmation, unless it took more from the start."""
 QUICK_SECONDS = 1.0
 MOST_PAIRS = 30
-"""Where a run takes less than that, this many pairs settle it, whatever share that is."""
+"""Most pairs, whatever their share, if a run takes less than `QUICK_SECONDS`."""
 LEAST_PAIRS = 10
-"""Before so many nothing is settled by what the model makes of other schedules."""
+"""Fewest pairs before the model's estimate, which uses other schedules too, may settle it."""
 SURE, UNLIKELY = 0.99, 0.05
 """Probabilities of being better at which two are told apart."""
 CLEARLY_EQUAL = 0.35
@@ -30,7 +30,7 @@ class PairBudget:
 
 
 def pair_budget(spec: StudySpec, seconds_per_run: float | None) -> PairBudget:
-    """What a study can afford; where it counts its runs, no more than was set aside.
+    """The confirmation runs that a study can afford; if it counts its runs, no more than was set aside.
 
     Args:
         spec: the study.

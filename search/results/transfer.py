@@ -76,8 +76,8 @@ class TransferResult:
         too_far = None if however_far else self.leader.law.trend.too_far(steps)
         if too_far is not None:
             raise UsageError(
-                f"{steps:,} steps are {too_far}: the peak lr there is not known. Run warmboot transfer with "
-                "one that is nearer (--horizons), take the schedule --without-lr, or say --however-far."
+                f"{steps:,} steps are {too_far}: the peak lr there is unknown. Run warmboot transfer with a "
+                "nearer horizon (--horizons), export the schedule --without-lr, or give --however-far."
             )
         return self.leader.law.predict(steps, however_far=True)
 

@@ -1,4 +1,4 @@
-"""What a training thread sends while it trains, and how one of its runs is ended early.
+"""Events that a training thread sends while it trains, and how one of its runs is ended early.
 
 Each run that a training thread was given sends exactly one event that ends it, and nothing after it: a
 `Measurement` that is `last`, a `TrainingFailed` with its key, or `Cancelled`.
@@ -26,7 +26,7 @@ class Admitted:
 
 @dataclass(frozen=True)
 class TrainingFailed:
-    """What trained `keys` failed; the last line of the text is the reason."""
+    """The training of `keys` failed; the last line of the text is the reason."""
 
     keys: tuple[Hashable, ...]
     traceback_text: str
@@ -66,4 +66,4 @@ class Remarked:
 
 
 Event = Measurement | Admitted | Remarked | TrainingFailed | Cancelled
-"""What a training thread sends."""
+"""Any event of a training thread."""

@@ -1,4 +1,4 @@
-"""What a finished training is worth to the search: its value, or the untrained value where it diverged.
+"""The score of a finished training: its value, or the untrained value if it diverged.
 
 A training that ends non-finite, or worse than the untrained network, is told the value of the untrained
 network with that seed. The sampler learns to stay away, no plot breaks, and what really happened is kept.

@@ -1,4 +1,4 @@
-"""What is kept on a trial: every user attribute of ours, each named once.
+"""The attributes of a trial: every user attribute of ours, each named once.
 
 | who | attribute |
 | --- | --- |
@@ -33,7 +33,7 @@ SEED_INDEX = "seed"
 SCHEDULE = "schedule"
 """The schedule in words."""
 STEPS_IN_ALL = "steps"
-"""Of a trial that trains shorter horizons first: its steps in all, if nobody stops it."""
+"""Of a trial that trains shorter horizons first: its steps in all, if it is not stopped early."""
 ASKED_FOR = (
     PROPOSAL,
     PURPOSE,
@@ -54,21 +54,21 @@ REPORTED_BEFORE = "reported_before"
 """Of a trial that was taken up again: the last step it had reported until then."""
 HELD = "held"
 """Whether its training has failed while none had succeeded; until one does, it may wait again. It stays
-RUNNING until then, so that nobody takes it up."""
+RUNNING until then, so that it is not taken up."""
 LOST = "lost"
 """How many workers disappeared in it, where it was given up for that."""
 
 RUNS = "runs"
-"""What was measured: a list of one `{"seed": ..., "step": [...], metric: [...]}`."""
+"""The measurements: a list of one `{"seed": ..., "step": [...], metric: [...]}`."""
 DIVERGED = "diverged"
 """Why its value says nothing of its schedule's quality but that its lr was too high."""
 STOPPED = "stopped"
 """Why it was stopped early, in words."""
 EXPECTED_VALUE = "expected_value"
-"""Of a trial that was stopped: the value it was expected to reach."""
+"""Value that a stopped trial was expected to reach."""
 AVERAGED_AT_HALFWAY = "averaged_at_halfway"
 """Its value with averaged weights at the rung."""
 REMARK = "remark"
-"""What a person should know of its training."""
+"""A remark on its training, for the user."""
 FAILURE = "failed"
 """What was left behind by a training of it that failed, the reason as its last line."""

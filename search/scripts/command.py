@@ -17,7 +17,7 @@ from search.scripts.command_words import command_words
 from warmboot.space import Space
 
 RUN_PLACEHOLDERS = ("total_steps", "seed", "trial", "run", "port")
-"""What every command may ask for, besides the study's `[params]`.
+"""Fields that every command may use, besides the study's `[params]`.
 
 `run` is a name that no other training has: trials share their seeds, and a confirmation its trial's number.
 """
@@ -27,7 +27,7 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 
 def command_problems(template: str, params: Collection[str]) -> list[str]:
-    """What is wrong with a command for a study with these params; nothing if it can be filled in.
+    """Problems of a command for a study with these params; empty if it can be filled in.
 
     >>> command_problems("python train.py --steps {total_step}", [])
     ['{total_step} is unknown; did you mean total_steps? (write {{ and }} for braces themselves)']

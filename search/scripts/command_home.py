@@ -1,4 +1,4 @@
-"""Where a study's command runs: in the folder of its study file, wherever the command line was typed.
+"""The folder in which a study's command runs: that of its study file, wherever the command line was typed.
 
 Where a file is launched from another folder than its own, one of the two holds the script. The folder that
 is meant is the one in which more of the command's files are; of two alike, the study file's own. A study

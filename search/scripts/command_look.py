@@ -1,4 +1,4 @@
-"""What can be known of a command here before it runs: its folder, program, script, and which Python that is.
+"""Checks of a command before it runs: its folder, program, script, and Python.
 
 A trial that fails for any of these fails like every other, and tells it late.
 """
@@ -24,7 +24,7 @@ _PATIENCE_SECONDS = 60.0
 
 
 def look_problems(command: str, folder: Path | None) -> list[str]:
-    """What will keep a command from running here; nothing where nothing is seen.
+    """Reasons why a command cannot run here; empty if none is seen.
 
     Args:
         command: with placeholders, its form found good (`command_problems`).

@@ -1,4 +1,4 @@
-"""How a command is cut into words: one way for whoever fills it in, looks at it, or reads what it names."""
+"""How a command is cut into words: one way for filling it in, showing it, and reading what it names."""
 
 from __future__ import annotations
 

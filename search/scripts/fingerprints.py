@@ -1,4 +1,4 @@
-"""What a command or a free proxy is made of, without running any of it.
+"""The parts of a command or a function proxy, read without running any of it.
 
 Two workers must agree on it, and a study that is resumed must still have it, or be told of the change.
 """
@@ -28,7 +28,7 @@ def command_made_of(proxy: CommandProxy) -> MadeOf:
 
 
 def command_folder(proxy: CommandProxy) -> Path:
-    """Where a command runs."""
+    """The folder in which a command runs."""
     return Path(proxy.working_directory or ".")
 
 
@@ -49,8 +49,8 @@ def named_files(proxy: CommandProxy) -> dict[str, Path]:
     return {name: folder / name for name in names if _is_script(folder / name)}
 
 
-def free_made_of(proxy: FreeProxy) -> MadeOf:
-    """The module of a free proxy's function, which is not run.
+def function_made_of(proxy: FreeProxy) -> MadeOf:
+    """The module of a function proxy's function, which is not run.
 
     Raises:
         ValueError: the module can't be found, or has no source; says so with the way out.

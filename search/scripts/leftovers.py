@@ -1,4 +1,4 @@
-"""What runs of killed processes leave behind: scripts that train for nobody, and their folders."""
+"""Leftovers of killed processes: orphaned scripts, and their folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How to tell that a process died for want of memory: the kernel's count of such deaths, and last words."""
+"""How to tell that a process was killed for lack of memory: the kernel's count of kills, and last output."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def says_out_of_memory(text: str) -> bool:
 
 
 def count_oom_kills() -> int | None:
-    """How many processes the kernel has killed for want of memory around here; None where it does not say.
+    """Number of processes in this control group that the kernel killed for lack of memory; None if unknown.
 
     Counted for this process's control group, to which its children belong, else for the whole machine.
     """

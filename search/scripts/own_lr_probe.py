@@ -116,6 +116,6 @@ def _started(launcher: Launcher, run: ScriptRun, files: TrialFile, path: Path) -
 def _failed(reason: str, output: str) -> RunError:
     told = f"\nThe last output:\n{output}" if output else ""
     return RunError(
-        f"{reason.rstrip('.')}.\nThe script had been started once to learn the lr of its optimizer, from "
+        f"{reason.rstrip('.')}.\nThe script was started once to read the lr of its optimizer, from "
         f'which the study searches (lr = "auto"); no trial was begun.{told}'
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 LONGEST_LINE = 500
 _HEADER = re.compile(r"(?:Original )?Traceback \(most recent call last\):$")
 _RANK = re.compile(r"^(?:\[[\w:.\- ]{1,40}\]:? ?)+")
-"""What torchrun and others put before each line of a process: `[rank0]: `."""
+"""Prefix of torchrun and others before each line of a process: `[rank0]: `."""
 _CHAINED = ("During handling of the above exception", "direct cause of the following exception")
 _LAUNCHERS = re.compile(
     r"\b(?:ChildFailedError|ProcessRaisedException|ProcessExitedException|SignalException)\b"
@@ -32,7 +32,7 @@ class PrintedError:
     """An error in what was printed."""
 
     line: str
-    """What it is, in a line."""
+    """The error in one line."""
     text: str
     """All that was printed of it."""
 

@@ -13,7 +13,7 @@ _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff]")
 def printed_text(data: bytes) -> str:
     r"""Decode UTF-8, and a line that is something else as Latin-1, in which every byte is a character.
 
-    What steers a terminal is left out: it would steer that of whoever reads why a trial failed. A carriage
+    Terminal control sequences are left out: they would act on the terminal that shows the text. A carriage
     return alone stays, since progress bars overwrite themselves with it.
 
     >>> printed_text("\x1b[31mgroß\x1b[0m\r\n".encode() + "groß\x00\n".encode("latin-1"))

@@ -8,7 +8,7 @@ import traceback
 from search.scripts.bounded_log import TAIL_BYTES
 from search.scripts.out_of_memory import says_out_of_memory
 from search.scripts.printed_errors import error_line, printed_error
-from warmboot.free_host import CALLED_EXIT
+from warmboot.function_host import CALLED_EXIT
 
 NEVER_REPORTED = (
     "never reported: it ended without an error, but made no report past step 0; "
@@ -98,19 +98,17 @@ def bad_end(exit_code: int, output: str, *, oom_killed: bool) -> str:
     >>> bad_end(1, "Traceback ...\\nValueError: no data\\n=====\\n", oom_killed=False)
     'exit code 1: ValueError: no data'
     >>> bad_end(-9, "", oom_killed=True)
-    'out of memory: the system killed it (SIGKILL) for want of memory'
+    'out of memory: killed by the system (SIGKILL)'
     """
     error = printed_error(output)
     if oom_killed:
         how = " (SIGKILL)" if exit_code == -9 else ""
-        return f"out of memory: the system killed it{how} for want of memory"
+        return f"out of memory: killed by the system{how}"
     if error is not None and says_out_of_memory(f"{error.text}\n{output[-TAIL_BYTES:]}"):
         return f"out of memory: exit code {exit_code}: {error.line}"
     if exit_code < 0:
         return f"killed: it was ended by {_signal_name(-exit_code)}, which the search did not send"
-    return (
-        f"exit code {exit_code}, without a word" if error is None else f"exit code {exit_code}: {error.line}"
-    )
+    return f"exit code {exit_code}, no output" if error is None else f"exit code {exit_code}: {error.line}"
 
 
 def raised(traceback_text: str) -> str:
@@ -128,7 +126,7 @@ def traceback_with_reason() -> str:
 
 
 def kept_output(output: str, tail: str) -> str:
-    """What is kept of all that was printed: its end, and the error where that lies before it."""
+    """The part of the output that is kept: its end, and an error before it."""
     error = printed_error(output)
     if error is None or error.text in tail:
         return tail

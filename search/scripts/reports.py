@@ -35,7 +35,7 @@ class ReportReader:
         self._rest = b""
         self._last_step, self._last_metrics = -1, dict[str, float]()
         self.remark: str | None = None
-        """What was reported after the end of the training, if it is news; a sentence or two."""
+        """Reports after the end of the training that say something new, in a sentence or two."""
         self._is_behind = False
 
     @property

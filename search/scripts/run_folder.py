@@ -1,7 +1,7 @@
-"""`run_folder`: a folder for the files of one run, removed after it, by somebody else if need be.
+"""`run_folder`: a folder for the files of one run, removed after it, by another process if need be.
 
-Whoever made it holds a lock on a file in it. The system lets go of the lock when its process ends, however it
-does, so a folder whose lock is free is nobody's.
+The process that made it holds a lock on a file in it. The system releases the lock when that process ends, in
+whatever way, so a folder whose lock is free is abandoned.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def run_folder(parent: Path | None = None) -> Iterator[Path]:
     """A new folder in `parent`, or where the system keeps what is temporary."""
     with tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent, ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        # Its own name comes after the lock: nobody finds the file unlocked as long as this process lives.
+        # Its own name comes after the lock: the file is never found unlocked while this process lives.
         unnamed = folder / f"{_LOCK}.new"
         with open(unnamed, "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

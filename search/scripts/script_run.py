@@ -56,12 +56,12 @@ class ScriptRun:
 
     @property
     def placeholders(self) -> dict[str, Any]:
-        """What a command may ask for, by name."""
+        """Values for the fields of a command, by name."""
         run = {"total_steps": self.total_steps, "seed": self.script_seed, "trial": self.trial}
         return {**self.params, **run}
 
     def trial_file(self, folder: Path) -> TrialFile:
-        """What the script is told, with its files in `folder`; raises `TrialFileError`."""
+        """The trial file of the script, with its files in `folder`; raises `TrialFileError`."""
         return TrialFile(
             study=self.study,
             trial=self.trial,

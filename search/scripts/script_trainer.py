@@ -77,7 +77,7 @@ class ScriptTrainer:
     def _take_in_all(self, training: Hashable = None) -> bool:
         """Note the messages that are there; whether one asks to end the run that trains."""
         asked = False
-        while not self._ready.empty():  # nobody else takes from it
+        while not self._ready.empty():  # no other thread takes from it
             asked = self._take_in(self._ready.get(), training) or asked
         return asked
 

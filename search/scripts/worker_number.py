@@ -1,4 +1,4 @@
-"""What tells apart the processes of one machine that start scripts: a number for each, and ports of its own.
+"""Numbers and ports for the processes of one machine that start scripts, different for each.
 
 Two scripts at once must not write to one cache folder, nor listen at one port, as two launchers of
 distributed training would that both take the same one by default.
@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 VARIABLE = "WARMBOOT_WORKER"
-# Below those that systems give to whoever asks for any port, and mostly unused.
+# Below the ports that systems hand out to programs that ask for any, and mostly unused.
 FIRST_PORT, LAST_PORT = 21_000, 32_000
 PORTS_EACH = 16  # one may be in use for minutes after its script has ended
 
@@ -44,7 +44,7 @@ def free_port() -> int:
 
 
 def _claimed(number: int) -> object:
-    """What holds the number while it is kept; raises `OSError` where another process has it.
+    """The lock that holds the number; raises `OSError` if another process has it.
 
     The system frees it when its process ends. On Linux it is a name in the abstract, which needs no folder
     and is one for all that share a network, as ports are.

@@ -8,9 +8,10 @@ them, and a trial that is stopped early, or trains a shorter horizon, takes only
 may start while a whole one still fits.
 
 **What a budget of time counts.** The wall time in which the study trained: the union of the spans from start
-to end of its trials, whoever trained them. So several workers share one budget, a minute in which ten of
-them train is one minute, and the night between two launches costs nothing. While a trial may start it may
-also end: the last ones run over the budget by up to one run each, and confirming the best comes on top.
+to end of its trials, over all workers. So several workers share one budget, a minute in which ten of
+them train is one minute, and the night between two launches costs nothing. A trial
+that has started always finishes, so the budget can be exceeded by one run per slot; confirmation runs are
+extra.
 
 Spans are told by the one clock of the study's database; see `search.spec.training_spans`.
 """
@@ -117,7 +118,7 @@ def is_held(trial: FrozenTrial) -> bool:
 
 
 def steps_of(trial: FrozenTrial, total_steps: int) -> int:
-    """Steps a trial has trained, or where it is not finished yet, will train if nobody stops it."""
+    """Steps that a trial has trained, or will train if it is not finished and not stopped early."""
     whole = whole_steps(trial, total_steps)
     if trial.state.name == "COMPLETE" or not trial.state.is_finished():
         return whole
@@ -125,7 +126,7 @@ def steps_of(trial: FrozenTrial, total_steps: int) -> int:
 
 
 def whole_steps(trial: FrozenTrial, total_steps: int) -> int:
-    """Steps of a trial that nobody stops."""
+    """Steps of a trial that is not stopped early."""
     return int(trial.user_attrs.get(STEPS_IN_ALL) or trial.user_attrs.get(HORIZON_STEPS, total_steps))
 
 

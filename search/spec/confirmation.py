@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LEADERS, SEEDS = 4, 3
-# A training of the user's own may take hours; two leaders and the best standard on two seeds are six of them.
+# A training of the user's own may take hours; two leaders and the best baseline on two seeds are six of them.
 OWN_LEADERS, OWN_SEEDS = 2, 2
 SHARE_OF_RUNS = 0.25
-"""Of a study limited to a number of runs, as much goes to the confirmation at most."""
+"""Largest share of a study's runs that goes to the confirmation."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ConfirmationSize:
 
     @property
     def most_runs(self) -> int:
-        """The runs it takes, the best standard among them."""
+        """Runs that it takes, the best baseline included."""
         return (self.leaders + 1) * self.seeds if self.leaders else 0
 
 
@@ -30,11 +30,12 @@ USUAL = ConfirmationSize()
 def confirmation_size(
     *, declared: bool, leaders: int | None, seeds: int | None, n_runs: int | None
 ) -> ConfirmationSize:
-    """What the study file says, else what its kind of proxy and its number of runs can afford.
+    """The size in the study file, else the size that its kind of proxy and its number of runs can afford.
 
     Args:
         declared: whether a built-in or declared proxy is trained, not a script of the user's own.
-        leaders, seeds: of the study file; None where it does not say.
+        leaders: of the study file; None if it does not say.
+        seeds: of the study file; None if it does not say.
         n_runs: the runs of the whole study, where they are its limit.
 
     >>> confirmation_size(declared=True, leaders=None, seeds=None, n_runs=24)

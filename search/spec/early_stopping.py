@@ -8,7 +8,7 @@
 | `median`, `percentile`, `halving`, `hyperband`, `threshold` | Optuna's pruners on the reported values |
 
 A loss in the middle of a cosine is not comparable with one at its end, so Optuna's pruners end good
-schedules; they are there for whoever wants them.
+schedules; they are there for users who want them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OWN = ("none", "squeezed", "averaged")
 
 
 class EarlyStoppingSpec(Strict):
-    """By what trials are ended early, and the arguments of one of Optuna's pruners."""
+    """The rule that ends trials early, and the arguments of one of Optuna's pruners."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
 

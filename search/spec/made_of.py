@@ -1,6 +1,6 @@
 """`MadeOf`: what a study's proxy is made of, part by part, so that a change is told by name.
 
-A study keeps the `MadeOf` of its launch, and whoever trains for it compares that with what it finds.
+A study keeps the `MadeOf` of its launch, and each worker compares that with what it finds.
 The one hash, `fingerprint`, is older than the parts: of studies from before it is all there is.
 """
 
@@ -33,7 +33,7 @@ def made_with() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class MadeOf:
-    """What a proxy is made of, at one place and time.
+    """The parts of a proxy, at one place and time.
 
     Attributes:
         fingerprint: one hash of all of it.
@@ -55,7 +55,7 @@ class MadeOf:
         return cls(facts["fingerprint"], facts.get("parts"), facts.get("made_with", {}), folder)
 
     def facts(self) -> dict[str, Any]:
-        """What a study keeps of it; the folder belongs to a machine."""
+        """The part that a study keeps; the folder belongs to a machine."""
         parts = {} if self.parts is None else {"parts": dict(self.parts)}
         return {"fingerprint": self.fingerprint, **parts, "made_with": dict(self.versions)}
 

@@ -1,6 +1,6 @@
 """`lr = "auto"` in a study file: the search starts from the lr that the script's own optimizer has.
 
-Nobody knows that lr before the script has run, so a worker starts the script once to learn it
+That lr is unknown before the script has run, so a worker starts the script once to read it
 (`search.worker.own_lr`) and the study keeps it. From then on the study has a range like any other.
 """
 

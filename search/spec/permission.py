@@ -1,7 +1,7 @@
 """Which studies a worker may train: those that run no code, and those whose code it was told to allow.
 
-A study that names `package.module:factory` or a command runs code. Whoever names its file on the command line
-has consented to it; a worker takes its studies from a database that others write to, so it has to be told.
+A study that names `package.module:factory` or a command runs code. Users who name its file to a command
+have consented to it; a worker takes its studies from a database that others write to, so it has to be told.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from search.errors import UsageError
 
 @dataclass(frozen=True)
 class Permission:
-    """What a worker may run besides the built-in proxies."""
+    """The code that a worker may run besides the built-in proxies."""
 
     imports: tuple[str, ...] = ()
     """Packages and modules, such as `mylab` or `mylab.proxies`, with all that is inside them."""

@@ -30,7 +30,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """Seconds; a file may write "10m"."""
 TUNABLE = ("weight_decay", "momentum", "batch_size")
-"""What a study may search of a declared proxy besides the schedule."""
+"""Hyperparameters of a declared proxy that a study may search besides the schedule."""
 DEFAULT_SILENCE_SECONDS = 1800.0
 _KEY_OF_KIND: Mapping[ProxyKind, str] = {"declared": "name", "command": "command", "free": "train"}
 _REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
@@ -58,12 +58,12 @@ class DeclaredProxy(Strict):
         return dict(self.model_extra or {})
 
     def comparable_part(self) -> dict[str, Any]:
-        """What two studies must share to be comparable."""
+        """The settings that two studies must share to be comparable."""
         return self.model_dump()
 
 
 class _OneByOne(Strict):
-    """What the two kinds share that train one run at a time."""
+    """Settings of the two kinds that train one run at a time."""
 
     time_limit: Duration | None = None
     """Seconds that a run may take; None: as long as it likes."""

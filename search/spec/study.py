@@ -8,8 +8,9 @@ on it, while the limit, the sampler and the population may change from one launc
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
@@ -17,19 +18,18 @@ from search.direction import Direction
 from search.spec.budget import Budget
 from search.spec.confirmation import ConfirmationSize, confirmation_size
 from search.spec.early_stopping import EarlyStoppingSpec
-from search.spec.own_lr import AUTO, lr_problems, range_around, without_auto
+from search.spec.own_lr import AUTO, range_around, without_auto
 from search.spec.params import ParamSpace
 from search.spec.population import PopulationSpec
-from search.spec.proxy import Duration, ProxyKind, ProxySpec, Strict, kind_of
+from search.spec.proxy import CommandProxy, Duration, ProxyKind, ProxySpec, Strict, kind_of
 from search.spec.rounds import Rounds
+from search.spec.rules import rule_problems
 from search.spec.rungs import squeezed_horizons
 from search.spec.verdict import VerdictSpec
-from warmboot.space import Space
+from warmboot.space import FloatRange, Space
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\w .+-]+$")]
 PositiveInt = Annotated[int, Field(ge=1, le=10**9)]
-HORIZONS = ("total_steps", "epochs")
-LIMITS = ("n_trials", "n_runs", "budget")
 
 
 class SamplerSpec(Strict):
@@ -122,6 +122,11 @@ class StudySpec(Strict):
         return self.proxy_kind != "declared" or ":" in self.proxy.name
 
     @property
+    def can_change_horizon(self) -> bool:
+        """Whether its training can be told another horizon than the study's."""
+        return not isinstance(self.proxy, CommandProxy) or "{total_steps}" in self.proxy.command
+
+    @property
     def limit(self) -> Budget:
         """How many trials the study may start, its confirmation left aside."""
         if self.n_runs is None:
@@ -164,7 +169,7 @@ class StudySpec(Strict):
         """The same study limited to a number of trials, whatever limited it before."""
         return self.model_copy(update={"n_trials": n_trials, "n_runs": None, "budget": None})
 
-    @property
+    @cached_property
     def parsed_params(self) -> ParamSpace:
         """The other hyperparameters that are searched."""
         return ParamSpace.from_dict(self.params)
@@ -181,10 +186,23 @@ class StudySpec(Strict):
             return self
         return self.model_copy(update={"space": {**self.space, "lr": range_around(own_lr)}})
 
-    @property
+    @cached_property
     def parsed_space(self) -> Space:
         """The space as the schedule package knows it; without an lr where that is not known yet."""
         return Space.from_dict(without_auto(self.space))
+
+    @property
+    def peak_lr(self) -> float | FloatRange:
+        """Which peak lrs are searched, or the one that is fixed; an lr of "auto" must be known by now."""
+        assert self.parsed_space.lr is not None, "the script's own lr is not known yet"
+        return self.parsed_space.lr
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, but what was parsed from the original's entries is parsed anew from the copy's."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("parsed_params", "parsed_space"):
+            copied.__dict__.pop(name, None)
+        return copied
 
     @property
     def horizon_steps(self) -> int:
@@ -228,51 +246,6 @@ class StudySpec(Strict):
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StudySpec:
         return cls.model_validate(data)
-
-
-def rule_problems(table: Mapping[str, Any]) -> list[str]:
-    """What is wrong with a study file where each entry by itself may be right; a line for each.
-
-    >>> rule_problems({"proxy": "digits_mlp", "epochs": 3, "n_trials": 9, "budget": "1h"})
-    ['give one of n_trials, n_runs and budget; got n_trials and budget']
-    """
-    problems = [*_choice_problems(table, HORIZONS), *_choice_problems(table, LIMITS)]
-    problems += _confirmation_problems(table)
-    space = table.get("space")
-    problems += lr_problems(space, kind_of(table.get("proxy"))) if isinstance(space, Mapping) else []
-    if kind_of(table.get("proxy")) == "declared":
-        return problems
-    if table.get("epochs") is not None:
-        problems.append("epochs: nobody knows how many steps an epoch of this training has; give total_steps")
-    population = table.get("population")
-    if isinstance(population, Mapping) and population.get("slots", "auto") not in ("auto", 1):
-        problems.append("population.slots: a process trains one run of this proxy at a time; use --workers")
-    return problems
-
-
-def _confirmation_problems(table: Mapping[str, Any]) -> list[str]:
-    """An explicit confirmation has to leave most of a study's runs to its search."""
-    wanted, n_runs = table.get("confirmation"), table.get("n_runs")
-    if not isinstance(wanted, Mapping) or not isinstance(n_runs, int):
-        return []
-    leaders, seeds = wanted.get("leaders"), wanted.get("seeds")
-    if not all(value is None or isinstance(value, int) for value in (leaders, seeds)):
-        return []
-    declared = kind_of(table.get("proxy")) == "declared"
-    size = confirmation_size(declared=declared, leaders=leaders, seeds=seeds, n_runs=n_runs)
-    if 2 * size.most_runs <= n_runs:
-        return []
-    return [
-        f"confirmation: takes {size.most_runs} of the {n_runs} runs, more than half; lower its leaders or "
-        "seeds, or raise n_runs"
-    ]
-
-
-def _choice_problems(table: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    given = [name for name in names if table.get(name) is not None]
-    if len(given) == 1:
-        return []
-    return [f"give one of {', '.join(names[:-1])} and {names[-1]}; got {' and '.join(given) or 'none'}"]
 
 
 def differences(stored: Mapping[str, Any], given: Mapping[str, Any], place: str = "") -> list[str]:

@@ -11,10 +11,11 @@ from pydantic import ValidationError
 
 from search.errors import UsageError, nearest, problems_text
 from search.spec.own_lr import without_auto
-from search.spec.param_checks import ParamsError
-from search.spec.params import ParamSpace
+from search.spec.packaged import packaged_studies
+from search.spec.params import ParamsError, ParamSpace
 from search.spec.proxy import CommandProxy, FreeProxy
-from search.spec.study import StudySpec, rule_problems
+from search.spec.rules import rule_problems
+from search.spec.study import StudySpec
 from search.spec.verdict import VerdictSpec
 from warmboot.space import Space
 from warmboot.space_checks import SpaceError
@@ -30,15 +31,6 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "proxy.free": tuple(FreeProxy.model_fields),
 }
 _TAGS = ("declared", "command", "free")
-
-
-def packaged_studies() -> dict[str, Path]:
-    """The studies that come with the package: name -> file."""
-    here = Path(__file__).parents[1]
-    for folder in (here / "packaged_studies", here.parent / "studies"):
-        if folder.is_dir():
-            return {path.stem: path for path in sorted(folder.glob("*.toml"))}
-    return {}
 
 
 def find_study_file(study: str) -> Path:

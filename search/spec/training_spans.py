@@ -43,8 +43,8 @@ def ended(trial: FrozenTrial, now: Callable[[], Moment]) -> dict[str, Any]:
 
 
 def ended_unseen(trial: FrozenTrial) -> dict[str, Any]:
-    """The attribute of a trial that ended nobody knows when, as its worker is gone; none where its time is
-    not counted. Like one that is handed back, it counts for nothing: the night until it was found is not
+    """The attribute of a trial that ended at an unknown time, because its worker is gone; empty if its time
+    is not counted. Like one that is handed back, it counts for nothing: the night until it was found is not
     training."""
     span = trial.user_attrs.get(TRAINED_SPAN)
     return {} if span is None else {TRAINED_SPAN: {**span, "to": span["from"]}}

@@ -16,8 +16,8 @@ class VerdictSpec(Strict):
     """How the leader is judged.
 
     Attributes:
-        margin: the largest difference that makes none to you, in the objective's unit; None: half the
-            standard deviation between the seeds of the strongest standard.
+        margin: of equivalence: differences smaller than this do not matter to you, in the objective's unit;
+            None: half the standard deviation between the seeds of the strongest baseline.
         pairs: the last look.
         baselines: schedules of your own by name, in the words of `[space]` with numbers only.
     """
@@ -42,7 +42,7 @@ class VerdictSpec(Strict):
 
 def _problems(table: dict[str, Any]) -> list[str]:
     if "lr" in table:
-        return ["lr: leave it out; a baseline is tuned as the standards are."]
+        return ["lr: leave it out; a baseline is tuned like the built-in ones"]
     try:
         Space.from_dict(table).sample(_NoTrial())
     except SpaceError as error:

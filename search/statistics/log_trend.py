@@ -13,7 +13,7 @@ from search.statistics.intervals import Interval, finite_values, normal_quantile
 
 FEWEST_HORIZONS = 3
 FARTHEST = 30.0
-"""Times the longest horizon: beyond, nothing is foretold unless asked for."""
+"""Times the longest horizon: beyond it, nothing is predicted unless asked for."""
 SHORTEST = 3.0
 """Times shorter than the shortest horizon, likewise. Shorter trainings soon have no use for the lr that a
 line promises them: the largest with which they are stable does not grow with it."""
@@ -106,8 +106,8 @@ def fit_log_trend(horizons: Sequence[int], values: Sequence[float], errors: Sequ
 def _check(steps: NDArray[np.float64], values: NDArray[np.float64], errors: NDArray[np.float64]) -> None:
     if not steps.size == values.size == errors.size:
         raise ValueError(
-            "horizons, values and errors must be as many "
-            f"but are {steps.size}, {values.size} and {errors.size}."
+            "horizons, values and errors must have the same length "
+            f"but have lengths {steps.size}, {values.size} and {errors.size}."
         )
     if np.unique(steps).size < FEWEST_HORIZONS or steps.min() < 1:
         raise ValueError(

@@ -22,7 +22,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class LrCurve:
-    """What a sweep over the peak lr says about the best one.
+    """The best peak lr according to a sweep.
 
     Attributes:
         bracket: whether the vertex lies between the lrs that were used; if not, on which side to train more.
@@ -107,7 +107,9 @@ def _checked(
     lr_array = finite_values(lrs, "lrs", at_least=1)
     losses = sign_of(direction) * np.asarray(values, dtype=np.float64)
     if losses.shape != lr_array.shape:
-        raise ValueError(f"values must be as many as lrs ({lr_array.size}) but have shape {losses.shape}.")
+        raise ValueError(
+            f"values must have the length of lrs ({lr_array.size}) but have shape {losses.shape}."
+        )
     if not (lr_array > 0).all():
         raise ValueError(f"lrs must be above 0 but the lowest is {lr_array.min()}.")
     if not (math.isfinite(window) and window > 0):
@@ -126,7 +128,7 @@ def _within_window(log_lrs: FloatArray, losses: FloatArray, window: float) -> ND
 
 
 def _bracket(a: float, b: float, x: FloatArray) -> Bracket:
-    """Where the vertex of `a x^2 + b x` lies, seen from the points."""
+    """The vertex of `a x^2 + b x`, relative to the points."""
     if a <= 0:
         falls = a * (x.max() + x.min()) + b < 0
         return "no minimum" if b == 0 else ("beyond the highest lr" if falls else "beyond the lowest lr")

@@ -88,7 +88,3 @@ class PairedRuns:
         if not 0 <= n_pairs <= len(self):
             raise ValueError(f"n_pairs must lie in 0 to {len(self)} but is {n_pairs}.")
         return replace(self, candidate=self.candidate[:n_pairs], standard=self.standard[:n_pairs])
-
-    def swapped(self) -> PairedRuns:
-        """The same pairs with the arms changed over; every gain changes its sign."""
-        return replace(self, candidate=self.standard, standard=self.candidate)

@@ -1,110 +1,18 @@
-"""What a comparison will probably find: its chances beforehand, and the pairs it needs if unsettled."""
+"""Power of a comparison: how many pairs it needs if it was not settled."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from search.statistics.paired import PairedRuns
-from search.statistics.sequential import MARGIN_IN_SEED_SDS, STATED_PLAN, LookPlan, check_margin, claims
+from search.statistics.sequential import STATED_PLAN, LookPlan, check_margin
 
 POWER = 0.8
 MOST_PAIRS = 10_000
 _SPREADS = 400  # points of the distribution of an estimated standard deviation: the chance is exact to 0.001
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chances:
-    """How often each outcome comes, and how many pairs are trained on average; the first four add up to 1."""
-
-    win: float
-    lose: float
-    equivalent: float
-    not_settled: float
-    mean_pairs: float
-
-    @property
-    def settled(self) -> float:
-        return 1.0 - self.not_settled
-
-
-def difference_sd(seed_sd: float, correlation: float) -> float:
-    """Standard deviation of the difference of two arms: `seed_sd * sqrt(2 (1 - correlation))`.
-
-    Args:
-        seed_sd: of each arm between seeds, above 0.
-        correlation: of the arms over the seeds, -1 up to, not including, 1.
-    """
-    if not (math.isfinite(seed_sd) and seed_sd > 0):
-        raise ValueError(f"seed_sd must be finite and above 0 but is {seed_sd}.")
-    if not -1 <= correlation < 1:
-        raise ValueError(f"correlation must be at least -1 and below 1 but is {correlation}.")
-    return seed_sd * math.sqrt(2 * (1 - correlation))
-
-
-def verdict_chances(
-    *,
-    gain: float,
-    seed_sd: float,
-    correlation: float,
-    margin: float | None = None,
-    plan: LookPlan = STATED_PLAN,
-    n_simulated: int = 20_000,
-    seed: int = 0,
-) -> Chances:
-    """The chance of each outcome where the true gain, spread and correlation were as given.
-
-    Simulated with normal differences, all comparisons at once; the same arguments give the same numbers.
-    A chance of 0.5 from 20,000 comparisons has a 95% interval of 0.493 to 0.507.
-
-    Args:
-        gain: the true mean gain, in the objective's unit.
-        seed_sd: standard deviation of each arm between seeds, same unit.
-        correlation: of the arms over the seeds, -1 up to, not including, 1.
-        margin: half a `seed_sd` where not given.
-    """
-    margin = MARGIN_IN_SEED_SDS * seed_sd if margin is None else margin
-    check_margin(margin)
-    if n_simulated < 1:
-        raise ValueError(f"n_simulated must be at least 1 but is {n_simulated}.")
-    spread = difference_sd(seed_sd, correlation)
-    draws = np.random.default_rng(seed).normal(gain, spread, size=(n_simulated, plan.last))
-    return outcome_shares(draws, margin, plan)
-
-
-def outcome_shares(gains: NDArray[np.float64], margin: float, plan: LookPlan) -> Chances:
-    """How many comparisons came to each outcome, looked at all together.
-
-    Args:
-        gains: `[comparisons, pairs]`, as many pairs as the last look needs.
-        margin: of equivalence, in the unit of the gains.
-        plan: looks and levels.
-    """
-    open_still = np.ones(len(gains), dtype=np.bool_)
-    counts = dict.fromkeys(("win", "lose", "equivalent"), 0)
-    pairs_trained, before = 0, 0
-    for n_pairs, level in zip(plan.looks, plan.levels, strict=True):
-        pairs_trained += int(open_still.sum()) * (n_pairs - before)
-        seen = gains[:, :n_pairs]
-        half = stats.t.ppf(1 - level / 2, n_pairs - 1) * seen.std(axis=1, ddof=1) / math.sqrt(n_pairs)
-        mean = seen.mean(axis=1)
-        settled = claims(mean - half, mean + half, margin)
-        for outcome, holds in settled.items():
-            counts[outcome] += int((holds & open_still).sum())
-        open_still &= ~np.any(list(settled.values()), axis=0)
-        before = n_pairs
-    n = len(gains)
-    return Chances(
-        win=counts["win"] / n,
-        lose=counts["lose"] / n,
-        equivalent=counts["equivalent"] / n,
-        not_settled=int(open_still.sum()) / n,
-        mean_pairs=pairs_trained / n,
-    )
 
 
 def settle_chance(n_pairs: int, *, gain: float, difference_sd: float, margin: float, level: float) -> float:

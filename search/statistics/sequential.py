@@ -139,7 +139,7 @@ def claims(low: ArrayLike, high: ArrayLike, margin: float) -> dict[Outcome, Bool
 
     An interval inside the margin is *equivalent* also where it holds no 0. The margin is what the user calls
     no difference: a gain that is surely there and surely smaller is no reason to leave a schedule
-    that everybody knows. Who wants such gains sets a smaller margin.
+    in common use. Users who want such gains set a smaller margin.
     """
     lows, highs = np.asarray(low), np.asarray(high)
     equivalent = (lows > -margin) & (highs < margin)

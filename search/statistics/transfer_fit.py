@@ -172,7 +172,9 @@ def fit_gain_trend(horizons: Sequence[int], gains: Sequence[Sequence[float]]) ->
         values = finite_values(row, f"gains at {steps} steps", at_least=2)
         error = standard_error(values)
         if not error > 0:
-            raise ValueError(f"gains at {steps} steps are all equal: they tell no error; train more seeds.")
+            raise ValueError(
+                f"gains at {steps} steps are identical, so their standard error is unknown; train more seeds."
+            )
         quantile = student_quantile(0.975, values.size - 1)
         mean = float(np.mean(values))
         means.append(mean)

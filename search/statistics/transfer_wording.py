@@ -1,4 +1,4 @@
-"""What is known of a gain at one horizon, in one sentence."""
+"""The gain at one horizon, in one sentence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from search.statistics.transfer_fit import PredictedGain
 
 
 def transfer_sentence(found: PredictedGain, *, candidate: str, standard: str, longest_steps: int) -> str:
-    """What is known of the gain at one horizon, and on what grounds."""
+    """The gain at one horizon, and the evidence for it."""
     at = f"at {found.steps:,} steps"
     if found.standing == "not known":
         trend = f"the trend gives {with_interval(found.gain, found.interval)}"

@@ -15,7 +15,7 @@ from search.statistics.steps_gain import StepsGain
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What the wording needs to know of a comparison.
+    """A comparison, as the wording needs it.
 
     Attributes:
         study: its name, for commands.
@@ -81,7 +81,8 @@ def sentence(verdict: Verdict) -> str:
 
 
 def lines(verdict: Verdict) -> list[str]:
-    """What belongs beside it: how to get what it advises, the pairing, what would settle it, divergence."""
+    """Remarks beside it: how to follow its advice, the pairing, the pairs that would settle it, and
+    divergence."""
     look = verdict.look
     found = [_pairing_line(look)]
     if look.outcome in ("lose", "equivalent"):
@@ -98,7 +99,7 @@ def lines(verdict: Verdict) -> list[str]:
     if verdict.candidate_diverged or verdict.standard_diverged:
         found.append(
             f"Diverged: {verdict.candidate_diverged} runs of the candidate, {verdict.standard_diverged} of "
-            "the standard; they count with their untrained values."
+            "the baseline; they count with their untrained values."
         )
     return found
 

@@ -66,7 +66,7 @@ def storage_option(url: URL) -> tuple[str, ...]:
 def default_folder() -> Path:
     """The user's data folder: the one folder that is made where it is missing.
 
-    Of a user whose home nobody knows, as a container may run as, it is no absolute path.
+    For a user without a known home, as in some containers, it is no absolute path.
     """
     try:
         return platformdirs.user_data_path("warmboot", appauthor=False)

@@ -1,7 +1,7 @@
 """The clock that all share who work on a database.
 
 PostgreSQL's own; and where the database is a file, so that all are processes of one machine, the one that
-counts from the machine's start and that nobody can set. Where a system can't tell one start from the next,
+counts from the machine's start and cannot be set. Where a system can't tell one start from the next,
 the time of day has to do.
 """
 

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class Backend(Protocol):
-    """What differs between kinds of database, and between working and looking on. One object serves one
+    """The differences between kinds of database, and between working and reading. One object serves one
     address in one process."""
 
     def check(self) -> None:
@@ -53,7 +53,7 @@ class Backend(Protocol):
         """The error to raise for what the driver said while opening, or later (`in_use`)."""
 
     def trouble(self, error: Exception) -> Trouble | None:
-        """What passes by itself: a server that is away, a lock that is kept; None: anything else."""
+        """A trouble that passes by itself (a server that is away, a lock that is kept); None: any other."""
 
     def close(self) -> None: ...
 
@@ -122,7 +122,7 @@ class Database:
         return self._backend.lock()
 
     def close(self) -> None:
-        """End all connections; done at the end of the process where nobody does it before."""
+        """End all connections; done at the end of the process at the latest."""
         self._close()
 
 
@@ -186,7 +186,7 @@ def _opener(backend: Backend, patience: Patience | None) -> Trier:
 
 
 def _lasting(backend: Backend, error: Exception) -> Exception | None:
-    """What a driver's error in use means that does not pass; None: it is none, or its caller knows it."""
+    """The error to raise for a driver's error that does not pass; None: none, or its caller knows it."""
     inner = driver_error(error) if isinstance(error, StorageInternalError | OperationalError) else None
     return None if inner is None else backend.explained(str(inner.orig), in_use=True)
 

@@ -11,7 +11,7 @@ from search.storage.leases import Leases
 def claim_job(
     database: Database, leases: Leases, number: int, wanted: Callable[[], bool] = lambda: True
 ) -> bool:
-    """Whether it is for this process to do a job; it is whoever's lease on it lasts, and later nobody's.
+    """Whether this process is to do a job: the one that holds its lease, as long as that lasts.
 
     Args:
         database: of the study.

@@ -1,8 +1,8 @@
 """Leases: who trains which trial, until when, and how often it had to be given back.
 
-A trial that is RUNNING without a live lease belongs to nobody: its worker was killed, or lost its database
+A trial that is RUNNING without a live lease may be taken up: its worker was killed, or lost its database
 for too long. A lease is dead when its time is over, or at once when its owner was a process of this very
-machine that is no longer there, so that nobody waits after a `kill -9` before going on.
+machine that is no longer there, so that no time is lost after a `kill -9`.
 
 Times are told by the clock that all workers share; see `search.storage.clock`.
 """
@@ -41,7 +41,7 @@ from search.storage.clock import is_file, server_now
 
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = LEASE_SECONDS / 4
-"""How often a lease is renewed by whoever works under it."""
+"""Time between two renewals of a lease by its worker."""
 # The "trial numbers" under which other things than trials are leased, that one process does for all.
 CONFIRMATION = -1  # confirming the best schedules
 OWN_LR = -2  # starting the script to learn its own lr
@@ -119,7 +119,7 @@ class Leases:
             return {row.number: _lease(row, in_file=is_file(connection)) for row in rows}
 
     def take(self, number: int, attempts: int) -> None:
-        """Lease a trial for `LEASE_SECONDS`, whoever had it before; call under the study's lock."""
+        """Lease a trial for `LEASE_SECONDS`, whatever worker had it before; call under the study's lock."""
         self.take_all({number: attempts})
 
     def take_all(self, attempts: Mapping[int, int]) -> None:
@@ -142,7 +142,7 @@ class Leases:
             )
 
     def claim(self, number: int, *, forgiving: bool) -> bool:
-        """Take a lease unless somebody holds it, this owner included; call under the study's lock.
+        """Take a lease unless it is held, even by this owner; call under the study's lock.
 
         Args:
             number: of a trial, or one of the numbers below 0.
@@ -161,7 +161,7 @@ class Leases:
 
         def keep() -> None:
             while not over.wait(RENEW_SECONDS):
-                with contextlib.suppress(SQLAlchemyError):  # away: the next time, or whoever asks next, waits
+                with contextlib.suppress(SQLAlchemyError):  # away: the next renewal, or the next call, waits
                     self.renew()
 
         thread = threading.Thread(target=keep, name="leases", daemon=True)
@@ -182,7 +182,7 @@ class Leases:
             )
 
     def release(self, number: int) -> None:
-        """Forget the lease of a finished trial, whoever had it; below 0, this owner's alone."""
+        """Forget the lease of a finished trial, whatever its owner; below 0, only this owner's."""
         row = self._row(number)
         if number < 0:
             row &= _leases.c.owner == self._owner

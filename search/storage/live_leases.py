@@ -1,4 +1,4 @@
-"""What of a study is leased now, for whoever looks at it and takes no lease himself."""
+"""The live leases of a study, for readers that take no lease themselves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def live_leases(record: StudyRecord) -> dict[int, Lease]:
-    """By the numbers of the trials that somebody works on, and of what else is leased as those are."""
+    """Live leases by trial number, and by the numbers of other jobs that are leased alike."""
     leases = Leases(record.database.engine, record.study_id, this_owner())
     found = record.database.patiently(leases.all)
     return {number: lease for number, lease in found.items() if lease.live}

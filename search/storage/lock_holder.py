@@ -1,4 +1,4 @@
-"""Who keeps a lock: said to whoever waits for it, so that he can let a stopped process go on, or end it."""
+"""The holder of a lock, named to users who wait, so that they can continue a stopped process or end it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SYSTEMS_LOCKS = Path("/proc/locks")
 
 
 def holder_of(paths: Iterable[Path]) -> str:
-    """Who holds a lock for writing on one of these files, as far as this machine knows.
+    """Holders of a lock for writing on one of these files, as far as this machine knows.
 
     >>> holder_of([Path("no such file")])
     'another process'
@@ -39,7 +39,7 @@ def process_text(process_id: int) -> str:
         stopped = False
     if stopped:
         return (
-            f"process {process_id}, which is stopped (kill -CONT {process_id} lets it go on, "
+            f"process {process_id}, which is stopped (kill -CONT {process_id} continues it, "
             f"kill -KILL {process_id} ends it)"
         )
     return f"process {process_id}"

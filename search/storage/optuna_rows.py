@@ -209,7 +209,7 @@ def _last_reports(connection: Connection, trial_ids: Sequence[int]) -> dict[int,
     rows = connection.execute(
         select(*columns).where(_reports.c.trial_id.in_(trial_ids)).order_by(_reports.c.step)
     )
-    last = {row.trial_id: (row.intermediate_value, row.intermediate_value_type) for row in rows}
+    last = {trial_id: (value, kind) for trial_id, value, kind in rows}
     infinite = {IntermediateValueType.INF_POS: math.inf, IntermediateValueType.INF_NEG: -math.inf}
     return {
         trial_id: infinite.get(kind, value)
@@ -265,10 +265,8 @@ def _param_rows(trial_id: int, trial: NewTrial) -> list[dict[str, Any]]:
 
 
 def _attr_rows(trial_id: int, attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
-        for key, value in attributes.items()
-    ]
+    stored = {key: json.dumps(value) for key, value in attributes.items()}
+    return [{"trial_id": trial_id, "key": key, "value_json": text} for key, text in stored.items()]
 
 
 def _value_row(trial_id: int, value: float) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Patience: what the database can't do now is tried again, with a growing pause, until it can.
 
 A server restarts, a disk fills, another process keeps a lock for too long. None of it is a reason to throw
-trainings away: whoever asks waits, says so once, and goes on where it was. What is tried again is always a
+trainings away: the caller waits, says so once, and continues where it was. What is tried again is always a
 whole unit (one call of the storage, or everything that happens under one lock), so it may be done twice, and
 is written so that twice is as good as once.
 """
@@ -25,7 +25,7 @@ from search.messages import Say
 LOOKING_SECONDS = 60.0
 """How long a command waits that only looks, or that has just begun; as long as a lease lives."""
 HOLDING_SECONDS = 3600.0
-"""How long somebody waits who holds the results of trainings."""
+"""How long a process waits that holds the results of trainings."""
 QUIET_SECONDS = 10.0
 """How long a lock that is kept is no news."""
 FIRST_PAUSE_SECONDS = 0.2
@@ -69,7 +69,7 @@ def _nothing() -> None:
 
 @dataclass
 class Patience:
-    """How somebody waits.
+    """How a process waits.
 
     Attributes:
         limit_seconds: for how long at most; infinite: for ever.

@@ -1,4 +1,4 @@
-"""Optuna's storage for somebody with patience: each of its calls is tried again while the database is away.
+"""Optuna's storage with retries: each of its calls is tried again while the database is away.
 
 A wrapper over the public interface, `BaseStorage`, whose calls are transactions that may be done twice; but
 for making a trial, which is done under the database's lock alone and tried again with all that is under it.

@@ -29,7 +29,7 @@ from search.storage.rdb_storage import driver_error, rdb_storage
 from warmboot.extras import install_command
 
 CONNECT_TIMEOUT_SECONDS = 4  # for each address of a name: `localhost` has two
-LOCK_TIMEOUT_SECONDS = 5.0  # then whoever waits looks up from it, and tries again
+LOCK_TIMEOUT_SECONDS = 5.0  # then the wait is interrupted for a moment, and tried again
 # Advisory locks are numbers, and each database of a server has its own: so one number, unlikely to be used
 # by anything else in the database.
 LOCK_KEY = int.from_bytes(hashlib.sha256(b"warmboot").digest()[:8], signed=True)
@@ -39,7 +39,7 @@ _DATABASE_DROPPED = "57P04"
 _REFUSALS = ("does not exist", "authentication failed", "no password supplied", "permission denied", "pg_hba")
 SHOWN_CHARACTERS = 160
 MACHINE_CHARACTERS = 40
-# A peer that vanished without a word is noticed within 45 s: here, and by the server, which frees its lock.
+# A peer that vanished silently is noticed within 45 s: here, and by the server, which frees its lock.
 _KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 10, "keepalives_count": 3}
 _LOCK = text("SELECT pg_advisory_lock(:key)").bindparams(bindparam("key", LOCK_KEY))
 _HOLDERS = text(
@@ -141,7 +141,7 @@ class PostgresBackend:
         self._lock_engine.dispose()
 
     def _lock_holder(self, connection: Connection) -> str:
-        """Who has it, by the name under which our processes connect."""
+        """The holder, by the name under which our processes connect."""
         for name in connection.scalars(_HOLDERS):
             found = re.fullmatch(r"warmboot (\d+) on (.+)", name)
             if found is not None:
@@ -158,7 +158,7 @@ class PostgresBackend:
                 )
 
     def _one_line(self, said: str) -> str:
-        """One line of what the driver said; it is not known to quote passwords, and shall never."""
+        """One line of the driver's message. Drivers should not echo the password; it is masked anyway."""
         line = " ".join(said.split())
         password = self._url.password
         return line.replace(str(password), "***") if password else line
@@ -176,12 +176,12 @@ def _is_away(error: DBAPIError) -> bool:
     code = getattr(error.orig, "sqlstate", None)
     if code is not None:
         return code[:2] in _PASSING_CLASSES and code != _DATABASE_DROPPED
-    # Without a code it is of connecting. What a server says in refusing somebody does not pass.
+    # Without a code it is of connecting. A refusal by the server is permanent.
     return isinstance(error, OperationalError) and not any(text in str(error) for text in _REFUSALS)
 
 
 def _connect_args(url: URL, *, lock_timeout_ms: int = 0) -> dict[str, Any]:
-    """What libpq is told besides the address; options of the address itself are kept."""
+    """Options for libpq besides the address; options of the address itself are kept."""
     given = url.query.get("options", "")
     options = [f"-c tcp_{key}={value}" for key, value in _KEEPALIVES.items()]
     options += [given] if isinstance(given, str) else [*given]

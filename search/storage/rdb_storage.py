@@ -30,7 +30,7 @@ def rdb_storage(url: URL, *, create_tables: bool, engine_kwargs: dict[str, Any])
 
 
 def driver_error(error: BaseException) -> DBAPIError | None:
-    """What the driver said, where that is what an error of Optuna or SQLAlchemy is about.
+    """The driver's error behind an error of Optuna or SQLAlchemy, if there is one.
 
     Optuna wraps it, and at times tries something else in the same transaction first, which then fails too.
     """

@@ -2,7 +2,7 @@
 
 Two things are added to what SQLAlchemy does, in worker engines only: write-ahead logging, and `BEGIN
 IMMEDIATE` on every transaction, without which several processes pop the same waiting trial. When the last
-that works on a file closes it, it is one ordinary file again, so that anybody may read it with anything.
+that works on a file closes it, it is one ordinary file again, which any program may read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from search.storage.patience import LockHeldError, Trouble
 from search.storage.rdb_storage import driver_error, rdb_storage
 from search.storage.sqlite_reading import ChangedWhileReadError, ReadOnlyFile
 
-BUSY_TIMEOUT_SECONDS = 5.0  # then whoever waits looks up from it, and tries again
+BUSY_TIMEOUT_SECONDS = 5.0  # then the wait is interrupted for a moment, and tried again
 
 
 class SqliteBackend:
@@ -59,7 +59,7 @@ class SqliteBackend:
         return storage
 
     def watched(self) -> AbstractContextManager[None]:
-        """Notice a file that is another one now: what is stored in the old one, nobody will find.
+        """Notice a file that is another one now: what is stored in the old one would be lost.
 
         Raises:
             RunError: it was deleted, moved or replaced.
@@ -69,7 +69,7 @@ class SqliteBackend:
             what = "deleted or moved" if now is None else "replaced by another file"
             raise RunError(
                 f"{shown(self._url)} was {what} while it was used; what is stored from now on would be lost. "
-                "Put it back where it was, and go on with the same command."
+                "Put it back where it was, and run the same command to resume."
             )
         return contextlib.nullcontext()
 
@@ -110,7 +110,7 @@ class SqliteBackend:
 
 
 class SqliteReading:
-    """One SQLite file for somebody who only looks; see `sqlite_reading`."""
+    """One SQLite file for reading only; see `sqlite_reading`."""
 
     def __init__(self, url: URL) -> None:
         self._url = url
@@ -140,7 +140,7 @@ class SqliteReading:
 
     def explained(self, cause: str, *, in_use: bool = False) -> UsageError | RunError:
         if "readonly" in cause:
-            return RunError(f"{shown(self._url)} was opened to look at it alone ({cause}).")
+            return RunError(f"{shown(self._url)} was opened for reading only ({cause}).")
         return _explained(self._url, cause)
 
     def trouble(self, error: Exception) -> Trouble | None:
@@ -165,22 +165,22 @@ def rest(path: Path) -> None:
     """Make one ordinary file of a database and what is beside it.
 
     Raises:
-        sqlite3.OperationalError: somebody works on it.
-        Timeout: somebody keeps the lock.
+        sqlite3.OperationalError: it is in use.
+        Timeout: another process keeps the lock.
     """
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=0.0)
     try:
         connection.execute("PRAGMA journal_mode=DELETE")
     finally:
         connection.close()
-    # A lock on a file that was removed locks nothing, which whoever waits for it notices.
+    # A lock on a file that was removed locks nothing, which a process that waits for it notices.
     lock = _file_lock(path, timeout_seconds=0.0)
     with lock:
         Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def _file_lock(path: Path, *, timeout_seconds: float) -> FileLock:
-    """Of whoever may write the database, all may lock it."""
+    """The lock file; all users who may write the database may lock it."""
     mode = path.stat().st_mode & 0o666 if path.exists() else -1
     return FileLock(f"{path}.lock", timeout=timeout_seconds, mode=mode)
 

@@ -1,12 +1,12 @@
 """Looking at a SQLite file without a trace: no file is made beside it, none of its locks is written to.
 
 A connection of SQLite's own to a file with write-ahead logging makes two files beside it where they are
-missing, under the name of whoever looks, and these can shut its owner out. So each connection here takes the
+missing, owned by the reader, and these can shut its owner out. So each connection here takes the
 way that leaves nothing for the state in which the file is:
 
-- at rest, the file is whole by itself and is read as one that nobody changes (`immutable`); that it was not
+- at rest, the file is whole by itself and is read as one that does not change (`immutable`); that it was not
   changed meanwhile is seen by its time and size, and otherwise it is read once more;
-- while somebody works on it, his files are there and are read as they are (`readonly_shm`);
+- while a process works on it, its files are there and are read as they are (`readonly_shm`);
 - where SQLite can't read it so, as after a crash on a medium that is read-only now, a private copy is read.
 """
 
@@ -26,11 +26,11 @@ _LOG, _JOURNAL, _INDEX = "-wal", "-journal", "-shm"
 
 
 class ChangedWhileReadError(Exception):
-    """What was read is of two states of the file; it is to be read again."""
+    """The file changed while it was read; it is to be read again."""
 
 
 class ReadOnlyFile:
-    """One SQLite file as somebody sees it who only looks.
+    """One SQLite file as a reader sees it.
 
     Args:
         path: the file; it has to exist.

@@ -1,4 +1,4 @@
-"""What is kept on a study, under `warmboot:` among its user attributes: every entry, named once.
+"""The attributes of a study, stored under `warmboot:` among its user attributes: every entry, named once.
 
 So `worker`, `status` and `export` need no study file, and a copied study stays whole. Beside them stands
 `answer`, for a person who looks at the study in the dashboard.
@@ -15,15 +15,15 @@ from search.spec.rounds import Rounds
 from search.spec.study import StudySpec
 
 SPEC = "spec"
-"""The parsed study file. Whoever finds it finds what a launch keeps: it is written last."""
+"""The parsed study file. It is written last: a reader that finds it finds all that a launch keeps."""
 PROXY = "proxy"
-"""What it was trained on, and what that is made of."""
+"""Facts about its proxy, and the parts of that."""
 CONTROL = "control"
 """The limit of trials and `stop`, which every launch and `warmboot stop` may set."""
 PLACE = "place"
-"""Where it was launched last: the study's `file`, and the `folder` in which its command runs."""
+"""Place of the last launch: the study's `file`, and the `folder` in which its command runs."""
 CHANGES = "changes"
-"""What changed of its training and was accepted."""
+"""Accepted changes of its training."""
 OWN_LR = "own_lr"
 """The lr of the script's own optimizer, where the study starts from that."""
 MADE = "made"
@@ -36,7 +36,7 @@ OPENINGS = "openings"
 CONFIRMATION = "confirmation"
 """The best schedules trained again on fresh seeds; see `search.results.confirmation`."""
 ESTIMATES = "expected"
-"""What is expected of its schedules over all seeds, and what leads; see `search.results.estimates`."""
+"""Estimates of its schedules over all seeds, and the lead; see `search.results.estimates`."""
 SENSITIVITY = "knobs"
 """Which parameters matter at the best schedule; see `search.strategy.sensitivity`."""
 VERDICT = "verdict"
@@ -76,7 +76,7 @@ class StudyAttributes(Mapping[str, Any]):
 
     @property
     def made_of(self) -> MadeOf:
-        """What its proxy was made of where it was launched."""
+        """The parts of its proxy at the launch."""
         return MadeOf.of_facts(self.proxy)
 
     @property
@@ -92,7 +92,7 @@ class StudyAttributes(Mapping[str, Any]):
 
     @property
     def is_stopped(self) -> bool:
-        """Whether somebody has told it to stop."""
+        """Whether it was told to stop."""
         return bool(self._stored[CONTROL]["stop"])
 
     @property
@@ -137,7 +137,7 @@ class StudyAttributes(Mapping[str, Any]):
 
     @property
     def verdict(self) -> Mapping[str, Any] | None:
-        """See `search.verdict.result`."""
+        """See `search.results.verdict.VerdictResult`."""
         return self._stored.get(VERDICT)
 
     @property

@@ -1,7 +1,7 @@
 """Whether a study may go on where what it trains is not what it was: refused, taken, or accepted and kept.
 
 A study without results takes a mended script as it is. One that has results goes on with another script only
-where a person says so, and keeps that for everybody who reads it later.
+if the user says so, and keeps that for later readers.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Change:
 
 
 def accepted_changes(attributes: StudyAttributes) -> list[Change]:
-    """What a study was told to go on with, the oldest first."""
+    """The changes that a study has accepted, the oldest first."""
     return [
         Change(what=entry["what"], results=entry["results_before"], date=entry["accepted_on"])
         for entry in attributes.changes
@@ -93,10 +93,10 @@ def settle_change(record: StudyRecord, changes: Sequence[str], *, say: Say) -> N
         return
     if _has_something(record):
         _keep(record, changes, n_results(record))
-        say(f"accepted, and kept with the study: {'; '.join(changes)}")
+        say(f"accepted, and recorded in the study: {'; '.join(changes)}")
     else:
         record.forget_own_lr()  # of the optimizer that the script had before
-        say(f"taken as it is now, since no trial has ended with a result yet: {'; '.join(changes)}")
+        say(f"used as it is now, because no trial has a result yet: {'; '.join(changes)}")
 
 
 def _has_something(record: StudyRecord) -> bool:
@@ -111,7 +111,7 @@ def n_results(record: StudyRecord) -> int:
 
 
 def _other_calls(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, str]:
-    """Where the same kind of proxy is called otherwise: its key -> the difference, a line."""
+    """Differences in how the same kind of proxy is called: key -> one line."""
     return {
         key: f"{key}: the study has {before[key]!r}, the file has {given[key]!r}"
         for key in _MAY_CHANGE
@@ -142,8 +142,8 @@ def refusal(record: StudyRecord, changes: Sequence[str], made_of: MadeOf) -> str
     return (
         f"study {record.name!r}: what it trains{where} is not what {before}:\n"
         + "\n".join(f"  {change}" for change in changes)
-        + f"\nPut that back; or, where it makes no difference to the training, go on with: {_again(record)} "
-        "(kept with the study; status and export tell it); or search anew under another name."
+        + f"\nPut that back; or, if it makes no difference to the training, accept it with: {_again(record)} "
+        "(recorded in the study; status and export mention it); or search again under another name."
     )
 
 

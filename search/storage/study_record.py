@@ -61,7 +61,7 @@ class StudyRecord:
 
     @property
     def attributes(self) -> StudyAttributes:
-        """What is kept on it, now.
+        """Its attributes, now.
 
         Raises:
             StudyGoneError: it was deleted.
@@ -95,7 +95,7 @@ class StudyRecord:
             self.database.storage.set_study_user_attr(self.study_id, f"{_PREFIX}{key}", value)
 
     def set_answer(self, text: str) -> None:
-        """What the study says to somebody who looks at it in the dashboard."""
+        """Set the text that users of the dashboard see on the study."""
         with self._there():
             self.database.storage.set_study_user_attr(self.study_id, "answer", text)
 
@@ -169,7 +169,7 @@ def create_or_resume(
     Args:
         database: where.
         spec: the parsed study file, its horizon in steps.
-        proxy: facts about the proxy for whoever reads the study later; what it is made of among them guards
+        proxy: facts about the proxy for later readers of the study; what it is made of, among them, guards
             resuming.
         place: the file that is launched and the folder of its command; see `PLACE`.
         accept_change: whether a study with results goes on with another script.
@@ -208,7 +208,7 @@ def _create_or_resume(
     if place:
         record.set_attribute(PLACE, dict(place))
     record.set_attribute(CONTROL, {**spec.limit.to_control(), "stop": False})
-    record.set_attribute(SPEC, spec.to_json())  # last: whoever finds it finds the others too
+    record.set_attribute(SPEC, spec.to_json())  # last: a reader that finds it finds the others too
     return record, created
 
 

@@ -1,6 +1,6 @@
 """Ending the life of a study: `delete_study` removes it whole, `reset_study` keeps what it searches.
 
-Either is done only where nobody trains for it. What is ours of it goes: trials, leases, claimed seeds, and
+Either is refused while a worker trains for it. Everything of ours goes: trials, leases, claimed seeds, and
 all attributes. What was exported stays, and so does the study file.
 """
 
@@ -17,14 +17,14 @@ from search.storage.study_attributes import CONTROL, PLACE
 from search.storage.study_record import StudyRecord, create_empty, forget_rows
 
 _KEPT = (PLACE, "proxy", "spec")
-"""Of a study that is reset; `spec` last, since whoever finds that expects the others."""
+"""Of a study that is reset; `spec` last, since a reader that finds it expects the others."""
 
 
 def delete_study(record: StudyRecord) -> None:
     """Remove a study and all that is kept of it.
 
     Raises:
-        UsageError: somebody trains for it.
+        UsageError: a worker trains for it.
     """
     with record.database.lock():
         _refuse_in_training(record, "delete")
@@ -37,7 +37,7 @@ def reset_study(record: StudyRecord) -> StudyRecord:
     It is stopped, so that no worker begins it anew before that launch.
 
     Raises:
-        UsageError: somebody trains for it.
+        UsageError: a worker trains for it.
     """
     with record.database.lock():
         _refuse_in_training(record, "reset")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special  # scipy.stats takes long to import, and every worker comes here
 
-from search.strategy.candidates import LocalTrial, PriorTrial, UniformTrial
+from search.strategy.candidates import LocalTrial, PriorTrial, StandInTrial, UniformTrial
 from search.strategy.learning_runs import identity
 from search.strategy.lr_bracket import SAME_LR
 from search.strategy.progress import EvaluatedTrial, Progress, alike, points_of
@@ -175,7 +175,8 @@ class Acquisition:
 
     def _drawn(self, leaders: Sequence[EvaluatedTrial]) -> list[EvaluatedTrial]:
         rng = self._builder.rng
-        draws: list[UniformTrial] = [UniformTrial(rng)] * N_WILD + [PriorTrial(rng)] * N_PLAIN
+        draws: list[StandInTrial] = [UniformTrial(rng)] * N_WILD
+        draws += [PriorTrial(rng)] * N_PLAIN
         for number in range(N_NEIGHBOURS):
             draws.append(LocalTrial(rng, leaders[number % len(leaders)].params))
         return [self._builder.draw(draw) for draw in draws]

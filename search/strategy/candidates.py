@@ -1,16 +1,20 @@
 """Drawing shapes from a space: plain ones more often than wild ones, and neighbours of what is known.
 
-Each class stands in for Optuna's trial in `Space.sample`, so that conditions between parameters are written
-in one place.
+Each class stands in for Optuna's trial in `Space.sample` and `ParamSpace.sample`, so that conditions between
+parameters are written in one place. They differ in one method: which value a parameter gets.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, final
 
 import numpy as np
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+Distribution = FloatDistribution | IntDistribution | CategoricalDistribution
 
 PLAIN_SHARE = 0.4
 """How often a parameter of a plain shape lies at the low end of its range: no warm-up, no floor, ..."""
@@ -23,83 +27,118 @@ MOVE = 0.12
 """Standard deviation of a neighbour's step, as a share of the range."""
 
 
-class UniformTrial:
-    """Uniform over every range. `taken` has what was drawn, by name; `begin` empties it."""
+class StandInTrial(ABC):
+    """Suggests what `value` says. `asked` has what was asked for and `taken` what was suggested, by name;
+    `begin` empties both."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.rng = rng
+    def __init__(self) -> None:
+        self.asked: dict[str, Distribution] = {}
         self.taken: dict[str, Any] = {}
 
-    def begin(self) -> None:
-        self.taken = {}
+    @abstractmethod
+    def value(self, name: str, asked: Distribution) -> Any:
+        """What a parameter gets; a value of what is asked."""
 
+    @final
+    def begin(self) -> None:
+        """Start anew."""
+        self.asked, self.taken = {}, {}
+
+    @final
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
     ) -> float:
-        self.taken[name] = _snapped(self._float(name, low, high, log), low, high, step)
-        return float(self.taken[name])
+        """As Optuna's trial."""
+        return float(self._take(name, FloatDistribution(low, high, log=log, step=step), float))
 
+    @final
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
-        self.taken[name] = round(_snapped(self._int(name, low, high, log), low, high, step))
-        return int(self.taken[name])
+        """As Optuna's trial."""
+        return int(self._take(name, IntDistribution(low, high, log=log, step=step), int))
 
+    @final
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        self.taken[name] = self._choice(name, choices)
+        """As Optuna's trial."""
+        return self._take(name, CategoricalDistribution(tuple(choices)), lambda choice: choice)
+
+    def _take(self, name: str, asked: Distribution, kind: Callable[[Any], Any]) -> Any:
+        self.asked[name] = asked
+        self.taken[name] = kind(self.value(name, asked))
         return self.taken[name]
 
-    def _choice(self, name: str, choices: Sequence[Any]) -> Any:
-        return choices[int(self.rng.integers(len(choices)))]
 
-    def _float(self, name: str, low: float, high: float, log: bool) -> float:
-        return _at(float(self.rng.random()), low, high, log)
+@final
+class UniformTrial(StandInTrial):
+    """Uniform over every range, in the log where it is searched so."""
 
-    def _int(self, name: str, low: int, high: int, log: bool) -> float:
-        return _at(float(self.rng.random()), low - 0.499, high + 0.499, log and low > 1)
+    def __init__(self, rng: np.random.Generator) -> None:
+        super().__init__()
+        self._rng = rng
 
-
-class PriorTrial(UniformTrial):
-    """Shapes near those that everybody uses: few restarts, short warm-ups, low floors, a power near 1."""
-
-    def _float(self, name: str, low: float, high: float, log: bool) -> float:
-        if name == "power":
-            return float(np.clip(math.exp(self.rng.normal(0.0, POWER_SPREAD)), low, high))
-        if name not in ("warmup", "hold", "eta_min"):
-            return super()._float(name, low, high, log)
-        if self.rng.random() < PLAIN_SHARE:
-            return low
-        return low + (high - low) * float(self.rng.beta(1, 3))
-
-    def _int(self, name: str, low: int, high: int, log: bool) -> float:
-        if name == "n_restarts" and self.rng.random() < NO_RESTARTS_SHARE:
-            return low
-        return super()._int(name, low, high, log)
+    def value(self, name: str, asked: Distribution) -> Any:
+        return _inside(_uniform(self._rng, asked), asked)
 
 
-class LocalTrial(PriorTrial):
+@final
+class PriorTrial(StandInTrial):
+    """Shapes near those in common use: few restarts, short warm-ups, low floors, a power near 1."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        super().__init__()
+        self._rng = rng
+
+    def value(self, name: str, asked: Distribution) -> Any:
+        return _inside(_plain(self._rng, name, asked), asked)
+
+
+@final
+class LocalTrial(StandInTrial):
     """A known shape with some of its parameters moved a little, and now and then one drawn anew."""
 
     def __init__(self, rng: np.random.Generator, known: Mapping[str, Any]) -> None:
-        super().__init__(rng)
-        self._known = known
+        super().__init__()
+        self._rng, self._known = rng, known
 
-    def _choice(self, name: str, choices: Sequence[Any]) -> Any:
-        return self._known[name] if self._keeps(name) else super()._choice(name, choices)
+    def value(self, name: str, asked: Distribution) -> Any:
+        return _inside(self._near(name, asked), asked)
 
-    def _float(self, name: str, low: float, high: float, log: bool) -> float:
-        if not self._keeps(name):
-            return super()._float(name, low, high, log)
-        value = float(self._known[name])
-        if self.rng.random() >= MOVE_SHARE:
-            return value
-        step = MOVE * float(self.rng.normal())
-        moved = value * (high / low) ** step if log else value + (high - low) * step
-        return float(np.clip(moved, low, high))
+    def _near(self, name: str, asked: Distribution) -> Any:
+        if name not in self._known or self._rng.random() >= KEEP_SHARE:
+            return _plain(self._rng, name, asked)
+        known = self._known[name]
+        if not isinstance(asked, FloatDistribution) or self._rng.random() >= MOVE_SHARE:
+            return known
+        return _moved(self._rng, float(known), asked)
 
-    def _int(self, name: str, low: int, high: int, log: bool) -> float:
-        return float(self._known[name]) if self._keeps(name) else super()._int(name, low, high, log)
 
-    def _keeps(self, name: str) -> bool:
-        return name in self._known and bool(self.rng.random() < KEEP_SHARE)
+def _uniform(rng: np.random.Generator, asked: Distribution) -> Any:
+    if isinstance(asked, CategoricalDistribution):
+        return asked.choices[int(rng.integers(len(asked.choices)))]
+    share = float(rng.random())
+    if isinstance(asked, IntDistribution):
+        return _at(share, asked.low - 0.499, asked.high + 0.499, asked.log and asked.low > 1)
+    return _at(share, asked.low, asked.high, asked.log)
+
+
+def _plain(rng: np.random.Generator, name: str, asked: Distribution) -> Any:
+    """As `PriorTrial` draws."""
+    if isinstance(asked, FloatDistribution):
+        if name == "power":
+            return float(np.clip(math.exp(rng.normal(0.0, POWER_SPREAD)), asked.low, asked.high))
+        if name in ("warmup", "hold", "eta_min"):
+            share = 0.0 if rng.random() < PLAIN_SHARE else float(rng.beta(1, 3))
+            return asked.low + (asked.high - asked.low) * share
+    elif name == "n_restarts" and isinstance(asked, IntDistribution) and rng.random() < NO_RESTARTS_SHARE:
+        return asked.low
+    return _uniform(rng, asked)
+
+
+def _moved(rng: np.random.Generator, value: float, asked: FloatDistribution) -> float:
+    """A little, within the range."""
+    step = MOVE * float(rng.normal())
+    low, high = asked.low, asked.high
+    moved = value * (high / low) ** step if asked.log else value + (high - low) * step
+    return float(np.clip(moved, low, high))
 
 
 def _at(share: float, low: float, high: float, log: bool) -> float:
@@ -108,7 +147,11 @@ def _at(share: float, low: float, high: float, log: bool) -> float:
     return low + share * (high - low)
 
 
-def _snapped(value: float, low: float, high: float, step: float | None) -> float:
-    if step is None:
-        return float(min(max(value, low), high))
-    return float(min(low + step * round((value - low) / step), high))
+def _inside(value: Any, asked: Distribution) -> Any:
+    """The nearest value of a range."""
+    if isinstance(asked, CategoricalDistribution):
+        return value
+    if asked.step is None:
+        return float(min(max(value, asked.low), asked.high))
+    nearest = min(asked.low + asked.step * round((value - asked.low) / asked.step), asked.high)
+    return round(nearest) if isinstance(asked, IntDistribution) else float(nearest)

@@ -1,4 +1,4 @@
-"""What the schedules of a study are worth, every run considered, and which of them is the answer.
+"""Estimates of a study's schedules from all runs, and which of them is the answer.
 
 A single run is a schedule's worth and the luck of its seed. The model knows how much runs differ by luck and
 what a schedule's neighbours reached, so what it expects of a lucky run lies below what that run has shown.
@@ -30,8 +30,8 @@ from search.strategy.progress import EvaluatedTrial, points_of
 from search.strategy.round_model import CAUTION
 from search.strategy.strategy import Strategy
 from search.strategy.surrogate import Points, Surrogate
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 CONFIRMATION_SEEDS = 1_000_000
 """Numbers of the confirmation's seeds begin here: none of them is a seed of the search."""
@@ -60,7 +60,7 @@ class Estimate:
     cautious: float
     """`mean`, `CAUTION` standard deviations to the worse side."""
     is_baseline: bool
-    """Whether it is a schedule that everybody knows, whatever parameters name it."""
+    """Whether the schedule is a baseline, whatever parameters name it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,16 +75,16 @@ class Difference:
 
     @property
     def probability(self) -> float:
-        """That the first is better than the second."""
+        """Probability that the first is better than the second."""
         return self.probability_above(0.0)
 
     def probability_above(self, margin: float) -> float:
-        """That the first is better by more than `margin`."""
+        """Probability that the first is better by more than `margin`."""
         return probability_of(self.gain - margin, self.sd, self.freedom)
 
 
 def probability_of(gain: float, sd: float, freedom: int) -> float:
-    """That a gain is above 0, by Student's t: few repeats know little of the noise.
+    """Probability that a gain is above 0, by Student's t: few repeats know little of the noise.
 
     To 1e-8: scipy computes it from `freedom / (freedom + t**2)`, which a `t` below that does not change.
 
@@ -99,7 +99,8 @@ def is_enough(probability: float, leader_runs: int, baseline_runs: int) -> bool:
 
     Args:
         probability: that it is better.
-        leader_runs, baseline_runs: how often each was trained to its end.
+        leader_runs: complete runs of the schedule.
+        baseline_runs: complete runs of the baseline.
 
     >>> is_enough(0.9, 2, 8), is_enough(0.9, 1, 8), is_enough(0.9, 1, 1)
     (True, False, True)
@@ -145,7 +146,7 @@ class StudyModel:
     def __init__(self, spec: StudySpec, response: Surrogate, runs: Sequence[EvaluatedTrial]) -> None:
         self.response, self.runs = response, runs
         self._sign = sign_of(spec.direction)
-        self._baselines = [s.factors(spec.horizon_steps) for s in standards().values()]
+        self._baselines = [s.factors(spec.horizon_steps) for s in baselines().values()]
         self._steps = spec.horizon_steps
 
     def estimates(self) -> list[Estimate]:
@@ -269,7 +270,7 @@ def _always_learnt_from(spec: StudySpec, runs: Sequence[EvaluatedTrial]) -> froz
     """Identities of the schedules that were confirmed, and of the baseline with the best mean: without it a
     study of very many runs would not know the best of what its leader is compared with."""
     confirmed = {identity(tried.params) for tried in runs if tried.seed >= CONFIRMATION_SEEDS}
-    factors = [baseline.factors(spec.horizon_steps) for baseline in standards().values()]
+    factors = [baseline.factors(spec.horizon_steps) for baseline in baselines().values()]
     to_end = [tried for tried in best_schedules_first(runs) if not tried.stopped]
     known = (identity(t.params) for t in to_end if _is_one_of(factors, t, spec.horizon_steps))
     return frozenset(confirmed | {*islice(known, 1)})

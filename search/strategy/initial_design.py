@@ -1,4 +1,4 @@
-"""The first shapes of a study: what is known to do well, and what everybody uses.
+"""The first shapes of a study: shapes that are known to do well, and baselines.
 
 Linear to zero comes first, since its sweep gives the others their peak lr. Then shapes that did well
 elsewhere (a slower or a faster fall, a small floor, a short warm-up; compare Naganuma et al., arXiv
@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from warmboot.baseline_schedules import baselines
 from warmboot.curves import Polynomial
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange, Space
-from warmboot.standards import standards
 
 _KNOWN = (
     "linear_warmup",
@@ -44,7 +44,7 @@ def portfolio(space: Space, earlier: Sequence[WarmbootSchedule] = ()) -> list[Wa
     >>> [shape.describe() for shape in portfolio(space)]
     ['linear to 0', 'cosine to 0']
     """
-    everybody_knows = standards()
+    everybody_knows = baselines()
     known = [everybody_knows[entry] if isinstance(entry, str) else entry for entry in _KNOWN]
     inside = [shape for shape in known if _inside(space, shape)]
     welcome = [shape for shape in earlier if _inside(space, shape)]

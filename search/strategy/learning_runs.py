@@ -17,9 +17,9 @@ import numpy as np
 from search.strategy.progress import EvaluatedTrial, value_of
 
 MOST_RUNS = 400
-"""The model learns from so many; the work grows with their cube."""
+"""Runs that the model learns from at most; the work grows with their cube."""
 SHARE_OF_BEST = 0.75
-"""Of those the best schedules' runs, where not all can be taken; the rest is spread over all others."""
+"""Share of them for the best schedules, if not all runs fit; the rest is spread over all others."""
 
 
 def learning_runs(

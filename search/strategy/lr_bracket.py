@@ -1,4 +1,4 @@
-"""Where the peak lr of one shape is tried next, until the best one lies between two others close by.
+"""The next peak lr of one shape, until the best one is between two others close by.
 
 First a grid over the range; then, as often as it takes, the middle between the best and its neighbours, or
 further out where the best is the last on its side. Nothing is assumed about the form of the response, so a
@@ -76,7 +76,8 @@ def plan_bracket(
     """The bracket a study can afford.
 
     Args:
-        low, high: the range of the log peak lr.
+        low: lower end of the range of the log peak lr.
+        high: upper end.
         n_runs: full runs of the whole study; None where only time limits it.
         start: where to begin instead of a grid over the whole range.
         centre: about the best log peak lr, where short trainings have told.
@@ -101,11 +102,11 @@ def plan_bracket(
 
 
 SHARE, FEW = 0.75, 6
-"""Of a study's runs the bracketing takes no more; of the first few it may take all."""
+"""Largest share of a study's runs for the bracketing; of the first few it may take all."""
 
 
 def most_runs(n_runs: int | None) -> int:
-    """Of the full runs a study can afford, how many the bracketing takes at most; None: time limits it.
+    """Most runs for the bracketing, of the full runs that a study can afford; None: time limits it.
 
     >>> [most_runs(n) for n in (4, 8, 24, None)]
     [4, 6, 9, 9]

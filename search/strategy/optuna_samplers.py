@@ -19,7 +19,7 @@ from search.errors import UsageError, nearest, problems_text
 from search.spec.study import SamplerSpec
 
 EARLIER = "earlier"
-"""Of the sampler warmboot: names of studies in the same storage whose best shapes are tried first."""
+"""Option of the sampler `warmboot`: names of studies in the storage whose best shapes are tried first."""
 _CLASSES: Mapping[str, type[BaseSampler]] = {
     "warmboot": RandomSampler,
     "tpe": TPESampler,

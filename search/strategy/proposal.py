@@ -11,11 +11,11 @@ import numpy as np
 
 from search.runs.trial_attributes import ANOTHER_SEED, SHAPE
 from search.spec.study import StudySpec
-from search.strategy.candidates import PriorTrial, UniformTrial
+from search.strategy.candidates import PriorTrial, StandInTrial
 from search.strategy.progress import EvaluatedTrial, TrialReader
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange
-from warmboot.standards import standards
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class ProposalBuilder:
         self.space, self.param_space = spec.parsed_space, spec.parsed_params
         self.total_steps = spec.horizon_steps
         self._seed = spec.seed
-        self._standards = standards()
+        self._standards = baselines()
         assert self.space.lr is not None, "a study's space has an lr"
         self.lr = self.space.lr
         self.common_params = self.param_space.sample(PriorTrial(np.random.default_rng(spec.seed)))
@@ -83,7 +83,7 @@ class ProposalBuilder:
             return math.log(self.lr.low), math.log(self.lr.high)
         return math.log(self.lr), math.log(self.lr)
 
-    def draw(self, draw: UniformTrial) -> EvaluatedTrial:
+    def draw(self, draw: StandInTrial) -> EvaluatedTrial:
         """A shape of the space, and other hyperparameters, as `draw` suggests them, at any lr."""
         draw.begin()
         schedule = self._shape_space.sample(draw)

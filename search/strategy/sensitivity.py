@@ -11,19 +11,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, final
 
 import numpy as np
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from search.spec.study import StudySpec
-from search.strategy.candidates import UniformTrial
+from search.strategy.candidates import Distribution, StandInTrial
 from search.strategy.estimates import StudyModel
 from search.strategy.progress import TrialReader, points_of
 
@@ -35,10 +30,11 @@ places is looked at, so it is more than the customary 2."""
 LEAST_EFFECT = 0.25
 """And where it is more than this share of what one run differs from another on the same seed."""
 FLAT = 1.0
-"""As good as the best is what is at most this many standard deviations between seeds worse."""
+"""A value counts as equally good if it is at most this many standard deviations between seeds worse than the
+best."""
 GOOD_SDS, GOOD_SHARE = 1.64, 0.7
-"""That is claimed where the difference, were it so many of its standard deviations larger than expected,
-still is below this share of it: the noise between seeds is an estimate as well."""
+"""A value is called equally good only if its difference, plus this many of its standard deviations, is below
+this share of `FLAT`: the noise between seeds is an estimate as well."""
 _RESTART_PLACE = re.compile(r"u\d+")
 
 
@@ -63,32 +59,24 @@ class Sensitivity:
     """Lowest and highest value of a range that was tried, or the choices; empty in older records."""
 
 
-@dataclass
-class _Held(UniformTrial):
-    """Draws given values; what is missing (a further restart, a power) is drawn from the middle."""
+@final
+class _HeldTrial(StandInTrial):
+    """Suggests given values; what is missing (a further restart, a power) comes from the middle."""
 
-    values: Mapping[str, Any]
-    asked: dict[str, BaseDistribution] = field(default_factory=dict)
-    """What was asked for."""
-    taken: dict[str, Any] = field(default_factory=dict)
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._values = values
 
-    def suggest_float(
-        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
-    ) -> float:
-        self.asked[name] = FloatDistribution(low, high, log=log)
-        middle = 1.0 if name == "power" and low <= 1.0 <= high else _between(low, high, log, 0.5)
-        self.taken[name] = float(self.values.get(name, middle))
-        return float(self.taken[name])
-
-    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
-        self.asked[name] = IntDistribution(low, high, step=step)
-        self.taken[name] = int(self.values.get(name, low))
-        return int(self.taken[name])
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        self.asked[name] = CategoricalDistribution(tuple(choices))
-        self.taken[name] = self.values.get(name, choices[0])
-        return self.taken[name]
+    def value(self, name: str, asked: Distribution) -> Any:
+        if name in self._values:
+            return self._values[name]
+        if isinstance(asked, CategoricalDistribution):
+            return asked.choices[0]
+        if isinstance(asked, IntDistribution):
+            return asked.low
+        if name == "power" and asked.low <= 1.0 <= asked.high:
+            return 1.0
+        return _between(asked.low, asked.high, asked.log, 0.5)
 
 
 class SensitivityAnalysis:
@@ -114,8 +102,8 @@ class SensitivityAnalysis:
         found = [self._knob(name) for name in names if len(self._values(name)) > 1]
         return sorted(found, key=lambda knob: (not knob.matters, -knob.effect))
 
-    def _held(self, changes: Mapping[str, Any]) -> _Held:
-        held = _Held({**self._best, **changes})
+    def _held(self, changes: Mapping[str, Any]) -> _HeldTrial:
+        held = _HeldTrial({**self._best, **changes})
         self._space.sample(held)
         self._others.sample(held)
         return held
@@ -132,7 +120,6 @@ class SensitivityAnalysis:
             return [choice for choice in asked.choices if choice in tried]
         if isinstance(asked, IntDistribution):
             return _thinned(list(range(min(tried), max(tried) + 1, asked.step)), best)
-        assert isinstance(asked, FloatDistribution), asked
         low, high = float(min(tried)), float(max(tried))
         return sorted({*(_between(low, high, asked.log, i / (PLACES - 1)) for i in range(PLACES)), best})
 
@@ -162,7 +149,8 @@ class SensitivityAnalysis:
         )
 
     def _worse(self, name: str, values: Sequence[Any]) -> tuple[Any, Any]:
-        """Where the peak lr is not the one that is moved, it stays: nothing is said of lrs nobody tried."""
+        """How much worse each value is. The peak lr stays unless it is the parameter moved, so that nothing
+        is said of lrs that were not tried."""
         moved = [self._reader.shape(self._held({name: value}).taken) for value in values]
         return self._response.differences(points_of(moved), points_of([self._tried]))
 

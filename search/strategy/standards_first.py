@@ -1,9 +1,9 @@
-"""A study with one of Optuna's samplers begins with the schedules everybody knows, each at a few peak lrs.
+"""A study with one of Optuna's samplers begins with the baselines, each at a few peak lrs.
 
 They cost a quarter of the study at most. They give the sampler a start, and the study something to be
-compared with: an answer that has not met a tuned straight line is worth nothing. Where time limits the
-study nobody knows how many trials it will have; then every fourth is a standard until all were tried, which
-is a quarter at most whenever it ends.
+compared with: an answer that has not met a tuned straight line is worth nothing. If time limits the
+study, its number of trials is unknown; then every fourth is a baseline until all were tried, which is a
+quarter at most whenever it ends.
 
 Other hyperparameters that the study searches are left to the sampler.
 """
@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.runs.trial_attributes import BASELINE
+from search.spec.study import StudySpec
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange, Space
-from warmboot.standards import standards
 
 SHARE_OF_STUDY = 0.25
 MOST_PEAK_LRS = 10
@@ -41,18 +42,19 @@ class BaselinesFirst:
         return self.trials[index] if not between and index < len(self.trials) else None
 
 
-def standards_first(space: Space, n_trials: int | None) -> BaselinesFirst:
-    """The standards that lie inside `space`, each with equally many peak lrs.
+def standards_first(spec: StudySpec, n_trials: int | None) -> BaselinesFirst:
+    """The standards that lie inside the study's space, each with equally many peak lrs.
 
     The middle of the lr range comes first, for all shapes, so that a study stopped early has met each.
 
     Args:
-        space: which schedules the study may propose.
+        spec: the study; its script's own lr must be known where it starts from that.
         n_trials: how many trials it has; None where its time is limited instead.
     """
-    shapes = _shapes_inside(space)
+    space = spec.parsed_space
+    shapes = _shapes_inside(space, spec.peak_lr)
     budget = MOST_PEAK_LRS * len(shapes) if n_trials is None else int(n_trials * SHARE_OF_STUDY)
-    lrs = _peak_lrs(space.lr, min(MOST_PEAK_LRS, max(1, budget // max(1, len(shapes)))))
+    lrs = _peak_lrs(spec.peak_lr, min(MOST_PEAK_LRS, max(1, budget // max(1, len(shapes)))))
     trials = []
     for lr, (name, schedule) in itertools.islice(itertools.product(lrs, shapes.items()), budget):
         params = space.params_of(schedule.replace(lr=lr))
@@ -60,19 +62,18 @@ def standards_first(space: Space, n_trials: int | None) -> BaselinesFirst:
     return BaselinesFirst(tuple(trials), every=round(1 / SHARE_OF_STUDY) if n_trials is None else 1)
 
 
-def _shapes_inside(space: Space) -> dict[str, WarmbootSchedule]:
-    lr = _peak_lrs(space.lr, 1)[0]
+def _shapes_inside(space: Space, peak_lr: float | FloatRange) -> dict[str, WarmbootSchedule]:
+    lr = _peak_lrs(peak_lr, 1)[0]
     return {
         name: schedule
-        for name, schedule in standards().items()
+        for name, schedule in baselines().items()
         if space.params_of(schedule.replace(lr=lr)) is not None
     }
 
 
-def _peak_lrs(field: float | FloatRange | None, count: int) -> list[float]:
+def _peak_lrs(field: float | FloatRange, count: int) -> list[float]:
     """The centres of `count` equal cells of the range (in log lr where it is searched so), middle first."""
     if not isinstance(field, FloatRange):
-        assert field is not None, "a study's space has an lr"
         return [field]
     middles = [(i + 0.5) / count for i in range(count)]
     middles.sort(key=lambda fraction: abs(fraction - 0.5))

@@ -36,8 +36,8 @@ from search.strategy.progress import EvaluatedTrial, Progress, value_of
 from search.strategy.proposal import WAIT, Proposal, ProposalBuilder, Wait
 from search.strategy.round_model import RoundModel
 from search.strategy.surrogate import Scales, Surrogate
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 SHARE_OF_PORTFOLIO = 0.25
 FIT_GROWTH = 1.25
@@ -74,9 +74,9 @@ class Strategy:
         most = len(shapes) if n_runs is None else max(1, int(n_runs * SHARE_OF_PORTFOLIO))
         self._builder, self._seed = builder, spec.seed if seed is None else seed
         self._initial_lrs = InitialLrs(builder, sweep, shapes[0], n_runs)
-        known = standards().values()
-        baselines = [shape for shape in portfolio(builder.space) if shape in known]
-        self._acquisition = Acquisition(builder, shapes[1 : 1 + most], baselines)
+        known = baselines().values()
+        known_inside = [shape for shape in portfolio(builder.space) if shape in known]
+        self._acquisition = Acquisition(builder, shapes[1 : 1 + most], known_inside)
         self._fitted: tuple[list[int], Scales] | None = None
 
     def __call__(self, trials: Sequence[FrozenTrial]) -> Proposal | Wait:

@@ -37,7 +37,7 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a training has reached. A diverged one counts with the value of its untrained network."""
+    """Result of one training. A diverged one counts with the value of its untrained network."""
 
     value: float
     diverged: bool
@@ -76,7 +76,7 @@ class Arms:
 
     @property
     def objective(self) -> str:
-        """The objective on test data; where nobody measures it there, as in the search."""
+        """The objective on test data, or the search objective if the proxy has no test metric."""
         declared = self.spec.proxy_kind == "declared"
         if declared and self.spec.objective.startswith("val_"):
             return f"test_{self.spec.objective.removeprefix('val_')}"
@@ -137,7 +137,7 @@ class Arms:
         )
         if not math.isfinite(score.value):
             raise RunError(
-                f"a training diverged and never told what its network is worth untrained; report {name} at "
-                "step 0, so that it can be judged."
+                f"a training diverged, and its untrained value is unknown; report {name} at step 0, so that "
+                "it can be scored."
             )
         return RunResult(score.value, score.divergence is not None)

@@ -12,7 +12,7 @@ from search.spec.study import StudySpec
 from warmboot.schedule import WarmbootSchedule
 
 AnyRun = Run | ScriptRun
-"""A run of a population, or one that a script or a free proxy trains by itself."""
+"""A run of a population, or one that a script or a function proxy trains by itself."""
 
 
 def make_run(

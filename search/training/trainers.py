@@ -75,8 +75,8 @@ def _script_trainer(
     events: Any,
     stop: threading.Event,
 ) -> tuple[TrainsRuns, MadeOf]:
-    from search.scripts.fingerprints import command_made_of, free_made_of
-    from search.scripts.free_process import FreeLauncher
+    from search.scripts.fingerprints import command_made_of, function_made_of
+    from search.scripts.function_process import FunctionLauncher
     from search.scripts.launcher import Launcher
     from search.scripts.script_trainer import ScriptTrainer
 
@@ -85,14 +85,14 @@ def _script_trainer(
         launcher = command_launcher(proxy)
         made_of = command_made_of(proxy)
     else:
-        launcher = FreeLauncher(proxy.train, device=device)
-        made_of = free_made_of(proxy)
+        launcher = FunctionLauncher(proxy.train, device=device)
+        made_of = function_made_of(proxy)
     trainer = ScriptTrainer(launcher, ready, events, stop, objective=spec.objective, limits=limits_of(proxy))
     return trainer, made_of
 
 
 def command_launcher(proxy: CommandProxy) -> CommandLauncher:
-    """What starts the script of a command."""
+    """The launcher for the script of a command."""
     return CommandLauncher(proxy.command, working_directory=proxy.folder)
 
 

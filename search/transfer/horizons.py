@@ -26,7 +26,7 @@ def default_horizons(total_steps: int, least_steps: int) -> tuple[int, ...]:
 
 
 def checked_horizons(horizons: Sequence[int], least_steps: int) -> tuple[int, ...]:
-    """Horizons that somebody asks for, ascending.
+    """The requested horizons, ascending.
 
     Raises:
         UsageError: fewer than three different ones, less than a factor of 9 between the shortest and the

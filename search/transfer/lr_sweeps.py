@@ -16,11 +16,11 @@ from warmboot.schedule import WarmbootSchedule
 OFFSETS = (-0.5, -0.25, 0.0, 0.25, 0.5)
 """Log distances of the first peak lrs from the expected one."""
 FARTHER = (0.25, 0.5)
-"""And of further ones from the outermost, on the side where the loss still falls."""
+"""Log distances of additional lrs beyond the outermost one, on the side where the loss still falls."""
 SEEDS = 3
 ROUNDS = 5
 RUNS_OF_A_SWEEP = SEEDS * len(OFFSETS)
-"""That needs no widening."""
+"""Runs in a sweep that does not have to be widened."""
 
 Wanted = tuple[WarmbootSchedule, int, int]
 """A schedule, its horizon, the number of its seed."""

@@ -1,4 +1,4 @@
-"""Peak lrs and gains at several horizons, so that those of a longer training can be foretold.
+"""Peak lrs and gains at several horizons, so that those of a longer training can be predicted.
 
 1. Every shape's best peak lr at every horizon, from sweeps on tuning seeds judged as the search judges.
 2. A power law through each shape's peak lrs, with one exponent for all.
@@ -87,7 +87,7 @@ class _Transfer:
     def _sides(self) -> list[ShapeTrend]:
         """Every shape's peak lrs and the law through them."""
         steps = ", ".join(f"{horizon:,}" for horizon in self._horizons)
-        self._say(f"the best peak lr of {len(self._shapes)} shapes at {steps} steps")
+        self._say(f"finding the best peak lr of {len(self._shapes)} shapes at {steps} steps")
         sweeps = [self._sweep(shape, horizon) for shape in self._shapes for horizon in self._horizons]
         curves = best_lrs(sweeps, self._tune, self._spec.direction)
         n = len(self._horizons)
@@ -109,7 +109,7 @@ class _Transfer:
         return Sweep(shape.replace(lr=None), horizon, expected)
 
     def _margins(self, sides: Sequence[ShapeTrend]) -> list[GainTrend]:
-        self._say(f"{self._n_pairs} fresh seeds at each horizon, on test data where the proxy has any")
+        self._say(f"{self._n_pairs} fresh seeds at each horizon, on test data if the proxy has any")
         wanted = [
             (shape.replace(lr=side.law.predict(horizon)[0]), horizon, j)
             for shape, side in zip(self._shapes, sides, strict=True)

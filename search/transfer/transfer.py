@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from search.errors import UsageError
 from search.messages import Say
 from search.results.transfer import TransferResult
+from search.results.verdict import VerdictResult, stored_verdict
 from search.spec.permission import Permission
 from search.storage.study_attributes import TRANSFER
 from search.storage.study_record import StudyRecord
-from search.training.batch import Arms
 from search.transfer.horizons import checked_horizons, default_horizons
 from search.transfer.lr_sweeps import RUNS_OF_A_SWEEP
 from search.transfer.measure import PAIRS, transfer
-from search.verdict.in_steps import may_shorten
 from search.verdict.leader import StudyLeader, study_leader
-from search.worker.training_here import accept_made_of, check_made_of, spec_here
+from search.verdict.study_arms import study_arms
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 MOST_STANDARDS = 2
 """Beside which a leader is trained at other horizons."""
@@ -28,7 +26,7 @@ MOST_STANDARDS = 2
 
 @dataclass(frozen=True)
 class TransferOptions:
-    """What somebody may ask of a transfer.
+    """Options of a transfer.
 
     Attributes:
         device: of torch.
@@ -65,7 +63,7 @@ def hold_transfer(
     """
     options.permission.require(record.spec.proxy)
     subject = study_leader(record)
-    if not may_shorten(subject.spec):
+    if not subject.spec.can_change_horizon:
         raise UsageError(
             f"study {record.name!r} runs a command without {{total_steps}}, which trains to one horizon "
             "only; let the command take its steps from {total_steps}."
@@ -73,13 +71,10 @@ def hold_transfer(
     least = subject.spec.parsed_space.min_total_steps
     horizons = checked_horizons(options.horizons, least) if options.horizons else ()
     horizons = horizons or default_horizons(subject.spec.horizon_steps, least)
-    beside = strongest_standards(subject, record.attributes.verdict)
+    beside = strongest_standards(subject, stored_verdict(record.attributes))
     say(f"leader: {subject.leader.describe()}")
     say(_cost(subject, horizons, len(beside), options))
-    with Arms(spec_here(record), options.device, notify) as arms:
-        if options.accept_change:
-            accept_made_of(record, arms.made_of, say)
-        check_made_of(record, arms.made_of)
+    with study_arms(record, options.device, notify, say, accept_change=options.accept_change) as arms:
         found = transfer(
             subject.spec,
             subject.leader,
@@ -93,16 +88,16 @@ def hold_transfer(
     return found
 
 
-def strongest_standards(subject: StudyLeader, verdict: Mapping[str, Any] | None) -> list[WarmbootSchedule]:
+def strongest_standards(subject: StudyLeader, verdict: VerdictResult | None) -> list[WarmbootSchedule]:
     """Those that did best when they were tuned for a verdict, with their lrs; else linear and cosine.
 
     A standard that the leader itself is has no place beside it.
     """
-    known = {**standards(), **subject.spec.verdict.schedules}
+    known = {**baselines(), **subject.spec.verdict.schedules}
     shapes = {}
-    for tuned in [] if verdict is None else verdict["tuned"]:
-        if tuned["name"] in known:
-            shapes[tuned["name"]] = known[tuned["name"]].replace(lr=tuned["peak_lr"])
+    for tuned in () if verdict is None else verdict.tuned:
+        if tuned.name in known:
+            shapes[tuned.name] = known[tuned.name].replace(lr=tuned.peak_lr)
     for name in ("linear", "cosine", "rex"):
         shapes.setdefault(name, known[name].replace(lr=subject.expected_lr(known[name])))
     own = subject.leader.schedule.replace(lr=None)

@@ -19,7 +19,7 @@ def table_lines(tuning: Tuning, *, objective: str, direction: Direction) -> list
         objective: the title of the means.
         direction: "minimize" or "maximize".
     """
-    rows = [("standard", "peak lr", objective, "seeds", "")]
+    rows = [("baseline", "peak lr", objective, "seeds", "")]
     for each in tuning.standards:
         numbers = (f"{each.schedule.lr:.4g}", f"{tuning.mean(each):.5g}", str(tuning.seeds_of(each)))
         rows.append((each.name, *numbers, "; ".join(_notes(tuning, each, direction))))

@@ -1,6 +1,6 @@
 """Tuning the standards: what a careful person would do with as much training as the search had.
 
-Whoever tunes one side only finds differences that are not there (Wen et al., arXiv 2509.02046). So no more
+Tuning only one side finds differences that are not there (Wen et al., arXiv 2509.02046). So no more
 standards are tried than get a decent number of peak lrs each, around where each should be best
 (`search.strategy.peak_lr`) and outwards from there (`search.verdict.bracket`). The best few are compared on
 equal seeds, at finer lrs too where there are runs for it. The very best is then trained on so many seeds that
@@ -145,7 +145,7 @@ def _widen(bench: Bench, n_runs: int) -> None:
 
 
 def _compare(bench: Bench, n_runs: int, *, fine: Sequence[float]) -> None:
-    """Bring the best few on equal seeds, at finer lrs too, and whoever looks better than their best then."""
+    """Train the best few on equal seeds, at finer lrs too, and any that then looks better than their best."""
     more = SEEDS_OF_FINALISTS - 1
     n_finalists = min(FINALISTS, len(bench.standards), (n_runs - bench.n_runs) // more)
     if n_finalists < min(2, len(bench.standards)):

@@ -12,10 +12,13 @@ What the search measured takes no part in the comparison.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 from search.messages import Say
 from search.results.candidate import Candidate
+from search.results.tuned_standard import TunedStandard
+from search.results.verdict import Named, VerdictResult
 from search.runs.seeds import tuning_seed, verdict_seed
 from search.spec.study import StudySpec
 from search.statistics.holm import OtherStandard, compare_others
@@ -23,13 +26,11 @@ from search.statistics.paired import PairedRuns
 from search.statistics.power import pairs_wanted
 from search.statistics.sequential import MARGIN_IN_SEED_SDS, STATED_PLAN, Look, take_looks
 from search.statistics.steps_gain import StepsGain, steps_gain
-from search.statistics.wording import Verdict, lines, sentence, steps_sentence
 from search.training.batch import Arms, PlannedRun, RunResult
 from search.verdict.baseline_table import table_lines
 from search.verdict.baseline_tuning import MOST_RUNS, Tuned, Tuning, grid_size, tune
 from search.verdict.cost import Cost
 from search.verdict.in_steps import PAIRS_FOR_STEPS, horizons_for_steps
-from search.verdict.result import Result
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange
 
@@ -65,7 +66,7 @@ class Conditions:
 
     def cost(self, spec: StudySpec) -> Cost:
         """What it takes at most."""
-        fixed = not isinstance(spec.parsed_space.lr, FloatRange)
+        fixed = not isinstance(spec.peak_lr, FloatRange)
         tuned = grid_size(len(self.standards), self.tuning_runs, lr_is_fixed=fixed)[0]
         return Cost(
             tuning_runs=self.tuning_runs,
@@ -76,7 +77,9 @@ class Conditions:
         )
 
 
-def contest(spec: StudySpec, leader: Candidate, arms: Arms, conditions: Conditions, say: Say) -> Result:
+def contest(
+    spec: StudySpec, leader: Candidate, arms: Arms, conditions: Conditions, say: Say
+) -> VerdictResult:
     """Tune the standards, compare the leader with the strongest, say what was found."""
     return _Contest(spec, leader, arms, conditions, say).hold()
 
@@ -88,75 +91,64 @@ class _Contest:
         self._spec, self._leader, self._arms = spec, leader, arms
         self._conditions, self._say = conditions, say
 
-    def hold(self) -> Result:
+    def hold(self) -> VerdictResult:
         tuning = self._tuned()
         self._tell(tuning)
         if self._leader.schedule.replace(lr=None) == tuning.strongest.schedule.replace(lr=None):
-            return self._is_standard(tuning)
+            return self._result(tuning, "standard", about=self._named())
         margin = self._margin(tuning)
         self._tell_margin(tuning.strongest, margin)
         runs, looks, diverged = self._compared(tuning.strongest.schedule, margin)
-        verdict = self._verdict(tuning, runs, looks, diverged)
         in_steps = self._conditions.steps or looks[-1].outcome == "win"
-        steps = self._in_steps(runs) if in_steps else None
-        return replace(
-            self._result(tuning, looks[-1].outcome or "not settled", sentence(verdict)),
-            lines=(*lines(verdict), *self._steps_lines(steps, tuning.strongest)),
+        wanted = pairs_wanted(runs, margin=margin) if looks[-1].outcome == "not settled" else None
+        return self._result(
+            tuning,
+            looks[-1].outcome or "not settled",
             looks=looks,
-            runs=runs,
+            candidate_values=runs.candidate,
+            standard_values=runs.standard,
+            steps=self._in_steps(runs) if in_steps else None,
             others=self._others(tuning, runs) if self._conditions.others else (),
-            steps=steps,
-            n_trained=self._arms.n_trained,
+            about=self._named(
+                pairs_wanted=wanted, candidate_diverged=diverged[0], standard_diverged=diverged[1]
+            ),
         )
 
-    def _result(self, tuning: Tuning, outcome: str, told: str) -> Result:
-        """What the tuning alone gives."""
-        return Result(
+    def _result(self, tuning: Tuning, outcome: str, **compared: Any) -> VerdictResult:
+        """What the tuning alone gives, and what was compared."""
+        tuned = tuple(_kept(each) for each in tuning.standards)
+        return VerdictResult(
             outcome=outcome,
-            sentence=told,
-            lines=(),
             key=self._leader.key,
-            standard=tuning.strongest,
-            tuning=tuning,
             objective=self._arms.objective,
             margin=self._margin(tuning),
             seed_sd=_sd(tuning.strongest.values),
-            looks=(),
-            runs=None,
-            n_trained=self._arms.n_trained,
+            standard=tuned[0],
+            tuned=tuned,
+            tuning_runs=tuning.n_runs,
+            tuning_seeds=tuning.n_seeds,
+            trained=self._arms.n_trained,
+            **compared,
         )
 
-    def _verdict(
-        self, tuning: Tuning, runs: PairedRuns, looks: tuple[Look, ...], diverged: tuple[int, int]
-    ) -> Verdict:
-        standard, margin = tuning.strongest.schedule.describe(), self._margin(tuning)
-        searched = f"the search had {self._conditions.search_runs:.3g}"
-        return Verdict(
+    def _named(self, **found: Any) -> Named:
+        return Named(
             study=self._spec.name,
             candidate=self._leader.schedule.describe(),
-            standard=standard,
-            tuning=f"standards tuned with {tuning.n_runs} runs, {searched}",
-            advice=standard,
-            objective=self._arms.objective,
-            looks=looks,
-            plan=STATED_PLAN,
-            margin=margin,
-            seed_sd=_sd(tuning.strongest.values),
-            pairs_wanted=pairs_wanted(runs, margin=margin) if looks[-1].outcome == "not settled" else None,
-            candidate_diverged=diverged[0],
-            standard_diverged=diverged[1],
+            search_runs=self._conditions.search_runs,
+            **found,
         )
 
     def _tell(self, tuning: Tuning) -> None:
         n_standards = len(tuning.standards)
-        self._say(f"{n_standards} standard{'s' if n_standards > 1 else ''} tuned with {tuning.n_runs} runs:")
+        self._say(f"{n_standards} baseline{'s' if n_standards > 1 else ''} tuned with {tuning.n_runs} runs:")
         for line in table_lines(tuning, objective=self._spec.objective, direction=self._spec.direction):
             self._say(f"  {line}")
 
     def _tell_margin(self, standard: Tuned, margin: float) -> None:
         why = f", half the standard deviation between its {len(standard.values)} seeds"
         self._say(
-            f"strongest standard: {standard.schedule.describe()}; margin of equivalence ±{margin:.3g}"
+            f"strongest baseline: {standard.schedule.describe()}; margin of equivalence ±{margin:.3g}"
             f"{why if self._conditions.margin is None else ''}"
         )
 
@@ -174,7 +166,7 @@ class _Contest:
             self._conditions.standards,
             train,
             linear_lr=self._conditions.linear_lr,
-            lr_is_fixed=not isinstance(self._spec.parsed_space.lr, FloatRange),
+            lr_is_fixed=not isinstance(self._spec.peak_lr, FloatRange),
             total_steps=self._spec.horizon_steps,
             n_runs=self._conditions.tuning_runs,
             direction=self._spec.direction,
@@ -201,13 +193,13 @@ class _Contest:
                 break
         return runs, looks, (sum(r.diverged for r in candidate), sum(r.diverged for r in other))
 
-    def _others(self, tuning: Tuning, runs: PairedRuns) -> list[OtherStandard]:
+    def _others(self, tuning: Tuning, runs: PairedRuns) -> tuple[OtherStandard, ...]:
         others = tuning.standards[1 : 1 + MOST_OTHERS]
         pairs = {}
         for other in others:
             found = self._on_test([(other.schedule, j) for j in range(len(runs))])
             pairs[other.schedule.describe()] = self._paired(runs.candidate, [r.value for r in found])
-        return compare_others(pairs) if pairs else []
+        return tuple(compare_others(pairs)) if pairs else ()
 
     def _in_steps(self, runs: PairedRuns) -> StepsGain | None:
         """Trained to shorter horizons too; None where the horizons have no room for the schedule."""
@@ -228,21 +220,6 @@ class _Contest:
             direction=self._spec.direction,
         )
 
-    def _steps_lines(self, gain: StepsGain | None, standard: Tuned) -> list[str]:
-        if gain is None:
-            return []
-        text = steps_sentence(gain, candidate="it", standard=standard.schedule.describe())
-        return [text[0].upper() + text[1:]]
-
-    def _is_standard(self, tuning: Tuning) -> Result:
-        standard = tuning.strongest
-        text = (
-            f"{self._leader.schedule.describe()} is itself the strongest standard here, "
-            f"{standard.schedule.replace(lr=None).describe()}: use it; tuning it apart from the search found "
-            f"the peak lr {standard.schedule.lr:.4g}."
-        )
-        return self._result(tuning, "standard", text)
-
     def _on_test(self, wanted: Sequence[tuple[WarmbootSchedule, int]]) -> list[RunResult]:
         return self._arms.train([self._arm(schedule, self._seed(j), test=True) for schedule, j in wanted])
 
@@ -252,7 +229,8 @@ class _Contest:
     def _arm(
         self, schedule: WarmbootSchedule, seed: tuple[int, ...], *, steps: int = 0, test: bool = False
     ) -> PlannedRun:
-        """One training; all schedules have the leader's other hyperparameters, so that only they differ."""
+        """One training. All schedules are trained with the leader's other hyperparameters, so that only the
+        schedules differ."""
         steps = steps or self._spec.horizon_steps
         return PlannedRun(
             schedule=schedule, params=self._leader.params, seed=seed, total_steps=steps, test=test
@@ -262,6 +240,10 @@ class _Contest:
         return PairedRuns(
             candidate=tuple(candidate), standard=tuple(standard), direction=self._spec.direction
         )
+
+
+def _kept(tuned: Tuned) -> TunedStandard:
+    return TunedStandard.of(tuned.name, tuned.schedule, tuned.values, n_lrs=tuned.n_lrs, edge=tuned.edge)
 
 
 def _look_text(look: Look) -> str:

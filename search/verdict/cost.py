@@ -60,14 +60,14 @@ class Cost:
 
     def _parts(self) -> list[str]:
         first, last = 2 * STATED_PLAN.looks[0], 2 * self.most_pairs
-        standards = "1 standard" if self.n_standards == 1 else f"{self.n_standards} standards"
+        standards = "1 baseline" if self.n_standards == 1 else f"{self.n_standards} baselines"
         parts = [
             f"up to {self.tuning_runs} runs tune {standards}",
             f"{SEEDS_OF_THE_BEST - 1} measure the noise of the strongest",
             f"{first if first == last else f'{first} to {last}'} compare it with the leader",
         ]
         if self.n_others:
-            parts.append(f"up to {self.n_others * self.most_pairs} compare {self.n_others} other standards")
+            parts.append(f"up to {self.n_others * self.most_pairs} compare {self.n_others} other baselines")
         if self.in_steps:
             parts.append(f"up to {math.ceil(runs_for_steps(self.most_pairs))} tell a gain in steps")
         return parts

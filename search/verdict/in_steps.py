@@ -9,15 +9,9 @@ SHARES_OF_HORIZON = (0.6, 0.75, 0.9, 1.0)
 PAIRS_FOR_STEPS = 8
 
 
-def may_shorten(spec: StudySpec) -> bool:
-    """Whether a study's proxy can be trained to another horizon than the study's."""
-    command = getattr(spec.proxy, "command", None)
-    return command is None or "{total_steps}" in command
-
-
 def why_not_in_steps(spec: StudySpec) -> str | None:
     """Why a study's leader can't be trained to these horizons; None where it can."""
-    if not may_shorten(spec):
+    if not spec.can_change_horizon:
         return "its command trains to one horizon only; let the command take its steps from {total_steps}."
     shortest, least = _horizons(spec)[0], spec.parsed_space.min_total_steps
     if shortest < least:

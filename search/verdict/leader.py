@@ -48,9 +48,8 @@ class StudyLeader:
 
     def expected_lr(self, shape: WarmbootSchedule) -> float:
         """The peak lr at which the study's model expects a shape to be best; a fixed lr is kept."""
-        field = self.spec.parsed_space.lr
+        field = self.spec.peak_lr
         if not isinstance(field, FloatRange):
-            assert field is not None, "a study's space has an lr"
             return field
         model = study_model(self.spec, self.trials)
         assert model is not None, "a study with a leader has a complete trial"

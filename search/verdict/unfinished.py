@@ -7,7 +7,7 @@ from search.results.status import StudyStatus
 
 
 def unfinished_text(snapshot: StudyStatus) -> str | None:
-    """What whoever judges the leader now has to know; None where the study is done."""
+    """A warning to users who judge the leader of an unfinished study; None if the study is done."""
     if snapshot.done:
         return None
     begun = any(snapshot.counts.get(state) for state in ("running", "waiting"))

@@ -9,18 +9,17 @@ from functools import partial
 from search.errors import UsageError
 from search.messages import Say
 from search.results.status import read_status
+from search.results.verdict import VerdictResult
 from search.spec.permission import Permission
 from search.storage.study_attributes import VERDICT
 from search.storage.study_record import StudyRecord
-from search.training.batch import Arms
 from search.verdict.comparison import Conditions, contest
 from search.verdict.in_steps import why_not_in_steps
 from search.verdict.leader import StudyLeader, study_leader
-from search.verdict.result import Result
+from search.verdict.study_arms import study_arms
 from search.verdict.unfinished import unfinished_text
-from search.worker.training_here import accept_made_of, check_made_of, spec_here
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 # The likeliest to be strong first: with few runs the others are not tried.
 _ORDER = (
@@ -40,17 +39,17 @@ Notify = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Options:
-    """What somebody may ask of a verdict.
+    """Options of a verdict.
 
     Attributes:
         device: of torch.
         permission: what a study's proxy may run.
         baselines: schedules of one's own by name, tuned and compared as the standards are.
         others: whether the other standards are told too.
-        steps: whether the gain is told in steps whatever the outcome; a win always is.
+        steps: whether the gain is measured in steps after any outcome, not only after a win.
         most_pairs: at which look it ends at the latest; None: as the study file says.
-        margin: the largest difference that makes none to the user, in the objective's unit; None: as the
-            study file says.
+        margin: of equivalence: smaller differences do not matter to the user, in the objective's unit; None:
+            as the study file says.
         accept_change: whether another script than the study's may be trained; the study keeps that.
     """
 
@@ -64,7 +63,7 @@ class Options:
     accept_change: bool = False
 
 
-def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify) -> Result:
+def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify) -> VerdictResult:
     """Judge the leader of a study and keep the verdict on it.
 
     Args:
@@ -81,13 +80,10 @@ def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify
     subject = study_leader(record)
     reason = why_not_in_steps(subject.spec) if options.steps else None
     if reason is not None:
-        raise UsageError(f"--steps: study {record.name!r} can't tell it: {reason}")
+        raise UsageError(f"--steps: study {record.name!r} can't measure the gain in steps: {reason}")
     conditions = _conditions(subject, options)
     _tell(record, subject, conditions, options, say)
-    with Arms(spec_here(record), options.device, notify) as arms:
-        if options.accept_change:
-            accept_made_of(record, arms.made_of, say)
-        check_made_of(record, arms.made_of)
+    with study_arms(record, options.device, notify, say, accept_change=options.accept_change) as arms:
         result = contest(subject.spec, subject.leader, arms, conditions, say)
     record.set_attribute(VERDICT, result.to_json())
     record.set_answer(result.sentence)
@@ -95,7 +91,7 @@ def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify
 
 
 def _conditions(subject: StudyLeader, options: Options) -> Conditions:
-    known, wishes = standards(), subject.spec.verdict
+    known, wishes = baselines(), subject.spec.verdict
     return Conditions(
         linear_lr=subject.expected_linear_lr(),
         search_runs=subject.full_runs,
@@ -110,7 +106,7 @@ def _conditions(subject: StudyLeader, options: Options) -> Conditions:
 def _tell(
     record: StudyRecord, subject: StudyLeader, conditions: Conditions, options: Options, say: Say
 ) -> None:
-    """What somebody has to know before it begins."""
+    """Tell what users have to know before it begins."""
     unfinished = unfinished_text(read_status(record, record.load()))
     if unfinished is not None:
         say(unfinished)

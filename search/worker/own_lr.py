@@ -10,8 +10,9 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
+
 from search.messages import Say
-from search.runs.random_draws import RandomDraws
 from search.runs.seeds import run_seed
 from search.scripts.leftovers import end_leftovers
 from search.scripts.own_lr_probe import OwnLrProbe
@@ -23,6 +24,7 @@ from search.spec.study import StudySpec
 from search.storage.job_claims import claim_job
 from search.storage.leases import OWN_LR, RENEW_SECONDS, Leases, this_owner
 from search.storage.study_record import StudyRecord
+from search.strategy.candidates import UniformTrial
 from search.training.trainers import command_launcher, limits_of
 from search.worker.training_here import spec_here
 from search.worker.trial_runs import report_steps
@@ -96,6 +98,6 @@ def _run(spec: StudySpec) -> ScriptRun:
         schedule=WarmbootSchedule(curve="constant"),
         total_steps=spec.horizon_steps,
         seed=run_seed(spec.seed, 0),
-        params=spec.parsed_params.sample(RandomDraws(spec.seed)),
+        params=spec.parsed_params.sample(UniformTrial(np.random.default_rng(spec.seed))),
         report_steps=report_steps(spec.horizon_steps),
     )

@@ -26,7 +26,6 @@ from search.runs.trial_attributes import (
     WHY,
 )
 from search.spec.budget import Budget
-from search.spec.proxy import CommandProxy
 from search.spec.rounds import Rounds
 from search.spec.study import StudySpec
 from search.spec.training_spans import Moment
@@ -55,7 +54,7 @@ def make_plan(record: StudyRecord) -> Plan:
     spec, rounds = record.spec, record.attributes.rounds
     limit = lambda: record.attributes.limit  # noqa: E731, as every launch may set it anew
     if spec.sampler.name != "warmboot":
-        first = standards_first(spec.parsed_space, spec.limit.most_full_runs)
+        first = standards_first(spec, spec.limit.most_full_runs)
         if rounds is None:
             return StandardsPlan(first)
         return RoundsPlan(spec, SamplerRounds(spec, first), rounds, limit=limit, now=record.now)
@@ -67,8 +66,8 @@ def make_plan(record: StudyRecord) -> Plan:
 
 def make_strategy(spec: StudySpec, earlier: Sequence[WarmbootSchedule] = ()) -> Strategy:
     """The strategy of a study as its kind of proxy allows it."""
-    shortens = not isinstance(spec.proxy, CommandProxy) or "{total_steps}" in spec.proxy.command
-    return Strategy(spec, n_runs=spec.limit.most_full_runs, may_shorten=shortens, earlier=earlier)
+    n_runs = spec.limit.most_full_runs
+    return Strategy(spec, n_runs=n_runs, may_shorten=spec.can_change_horizon, earlier=earlier)
 
 
 class StandardsPlan:

@@ -8,10 +8,9 @@ from typing import Any
 
 from search.results.candidate import Candidate
 from search.results.lead import Lead
-from search.statistics.paired import PairedRuns
+from search.results.tuned_standard import TunedStandard
+from search.results.verdict import Told, VerdictResult
 from search.statistics.sequential import Look
-from search.verdict.baseline_tuning import Tuned, Tuning
-from search.verdict.result import Result
 from warmboot.schedule import WarmbootSchedule
 
 TUNED = WarmbootSchedule(lr=0.17, curve="linear")
@@ -62,14 +61,25 @@ def stored_verdict(
     *,
     maximize: bool = False,
 ) -> dict[str, Any]:
-    """A verdict on the schedule of that key, as it is kept on its study; the plain one reaches 2 always."""
-    sign = -1.0 if maximize else 1.0
-    tuned = Tuned(name="linear", schedule=TUNED, values=(2.0, 2.1, 1.9), n_lrs=7)
-    runs = PairedRuns(
-        candidate=tuple(2.0 - sign * gain for gain in gains),
-        standard=(2.0,) * len(gains),
-        direction="maximize" if maximize else "minimize",
+    """A verdict on the schedule of that key, as it was kept on its study with its sentences; the plain one
+    reaches 2 always."""
+    stored: dict[str, Any] = json.loads(
+        json.dumps(verdict_result(outcome, key, gains, maximize=maximize).to_json())
     )
+    return stored
+
+
+def verdict_result(
+    outcome: str,
+    key: str = "best",
+    gains: tuple[float, ...] = (0.05, 0.03, 0.04, 0.06, 0.02),
+    *,
+    maximize: bool = False,
+) -> VerdictResult:
+    """The same as a value."""
+    sign = -1.0 if maximize else 1.0
+    tuned = TunedStandard.of("linear", TUNED, (2.0, 2.1, 1.9), n_lrs=7, edge=None)
+    writes = ("warmboot export small writes it.",) if outcome in ("lose", "equivalent") else ()
     mean = sum(gains) / len(gains)
     look = Look(
         n_pairs=len(gains),
@@ -81,21 +91,21 @@ def stored_verdict(
         outcome=None,
     )
     is_standard = outcome == "standard"
-    result = Result(
+    return VerdictResult(
         outcome=outcome,
-        sentence=f"The verdict: {outcome}.",
-        lines=("warmboot export small writes it.",) if outcome in ("lose", "equivalent") else (),
+        about=Told(f"The verdict: {outcome}.", writes),
         key=key,
         standard=tuned,
-        tuning=Tuning(standards=(tuned,), n_seeds=3, n_runs=30),
+        tuned=(tuned,),
+        tuning_runs=30,
+        tuning_seeds=3,
         objective="val_loss",
         margin=0.025,
         seed_sd=0.05,
         looks=() if is_standard else (look,),
-        runs=None if is_standard else runs,
+        candidate_values=() if is_standard else tuple(2.0 - sign * gain for gain in gains),
+        standard_values=() if is_standard else (2.0,) * len(gains),
     )
-    stored: dict[str, Any] = json.loads(json.dumps(result.to_json()))
-    return stored
 
 
 def without_document(verdict: dict[str, Any]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def _empty_database() -> bytes:
 
 def standards_plan(spec: StudySpec, n_trials: int | None) -> Plan:
     """The standards first, and then the sampler: what a study with one of Optuna's samplers does."""
-    return StandardsPlan(standards_first(spec.parsed_space, n_trials))
+    return StandardsPlan(standards_first(spec, n_trials))
 
 
 def make_study(database: Database, **changes: Any) -> StudyRecord:

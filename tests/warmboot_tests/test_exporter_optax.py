@@ -8,15 +8,15 @@ import pytest
 
 from tests.warmboot_tests import export_runs
 from tests.warmboot_tests.export_runs import BASE_LR, SCHEDULES, STEPS, expected_lrs
+from warmboot.baseline_schedules import baselines
 from warmboot.curves import Polynomial
 from warmboot.errors import ScheduleError
 from warmboot.exporters import to_optax
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 LONG = 20_011
 LONG_SCHEDULES = {
-    **{f"standard {name}": made for name, made in standards().items()},
+    **{f"standard {name}": made for name, made in baselines().items()},
     **{f"long {name}": made for name, made in SCHEDULES.items() if name != "registered"},
     "high power": WarmbootSchedule(curve=Polynomial(power=100)),
     "one step each": WarmbootSchedule(warmup_steps=1, restarts=[2.2 / LONG, 3.2 / LONG], curve="linear"),

@@ -12,11 +12,11 @@ from hypothesis import given
 
 from tests.warmboot_tests.strategies import laid_out
 from warmboot import curves
+from warmboot.baseline_schedules import baselines
 from warmboot.curves import Polynomial, register_curve
 from warmboot.errors import ScheduleError
 from warmboot.exporters import to_numbers, to_torch_script
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_the_torch_script_trains_as_the_schedule_says(
     assert lrs == pytest.approx(expected, rel=1e-12, abs=0)
 
 
-@pytest.mark.parametrize("schedule", [*standards().values(), WarmbootSchedule(warmup_steps=30)])
+@pytest.mark.parametrize("schedule", [*baselines().values(), WarmbootSchedule(warmup_steps=30)])
 def test_the_torch_script_is_exact_on_a_long_horizon(schedule: WarmbootSchedule) -> None:
     lrs = lrs_of_script(to_torch_script(schedule, total_steps=20_011), 1.0, 20_011)
     assert lrs == pytest.approx(schedule.factors(20_011).tolist(), rel=1e-12, abs=0)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 
 from tests.warmboot_tests.strategies import laid_out
-from warmboot.anatomy import Dip, Span, anatomy
+from warmboot.baseline_schedules import baselines
 from warmboot.curves import FloatArray
 from warmboot.errors import ScheduleError
 from warmboot.lints import Finding, Level, lint_factors, lint_schedule
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
+from warmboot.segmentation import Dip, Span, segment
 
 FALL = np.linspace(1.0, 0.1, 100)
 WARMUP = np.linspace(0.05, 1.0, 20)
@@ -128,9 +128,9 @@ def test_a_schedule_is_looked_at_on_its_horizon(
     assert [(finding.name, finding.step) for finding in found] == expected
 
 
-@pytest.mark.parametrize("name", standards())
+@pytest.mark.parametrize("name", baselines())
 def test_the_standards_are_fine(name: str) -> None:
-    assert lint_schedule(standards()[name], 1000) == []
+    assert lint_schedule(baselines()[name], 1000) == []
 
 
 @given(laid_out())
@@ -149,18 +149,18 @@ def test_numbers_are_linted_whatever_they_are(laid: tuple[WarmbootSchedule, int]
     schedule, total_steps = laid
     values = schedule.factors(total_steps)
     assert all(0 <= finding.step < total_steps for finding in lint_factors(values))
-    cycles = anatomy(values).cycles
+    cycles = segment(values).cycles
     assert all(cycle.start < cycle.end for cycle in cycles)
     assert all(one.end == next_.start for one, next_ in pairwise(cycles))
 
 
 def test_the_parts_of_a_list() -> None:
-    parts = anatomy(joined(WARMUP, [0.97], FALL, FALL * 0.5, [0.1, 0.2]))
+    parts = segment(joined(WARMUP, [0.97], FALL, FALL * 0.5, [0.1, 0.2]))
     assert parts.warmup_end == 19
     assert parts.dip == Dip(20, 20, 21)
     assert parts.cycles == (Span(19, 121), Span(121, 221))
     assert parts.late_rise == 220
-    assert anatomy(WARMUP).cycles == ()
+    assert segment(WARMUP).cycles == ()
 
 
 def test_a_training_cut_off_near_its_peak_is_told_by_its_floor_where_that_is_known() -> None:

@@ -1,8 +1,11 @@
 """What importing `warmboot` costs, and what it offers: a list that is edited on purpose."""
 
+import ast
 import importlib
+import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +31,8 @@ PUBLIC = [
     "WarmbootLR",
     "WarmbootSchedule",
     "attach",
+    "baselines",
+    "function_proxy",
     "lr",
     "params",
     "read",
@@ -63,6 +68,7 @@ USES = [
     "import warmboot.preview_input, warmboot.preview_png",
     "import warmboot; warmboot.attach; warmboot.report(1, val=0.5); warmboot.params()",
     "import warmboot; warmboot.lr(0.1, 10)(3); warmboot.lr(0.1, 10).table()",
+    "from warmboot import function_proxy; from warmboot.proxies import Context",
 ]
 
 
@@ -78,6 +84,24 @@ def test_the_test_above_would_notice() -> None:
 
 def test_the_public_surface_is_this_list() -> None:
     assert list(warmboot.__all__) == PUBLIC == dir(warmboot)
+
+
+def test_type_checkers_are_told_the_same_names() -> None:
+    module = ast.parse(Path(str(warmboot.__file__)).read_text())
+    told = [
+        alias.asname
+        for node in ast.walk(module)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname is not None
+    ]
+    assert sorted(told) == PUBLIC
+
+
+def test_no_public_name_is_that_of_a_module() -> None:
+    """Importing the module would put it in the place of what the name stands for."""
+    modules = {module.name for module in pkgutil.iter_modules(warmboot.__path__)}
+    assert modules & set(PUBLIC) == {"standards"}, "which nothing here imports"
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -91,7 +91,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"restarts": [0.2, 0.4], "step_scale": 1e-200}, "peak of cycle 2 0, which no float can tell"),
     ({"hold": 1.0}, r"hold must be in \[0, 1\) but got 1.0"),
     ({"eta_min": 1.1}, r"eta_min must be in \[0, 1\] but got 1.1"),
-    ({"curve": "cosin"}, "no curve is called 'cosin'; did you mean 'cosine'?"),
+    ({"curve": "cosin"}, "no curve is called 'cosin'; did you mean cosine?"),
     ({"curve": 3}, "curve must be a name or one of warmboot's curve objects but got 3"),
     ({"curve": "polynomial"}, r"needs its power: Polynomial\(power=...\) in Python"),
     ({"allow_rising": 1}, "allow_rising must be True or False but got 1"),

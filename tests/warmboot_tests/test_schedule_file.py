@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from tests.laws import few
 from tests.warmboot_tests.strategies import schedule_files
+from warmboot.baseline_schedules import baselines
 from warmboot.curves import Polynomial
 from warmboot.errors import ScheduleError, ScheduleFileError
 from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_file import Horizon, ScheduleFile, read, reads, write, writes
-from warmboot.standards import standards
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -51,9 +51,9 @@ def test_what_is_written_to_disk_is_read(
     assert read(path) == file
 
 
-@pytest.mark.parametrize("name", standards())
+@pytest.mark.parametrize("name", baselines())
 def test_every_standard_goes_through_the_file_and_back(name: str) -> None:
-    file = ScheduleFile(standards()[name], Horizon(600, epochs=10), {"standard": name})
+    file = ScheduleFile(baselines()[name], Horizon(600, epochs=10), {"standard": name})
     assert reads(writes(file)) == file
 
 
@@ -101,12 +101,12 @@ def test_all_problems_are_told_at_once() -> None:
         origin=[],
     )
     assert problems_of(content) == (
-        "unknown key 'orign'; did you mean 'origin'?",
-        "unknown key 'schedule.warmupp'; did you mean 'warmup'?",
+        "unknown key 'orign'; did you mean origin, horizon?",
+        "unknown key 'schedule.warmupp'; did you mean warmup, warmup_steps?",
         *(one for one in problems_of(document(schedule={"curve": {"name": "lin"}}))),
         "schedule.hold must be a number but got True (bool)",
         "schedule.eta_min must be in [0, 1] but got 2",
-        "unknown key 'horizon.epoch'; did you mean 'epochs'?",
+        "unknown key 'horizon.epoch'; did you mean epochs?",
         "horizon.total_steps must be at least 1 but got 0",
         "origin must be a JSON object but got [] (list)",
     )

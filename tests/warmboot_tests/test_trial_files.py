@@ -50,7 +50,7 @@ WRONG = [
     ({"format": "warmboot-schedule"}, 'format must be "warmboot-trial" but got'),
     ({"version": 2}, r"version 2 is newer than this warmboot reads \(1\); update warmboot in the script's"),
     ({"version": True}, "version must be 1 but got True"),
-    ({"total_step": 5}, "unknown key 'total_step'; did you mean 'total_steps'"),
+    ({"total_step": 5}, "unknown key 'total_step'; did you mean total_steps"),
     ({"total_steps": 0}, "total_steps must be at least 1 but got 0"),
     ({"total_steps": 1}, "restart"),  # no room for the schedule
     ({"seed": 2**32}, "seed must be at most 4294967295 but got 4294967296"),

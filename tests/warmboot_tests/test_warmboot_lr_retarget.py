@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.optim import SGD
 
-from warmboot.course import course_of
 from warmboot.errors import ScheduleError
+from warmboot.retargeted_schedule import retargetable
 from warmboot.schedule import WarmbootSchedule
 from warmboot.warmboot_lr import WarmbootLR
 
@@ -55,10 +55,10 @@ def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
     return loaded
 
 
-def test_a_run_follows_the_course() -> None:
+def test_a_run_follows_the_retargeted_schedule() -> None:
     lrs = run(scheduler_of(), CHANGES)
-    course = course_of(SCHEDULE, TOTAL_STEPS, list(CHANGES.items()))
-    assert lrs == [0.1 * factor for factor in course.factors_between(0, 24).tolist()]
+    run_schedule = retargetable(SCHEDULE, TOTAL_STEPS, list(CHANGES.items()))
+    assert lrs == [0.1 * factor for factor in run_schedule.factors_between(0, 24).tolist()]
 
 
 def test_a_tensor_lr_is_still_filled_in_place() -> None:

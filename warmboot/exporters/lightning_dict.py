@@ -6,10 +6,8 @@ the user. `estimated_stepping_batches` is -1 or infinite where nobody knows how 
 and 1 under `fast_dev_run=True`. Tested with lightning 2.6.
 """
 
-from collections.abc import Mapping
-
 from warmboot.exporters.host_parts import scheduler_of_host
-from warmboot.exporters.python_parts import python_file
+from warmboot.exporters.python_target import Origin, PythonTarget
 from warmboot.schedule import WarmbootSchedule
 
 _BODY = '''\
@@ -46,34 +44,19 @@ Use, in your LightningModule:
     def configure_optimizers(self):
         optimizer = ...
         return configured(optimizer, self.trainer.estimated_stepping_batches)"""
+LIGHTNING = PythonTarget(
+    exporter="to_lightning",
+    body=_BODY,
+    parts=scheduler_of_host(_UNKNOWN),
+    use=_USE,
+)
 
 
 def to_lightning(
-    schedule: WarmbootSchedule,
-    *,
-    total_steps: int | None = None,
-    origin: Mapping[str, object] | None = None,
+    schedule: WarmbootSchedule, *, total_steps: int | None = None, origin: Origin | None = None
 ) -> str:
-    """A Python file that defines `configured(optimizer, total_steps)` for `configure_optimizers`.
+    """A Python file with `configured(optimizer, total_steps)`, for `lightning` and `pytorch_lightning` alike.
 
-    Args:
-        schedule: the schedule; its lr, if it has one, is named in the header only.
-        total_steps: the default horizon in the file; a registered curve needs it, and its table
-            holds for this horizon only.
-        origin: where the schedule comes from, for the header.
-
-    Returns:
-        The file's text, which needs torch; it goes with `lightning` and `pytorch_lightning` alike.
-
-    Raises:
-        ScheduleError: if the horizon is none, or has no room for the schedule.
+    Arguments and errors are those of `PythonTarget.render`.
     """
-    return python_file(
-        _BODY,
-        schedule,
-        parts=scheduler_of_host(_UNKNOWN),
-        total_steps=total_steps,
-        origin=origin,
-        use=_USE,
-        target="to_lightning",
-    )
+    return LIGHTNING.render(schedule, total_steps=total_steps, origin=origin)

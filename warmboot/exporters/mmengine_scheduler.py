@@ -6,10 +6,8 @@ lets several iterations make one optimizer step: the horizon is counted in itera
 module of its own that the config imports. Tested with mmengine 0.10.
 """
 
-from collections.abc import Mapping
-
 from warmboot.exporters.host_parts import groups_and_state, hosts_horizon
-from warmboot.exporters.python_parts import python_file
+from warmboot.exporters.python_target import Origin, PythonTarget
 from warmboot.schedule import WarmbootSchedule
 
 _BODY = '''\
@@ -63,34 +61,19 @@ Save it as warmboot_scheduler.py where Python finds it, and in your config:
     custom_imports = dict(imports=["warmboot_scheduler"])
     param_scheduler = dict(type="WarmbootScheduler", by_epoch=False)
 The horizon is the number of iterations of the training, unless end=... says another."""
+MMENGINE = PythonTarget(
+    exporter="to_mmengine",
+    body=_BODY,
+    parts=f"{hosts_horizon(_UNKNOWN)}\n\n\n{groups_and_state()}",
+    use=_USE,
+)
 
 
 def to_mmengine(
-    schedule: WarmbootSchedule,
-    *,
-    total_steps: int | None = None,
-    origin: Mapping[str, object] | None = None,
+    schedule: WarmbootSchedule, *, total_steps: int | None = None, origin: Origin | None = None
 ) -> str:
     """A Python file that registers `WarmbootScheduler` among MMEngine's parameter schedulers.
 
-    Args:
-        schedule: the schedule; its lr, if it has one, is named in the header only.
-        total_steps: checked for room; the runner passes its own number of iterations. A registered
-            curve needs it, and its table holds for this horizon only.
-        origin: where the schedule comes from, for the header.
-
-    Returns:
-        The file's text, which needs mmengine.
-
-    Raises:
-        ScheduleError: if the horizon is none, or has no room for the schedule.
+    Arguments and errors are those of `PythonTarget.render`; the runner passes its own number of iterations.
     """
-    return python_file(
-        _BODY,
-        schedule,
-        parts=f"{hosts_horizon(_UNKNOWN)}\n\n\n{groups_and_state()}",
-        total_steps=total_steps,
-        origin=origin,
-        use=_USE,
-        target="to_mmengine",
-    )
+    return MMENGINE.render(schedule, total_steps=total_steps, origin=origin)

@@ -7,10 +7,9 @@ the peak); in jax's default float32 within 1e-6 of the peak, a polynomial of pow
 within `p` times 1e-6. Tested with optax 0.2.
 """
 
-from collections.abc import Mapping
-
 from warmboot.curves import RegisteredCurve
 from warmboot.exporters.python_parts import header, needed_horizon, table_of_numbers, unknown_curve
+from warmboot.exporters.python_target import Origin
 from warmboot.schedule import WarmbootSchedule
 
 # The formulas of `built_in_curves` in `x` and `left = 1 - x`, without a difference of near numbers.
@@ -95,25 +94,12 @@ total_steps counts updates of the weights: under optax.MultiSteps those of the i
 
 
 def to_optax(
-    schedule: WarmbootSchedule,
-    *,
-    total_steps: int | None = None,
-    origin: Mapping[str, object] | None = None,
+    schedule: WarmbootSchedule, *, total_steps: int | None = None, origin: Origin | None = None
 ) -> str:
-    """A Python file that defines `make_schedule(lr, total_steps)` for optax.
+    """A Python file with `make_schedule(lr, total_steps)`, a function of the count of updates, for optax.
 
-    Args:
-        schedule: the schedule; its lr, if it has one, is named in the header only.
-        total_steps: the default horizon in the file, in updates of the weights; a registered curve
-            needs it, and its table holds for this horizon only.
-        origin: where the schedule comes from, for the header.
-
-    Returns:
-        The file's text, which needs jax. It makes functions of the count, an integer or an array
-        of any shape of them, which may be jitted.
-
-    Raises:
-        ScheduleError: if the horizon is none, or has no room for the schedule.
+    The file needs jax. Arguments and errors are those of `PythonTarget.render`; the count is an integer or an
+    array of any shape of them, and the function may be jitted.
     """
     if total_steps is not None:
         schedule.layout(total_steps)

@@ -10,7 +10,6 @@ import json
 import textwrap
 from collections.abc import Mapping
 
-from warmboot.curves import RegisteredCurve
 from warmboot.errors import ScheduleError
 from warmboot.lr_state import identity
 from warmboot.schedule import WarmbootSchedule
@@ -18,7 +17,7 @@ from warmboot.schedule_checks import total_steps_problem
 
 EXPORT_BEGINS = "# A learning-rate schedule made by warmboot:"
 
-_PEAK_LR_LINE = "Build the optimizer with lr={lr}."
+PEAK_LR_LINE = "Build the optimizer with lr={lr}."
 
 # The formulas of `built_in_curves` in plain Python, as the body of `curve(x)`.
 _FORMULAS = {
@@ -84,51 +83,11 @@ def factor(step, total_steps):
 '''
 
 
-def python_file(
-    body: str,
-    schedule: WarmbootSchedule,
-    *,
-    parts: str,
-    total_steps: int | None,
-    origin: Mapping[str, object] | None,
-    use: str,
-    target: str,
-    peak_lr_line: str = _PEAK_LR_LINE,
-) -> str:
-    """A whole file: header, imports and adapter from `body`, `factor` between them.
-
-    Args:
-        body: the target's own part, with `{factor}` where the function `factor` belongs, after the
-            imports, `{parts}` after it, and `{default}` in the signatures that take `total_steps`.
-        schedule: the schedule; its lr, if it has one, is named in the header only.
-        parts: what the target takes of `host_parts`.
-        total_steps: the default horizon in the file; a table needs it.
-        origin: where the schedule comes from, for the header.
-        use: how the file is used, for the header.
-        target: the exporter's name, for errors.
-        peak_lr_line: how the target is given the schedule's lr, if it has one; `python_export` reads it.
-
-    Raises:
-        ScheduleError: if the horizon has no room for the schedule, or a table has no horizon.
-    """
-    if total_steps is not None:
-        schedule.layout(total_steps)
-    if isinstance(schedule.curve, RegisteredCurve):
-        factor = table(schedule, needed_horizon(total_steps, schedule, target), unknown_curve(schedule))
-    else:
-        factor = _formula(schedule)
-    default = "" if total_steps is None else f"={total_steps}"
-    if total_steps is not None and "{default}" not in body:  # the target counts for itself
-        use = f"Exported for {total_steps} steps.\n{use}"
-    text = body.replace("{factor}", factor.rstrip()).replace("{parts}", parts).replace("{default}", default)
-    return f"{header(schedule, origin or {}, use, peak_lr_line)}\n{text}"
-
-
 def header(
     schedule: WarmbootSchedule,
     origin: Mapping[str, object],
     use: str,
-    peak_lr_line: str = _PEAK_LR_LINE,
+    peak_lr_line: str = PEAK_LR_LINE,
 ) -> str:
     """What the file is, whence it comes and how it is used, as comments."""
     lines = textwrap.wrap(f"{EXPORT_BEGINS.removeprefix('# ')} {schedule.describe()}.", 97)
@@ -164,7 +123,8 @@ def table_of_numbers(schedule: WarmbootSchedule, total_steps: int, reason: str) 
     )
 
 
-def _formula(schedule: WarmbootSchedule) -> str:
+def formula(schedule: WarmbootSchedule) -> str:
+    """`factor` as the schedule's formula; a registered curve has none."""
     absolute = schedule.warmup_steps is not None
     return _FORMULA_TEMPLATE.format(
         name=_name_literal(schedule),

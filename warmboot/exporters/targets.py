@@ -1,4 +1,7 @@
-"""Every export by its name: a function from a schedule file to the text for that target."""
+"""`EXPORTERS`, the table of all exports: a name, what makes the text, words for a help page.
+
+Who adds one adds a line here; `warmboot export` and its help read the names from this table.
+"""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -7,12 +10,12 @@ from warmboot.errors import ScheduleError
 from warmboot.exporters.cawb_arguments import to_cawb
 from warmboot.exporters.lightning_dict import to_lightning
 from warmboot.exporters.mmengine_scheduler import to_mmengine
-from warmboot.exporters.numbers import to_numbers
 from warmboot.exporters.optax_schedule import to_optax
 from warmboot.exporters.timm_scheduler import to_timm
 from warmboot.exporters.torch_script import to_torch_script
 from warmboot.exporters.transformers_trainer import to_transformers
 from warmboot.exporters.ultralytics_trainer import to_ultralytics
+from warmboot.schedule import WarmbootSchedule
 from warmboot.schedule_file import ScheduleFile, writes
 
 
@@ -27,6 +30,22 @@ class Target(NamedTuple):
     render: Callable[[ScheduleFile], str]
     words: str
     horizon: Literal["any", "steps", "epochs"] = "any"
+
+
+def to_numbers(schedule: WarmbootSchedule, total_steps: int, *, with_lr: bool = False) -> str:
+    """Each step's factor, or with `with_lr` its lr, one a line, as text that reads back to the same float.
+
+    Raises:
+        ScheduleError: a `ValueError`, if the horizon has no room for the schedule, or `with_lr`
+            is asked of a schedule without an lr.
+
+    >>> print(to_numbers(WarmbootSchedule(lr=0.5, curve="linear"), 3, with_lr=True), end="")
+    0.5
+    0.25
+    0.0
+    """
+    values = schedule.lr_table(total_steps) if with_lr else schedule.factors(total_steps)
+    return "".join(f"{value!r}\n" for value in values.tolist())
 
 
 def _numbers(file: ScheduleFile) -> str:

@@ -8,10 +8,8 @@ for one cosine alone, with its floor in lr, and loses digits near a floor of 0; 
 every schedule. Tested with timm 1.0.
 """
 
-from collections.abc import Mapping
-
 from warmboot.exporters.host_parts import groups_and_state, hosts_horizon
-from warmboot.exporters.python_parts import python_file
+from warmboot.exporters.python_target import Origin, PythonTarget
 from warmboot.schedule import WarmbootSchedule
 
 _BODY = '''\
@@ -57,34 +55,19 @@ _USE = """\
 Use, in place of what create_scheduler_v2 returns in timm's train.py:
     lr_scheduler = WarmbootScheduler(optimizer, num_epochs * updates_per_epoch)
 Its loop goes on as it is: lr_scheduler.step_update(num_updates) after each update."""
+TIMM = PythonTarget(
+    exporter="to_timm",
+    body=_BODY,
+    parts=f"{hosts_horizon(_UNKNOWN)}\n\n\n{groups_and_state()}",
+    use=_USE,
+)
 
 
 def to_timm(
-    schedule: WarmbootSchedule,
-    *,
-    total_steps: int | None = None,
-    origin: Mapping[str, object] | None = None,
+    schedule: WarmbootSchedule, *, total_steps: int | None = None, origin: Origin | None = None
 ) -> str:
-    """A Python file that defines `WarmbootScheduler(optimizer, total_updates)` for timm.
+    """A Python file with `WarmbootScheduler(optimizer, total_updates)` for timm, exact within 1e-12.
 
-    Args:
-        schedule: the schedule; its lr, if it has one, is named in the header only.
-        total_steps: the default horizon in the file, in updates of the weights; a registered curve
-            needs it, and its table holds for this horizon only.
-        origin: where the schedule comes from, for the header.
-
-    Returns:
-        The file's text, which needs timm. Its lrs are those of the schedule within 1e-12.
-
-    Raises:
-        ScheduleError: if the horizon is none, or has no room for the schedule.
+    Arguments and errors are those of `PythonTarget.render`; `total_steps` counts updates of the weights.
     """
-    return python_file(
-        _BODY,
-        schedule,
-        parts=f"{hosts_horizon(_UNKNOWN)}\n\n\n{groups_and_state()}",
-        total_steps=total_steps,
-        origin=origin,
-        use=_USE,
-        target="to_timm",
-    )
+    return TIMM.render(schedule, total_steps=total_steps, origin=origin)

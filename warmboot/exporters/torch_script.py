@@ -4,10 +4,8 @@ A registered curve cannot be written down as a formula: such a schedule becomes 
 numbers at one horizon, and the file says so.
 """
 
-from collections.abc import Mapping
-
 from warmboot.exporters.host_parts import scheduler_of_ones_own
-from warmboot.exporters.python_parts import python_file
+from warmboot.exporters.python_target import Origin, PythonTarget
 from warmboot.schedule import WarmbootSchedule
 
 _BODY = '''\
@@ -27,34 +25,19 @@ def make_scheduler(optimizer, total_steps{default}, last_epoch=-1):
     return ScheduledLR(optimizer, total_steps, last_epoch)
 '''
 _USE = "Use: scheduler = make_scheduler(optimizer, total_steps), then scheduler.step()."
+TORCH = PythonTarget(
+    exporter="to_torch_script",
+    body=_BODY,
+    parts=scheduler_of_ones_own(),
+    use=_USE,
+)
 
 
 def to_torch_script(
-    schedule: WarmbootSchedule,
-    *,
-    total_steps: int | None = None,
-    origin: Mapping[str, object] | None = None,
+    schedule: WarmbootSchedule, *, total_steps: int | None = None, origin: Origin | None = None
 ) -> str:
-    """A Python file that defines `make_scheduler(optimizer, total_steps)`.
+    """A Python file with `make_scheduler(optimizer, total_steps)`, a torch `LRScheduler`, within 1e-12.
 
-    Args:
-        schedule: the schedule; its lr, if it has one, is named in the header only.
-        total_steps: the default horizon in the file; needed for a registered curve, whose table
-            holds for this horizon.
-        origin: where the schedule comes from, for the header.
-
-    Returns:
-        The file's text. Its scheduler is a torch `LRScheduler`, equal to `factors()` within 1e-12.
-
-    Raises:
-        ScheduleError: if the horizon is none, or has no room for the schedule.
+    Arguments and errors are those of `PythonTarget.render`.
     """
-    return python_file(
-        _BODY,
-        schedule,
-        parts=scheduler_of_ones_own(),
-        total_steps=total_steps,
-        origin=origin,
-        use=_USE,
-        target="to_torch_script",
-    )
+    return TORCH.render(schedule, total_steps=total_steps, origin=origin)

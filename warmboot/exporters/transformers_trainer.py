@@ -5,10 +5,8 @@
 arguments `lr_scheduler_type` and `warmup_*` have no say any more. Tested with transformers 5.23.
 """
 
-from collections.abc import Mapping
-
 from warmboot.exporters.host_parts import scheduler_of_host
-from warmboot.exporters.python_parts import python_file
+from warmboot.exporters.python_target import Origin, PythonTarget
 from warmboot.schedule import WarmbootSchedule
 
 _BODY = '''\
@@ -62,43 +60,22 @@ _UNKNOWN = "set max_steps where the data has no length, or give the number of up
 _USE = """\
 Use: ScheduledTrainer(model, args, ...) in place of Trainer(model, args, ...); the peak lr is
 args.learning_rate, the horizon the number of steps that the trainer works out for itself."""
+TRANSFORMERS = PythonTarget(
+    exporter="to_transformers",
+    body=_BODY,
+    parts=scheduler_of_host(_UNKNOWN),
+    use=_USE,
+    peak_lr_line="Peak lr: TrainingArguments(learning_rate={lr}).",
+    with_lr={"peak_lr": _PEAK_LR, "say_another_peak_lr": _SAY_ANOTHER_PEAK_LR},
+)
 
 
 def to_transformers(
-    schedule: WarmbootSchedule,
-    *,
-    total_steps: int | None = None,
-    origin: Mapping[str, object] | None = None,
+    schedule: WarmbootSchedule, *, total_steps: int | None = None, origin: Origin | None = None
 ) -> str:
-    """A Python file that defines `ScheduledTrainer`, `ScheduleMixin` and `make_scheduler`.
+    """A Python file with `ScheduledTrainer`, `ScheduleMixin` and `make_scheduler`.
 
-    Args:
-        schedule: the schedule. Its lr, if it has one, stays the trainer's to give, as
-            `TrainingArguments(learning_rate=...)`; another one is said.
-        total_steps: the default of `make_scheduler` in the file (the trainer passes its own); a
-            registered curve needs it, and its table holds for this horizon only.
-        origin: where the schedule comes from, for the header.
-
-    Returns:
-        The file's text, which needs torch and transformers.
-
-    Raises:
-        ScheduleError: if the horizon is none, or has no room for the schedule.
+    Arguments and errors are those of `PythonTarget.render`. The schedule's lr, if it has one, stays the
+    trainer's to give, as `TrainingArguments(learning_rate=...)`; another one is said.
     """
-    return python_file(
-        _body(schedule.lr),
-        schedule,
-        parts=scheduler_of_host(_UNKNOWN),
-        total_steps=total_steps,
-        origin=origin,
-        use=_USE,
-        target="to_transformers",
-        peak_lr_line="Peak lr: TrainingArguments(learning_rate={lr}).",
-    )
-
-
-def _body(peak_lr: float | None) -> str:
-    """With what says that the trainer was given another peak lr, where the schedule has one."""
-    definition = "" if peak_lr is None else _PEAK_LR.replace("{lr}", repr(peak_lr))
-    use = "" if peak_lr is None else _SAY_ANOTHER_PEAK_LR
-    return _BODY.replace("{peak_lr}", definition).replace("{say_another_peak_lr}", use)
+    return TRANSFORMERS.render(schedule, total_steps=total_steps, origin=origin)

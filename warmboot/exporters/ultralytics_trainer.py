@@ -12,10 +12,8 @@ numbers, a resumed training's too. Tested with ultralytics 8.4; its validation, 
 torchvision, was left out of that test.
 """
 
-from collections.abc import Mapping
-
 from warmboot.exporters.host_parts import groups, hosts_horizon
-from warmboot.exporters.python_parts import python_file
+from warmboot.exporters.python_target import Origin, PythonTarget
 from warmboot.schedule import WarmbootSchedule
 
 _BODY = '''\
@@ -84,35 +82,20 @@ _USE = """\
 Use: model.train(trainer=ScheduledTrainer, warmup_epochs=0, optimizer="SGD", lr0=..., ...)
 The peak lr is lr0, unless optimizer="auto" (the default) chooses another. Keep this file where
 Python finds it, so that training on several GPUs can import it."""
+ULTRALYTICS = PythonTarget(
+    exporter="to_ultralytics",
+    body=_BODY,
+    parts=f"{hosts_horizon(_UNKNOWN)}\n\n\n{groups()}",
+    use=_USE,
+    peak_lr_line="Peak lr: lr0={lr}.",
+)
 
 
 def to_ultralytics(
-    schedule: WarmbootSchedule,
-    *,
-    total_steps: int | None = None,
-    origin: Mapping[str, object] | None = None,
+    schedule: WarmbootSchedule, *, total_steps: int | None = None, origin: Origin | None = None
 ) -> str:
-    """A Python file that defines `ScheduledTrainer` and `ScheduleMixin` for Ultralytics.
+    """A Python file with `ScheduledTrainer` and `ScheduleMixin` for Ultralytics.
 
-    Args:
-        schedule: the schedule; its lr, if it has one, is named in the header only.
-        total_steps: checked for room; the trainer counts its own batches. A registered curve needs
-            it, and its table holds for trainings of that many batches only.
-        origin: where the schedule comes from, for the header.
-
-    Returns:
-        The file's text, which needs ultralytics.
-
-    Raises:
-        ScheduleError: if the horizon is none, or has no room for the schedule.
+    Arguments and errors are those of `PythonTarget.render`; the trainer counts its own batches.
     """
-    return python_file(
-        _BODY,
-        schedule,
-        parts=f"{hosts_horizon(_UNKNOWN)}\n\n\n{groups()}",
-        total_steps=total_steps,
-        origin=origin,
-        use=_USE,
-        target="to_ultralytics",
-        peak_lr_line="Peak lr: lr0={lr}.",
-    )
+    return ULTRALYTICS.render(schedule, total_steps=total_steps, origin=origin)

@@ -73,7 +73,7 @@ def test_the_panel_shows_progress_pace_the_best_and_its_curve() -> None:
         "2.0 trials/s, at most 30 s left",
         "best so far  val_loss 2.0000 (1 seed)",
         "linear to 0, peak lr 0.1, restart at 50%",
-        "best plain one  linear to 0, peak lr 0.1: val_loss 2.5000 (1 seed)",
+        "best baseline  linear to 0, peak lr 0.1: val_loss 2.5000 (1 seed)",
     ):
         assert part in text
     assert re.search("[█▇▆▅▄▃▂▁]{8}", text), "the curve is drawn"
@@ -88,7 +88,7 @@ def test_where_the_best_is_a_plain_one_the_best_other_is_named() -> None:
 def test_where_nothing_else_was_tried_the_best_is_named_once() -> None:
     text = panel_text(snapshot(lead=Lead(None, candidate("linear", 1.0, "linear"))))
     assert "best so far  val_loss 1.0000" in text
-    assert "plain one" not in text
+    assert "best baseline" not in text
     assert "other one" not in text
 
 
@@ -158,7 +158,7 @@ def test_plain_lines_tell_the_same_but_not_too_often() -> None:
         view.update(snapshot(), None)
     view.end()
     first, second = shown(on).splitlines()
-    assert first.startswith("small: going on after 40 trials; 100 trials, 100 steps each")
+    assert first.startswith("small: resuming after 40 trials; 100 trials, 100 steps each")
     assert "1 process x 8 runs at once on cpu" in first
     assert second == (
         "40 of 100 trials done, 16 running, 3 diverged; 2.0 trials/s, at most 30 s left; "

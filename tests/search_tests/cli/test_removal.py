@@ -37,7 +37,7 @@ def test_where_nobody_can_be_asked_yes_has_to_be_said(
     found: StudyRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
-    with pytest.raises(UsageError, match=re.escape(f"{QUESTION} Nobody can be asked here; say --yes")):
+    with pytest.raises(UsageError, match=re.escape(f"{QUESTION} There is no terminal to ask in; give --yes")):
         confirm(found, "delete", yes=False)
 
 
@@ -63,7 +63,7 @@ def test_yes_resets_and_deletes(
     storage = f"sqlite:///{tmp_path}/studies.db"
     reset.command("small", yes=True, storage=storage)
     assert (
-        "small: reset; it begins anew with: warmboot launch STUDY.toml --storage" in capsys.readouterr().err
+        "small: reset; start it again with: warmboot launch STUDY.toml --storage" in capsys.readouterr().err
     )
     assert StudyRecord(database, "small").load().get_trials() == []
     screen = Keyboard()

@@ -79,14 +79,14 @@ def test_counts_leave_out_what_there_is_none_of(changes: dict[str, Any], text: s
     [
         ({"counts": {"complete": 100}, "search_is_over": True, "settled": True}, "done"),
         # to be confirmed yet
-        ({"counts": {"complete": 100}, "search_is_over": True}, "resting; the next launch goes on"),
-        ({"stopped": True}, "stopped; the next launch goes on"),
+        ({"counts": {"complete": 100}, "search_is_over": True}, "paused; run the same launch to resume"),
+        ({"stopped": True}, "stopped; run the same launch to resume"),
         ({"counts": {"complete": 40, "running": 8}}, "running"),  # too early for a pace
         (
             {"counts": {"complete": 40, "running": 8}, "trials_per_second": 0.5, "seconds_left": 120},
             "running, 30.0 trials/min, at most 2 min left",
         ),
-        ({"counts": {"complete": 40, "waiting": 2}}, "resting; the next launch goes on"),
+        ({"counts": {"complete": 40, "waiting": 2}}, "paused; run the same launch to resume"),
     ],
 )
 def test_the_state_of_a_study_in_words(changes: dict[str, Any], text: str) -> None:
@@ -145,14 +145,14 @@ def test_status_shows_what_trains() -> None:
 
 def test_status_is_readable_before_the_first_result() -> None:
     assert status_lines(snapshot(lead=None, counts={})) == [
-        "small: 0 of 100 trials done (resting; the next launch goes on)"
+        "small: 0 of 100 trials done (paused; run the same launch to resume)"
     ]
 
 
 def test_status_tells_the_answer_how_sure_it_is_and_its_opponent() -> None:
     lines = status_lines(snapshot())
     assert lines[1] == "answer    cosine to 0, peak lr 0.1, 5% warm-up"
-    assert "is ahead of plain linear to 0" in lines[3]
+    assert "is ahead of the baseline linear to 0" in lines[3]
     assert lines[4] == "baseline  linear to 0, peak lr 0.2"
     lines = status_lines(snapshot(lead=replace(LEAD, probability=0.5)))
     assert lines[1] == "answer    linear to 0, peak lr 0.2"
@@ -162,13 +162,13 @@ def test_status_tells_the_answer_how_sure_it_is_and_its_opponent() -> None:
 def test_a_peak_lr_at_the_end_of_its_range_is_told_by_status() -> None:
     at_end = replace(LEAD, leader=replace(BEST, schedule=WarmbootSchedule(lr=1.0)))
     text = "\n".join(status_lines(snapshot(lead=at_end)))
-    assert "at the high end of what was searched (1)" in text
+    assert "at the high end of the searched range (1)" in text
     assert "such as high = 10" in text
 
 
 def test_what_failed_is_looked_up_where_the_study_is() -> None:
     failed = snapshot(failures={"no data": 2})
-    hint = "          What each printed last: warmboot logs small --storage sqlite:///mine.db"
+    hint = "          the last output of each: warmboot logs small --storage sqlite:///mine.db"
     assert hint in status_lines(failed, ("--storage", "sqlite:///mine.db"))
     assert hint in summary_lines(failed, ("--storage", "sqlite:///mine.db"))
 

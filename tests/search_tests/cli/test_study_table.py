@@ -36,7 +36,7 @@ def test_a_line_for_each_under_a_head() -> None:
     long = snapshot("a longer name", counts={"complete": 3, "fail": 2, "running": 1}, lead=None)
     assert study_table([snapshot(), long, "old"]) == [
         "study          state         done       failed  best          schedule",
-        "small          resting       40 of 100          val_loss 2.1  cosine to 0, peak lr 0.1",
+        "small          paused        40 of 100          val_loss 2.1  cosine to 0, peak lr 0.1",
         "a longer name  running       3 of 100   2",
         "old            not readable                                   made by another version of Warmboot",
     ]
@@ -48,10 +48,10 @@ def test_a_line_for_each_under_a_head() -> None:
         ({"search_is_over": True, "settled": True}, "done", "40 of 100"),
         ({"stopped": True}, "stopped", "40 of 100"),
         ({"at_work": True}, "running", "40 of 100"),  # it confirms its best, or learns its own lr
-        ({"n_trials": None, "n_runs": 8, "runs_used": 7.777}, "resting", "7.78 of 8 runs"),
+        ({"n_trials": None, "n_runs": 8, "runs_used": 7.777}, "paused", "7.78 of 8 runs"),
         (
             {"n_trials": None, "budget_seconds": 7200.0, "trained_seconds": 60.0},
-            "resting",
+            "paused",
             "1 min of 2 h",
         ),
     ],
@@ -65,4 +65,4 @@ def test_state_and_limit(changes: dict[str, Any], state: str, done: str) -> None
 def test_a_terminal_cuts_the_last_column() -> None:
     lines = study_table([snapshot()], 60)
     assert max(map(len, lines)) == 60
-    assert lines[1].endswith("cosine to …")
+    assert lines[1].endswith("cosine to 0…")

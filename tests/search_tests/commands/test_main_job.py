@@ -108,7 +108,7 @@ def test_preview_draws_the_exported_file(finished: Workplace) -> None:
 def test_launching_a_finished_study_again_trains_nothing(finished: Workplace) -> None:
     before = [t.datetime_complete for t in finished.trials()]
     out = finished.run("launch", "small.toml").stderr
-    assert "going on after 12 trials" in out
+    assert "resuming after 12 trials" in out
     assert [t.datetime_complete for t in finished.trials()] == before
 
 

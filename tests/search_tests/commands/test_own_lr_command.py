@@ -87,7 +87,7 @@ def test_a_script_without_a_range_is_searched_from_its_own_lr(workplace: Workpla
 def test_a_script_that_does_not_tell_it_fails_the_launch(workplace: Workplace) -> None:
     write_study(workplace, "print('nothing to see here')")
     err = workplace.run("launch", "small.toml", expect=1).stderr
-    assert "never attached: it ended without an error" in err.partition("The script had been started once")[0]
+    assert "never attached: it ended without an error" in err.partition("The script was started once")[0]
     assert err.rstrip().endswith("no trial was begun.\nThe last output:\nnothing to see here")
     assert workplace.trials() == []
     assert "0 of 1 trials done" in workplace.run("status", "small").stdout

@@ -22,9 +22,9 @@ lr = { low = 0.01, high = 0.1, log = true }
 TRAINING = """
 import search
 from search.data import VALUE
-from warmboot.free import free_proxy
+from warmboot import function_proxy
 
-@free_proxy
+@function_proxy
 def train(schedule, context):
     context.report(0, val=search.UNTRAINED)
     assert len(schedule.lr_table(context.total_steps)) == 50

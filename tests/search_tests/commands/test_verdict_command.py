@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+from typing import Any
 
 import pytest
 
 import warmboot
-from search.results.lead import read_baseline
+from search.results.verdict import VerdictResult
 from tests.search_tests.commands.workplace import Workplace
 from tests.search_tests.patience import PATIENCE_SECONDS
 
@@ -32,8 +33,8 @@ def judged(searched: Workplace) -> dict[str, object]:
     done = searched.run("verdict", "small", "--all", "--pairs", "5", "--json")
     assert "at most 32 runs" in done.stderr
     assert "the search took 8 runs (" in done.stderr
-    assert "2 standards tuned with " in done.stderr
-    assert "strongest standard: " in done.stderr
+    assert "2 baselines tuned with " in done.stderr
+    assert "strongest baseline: " in done.stderr
     assert "look at 5 pairs: " in done.stderr
     found: dict[str, object] = json.loads(done.stdout)
     return found
@@ -71,10 +72,9 @@ def test_a_baseline_of_ones_own_is_tuned_beside_the_standards(searched: Workplac
     assert "mine.json" in [each["name"] for each in json.loads(done.stdout)["tuned"]]
 
 
-def test_the_strongest_can_be_made_again_from_what_is_kept(judged: dict[str, object]) -> None:
-    schedule = read_baseline(judged)
+def test_the_strongest_can_be_made_again_from_what_is_kept(judged: dict[str, Any]) -> None:
+    schedule = VerdictResult.from_json(judged).standard.schedule
     assert schedule is not None
-    assert isinstance(judged["standard"], dict)
     assert schedule.describe() == judged["standard"]["schedule"]
     assert schedule.lr == judged["standard"]["peak_lr"]
 

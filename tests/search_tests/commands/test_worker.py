@@ -72,7 +72,7 @@ def test_two_workers_on_a_server_share_a_study_that_was_only_registered(
     assert states(workplace) == {}
     workers = [workplace.begin("worker", "--until-done", "--workers", "1") for _ in range(2)]
     for worker in workers:
-        assert "small: begun" in workplace.finish(worker).stderr
+        assert "small: started" in workplace.finish(worker).stderr
     assert states(workplace) == {TrialState.COMPLETE: 16}
     assert "done" in workplace.run("status", "small").stdout
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -66,14 +67,23 @@ class Log:
         return self._app(environ, start)
 
 
+@contextmanager
+def serving(server: DashboardServer) -> Iterator[DashboardServer]:
+    """In a thread, until the end of the block."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 @pytest.fixture(scope="module")
 def server(storage: RDBStorage) -> Iterator[DashboardServer]:
-    with open_server(storage, port=0) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    with serving(open_server(storage, port=0)) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def request(
@@ -117,6 +127,23 @@ def test_nothing_can_be_changed_over_http(
     assert before == [(study.study_name, study.system_attrs) for study in storage.get_all_studies()]
 
 
+def test_a_result_sent_in_pieces_is_looked_at_as_any_other(tmp_path: Path) -> None:
+    """The server puts the pieces together before the guard looks at them."""
+    storage = RDBStorage(f"sqlite:///{tmp_path}/study.db")
+    study = optuna.create_study(storage=storage, study_name="open")
+    study.ask()
+    with serving(open_server(storage, port=0, allow_edit=True)) as server:
+        address = urlsplit(server.url)
+        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=PATIENCE_SECONDS)
+        pieces = iter([b'{"state": "Complete", ', b'"values": [NaN]}'])
+        connection.request("POST", "/api/trials/1/tell", body=pieces, encode_chunked=True)
+        answer = connection.getresponse()
+        assert (answer.status, b"finite numbers" in answer.read()) == (400, True)
+        connection.close()
+    assert study.get_trials()[0].state == optuna.trial.TrialState.RUNNING
+    storage.engine.dispose()
+
+
 def test_a_rebound_name_reads_nothing(server: DashboardServer) -> None:
     code, _, body = request(server, "GET", "/api/studies", Host="evil.example:8080")
     assert code == 403
@@ -126,24 +153,17 @@ def test_a_rebound_name_reads_nothing(server: DashboardServer) -> None:
 def test_behind_a_name_of_its_own_it_can_be_edited(tmp_path: Path) -> None:
     storage = RDBStorage(f"sqlite:///{tmp_path}/study.db")
     optuna.create_study(storage=storage, study_name="old")
-    with open_server(storage, port=0, allow_edit=True, allow_hosts=["hpo.lab.example"]) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    with serving(open_server(storage, port=0, allow_edit=True, allow_hosts=["hpo.lab.example"])) as server:
         assert request(server, "GET", "/dashboard", Host="hpo.lab.example")[0] == 200
         assert request(server, "DELETE", "/api/studies/1", Origin="https://hpo.lab.example")[0] == 204
-        server.shutdown()
-        thread.join()
     storage.engine.dispose()
 
 
 def test_allow_edit_deletes_for_real(tmp_path: Path) -> None:
     storage = RDBStorage(f"sqlite:///{tmp_path}/study.db")
     optuna.create_study(storage=storage, study_name="old")
-    with open_server(storage, port=0, allow_edit=True) as server:
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
+    with serving(open_server(storage, port=0, allow_edit=True)) as server:
         assert request(server, "DELETE", "/api/studies/1")[0] == 204
-        thread.join()
     assert storage.get_all_studies() == []
     storage.engine.dispose()
 
@@ -175,8 +195,7 @@ def test_an_open_host_with_a_password_file_asks_for_it(storage: RDBStorage, tmp_
     password_file = tmp_path / "password"
     password_file.write_text("ada:secret\n")
     password_file.chmod(0o600)
-    with open_server(storage, host="0.0.0.0", port=0, password_file=password_file) as server:
-        threading.Thread(target=server.handle_request).start()
+    with serving(open_server(storage, host="0.0.0.0", port=0, password_file=password_file)) as server:
         connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=PATIENCE_SECONDS)
         connection.request("GET", "/api/studies")
         answer = connection.getresponse()
@@ -219,9 +238,7 @@ def test_serve_prints_its_address_and_ends_cleanly(storage: RDBStorage, number: 
 
 def test_every_page_works_read_only_in_a_real_browser(server: DashboardServer) -> None:
     screenshots = screenshots_module()
-    guarded = server.get_app()
-    assert guarded is not None
-    server.set_app(log := Log(guarded))
+    server.app = log = Log(server.app)
     with screenshots.open_browser() as browser:
         screenshots.open_study(browser, server.url, "char_lm")
         text = browser.find_element("tag name", "body").text

@@ -43,7 +43,7 @@ def test_a_command_is_not_run(tmp_path: Path) -> None:
         ({"objective": "val_los"}, "objective: got 'val_los', which char_lm_mlp does not measure"),
         ({"direction": "maximize"}, "direction: got 'maximize'"),
         ({"total_steps": 20}, "total_steps: got 20; the shortest cycle"),
-        ({"params": {"dropout": [0.1]}}, "params.dropout: char_lm_mlp takes weight_decay"),
+        ({"params": {"dropout": [0.1]}}, "params.dropout: not a setting of char_lm_mlp"),
         ({"params": {"momentum": [1.0]}}, "params.momentum: got 1.0"),
         ({"proxy": {"command": "python train.py {wd}"}}, "proxy.command: {wd} is unknown"),
         ({"proxy": {"command": "a | b"}}, "proxy.command: '|' needs a shell"),

@@ -14,7 +14,8 @@ from sqlalchemy.engine import make_url
 from search.cli.options import refuse_n_runs
 from search.cli.plan import plan_lines
 from search.errors import RunError, UsageError
-from search.plan.plan import Plan, PlanOptions, make_plan
+from search.launch.launch import LaunchOptions
+from search.plan.plan import Plan, make_plan
 from search.plan.script_timing import seconds_at
 from search.strategy.standards_first import standards_first
 
@@ -66,7 +67,7 @@ def plan(
     path = folder / "mine.toml"
     path.write_text(STUDY.format(proxy=proxy, limit=limit, sampler=sampler, lr=lr))
     storage = make_url(f"postgresql://me:secret@host/{folder.name}")
-    return make_plan(str(path), PlanOptions(storage=storage, workers=2, device="cpu", **options))
+    return make_plan(str(path), LaunchOptions(storage=storage, workers=2, device="cpu"), **options)
 
 
 def command(folder: Path, script: str = SCRIPT) -> str:
@@ -81,8 +82,8 @@ def command(folder: Path, script: str = SCRIPT) -> str:
 @pytest.mark.parametrize(
     ("sampler", "words"),
     [
-        ("warmboot", "order     the peak lr, then known shapes, then new ones; ends early where no more"),
-        ("tpe", "standards 4 of the first trials are standard schedules, at most"),
+        ("warmboot", "order     the peak lr, then known shapes, then new ones; ends early when no more"),
+        ("tpe", "baselines 4 of the first trials at most are baselines"),
     ],
 )
 def test_it_tells_what_is_tried_first(tmp_path: Path, sampler: str, words: str) -> None:
@@ -92,7 +93,7 @@ def test_it_tells_what_is_tried_first(tmp_path: Path, sampler: str, words: str) 
 def test_a_handful_of_runs_is_said_to_go_to_the_peak_lr(tmp_path: Path) -> None:
     few: dict[str, Any] = {"proxy": command(tmp_path), "sampler": "warmboot", "seconds_per_run": 600.0}
     lines = plan_lines(plan(tmp_path, limit="n_runs = 8", **few))
-    assert "          at 8 runs about 6 go to the peak lr; few or no new shapes" in lines
+    assert "          about 6 of 8 runs go to the peak lr; few or none to new shapes" in lines
     assert "confirm   none: 8 runs leave no room" in lines
     assert not any("to confirm the best" in line for line in lines)
     lines = plan_lines(plan(tmp_path, limit="n_runs = 60", **few))
@@ -131,7 +132,7 @@ def test_a_budget_is_told_in_trials(tmp_path: Path) -> None:
 def test_standards_are_a_quarter_of_a_number_of_runs(tmp_path: Path) -> None:
     """As in the launch; 6 of the 24 runs are there to confirm the best."""
     made = plan(tmp_path, proxy=command(tmp_path), limit="n_runs = 24", sampler="tpe")
-    assert made.n_standards == len(standards_first(made.spec.parsed_space, 18).trials) == 4
+    assert made.n_standards == len(standards_first(made.spec, 18).trials) == 4
 
 
 def test_only_a_trial_tells_what_an_own_training_takes(tmp_path: Path) -> None:
@@ -167,7 +168,7 @@ def test_a_script_that_is_searched_from_its_own_lr_is_timed_with_it(tmp_path: Pa
     made = plan(tmp_path, proxy=command(tmp_path, its_own + SCRIPT), lr='"auto"', time_scripts=True)
     assert made.pace is not None
     assert made.n_standards == 4
-    assert "lr        searched from the script's own, which is learnt by starting the script once" in (
+    assert "lr        searched around the script's own, which is read by starting the script once" in (
         plan_lines(made)
     )
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from search.population import Run
-from search.proxies import SGD, Proxy, RandomBatches, ShuffledEpochs, Split
+from search.proxies.proxy import SGD, Proxy, RandomBatches, ShuffledEpochs, Split
 
 MakeRun = Callable[..., Run]
 

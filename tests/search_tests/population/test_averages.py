@@ -15,7 +15,8 @@ from torch import nn
 from search.population import Measurement, Population, Run
 from search.population.averages import averaging_weights
 from search.population.settings import StackKind, stack_kind
-from search.proxies import Proxy, build_proxy
+from search.proxies import build_proxy
+from search.proxies.proxy import Proxy
 from tests.search_tests.population.test_equality_law import EXPLODING_LR, SETTINGS, SLOTS, alone, train
 from tests.search_tests.population.test_oracle import TOLERANCE, judged, plain_training
 

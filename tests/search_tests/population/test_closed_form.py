@@ -10,8 +10,8 @@ import pytest
 from search.population import Population, Run
 from search.population.closed_form import ClosedFormPopulation
 from search.population.make import make_population, params_problems
-from search.proxies import Proxy
 from search.proxies.noisy_quadratic import NoisyQuadratic, noisy_quadratic
+from search.proxies.proxy import Proxy
 from search.proxies.quadratic_noise import observed
 from search.runs.run import Measurement
 from search.spec.params import ParamSpace

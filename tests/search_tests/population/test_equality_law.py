@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from search.population import Measurement, Population, Run
-from search.proxies import Proxy, build_proxy
+from search.proxies import build_proxy
+from search.proxies.proxy import Proxy
 from tests.laws import few
 
 MakeRun = Callable[..., Run]

@@ -17,7 +17,8 @@ from search.population.make import trains_together
 from search.population.modules import ModuleEngine, make_optimizer
 from search.population.settings import stack_kind
 from search.population.stream import BatchStream
-from search.proxies import SGD, AdamW, Proxy, Split, build_proxy
+from search.proxies import build_proxy
+from search.proxies.proxy import SGD, AdamW, Proxy, Split
 from search.runs.run import Measurement
 from search.runs.seeds import run_generators
 from tests.search_tests.population.conftest import MakeRun
@@ -193,7 +194,7 @@ def test_a_model_that_does_not_fit_its_data_is_refused(
 
 
 def test_adamw_takes_no_momentum(adamw_proxy: Proxy, make_run: MakeRun) -> None:
-    with pytest.raises(ValueError, match=r"momentum: .* takes weight_decay, batch_size"):
+    with pytest.raises(ValueError, match=r"momentum: .* there are: batch_size, weight_decay"):
         Population(adamw_proxy, slots=1).admit(make_run(0, total_steps=5, momentum=0.9))
     run = make_run(0, total_steps=5, weight_decay=0.5)
     assert trained(adamw_proxy, [run], slots=1)[run.key][-1].last

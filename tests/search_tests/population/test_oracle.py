@@ -13,7 +13,8 @@ from torch import nn
 from search.population import Population, Run
 from search.population.settings import with_batch_size
 from search.population.stream import BatchStream
-from search.proxies import SGD, Proxy, Split, build_proxy
+from search.proxies import build_proxy
+from search.proxies.proxy import SGD, Proxy, Split
 from search.runs.seeds import run_generators
 
 MakeRun = Callable[..., Run]

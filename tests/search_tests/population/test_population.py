@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from search.population import Population, Run
-from search.proxies import Proxy
+from search.proxies.proxy import Proxy
 from search.runs.seeds import run_seed
 
 MakeRun = Callable[..., Run]

@@ -15,7 +15,8 @@ from search.population.settings import (
     stack_kind,
     with_batch_size,
 )
-from search.proxies import SGD, Proxy, build_proxy
+from search.proxies import build_proxy
+from search.proxies.proxy import SGD, Proxy
 from search.spec.params import ParamSpace
 
 MakeRun = Callable[..., Run]
@@ -44,7 +45,7 @@ def test_a_shuffled_epoch_has_as_many_batches_as_its_data_fill() -> None:
     [
         (
             {"dropout": [0.1]},
-            r"params\.dropout: tokens takes weight_decay, momentum, batch_size; other settings",
+            r"params\.dropout: .*; there are: batch_size, momentum, weight_decay. Other settings",
         ),
         ({"weight_decey": [0.1]}, r"params\.weight_decey: .* did you mean weight_decay\?"),
         (

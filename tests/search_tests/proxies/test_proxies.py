@@ -10,16 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from search.proxies import (
-    SGD,
-    Proxy,
-    RandomBatches,
-    ShuffledEpochs,
-    Split,
-    build_proxy,
-    builtin_proxies,
-)
+from search.proxies import build_proxy, builtin_proxies
 from search.proxies.char_lm import reference_text, split_text, tokenize, windows
+from search.proxies.proxy import SGD, Proxy, RandomBatches, ShuffledEpochs, Split
 
 WITH_A_MODEL = [name for name in builtin_proxies() if name != "noisy_quadratic"]
 
@@ -96,8 +89,8 @@ def test_a_model_is_fixed_by_its_seed_alone() -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("char_lm", {}, r"'char_lm' is unknown; known are char_gpt, .*mean char_lm_mlp or"),
-        ("zzz", {}, "known are char_gpt, char_lm_mlp, .*or your own as 'package.module:factory'.$"),
+        ("char_lm", {}, r"'char_lm' is unknown; did you mean char_lm_mlp, char_gpt\?"),
+        ("zzz", {}, "there are: char_gpt, char_lm_mlp, .*Your own is 'package.module:factory'.$"),
         ("digits_mlp", {"hiden": 3, "batch_size": 1.5}, "hiden is unknown; .*; batch_size must be"),
         ("digits_mlp", {"momentum": "0.9"}, "momentum must be a number but got '0.9'"),
         ("digits_mlp", {"hidden": True}, "hidden must be a whole number but got True"),
@@ -109,7 +102,7 @@ def test_a_model_is_fixed_by_its_seed_alone() -> None:
         ("no_such_package.module:factory", {}, "'no_such_package.module' can't be imported"),
         ("search.models:factory", {}, "`search` is Warmboot's own package: give yours another name"),
         ("os.path:no_such_thing", {}, "has no function 'no_such_thing'; write it as"),
-        (":factory", {}, "module '' can't be imported"),
+        (":factory", {}, "proxy :factory: write it as 'package.module:factory'"),
         ("os.path:basename", {}, "the factory returned str; write it as"),
         ("os.path:basename", {"a": 1}, "a factory takes no arguments but got a"),
     ],

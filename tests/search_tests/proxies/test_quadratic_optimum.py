@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quadratic_family import best_in_family, best_lr
+from quadratic_optimum import Optimum, best_table, log_excess_and_gradient
 from scipy.optimize import check_grad
 
 from search.proxies.noisy_quadratic import NoisyQuadratic, noisy_quadratic
-from search.proxies.quadratic_family import best_in_family, best_lr
-from search.proxies.quadratic_optimum import Optimum, best_table, log_excess_and_gradient
 from tests.laws import few
 from warmboot.schedule import WarmbootSchedule
 

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from search.results.candidate import Candidate
 from search.results.evidence import comparison, edge_lines, evidence, evidence_lines, sentence, verdict_lines
 from search.results.lead import Lead
-from tests.search_tests.leads import BASELINE, LEADER, candidate, lead, stored_verdict
+from search.results.verdict import VerdictResult
+from tests.search_tests.leads import BASELINE, LEADER, candidate, lead, stored_verdict, verdict_result
 from tests.search_tests.studies import SPACE, study_spec
 from warmboot.schedule import WarmbootSchedule
 
-SETTLES = "That is the model's estimate over all runs; warmboot verdict small settles it."
+SETTLES = "This is the model's estimate over all runs; warmboot verdict small settles it."
 UNSURE = lead(probability=0.6)
 """The plain schedule is the answer."""
 
@@ -67,7 +68,7 @@ def test_the_data_tells_the_role_of_a_schedule_and_what_it_is_compared_with(
 
 def test_the_data_holds_the_whole_verdict_where_there_is_one() -> None:
     verdict = stored_verdict("win")
-    data = evidence(study_spec(), LEADER, lead(verdict=verdict))
+    data = evidence(study_spec(), LEADER, lead(verdict=VerdictResult.from_json(verdict)))
     assert data["verdict"] == {name: value for name, value in verdict.items() if name != "key"}
     assert "expected" not in data, "the verdict knows better"
 
@@ -99,29 +100,32 @@ def test_single_runs_are_not_compared() -> None:
         # better, as sure as a search alone can be
         (
             {"probability": 0.97},
-            "It is better than plain linear to 0 by 0.1 (2 standard deviations between seeds) so far (97% "
-            f"likely). {SETTLES}",
+            "It is better than the baseline linear to 0 by 0.1 (2 standard deviations between seeds) so far "
+            f"(97% likely). {SETTLES}",
         ),
         ({"probability": 0.9999}, "(over 99% likely)"),
         ({"gain": 0.05}, "by 0.05 (1 standard deviation between seeds) so far"),
         # likely enough to be the answer, and no more: a verdict may call the two equivalent
         (
             {"probability": 0.87, "gain": 0.025, "probability_of_margin": 0.5},
-            "It is ahead of plain linear to 0 by 0.025 (0.5 standard deviations between seeds) (87% likely "
-            f"to be better); so little may make no difference. {SETTLES}",
+            "It is ahead of the baseline linear to 0 by 0.025 (0.5 standard deviations between seeds) (87% "
+            f"likely to be better); a gain this small may not matter. {SETTLES}",
         ),
-        ({"probability": 0.999, "probability_of_margin": 0.79}, "It is ahead of plain linear to 0 by 0.1"),
-        ({"probability": 0.8, "probability_of_margin": 0.8}, "It is better than plain linear to 0"),
-        ({"probability_of_margin": None}, "It is ahead of plain linear to 0"),
+        (
+            {"probability": 0.999, "probability_of_margin": 0.79},
+            "It is ahead of the baseline linear to 0 by 0.1",
+        ),
+        ({"probability": 0.8, "probability_of_margin": 0.8}, "It is better than the baseline linear to 0"),
+        ({"probability_of_margin": None}, "It is ahead of the baseline linear to 0"),
         # the plain one is the answer
         (
             {"probability": 0.799},
-            "A plain schedule. Nothing has been shown to beat it: the best other one is ahead by 0.1 (2 "
+            "A baseline. Nothing has been shown to beat it: the best searched schedule is ahead by 0.1 (2 "
             f"standard deviations between seeds), which is not enough (80% likely to be better). {SETTLES}",
         ),
         (
             {"probability": 0.2, "gain": -0.1},
-            "A plain schedule. Nothing has been shown to beat it: the best other one is behind by 0.1 (2 "
+            "A baseline. Nothing has been shown to beat it: the best searched schedule is behind by 0.1 (2 "
             f"standard deviations between seeds) (20% likely to be better). {SETTLES}",
         ),
         ({"probability": 0.001, "gain": -0.1}, "(under 1% likely to be better)"),
@@ -131,15 +135,15 @@ def test_single_runs_are_not_compared() -> None:
         # nothing is known of a difference
         (
             {"probability": None, "gain": None},
-            "Too early to say whether anything is better than plain linear",
+            "Too early to say whether anything is better than the baseline linear",
         ),
         (
             {"leader": None, "probability": None, "gain": None},
-            "Only plain schedules have been tried; linear to 0 is the best of them.",
+            "Only baselines have been tried; linear to 0 is the best of them.",
         ),
         (
             {"baseline": None, "probability": None, "gain": None},
-            "The space holds no plain schedule to compare it with.",
+            "The search space has no baseline to compare it with.",
         ),
     ],
 )
@@ -158,9 +162,9 @@ def test_below_the_threshold_nothing_is_claimed_to_be_better(
 ) -> None:
     made = lead(gain=gain, probability=probability, probability_of_margin=of_margin)
     text = sentence(study_spec(), made)
-    assert (re.search(r"is (better than|ahead of) plain", text) is not None) is (probability >= 0.8)
-    assert ("is better than plain" in text) is (probability >= 0.8 and of_margin >= 0.8)
-    assert (made.chosen is BASELINE) is text.startswith("A plain schedule.")
+    assert (re.search(r"is (better than|ahead of) the baseline", text) is not None) is (probability >= 0.8)
+    assert ("is better than the baseline" in text) is (probability >= 0.8 and of_margin >= 0.8)
+    assert (made.chosen is BASELINE) is text.startswith("A baseline.")
     assert "proves" not in text
     assert "100%" not in text
     assert " 0%" not in text
@@ -182,7 +186,7 @@ def test_a_person_reads_the_answer_its_values_how_sure_that_is_and_the_opponent(
 def test_a_plain_answer_is_told_with_the_best_other_schedule() -> None:
     lines = evidence_lines(study_spec(), BASELINE, UNSURE)
     assert lines[0] == "answer    linear to 0, peak lr 0.1"
-    assert lines[2].strip().startswith("A plain schedule. Nothing has been shown to beat it")
+    assert lines[2].strip().startswith("A baseline. Nothing has been shown to beat it")
     assert lines[3] == "leader    cosine to 5% of the peak, peak lr 0.1"
     assert "the one above is behind by 0.0667" in lines[-1]
 
@@ -190,12 +194,12 @@ def test_a_plain_answer_is_told_with_the_best_other_schedule() -> None:
 def test_where_only_plain_schedules_were_tried_there_is_no_opponent() -> None:
     lines = evidence_lines(study_spec(), BASELINE, lead(leader=None, gain=None, probability=None))
     assert len(lines) == 3
-    assert lines[-1].strip() == "Only plain schedules have been tried; linear to 0 is the best of them."
+    assert lines[-1].strip() == "Only baselines have been tried; linear to 0 is the best of them."
 
 
 def test_a_space_without_standards_says_so() -> None:
     lines = evidence_lines(study_spec(), LEADER, lead(baseline=None, gain=None, probability=None))
-    assert lines[-1].strip() == "The space holds no plain schedule to compare it with."
+    assert lines[-1].strip() == "The search space has no baseline to compare it with."
 
 
 @pytest.mark.parametrize(
@@ -214,12 +218,12 @@ def test_of_another_schedule_than_the_answer_nothing_is_said_that_is_the_answers
     assert lines[0].startswith("schedule  ")
     text = " ".join(lines)
     assert "It is better than" not in text
-    assert "A plain schedule." not in text
+    assert "A baseline." not in text
     assert made.chosen.describe() in text, "what the answer is"
 
 
 def test_after_a_verdict_its_words_stand_instead_of_the_models() -> None:
-    made = lead(verdict=stored_verdict("win"))
+    made = lead(verdict=verdict_result("win"))
     lines = evidence_lines(study_spec(), LEADER, made)
     assert lines[2] == "verdict   The verdict: win."
     assert len(lines) == 3
@@ -235,12 +239,12 @@ def test_after_a_verdict_its_words_stand_instead_of_the_models() -> None:
         (
             "not settled",
             0.85,
-            "By these pairs it is 85% likely to be better, so the answer is the searched schedule.",
+            "Given these pairs it is 85% likely to be better, so the answer is the searched schedule.",
         ),
         (
             "not settled",
             0.6,
-            "By these pairs it is 60% likely to be better, so the answer is the plain one.",
+            "Given these pairs it is 60% likely to be better, so the answer is the baseline.",
         ),
         ("not settled", None, "The verdict: not settled."),  # an older one, without its pairs
     ],
@@ -248,7 +252,7 @@ def test_after_a_verdict_its_words_stand_instead_of_the_models() -> None:
 def test_a_verdict_is_told_with_what_follows_from_it(
     outcome: str, probability: float | None, last: str
 ) -> None:
-    lines = verdict_lines(study_spec(), lead(verdict=stored_verdict(outcome), probability=probability))
+    lines = verdict_lines(study_spec(), lead(verdict=verdict_result(outcome), probability=probability))
     assert lines[0] == f"The verdict: {outcome}."
     assert lines[-1] == last
 
@@ -260,13 +264,13 @@ def at_lr(lr: float) -> Candidate:
 @pytest.mark.parametrize(
     ("lr", "said"),
     [
-        (0.01, "low end of what was searched (0.01): .* such as low = 0.001."),
+        (0.01, "low end of the searched range (0.01): .* such as low = 0.001."),
         (0.0109, "low end"),  # within 2% of the range's log
         (0.011, None),
         (0.1, None),
         (0.91, None),
         (0.92, "high end"),
-        (1.0, "high end of what was searched (1): .* such as high = 10."),
+        (1.0, "high end of the searched range (1): .* such as high = 10."),
     ],
 )
 def test_a_peak_lr_at_an_end_of_its_range_is_told_with_the_way_out(lr: float, said: str | None) -> None:
@@ -290,7 +294,7 @@ def test_settings_that_differ_besides_the_schedule_are_named() -> None:
     best, standard = (replace(c, params={"weight_decay": w}) for c, w in ((LEADER, 0.05), (BASELINE, 0.01)))
     lines = evidence_lines(study_spec(), best, lead(leader=best, baseline=standard))
     assert lines[0].endswith("; weight_decay 0.05")
-    assert lines[-1].endswith("They differ in weight_decay as well, not in the schedule alone.")
+    assert lines[-1].endswith("They differ in weight_decay as well, not only in the schedule.")
     same = lead(leader=best, baseline=replace(standard, params=best.params))
     assert "They differ" not in " ".join(evidence_lines(study_spec(), best, same))
 
@@ -298,8 +302,8 @@ def test_settings_that_differ_besides_the_schedule_are_named() -> None:
 @pytest.mark.parametrize(
     ("siblings", "said"),
     [
-        (1, "The plain schedule was tried at 1 peak lr only; warmboot verdict small tunes it."),
-        (3, "The plain schedule was tried at 3 peak lrs only; warmboot verdict small tunes it."),
+        (1, "The baseline was tried at only 1 peak lr; warmboot verdict small tunes it."),
+        (3, "The baseline was tried at only 3 peak lrs; warmboot verdict small tunes it."),
         (4, ""),
         (6, ""),
     ],
@@ -308,6 +312,6 @@ def test_a_standard_that_met_few_peak_lrs_is_no_fair_rival(siblings: int, said: 
     made = lead(baseline=replace(BASELINE, siblings=siblings))
     text = " ".join(evidence_lines(study_spec(), LEADER, made))
     assert said in text
-    assert ("peak lrs only" in text or "peak lr only" in text) is bool(said)
+    assert ("was tried at only" in text) is bool(said)
     fixed = study_spec(space={**SPACE, "lr": 0.1})
-    assert "only; warmboot" not in " ".join(evidence_lines(fixed, LEADER, made)), "there is but one lr"
+    assert "was tried at only" not in " ".join(evidence_lines(fixed, LEADER, made)), "there is but one lr"

@@ -40,7 +40,7 @@ def test_of_other_trials_nothing_is_kept(record: StudyRecord) -> None:
     one_failed(record)
     with pytest.raises(UsageError, match="has no trial 7; its trials are 0 to 1"):
         failed_trial(record, 7)
-    with pytest.raises(UsageError, match="trial 0 of study 'small' is complete; what a training printed"):
+    with pytest.raises(UsageError, match="trial 0 of study 'small' is complete; output is kept only for"):
         failed_trial(record, 0)
 
 

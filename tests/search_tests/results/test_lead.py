@@ -10,9 +10,10 @@ from optuna.trial import FrozenTrial
 
 from search.results.candidate import Candidate, candidates
 from search.results.estimates import expectations, model_of, to_json
-from search.results.lead import LEAD, Lead, lead_by_means, lead_by_model, lead_of, read_baseline
+from search.results.lead import LEAD, Lead, lead_by_means, lead_by_model, lead_of
 from search.results.lead import to_json as lead_json
 from search.results.status import read_status, study_lead
+from search.results.verdict import VerdictResult
 from search.runs.run import Measurement
 from search.runs.trial_attributes import EXPECTED_VALUE
 from search.storage.database import Database
@@ -27,6 +28,7 @@ from tests.search_tests.leads import (
     TUNED,
     lead,
     stored_verdict,
+    verdict_result,
     without_document,
 )
 from tests.search_tests.studies import LINEAR, fill, make_study, study_spec, trial_queue
@@ -70,7 +72,7 @@ def test_without_a_verdict_the_probability_decides(
 def test_a_verdict_decides_and_where_it_settles_nothing_its_pairs_do(
     outcome: str, probability: float | None, leader_is_better: bool
 ) -> None:
-    made = lead(verdict=stored_verdict(outcome), probability=probability)
+    made = lead(verdict=verdict_result(outcome), probability=probability)
     assert made.leader_is_better is leader_is_better
     assert made.chosen is (LEADER if leader_is_better else BASELINE)
     assert made.subject is LEADER, "a verdict is about the leader, whatever the answer is"
@@ -84,7 +86,7 @@ def found_in(record: StudyRecord) -> list[Candidate]:
     return candidates(trials_of(record), record.spec.parsed_space, record.attributes.get("confirmation"))
 
 
-def by_model(record: StudyRecord, verdict: dict[str, Any] | None = None) -> Lead:
+def by_model(record: StudyRecord, verdict: VerdictResult | None = None) -> Lead:
     found = found_in(record)
     model = model_of(record.spec, trials_of(record), found, confirmed=True)
     assert model is not None
@@ -183,7 +185,7 @@ def test_a_verdict_brings_the_tuned_baseline_and_the_gain_of_its_pairs(
 ) -> None:
     leader = by_model(tried).leader
     assert leader is not None
-    made = by_model(tried, stored_verdict(outcome, leader.key, gains))
+    made = by_model(tried, verdict_result(outcome, leader.key, gains))
     assert made.verdict is not None
     assert made.leader == leader
     assert made.baseline is not None
@@ -201,7 +203,7 @@ def test_the_probability_after_a_verdict_is_students_of_its_pairs(tried: StudyRe
     leader = by_model(tried).leader
     assert leader is not None
     gains = (0.0, 0.04, 0.02, 0.0, 0.04)
-    made = by_model(tried, stored_verdict("not settled", leader.key, gains))
+    made = by_model(tried, verdict_result("not settled", leader.key, gains))
     assert made.probability == pytest.approx(probability_of(0.02, 0.02 / 5**0.5, 4))
     assert made.probability == pytest.approx(0.955, abs=0.002)
 
@@ -211,14 +213,14 @@ def test_a_verdict_that_is_older_than_its_document_keeps_the_baseline_of_the_sea
 ) -> None:
     before = by_model(tried)
     assert before.leader is not None
-    old = without_document(stored_verdict("lose", before.leader.key))
+    old = VerdictResult.from_json(without_document(stored_verdict("lose", before.leader.key)))
     made = by_model(tried, old)
     assert made == replace(before, verdict=old)
     assert made.chosen == before.baseline, "it lost: the plain one as the search has it"
 
 
 def test_a_verdict_on_another_schedule_than_the_leader_of_now_is_none(tried: StudyRecord) -> None:
-    assert by_model(tried, stored_verdict("lose", "another")) == by_model(tried)
+    assert by_model(tried, verdict_result("lose", "another")) == by_model(tried)
 
 
 def test_a_verdict_on_the_best_plain_schedule_is_the_answer_where_nothing_else_was_tried(
@@ -226,7 +228,7 @@ def test_a_verdict_on_the_best_plain_schedule_is_the_answer_where_nothing_else_w
 ) -> None:
     record = make_study(database)
     keys = fill(record, [(LINEAR, 2.0), (LINEAR, 2.1)], standard="linear")
-    made = by_model(record, stored_verdict("standard", keys[0]))
+    made = by_model(record, verdict_result("standard", keys[0]))
     assert made.verdict is not None
     assert made.chosen.schedule == TUNED
     assert made.probability is None
@@ -234,21 +236,21 @@ def test_a_verdict_on_the_best_plain_schedule_is_the_answer_where_nothing_else_w
 
 def test_a_baseline_of_a_curve_that_is_not_known_here_is_not_read() -> None:
     verdict = stored_verdict("lose")
-    assert read_baseline(verdict) == TUNED
+    assert VerdictResult.from_json(verdict).standard.schedule == TUNED
     document = verdict["standard"]["document"]
     text = str(document["schedule"]["curve"])
     verdict["standard"]["document"] = {
         **document,
         "schedule": {**document["schedule"], "curve": {"name": f"not {text[:4]}"}},
     }
-    assert read_baseline(verdict) is None
+    assert VerdictResult.from_json(verdict).standard.schedule is None
 
 
 def test_the_verdict_of_a_study_is_told_by_its_snapshot(tried: StudyRecord) -> None:
     leader = by_model(tried).leader
     assert leader is not None
-    verdict = stored_verdict("lose", leader.key)
-    tried.set_attribute(VERDICT, verdict)
+    verdict = verdict_result("lose", leader.key)
+    tried.set_attribute(VERDICT, verdict.to_json())
     snapshot = read_status(tried, tried.load(), settle=True)
     assert snapshot.verdict == verdict
     assert snapshot.best is not None

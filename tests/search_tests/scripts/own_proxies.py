@@ -1,4 +1,4 @@
-"""Free proxies as a user may write them, good and bad; the host process imports them from here."""
+"""Function proxies as a user may write them, good and bad; the host process imports them from here."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import sys
 import time
 
 import warmboot
-from warmboot.free import Context, free_proxy
+from warmboot import function_proxy
+from warmboot.proxies import Context
 from warmboot.schedule import WarmbootSchedule
 
 KEPT: list[int] = []
 
 
-@free_proxy
+@function_proxy
 def good(schedule: WarmbootSchedule, context: Context) -> None:
     """Reports where it runs, for how many runs it has lived, and the last lr."""
     KEPT.append(context.seed)
@@ -22,7 +23,7 @@ def good(schedule: WarmbootSchedule, context: Context) -> None:
     context.report(context.total_steps, val=1.0, process=os.getpid(), runs=len(KEPT), lr=lr)
 
 
-@free_proxy
+@function_proxy
 def obedient(schedule: WarmbootSchedule, context: Context) -> None:
     """Does what `params` says."""
     what, lr = context.params["do"], schedule.lr
@@ -50,21 +51,21 @@ def obedient(schedule: WarmbootSchedule, context: Context) -> None:
         warmboot.report(context.total_steps, val=1.0, process=os.getpid())
 
 
-@free_proxy
+@function_proxy
 def deaf(schedule: WarmbootSchedule, context: Context) -> None:
     """Trains as it likes."""
     context.report(0, val=9.0)
     context.report(context.total_steps, val=1.0)
 
 
-@free_proxy
+@function_proxy
 def attached(schedule: WarmbootSchedule, context: Context) -> None:
     """Does not use what it is called with, but asks for the lr as a script does."""
     lr = warmboot.lr(0.1, context.total_steps)
     context.report(context.total_steps, val=sum(lr(step) for step in range(context.total_steps)))
 
 
-@free_proxy
+@function_proxy
 def short(schedule: WarmbootSchedule, context: Context) -> None:
     """Trains six tenths."""
     context.report(context.total_steps * 6 // 10, val=schedule.factors(context.total_steps)[0])

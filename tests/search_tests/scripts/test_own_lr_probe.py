@@ -50,7 +50,7 @@ def failure(workshop: Workshop, body: str, limits: Limits | None = None) -> str:
     with pytest.raises(RunError) as caught:
         own_lr(workshop, workshop.launcher(OPTIMIZER + body, "{total_steps} {seed}"), limits)
     text = str(caught.value)
-    assert "\nThe script had been started once to learn the lr of its optimizer, from which" in text
+    assert "\nThe script was started once to read the lr of its optimizer, from which" in text
     return text
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from search.proxies.registry import declared_made_of, declared_proxy
-from search.scripts.fingerprints import command_made_of, free_made_of
+from search.scripts.fingerprints import command_made_of, function_made_of
 from search.spec.made_of import MadeOf
 from search.spec.proxy import CommandProxy, FreeProxy
 
@@ -69,9 +69,9 @@ def test_a_function_is_its_module_which_is_not_run(tmp_path: Path, monkeypatch: 
     module.write_text("raise RuntimeError('it ran')")
     monkeypatch.syspath_prepend(tmp_path)
     proxy = FreeProxy(train="my_lab_training:train")
-    before = free_made_of(proxy)
+    before = function_made_of(proxy)
     module.write_text("raise RuntimeError('it ran again')")
-    (change,) = free_made_of(proxy).changes_since(before)
+    (change,) = function_made_of(proxy).changes_since(before)
     assert change == "module my_lab_training has changed"
 
 

@@ -7,14 +7,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from optuna.samplers import RandomSampler
 from optuna.trial import FixedTrial
 
-from search.runs.random_draws import RandomDraws
-from search.spec.param_checks import ParamsError
-from search.spec.params import ChoiceParam, FloatParam, IntParam, ParamSpace, other_params
+from search.spec.params import ChoiceParam, FloatParam, IntParam, ParamsError, ParamSpace, other_params
+from search.strategy.candidates import UniformTrial
 from warmboot.space import Space
 
 TABLE: Mapping[str, Any] = {
@@ -125,7 +125,7 @@ def test_steps_are_counted_in_decimals() -> None:
 
 
 def test_draws_without_a_study_lie_inside() -> None:
-    draws, space = RandomDraws(seed=0), ParamSpace.from_dict(TABLE)
+    draws, space = UniformTrial(np.random.default_rng(0)), ParamSpace.from_dict(TABLE)
     seen = [space.sample(draws) for _ in range(200)]
     assert all(1e-5 <= row["weight_decay"] <= 0.1 for row in seen)  # type: ignore[operator]
     assert {row["depth"] for row in seen} == {2, 4, 6, 8}

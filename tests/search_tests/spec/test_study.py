@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.spec.budget import Budget
+from search.spec.params import ParamSpace
 from search.spec.proxy import CommandProxy, DeclaredProxy, FreeProxy
 from search.spec.study import StudySpec, differences
 from tests.search_tests.studies import SPACE, study_spec
@@ -111,6 +112,38 @@ def test_the_own_lr_becomes_a_range_around_it() -> None:
     assert known.parsed_space.warmup == 0.1
     assert not known.lr_is_auto
     assert known.with_own_lr(0.5) == known
+
+
+def test_the_peak_lr_is_the_range_or_the_number_that_the_study_has() -> None:
+    assert study_spec(space={"lr": 0.1}).peak_lr == 0.1
+    spec = study_spec(proxy=COMMAND, space={"lr": "auto"})
+    with pytest.raises(AssertionError, match="own lr is not known yet"):
+        _ = spec.peak_lr
+    assert spec.with_own_lr(3e-3).peak_lr == FloatRange(low=3e-7, high=30.0, log=True, start=3e-3)
+
+
+def test_a_changed_copy_is_parsed_anew() -> None:
+    spec = study_spec(space={"lr": 0.1}, params={"wd": [1, 2]})
+    assert spec.parsed_space is spec.parsed_space
+    assert spec.parsed_params is spec.parsed_params
+    changed = spec.model_copy(update={"space": {"lr": 0.2}, "params": {"wd": [3]}})
+    assert changed.peak_lr == 0.2
+    assert changed.parsed_params.params == ParamSpace.from_dict({"wd": [3]}).params
+    assert spec.peak_lr == 0.1
+    assert spec == study_spec(space={"lr": 0.1}, params={"wd": [1, 2]})
+    assert StudySpec.from_json(spec.to_json()) == spec
+
+
+@pytest.mark.parametrize(
+    ("proxy", "can"),
+    [
+        ("char_lm_mlp", True),
+        ({"command": "python train.py --steps {total_steps}"}, True),
+        ({"command": "python train.py"}, False),
+    ],
+)
+def test_a_command_that_takes_its_steps_can_train_another_horizon(proxy: object, can: bool) -> None:
+    assert study_spec(proxy=proxy).can_change_horizon is can
 
 
 def test_an_lr_of_ones_own_stays() -> None:

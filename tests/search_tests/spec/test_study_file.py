@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from search.errors import UsageError
+from search.spec.packaged import packaged_studies
 from search.spec.study import StudySpec
-from search.spec.study_file import find_study_file, packaged_studies, read_study_file
+from search.spec.study_file import find_study_file, read_study_file
 from warmboot.schedule import WarmbootSchedule
 
 ROOT = Path(__file__).parents[3]
@@ -147,7 +148,10 @@ CHANGED = {
     ('"char_lm_mlp"', '{ command = "a", gpus_per_trial = 0 }'): "proxy.gpus_per_trial: got 0",
     ('"char_lm_mlp"', '{ train = "mylab.train" }'): "proxy.train: got 'mylab.train'; accepted is \"package",
     ('"char_lm_mlp"', '{ train = "a:b", gpus_per_trial = 1 }'): "proxy.gpus_per_trial: unknown key",
-    ('"char_lm_mlp"\ntotal_steps = 600', '{ train = "a:b" }\nepochs = 3'): "epochs: nobody knows how many",
+    (
+        '"char_lm_mlp"\ntotal_steps = 600',
+        '{ train = "a:b" }\nepochs = 3',
+    ): "epochs: only for built-in proxies",
 }
 
 

@@ -104,7 +104,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
 @pytest.mark.parametrize(
     ("lrs", "values", "window", "direction", "match"),
     [
-        ([0.1, 0.2], [1.0], 1.0, "minimize", r"values must be as many as lrs \(2\)"),
+        ([0.1, 0.2], [1.0], 1.0, "minimize", r"values must have the length of lrs \(2\)"),
         ([0.0, 0.2], [1.0, 1.0], 1.0, "minimize", "lrs must be above 0 but the lowest is 0"),
         ([0.1, 0.2], [1.0, 1.0], 0.0, "minimize", "window must be finite and above 0 but is 0"),
         ([0.1, 0.2], [1.0, 1.0], 1.0, "minimize", "3 lrs and 4 runs within 1 of the best but has 2 and 2"),

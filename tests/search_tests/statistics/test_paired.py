@@ -28,8 +28,8 @@ def test_a_gain_is_positive_where_the_candidate_is_better(direction: Direction, 
 
 
 def test_swapped_arms_change_the_sign_of_every_gain() -> None:
-    pairs = runs([2.0, 1.5, 1.0], [3.0, 1.0, 1.5])
-    assert pairs.swapped().gains.tolist() == (-pairs.gains).tolist()
+    candidate, standard = [2.0, 1.5, 1.0], [3.0, 1.0, 1.5]
+    assert runs(standard, candidate).gains.tolist() == (-runs(candidate, standard).gains).tolist()
 
 
 def test_correlation_and_spread_of_the_arms() -> None:

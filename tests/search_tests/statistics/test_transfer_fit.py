@@ -162,13 +162,13 @@ def test_the_margin_covers_the_truth_with_few_seeds() -> None:
 def test_refusals() -> None:
     with pytest.raises(ValueError, match=r"3 different horizons of 1 step or more but has .*; train another"):
         fit_log_trend([100, 100, 200], [1.0, 1.0, 1.0], [0.1] * 3)
-    with pytest.raises(ValueError, match="must be as many but are 3, 2 and 3"):
+    with pytest.raises(ValueError, match="must have the same length but have lengths 3, 2 and 3"):
         fit_log_trend(HORIZONS, [1.0, 1.0], [0.1] * 3)
     with pytest.raises(ValueError, match="errors must be above 0 but the smallest is 0"):
         fit_log_trend(HORIZONS, [1.0, 1.0, 1.0], [0.1, 0.0, 0.1])
     with pytest.raises(ValueError, match="steps must be at least 1 but is 0"):
         fit_log_trend(HORIZONS, [1.0, 2.0, 3.0], [0.1] * 3).at(0)
-    with pytest.raises(ValueError, match="gains at 600 steps are all equal"):
+    with pytest.raises(ValueError, match="gains at 600 steps are identical"):
         fit_gain_trend(HORIZONS, [[0.1, 0.2], [0.1, 0.1], [0.1, 0.3]])
     with pytest.raises(ValueError, match="gains at 600 steps must be a list of at least 2"):
         fit_gain_trend(HORIZONS, [[0.1, 0.2], [0.1], [0.1, 0.3]])

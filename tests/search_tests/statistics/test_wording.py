@@ -132,7 +132,7 @@ def test_one_sentence(found: Verdict, text: str) -> None:
         (verdict(None, 0.0030, -0.0010, 0.0070), ["correlate", "The next look is at 20 seeds."]),
         (
             verdict("win", 0.0065, 0.0017, 0.0113, standard_diverged=2),
-            ["correlate", "Diverged: 0 runs of the candidate, 2 of the standard"],
+            ["correlate", "Diverged: 0 runs of the candidate, 2 of the baseline"],
         ),
     ],
 )

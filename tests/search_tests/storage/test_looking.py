@@ -195,7 +195,7 @@ def test_who_only_looks_can_not_write(folder: Path) -> None:
     study_in(folder).close()
     reader = open_for_reading(parse_address(f"sqlite:///{folder}/studies.db"))
     before = state(folder)
-    with pytest.raises(RunError, match="was opened to look at it alone"):
+    with pytest.raises(RunError, match="was opened for reading only"):
         find_study(reader, "small").set_answer("changed")
     assert state(folder) == before
     reader.close()

@@ -41,7 +41,7 @@ def test_a_study_without_a_result_takes_the_new_script_and_says_so(database: Dat
     queue.fail(trial.number, "a typo")
     record.keep_own_lr(0.1)
     launch(database, "mended", say=said.append)
-    assert said == ["taken as it is now, since no trial has ended with a result yet: train.py has changed"]
+    assert said == ["used as it is now, because no trial has a result yet: train.py has changed"]
     assert record.attributes["proxy"]["fingerprint"] == "mended"
     assert record.attributes["own_lr"] is None, "another script has an lr of its own"
     assert accepted_changes(record.attributes) == []

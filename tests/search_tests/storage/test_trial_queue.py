@@ -68,7 +68,7 @@ def raced(
     database = new_database(backend, tmp_path_factory.mktemp("race"), request)
     record = make_study(database, n_trials=N_RACED, space=TWO_SCHEDULES)
     told = race(ask_and_tell, record, 4, record.name)
-    first = standards_first(record.spec.parsed_space, N_RACED)
+    first = standards_first(record.spec, N_RACED)
     yield Race(told, trials_of(record), [row["user_attrs"]["standard"] for row in first.trials])
     database.close()
 

@@ -10,8 +10,8 @@ import pytest
 from optuna.trial import FixedTrial
 
 from search.strategy.standards_first import MOST_PEAK_LRS, standards_first
-from warmboot.space import Space
-from warmboot.standards import standards
+from tests.search_tests.studies import study_spec
+from warmboot.baseline_schedules import baselines
 
 WIDE: Mapping[str, Any] = {
     "lr": {"low": 0.01, "high": 1.0, "log": True},
@@ -24,7 +24,7 @@ WIDE: Mapping[str, Any] = {
 
 
 def names(table: Mapping[str, Any], n_trials: int) -> list[str]:
-    trials = standards_first(Space.from_dict(table), n_trials).trials
+    trials = standards_first(study_spec(space=table), n_trials).trials
     return [trial["user_attrs"]["standard"] for trial in trials]
 
 
@@ -32,14 +32,14 @@ def names(table: Mapping[str, Any], n_trials: int) -> list[str]:
 def test_they_are_a_quarter_of_the_study_at_most(n_trials: int) -> None:
     count = len(names(WIDE, n_trials))
     assert count <= n_trials / 4
-    assert count <= MOST_PEAK_LRS * len(standards())
-    assert count >= min(n_trials // 4, len(standards()))
+    assert count <= MOST_PEAK_LRS * len(baselines())
+    assert count >= min(n_trials // 4, len(baselines()))
 
 
 @pytest.mark.parametrize(
     ("table", "inside"),
     [
-        (WIDE, set(standards())),
+        (WIDE, set(baselines())),
         ({"lr": 0.1}, {"cosine"}),  # everything is fixed
         ({"lr": 0.1, "curve": ["linear", "cosine"]}, {"linear", "cosine"}),
         (
@@ -58,7 +58,7 @@ def test_only_those_inside_the_space_are_tried(table: Mapping[str, Any], inside:
 
 
 def test_every_shape_comes_with_equally_many_peak_lrs_the_middle_first() -> None:
-    trials = standards_first(Space.from_dict(WIDE), 200).trials
+    trials = standards_first(study_spec(space=WIDE), 200).trials
     counts = Counter(trial["user_attrs"]["standard"] for trial in trials)
     assert set(counts.values()) == {5}
     first = [trial["params"]["lr"] for trial in trials[: len(counts)]]
@@ -70,31 +70,31 @@ def test_every_shape_comes_with_equally_many_peak_lrs_the_middle_first() -> None
 
 def test_a_linear_range_has_its_middle_halfway() -> None:
     table = {"lr": {"low": 0.0001, "high": 1.0}, "curve": "linear"}
-    first = standards_first(Space.from_dict(table), 4).trials[0]
+    first = standards_first(study_spec(space=table), 4).trials[0]
     assert first["params"]["lr"] == pytest.approx(0.50005)
 
 
 def test_their_parameters_give_the_standards_back() -> None:
-    space = Space.from_dict(WIDE)
-    for trial in standards_first(space, 200).trials:
-        drawn = space.sample(FixedTrial(trial["params"]))
-        standard = standards()[trial["user_attrs"]["standard"]].replace(lr=drawn.lr)
+    spec = study_spec(space=WIDE)
+    for trial in standards_first(spec, 200).trials:
+        drawn = spec.parsed_space.sample(FixedTrial(trial["params"]))
+        standard = baselines()[trial["user_attrs"]["standard"]].replace(lr=drawn.lr)
         assert drawn.restarts == pytest.approx(standard.restarts, abs=1e-12)
         assert drawn.replace(restarts=()) == standard.replace(restarts=())
 
 
 def test_where_time_is_the_limit_every_fourth_trial_is_a_standard() -> None:
     """Nobody knows how many trials there will be; whenever it ends, a quarter at most were standards."""
-    first = standards_first(Space.from_dict(WIDE), None)
-    assert len(first.trials) == MOST_PEAK_LRS * len(standards())
+    first = standards_first(study_spec(space=WIDE), None)
+    assert len(first.trials) == MOST_PEAK_LRS * len(baselines())
     assert [number for number in range(40) if first(number) is not None] == list(range(0, 40, 4))
-    early = [first(4 * i) for i in range(len(standards()))]
-    assert {trial["user_attrs"]["standard"] for trial in early if trial} == set(standards())
+    early = [first(4 * i) for i in range(len(baselines()))]
+    assert {trial["user_attrs"]["standard"] for trial in early if trial} == set(baselines())
     assert first(4 * len(first.trials)) is None
 
 
 def test_every_process_makes_the_same_list() -> None:
-    first, second = (standards_first(Space.from_dict(WIDE), 50) for _ in range(2))
+    first, second = (standards_first(study_spec(space=WIDE), 50) for _ in range(2))
     assert first == second
     assert first(0) == first.trials[0]
     assert first(len(first.trials)) is None

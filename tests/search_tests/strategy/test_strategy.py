@@ -21,8 +21,8 @@ from tests.search_tests.strategy.synthetic import (
     only_lr_matters,
     spec,
 )
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +39,16 @@ def test_the_peak_lr_comes_first_then_known_shapes_then_new_ones(searched: Synth
     assert phases[:3] == [SWEEP, PEAK_LR, SHAPE]
     assert set(phases[3:]) == {SHAPE, ANOTHER_SEED}
     known = [searched.schedule(t).replace(lr=None) for t in searched.trials if t.user_attrs[PURPOSE] == SHAPE]
-    assert known[:2] == [standards()["linear"], standards()["cosine_floor"]]
+    assert known[:2] == [baselines()["linear"], baselines()["cosine_floor"]]
     assert WarmbootSchedule(curve="linear", eta_min=0.05) in known
-    assert sum(schedule in standards().values() for schedule in known) >= 3
+    assert sum(schedule in baselines().values() for schedule in known) >= 3
 
 
 def test_the_sweep_is_of_one_shape_in_a_ninth_of_the_steps(searched: SyntheticStudy) -> None:
     swept = [trial for trial in searched.trials if trial.user_attrs[PURPOSE] == SWEEP]
     assert {trial.user_attrs[HORIZON_STEPS] for trial in swept} == {66}
     shapes = {searched.schedule(trial).replace(lr=None) for trial in swept}
-    assert shapes == {standards()["linear_warmup"]}, "it bears the highest peak lrs"
+    assert shapes == {baselines()["linear_warmup"]}, "it bears the highest peak lrs"
     lrs = [searched.schedule(trial).lr for trial in swept]
     assert lrs == sorted(set(lrs), key=lambda lr: lr or 0.0)
 
@@ -70,12 +70,12 @@ def test_at_least_a_third_of_the_later_trials_are_seeds_of_what_leads(searched: 
 
 def test_every_fourth_later_trial_is_a_baseline_and_none_waits_long(searched: SyntheticStudy) -> None:
     """What a searched schedule is compared with is tuned as long as the search goes on."""
-    plain = [searched.schedule(t).replace(lr=None) in standards().values() for t in searched.trials[20:]]
+    plain = [searched.schedule(t).replace(lr=None) in baselines().values() for t in searched.trials[20:]]
     assert 1 / 8 <= sum(plain) / len(plain) <= 1 / 3
     gaps = [i for i, is_plain in enumerate([True, *plain]) if is_plain]
     assert max(b - a for a, b in itertools.pairwise(gaps)) <= 3 * BASELINE_EVERY
     tuned = {searched.schedule(t) for t in searched.trials[8:]}
-    lrs = [sum(t.replace(lr=None) == shape for t in tuned) for shape in standards().values()]
+    lrs = [sum(t.replace(lr=None) == shape for t in tuned) for shape in baselines().values()]
     assert sum(n >= 2 for n in lrs) >= 2, "at several peak lrs, the first shape besides"
 
 

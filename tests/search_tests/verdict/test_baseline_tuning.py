@@ -15,12 +15,12 @@ from search.direction import Direction
 from search.strategy.peak_lr import peak_lr_scale
 from search.verdict.baseline_table import table_lines
 from search.verdict.baseline_tuning import Tuned, Tuning, grid_size, tune
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 STEPS = 300
 WORTH = {"cosine": 2.00, "linear": 2.03, "rex": 2.05, "constant": 2.4}
-SHAPES = {name: standards()[name] for name in ("linear", "cosine", "rex", "constant")}
+SHAPES = {name: baselines()[name] for name in ("linear", "cosine", "rex", "constant")}
 SCALES = {
     name: peak_lr_scale(shape.factors(STEPS)) / peak_lr_scale(SHAPES["linear"].factors(STEPS))
     for name, shape in SHAPES.items()
@@ -189,7 +189,7 @@ def test_a_standard_that_looks_lower_on_its_one_seed_is_marked(value: float, why
         n_seeds=3,
     )
     assert table_lines(found, objective="val_loss", direction="minimize") == [
-        "standard  peak lr  val_loss  seeds",
+        "baseline  peak lr  val_loss  seeds",
         "cosine    0.3      2.0467    3",
         "linear    0.3      2.06      3",
         f"rex       0.3      {value:<8.5g}  1      {why}",

@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 
 from search.results.candidate import Candidate
-from search.results.lead import read_baseline
+from search.results.verdict import VerdictResult
 from search.training.batch import Arms, PlannedRun, RunResult
 from search.verdict.comparison import Conditions, contest
 from search.verdict.in_steps import why_not_in_steps
-from search.verdict.result import Result
 from tests.search_tests.studies import study_spec
+from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
-from warmboot.standards import standards
 
 SPEC = study_spec(total_steps=300)
 LEADER = WarmbootSchedule(lr=0.3, warmup=0.1, curve="cosine", eta_min=0.1)
@@ -51,9 +50,9 @@ class MadeUp(Arms):
         return [arm for arm in self.trained if arm.total_steps < SPEC.horizon_steps]
 
 
-def held(arms: MadeUp, say: list[str] | None = None, **wishes: Any) -> Result:
+def held(arms: MadeUp, say: list[str] | None = None, **wishes: Any) -> VerdictResult:
     leader = Candidate("key", LEADER, (0,), (2.0,))
-    shapes = {name: standards()[name] for name in ("linear", "cosine", "rex")}
+    shapes = {name: baselines()[name] for name in ("linear", "cosine", "rex")}
     conditions = Conditions(linear_lr=LINEAR_LR, search_runs=24, standards=shapes, **wishes)
     return contest(SPEC, leader, arms, conditions, ([] if say is None else say).append)
 
@@ -75,7 +74,7 @@ def test_nothing_is_trained_after_any_other_outcome_unless_asked_for(gain: float
     assert arms.shorter == []
     assert found.steps is None
     assert found.others == ()
-    assert len(arms.trained) == found.tuning.n_runs + 2 * found.looks[-1].n_pairs
+    assert len(arms.trained) == found.tuning_runs + 2 * found.looks[-1].n_pairs
 
 
 def test_the_gain_in_steps_may_be_asked_for() -> None:
@@ -96,23 +95,33 @@ def test_where_the_standard_is_to_be_used_it_is_told_how_to_get_it(gain: float) 
 def test_the_table_of_standards_is_told_and_agrees_with_the_strongest() -> None:
     said: list[str] = []
     found = held(MadeUp(gain=0.05), said)
-    start = said.index(f"3 standards tuned with {found.tuning.n_runs} runs:")
+    start = said.index(f"3 baselines tuned with {found.tuning_runs} runs:")
     names = [line.split()[0] for line in said[start + 1 : start + 5]]
-    assert names == ["standard", *(each.name for each in found.tuning.standards)]
-    assert found.standard is found.tuning.standards[0]
+    assert names == ["baseline", *(each.name for each in found.tuned)]
+    assert found.standard is found.tuned[0]
 
 
-def test_the_strongest_standard_can_be_read_back_from_what_is_kept() -> None:
-    found = held(MadeUp(gain=-0.05))
+@pytest.mark.parametrize("gain", [0.05, -0.05, 0.0, 0.003])
+def test_what_is_kept_says_all_that_was_found_and_no_sentence(gain: float) -> None:
+    found = held(MadeUp(gain=gain), others=True, steps=True)
     kept = json.loads(json.dumps(found.to_json()))
-    assert read_baseline(kept) == found.standard.schedule
-    assert found.standard.schedule.lr is not None
+    again = VerdictResult.from_json(kept)
+    assert again == found
+    assert again.told() == found.told()
+    assert again.sentence not in json.dumps(kept)
+    assert found.standard.schedule is not None
+    assert found.standard.schedule.lr == found.standard.peak_lr
 
 
-def test_a_verdict_from_before_has_no_baseline_to_read() -> None:
-    kept = held(MadeUp(gain=-0.05)).to_json()
-    del kept["standard"]["document"]
-    assert read_baseline(kept) is None
+def test_a_leader_that_is_the_strongest_standard_is_told_so() -> None:
+    candidate = Candidate("key", baselines()["linear"].replace(lr=0.2), (0,), (2.0,))
+    shapes = {"linear": baselines()["linear"]}
+    conditions = Conditions(linear_lr=LINEAR_LR, search_runs=24, standards=shapes)
+    found = contest(SPEC, candidate, MadeUp(gain=0.0), conditions, print)
+    assert (found.outcome, found.looks, found.lines) == ("standard", (), ())
+    assert found.sentence.startswith(f"{candidate.schedule.describe()} is itself the strongest baseline here")
+    assert f"found the peak lr {found.standard.peak_lr:.4g}." in found.sentence
+    assert VerdictResult.from_json(found.to_json()).sentence == found.sentence
 
 
 def test_a_command_without_steps_has_no_gain_in_steps() -> None:

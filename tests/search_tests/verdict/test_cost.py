@@ -16,7 +16,7 @@ def told(**changes: Any) -> list[str]:
 
 def test_the_cost_stands_beside_that_of_the_search_and_the_cheap_one_is_named() -> None:
     assert told() == [
-        "up to 24 runs tune 4 standards, 9 measure the noise of the strongest, 10 to 60 compare it with the "
+        "up to 24 runs tune 4 baselines, 9 measure the noise of the strongest, 10 to 60 compare it with the "
         "leader, up to 18 tell a gain in steps: at most 111 runs, 111 s; the search took 24 runs (50 s)",
         "warmboot verdict small --pairs 5 stops after 5 pairs: at most 55 runs",
     ]
@@ -28,10 +28,10 @@ def test_the_cost_stands_beside_that_of_the_search_and_the_cheap_one_is_named() 
         # 24 + 9 + 60: no shorter horizons can be trained
         ({"in_steps": False}, 93, "10 to 60 compare it with the leader: "),
         # 4 others on up to 30 seeds
-        ({"in_steps": False, "n_others": 3}, 183, "up to 90 compare 3 other standards"),
+        ({"in_steps": False, "n_others": 3}, 183, "up to 90 compare 3 other baselines"),
         # the first look is the last; 5 pairs at three shorter horizons are as long as 11.25 runs
         ({"most_pairs": 5}, 55, "10 compare it with the leader"),
-        ({"n_standards": 1}, 111, "tune 1 standard,"),
+        ({"n_standards": 1}, 111, "tune 1 baseline,"),
     ],
 )
 def test_what_is_asked_for_is_counted(changes: dict[str, Any], most: int, words: str) -> None:

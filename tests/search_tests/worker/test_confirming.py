@@ -167,7 +167,7 @@ def test_what_is_told_apart_at_once_takes_the_least_pairs_and_no_more(database: 
     assert lead.probability > 0.98
     answer = record.load().user_attrs["answer"]
     assert answer.startswith("answer linear to 5% of the peak, peak lr 0.9; val_loss 0.9")
-    assert "It is better than plain linear to 0" in answer
+    assert "It is better than the baseline linear to 0" in answer
     assert record.attributes["knobs"]["key"] == lead.subject.key
 
 

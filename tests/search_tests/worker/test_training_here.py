@@ -88,7 +88,7 @@ def test_a_changed_script_is_named_and_may_be_accepted(launched: StudyRecord, ho
         check_made_of(launched, made_of)
     accept_made_of(launched, made_of, said.append)
     check_made_of(launched, made_of)
-    assert said == ["accepted, and kept with the study: train.py has changed"]
+    assert said == ["accepted, and recorded in the study: train.py has changed"]
     assert len(accepted_changes(launched.attributes)) == 1
 
 

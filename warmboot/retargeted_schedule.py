@@ -1,4 +1,4 @@
-"""The course of a run: its schedule on its horizon, and what becomes of it when the horizon changes.
+"""The schedule of one run, on its horizon, and what becomes of it when the horizon changes.
 
 A run may turn out longer or shorter than planned. From a step `a` on, what is left of the schedule
 is stretched over what is left of the run, and at `a` the factor is what it would have been:
@@ -28,7 +28,7 @@ from warmboot.layout import Layout, hold_steps_of
 from warmboot.schedule import WarmbootSchedule
 
 
-class Rise(NamedTuple):
+class Warmup(NamedTuple):
     """Warm-up or the rest of it: from factor `first` at step `start` to 1 at step `end`."""
 
     start: int
@@ -38,11 +38,11 @@ class Rise(NamedTuple):
     def factors(self, schedule: WarmbootSchedule, steps: FloatArray) -> FloatArray:
         return self.first + (1.0 - self.first) * ((steps - self.start) / (self.end - self.start))
 
-    def rest(self, at_step: int, end: int, factor: float) -> Rise:
-        return Rise(at_step, end, factor)
+    def remainder(self, at_step: int, end: int, factor: float) -> Warmup:
+        return Warmup(at_step, end, factor)
 
 
-class Fall(NamedTuple):
+class Decay(NamedTuple):
     """A cycle or the rest of one, steps `start .. end - 1`: from `x = done` to `x = 1`.
 
     `hold_steps` more than the first stay at `done`, which is 0 wherever there are any.
@@ -60,13 +60,13 @@ class Fall(NamedTuple):
         # at x = 0 the exact peak, whatever the sum above rounds to
         return np.where(x == 0.0, self.peak, self.peak * value)
 
-    def rest(self, at_step: int, end: int, factor: float) -> Fall:
+    def remainder(self, at_step: int, end: int, factor: float) -> Decay:
         """From `at_step` to another end; what is left of the hold is stretched as well."""
         done = float(self._x(np.array([float(at_step)]))[0])
-        old_rest, new_rest = self.end - 1 - at_step, end - 1 - at_step
+        old_remainder, new_remainder = self.end - 1 - at_step, end - 1 - at_step
         hold_left = max(self.start + self.hold_steps - at_step, 0)
-        hold_steps = _nearest(hold_left * new_rest, old_rest) if hold_left else 0
-        return Fall(at_step, end, min(hold_steps, max(new_rest - 1, 0)), self.peak, done)
+        hold_steps = _nearest(hold_left * new_remainder, old_remainder) if hold_left else 0
+        return Decay(at_step, end, min(hold_steps, max(new_remainder - 1, 0)), self.peak, done)
 
     def _x(self, steps: FloatArray) -> FloatArray:
         fall_start = self.start + self.hold_steps
@@ -75,10 +75,10 @@ class Fall(NamedTuple):
         return np.where(fallen == 1.0, 1.0, self.done + (1.0 - self.done) * fallen)
 
 
-Piece: TypeAlias = Rise | Fall
+Piece: TypeAlias = Warmup | Decay
 
 
-class Leg(NamedTuple):
+class Phase(NamedTuple):
     """What holds from step `start` on: the horizon and what lies between `start` and its end."""
 
     start: int
@@ -87,28 +87,28 @@ class Leg(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Course:
+class RetargetedSchedule:
     """A schedule on a horizon that may have been changed any number of times; a value.
 
-    Made by `course_of`, and from another one by `retargeted`. As long as the horizon was never
+    Made by `retargetable`, and from another one by `retargeted`. As long as the horizon was never
     changed, its factors have the bits of `schedule.factors`.
     """
 
     schedule: WarmbootSchedule
     layout: Layout
-    legs: tuple[Leg, ...]
+    phases: tuple[Phase, ...]
 
     @property
     def total_steps(self) -> int:
-        return self.legs[-1].total_steps
+        return self.phases[-1].total_steps
 
     @property
     def retargets(self) -> list[tuple[int, int]]:
         """`(at_step, total_steps)` of each change, which is all there is to save."""
-        return [(leg.start, leg.total_steps) for leg in self.legs[1:]]
+        return [(phase.start, phase.total_steps) for phase in self.phases[1:]]
 
-    def retargeted(self, at_step: int, total_steps: int) -> Course:
-        """This course with another horizon from `at_step` on; the same where it is the horizon.
+    def retargeted(self, at_step: int, total_steps: int) -> RetargetedSchedule:
+        """This one with another horizon from `at_step` on; the same where it is the horizon.
 
         Raises:
             ScheduleError: if there is nothing left to stretch, or no room for it.
@@ -119,23 +119,23 @@ class Course:
             raise ScheduleError(subject, problems)
         if total_steps == self.total_steps:
             return self
-        leg = self._next_leg(operator.index(at_step), operator.index(total_steps))
-        return Course(self.schedule, self.layout, (*self.legs, leg))
+        phase = self._next_phase(operator.index(at_step), operator.index(total_steps))
+        return RetargetedSchedule(self.schedule, self.layout, (*self.phases, phase))
 
     def factors_between(self, start: int, stop: int) -> FloatArray:
         """Factors of steps `start .. stop - 1` within the horizon, float64 `[stop - start]`."""
-        cuts = [*(leg.start for leg in self.legs), self.total_steps]
+        cuts = [*(phase.start for phase in self.phases), self.total_steps]
         parts = []
-        for i, (leg, (first, end)) in enumerate(zip(self.legs, pairwise(cuts), strict=True)):
+        for i, (phase, (first, end)) in enumerate(zip(self.phases, pairwise(cuts), strict=True)):
             low, high = max(start, first), min(stop, end)
             if low < high and i == 0:
                 parts.append(self.schedule.factors_between(self.layout, low, high))
             elif low < high:
-                parts += self._parts(leg, low, high)
+                parts += self._parts(phase, low, high)
         return np.concatenate(parts)
 
-    def _parts(self, leg: Leg, start: int, stop: int) -> list[FloatArray]:
-        inside = [piece for piece in leg.pieces if piece.start < stop and start < piece.end]
+    def _parts(self, phase: Phase, start: int, stop: int) -> list[FloatArray]:
+        inside = [piece for piece in phase.pieces if piece.start < stop and start < piece.end]
         return [
             piece.factors(
                 self.schedule,
@@ -144,20 +144,20 @@ class Course:
             for piece in inside
         ]
 
-    def _next_leg(self, at_step: int, total_steps: int) -> Leg:
-        present, *ahead = (piece for piece in self.legs[-1].pieces if piece.end > at_step)
+    def _next_phase(self, at_step: int, total_steps: int) -> Phase:
+        present, *ahead = (piece for piece in self.phases[-1].pieces if piece.end > at_step)
         ends = self._moved([present, *ahead], at_step, total_steps)
         factor = float(self.factors_between(at_step, at_step + 1)[0])
-        pieces: list[Piece] = [present.rest(at_step, ends[0], factor)]
+        pieces: list[Piece] = [present.remainder(at_step, ends[0], factor)]
         for piece, (start, end) in zip(ahead, pairwise(ends), strict=True):
-            assert isinstance(piece, Fall), "warm-up comes first"
-            pieces.append(Fall(start, end, hold_steps_of(self.schedule.hold, end - start), piece.peak))
-        return Leg(at_step, total_steps, tuple(pieces))
+            assert isinstance(piece, Decay), "warm-up comes first"
+            pieces.append(Decay(start, end, hold_steps_of(self.schedule.hold, end - start), piece.peak))
+        return Phase(at_step, total_steps, tuple(pieces))
 
     def _moved(self, pieces: Sequence[Piece], at_step: int, total_steps: int) -> list[int]:
         """The new end of each piece; the present one keeps the present step at least."""
         anchor = at_step
-        if isinstance(pieces[0], Rise) and self.schedule.warmup_steps is not None:
+        if isinstance(pieces[0], Warmup) and self.schedule.warmup_steps is not None:
             anchor = pieces[0].end
         new, old = total_steps - anchor, self.total_steps - anchor
         subject = f"retarget(total_steps={total_steps}, at_step={at_step})"
@@ -176,7 +176,7 @@ class Course:
         return ends
 
     def _problems(self, at_step: int, total_steps: int) -> list[str]:
-        first, last = self.legs[-1].start, self.total_steps - 2
+        first, last = self.phases[-1].start, self.total_steps - 2
         checks = (
             integer_problem("at_step", at_step, at_least=0),
             integer_problem("total_steps", total_steps, at_least=1),
@@ -196,13 +196,13 @@ class Course:
         return problems
 
 
-def course_of(
+def retargetable(
     schedule: WarmbootSchedule, total_steps: int, retargets: Sequence[tuple[int, int]] = ()
-) -> Course:
-    """The course of a schedule whose horizon was `total_steps` at first.
+) -> RetargetedSchedule:
+    """A schedule on a horizon that was `total_steps` at first, with all changes of it so far.
 
-    >>> course = course_of(WarmbootSchedule(curve="linear"), 5, [(2, 9)])
-    >>> course.factors_between(0, 9).round(3).tolist()
+    >>> run_schedule = retargetable(WarmbootSchedule(curve="linear"), 5, [(2, 9)])
+    >>> run_schedule.factors_between(0, 9).round(3).tolist()
     [1.0, 0.75, 0.5, 0.417, 0.333, 0.25, 0.167, 0.083, 0.0]
 
     Raises:
@@ -211,12 +211,12 @@ def course_of(
     layout = schedule.layout(total_steps)
     pieces: list[Piece] = []
     if layout.warmup_steps:
-        pieces.append(Rise(0, layout.warmup_steps, 1.0 / (layout.warmup_steps + 1)))
-    pieces += [Fall(cycle.start, cycle.end, cycle.hold_steps, cycle.peak) for cycle in layout.cycles]
-    course = Course(schedule, layout, (Leg(0, layout.total_steps, tuple(pieces)),))
+        pieces.append(Warmup(0, layout.warmup_steps, 1.0 / (layout.warmup_steps + 1)))
+    pieces += [Decay(cycle.start, cycle.end, cycle.hold_steps, cycle.peak) for cycle in layout.cycles]
+    run_schedule = RetargetedSchedule(schedule, layout, (Phase(0, layout.total_steps, tuple(pieces)),))
     for at_step, changed_total_steps in retargets:
-        course = course.retargeted(at_step, changed_total_steps)
-    return course
+        run_schedule = run_schedule.retargeted(at_step, changed_total_steps)
+    return run_schedule
 
 
 def _nearest(numerator: int, denominator: int) -> int:

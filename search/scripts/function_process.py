@@ -1,4 +1,4 @@
-"""`FreeLauncher`: hands runs to the long-lived process of a free proxy, and replaces it after a failure."""
+"""`FunctionLauncher`: hands runs to the long-lived process of a function, and replaces it after a failure."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from search.scripts.launcher import (
 from search.scripts.out_of_memory import count_oom_kills
 from search.scripts.process_group import ProcessGroup
 from search.scripts.script_run import ScriptRun
-from warmboot.free_host import RESULT
+from warmboot.function_host import RESULT
 
 
-class FreeLauncher:
-    """Starts runs of a free proxy in one process, which lives until a run fails in it.
+class FunctionLauncher:
+    """Starts runs of a function proxy in one process, which lives until a run fails in it.
 
     The process finds modules where this one does.
 
     Args:
-        train: `package.module:function`, marked with `free_proxy`.
+        train: `package.module:function`, marked with `function_proxy`.
         device: what the function is told to train on.
         environment: set for the process besides this one's own, `CUDA_VISIBLE_DEVICES` for example.
     """
@@ -62,12 +62,12 @@ class FreeLauncher:
     def _started(self, log: BoundedLog) -> ProcessGroup:
         start_guardian()
         # -P: the folder in which the service was started is no place to import from
-        command = [sys.executable, "-P", "-m", "warmboot.free_host", self._train, self._device]
+        command = [sys.executable, "-P", "-m", "warmboot.function_host", self._train, self._device]
         return ProcessGroup(command, log=log, environment=self._environment, with_input=True)
 
 
 class _FreeExecution:
-    def __init__(self, launcher: FreeLauncher, host: ProcessGroup, result: Path) -> None:
+    def __init__(self, launcher: FunctionLauncher, host: ProcessGroup, result: Path) -> None:
         self._launcher, self._host, self._result = launcher, host, result
         self._oom_kills = count_oom_kills()
         self._ended_well = False

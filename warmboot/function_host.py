@@ -1,4 +1,4 @@
-"""The process in which a free proxy lives: `python -m warmboot.free_host package.module:train DEVICE`.
+"""The process in which a function proxy lives: `python -m warmboot.function_host module:train DEVICE`.
 
 It reads the path of one trial file a line from its input, trains that run, and writes `result.json` beside
 the trial file: `{"failure": null}`, or what went wrong. After a failure it is not used again. It ends when
@@ -15,7 +15,7 @@ import threading
 import traceback
 from pathlib import Path
 
-from warmboot.free import Context, Train, load_free_proxy
+from warmboot.function_proxies import Context, Train, load_function_proxy
 from warmboot.reporting import StopTraining
 from warmboot.service import lend_name
 from warmboot.trial_files import VARIABLE, read_trial
@@ -36,7 +36,7 @@ def main(reference: str, device: str) -> None:
         path = paths.get()
         failure: str | None
         try:
-            train = train or load_free_proxy(reference)
+            train = train or load_function_proxy(reference)
             failure = _run(train, path, device)
         except BaseException as error:  # the import of the user's module
             failure = _described(error)

@@ -1,4 +1,4 @@
-"""Free proxies: one process for many runs, and another after each that failed."""
+"""Function proxies: one process for many runs, and another after each that failed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 
 from search.runs.events import Admitted, Event, TrainingFailed
 from search.runs.run import Measurement
-from search.scripts.free_process import FreeLauncher
+from search.scripts.function_process import FunctionLauncher
 from search.scripts.script_run import Limits
 from tests.search_tests.patience import wait_until
 from tests.search_tests.scripts.clock import Clock
 from tests.search_tests.scripts.workshop import Working, Workshop, reason, script_run
 from tests.warmboot_tests.trials import make_trial
-from warmboot.free import free_proxy, load_free_proxy
+from warmboot.function_proxies import function_proxy, load_function_proxy
 from warmboot.schedule_file import read, write
 from warmboot.watched_schedule import watched
 
@@ -26,7 +26,7 @@ MODULE = "tests.search_tests.scripts.own_proxies"
 
 
 def working_on(workshop: Workshop, function: str, limits: Limits | None = None) -> Working:
-    launcher = FreeLauncher(f"{MODULE}:{function}", device="cpu", environment=workshop.environment)
+    launcher = FunctionLauncher(f"{MODULE}:{function}", device="cpu", environment=workshop.environment)
     return Working(launcher, workshop.runs, limits)
 
 
@@ -148,25 +148,25 @@ def test_a_function_that_reads_its_input_finds_none(obedient: Working) -> None:
     [
         ("no_such_package.module:train", r"'no_such_package.module' can't be imported"),
         (f"{MODULE}:absent", r"has no function 'absent'"),
-        (f"{MODULE}:unmarked", r"put @free_proxy above it"),
+        (f"{MODULE}:unmarked", r"put @warmboot.function_proxy above it"),
         ("train", r"write it as 'package.module:function'"),
     ],
 )
 def test_a_reference_that_is_none_says_so(reference: str, pattern: str) -> None:
     with pytest.raises(ValueError, match=pattern):
-        load_free_proxy(reference)
+        load_function_proxy(reference)
 
 
 def test_a_module_that_can_not_be_imported_fails_the_run(workshop: Workshop) -> None:
     with working_on(workshop, "absent") as working:
         event = working.events_of(script_run())[-1]
     assert isinstance(event, TrainingFailed)
-    assert reason(event.traceback_text).endswith("has no function 'absent'.")
+    assert "has no function 'absent'; write it as" in reason(event.traceback_text)
 
 
 def test_a_function_of_other_arguments_is_refused() -> None:
     with pytest.raises(TypeError, match=r"called as train\(schedule, context\), but: too many"):
 
-        @free_proxy
+        @function_proxy
         def train(schedule: object) -> None:
             """Takes one argument."""

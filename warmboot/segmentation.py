@@ -1,4 +1,4 @@
-"""What a list of lrs looks like when nobody says what it was meant to be: warm-up, cycles, a dip.
+"""The parts of a list of lrs whose intention is unknown: warm-up, cycles, a dip.
 
 Only rises and falls are looked at. A rise from the first steps on is warm-up; each later rise begins
 a cycle, unless it only makes good a dip right after warm-up, or is never followed by a fall.
@@ -35,7 +35,7 @@ class Dip(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Anatomy:
+class Segments:
     """The parts of a list of values over steps."""
 
     warmup_end: int
@@ -65,10 +65,10 @@ def checked_values(subject: str, values: Sequence[float] | FloatArray) -> FloatA
     return array
 
 
-def anatomy(values: FloatArray) -> Anatomy:
+def segment(values: FloatArray) -> Segments:
     """The parts of `values`, float64 of shape `[N]`, N at least 1, as `checked_values` gives them.
 
-    >>> anatomy(np.array([0.5, 1.0, 0.5, 0.0, 0.8, 0.4])).cycles
+    >>> segment(np.array([0.5, 1.0, 0.5, 0.0, 0.8, 0.4])).cycles
     (Span(start=1, end=4), Span(start=4, end=6))
     """
     runs = _runs(values)
@@ -85,7 +85,7 @@ def anatomy(values: FloatArray) -> Anatomy:
     ends = [*starts[1:], total_steps if late_rise is None else late_rise + 1]
     never_falls = has_warmup and not later
     cycles = () if never_falls else tuple(map(Span, starts, ends))
-    return Anatomy(warmup_end=warmup_end, dip=dip, cycles=cycles, late_rise=late_rise)
+    return Segments(warmup_end=warmup_end, dip=dip, cycles=cycles, late_rise=late_rise)
 
 
 def _runs(values: FloatArray) -> list[_Run]:

@@ -8,98 +8,104 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.warmboot_tests.strategies import laid_out
-from warmboot.course import Course, Fall, Rise, course_of
 from warmboot.curves import Constant
 from warmboot.errors import ScheduleError
+from warmboot.retargeted_schedule import Decay, RetargetedSchedule, Warmup, retargetable
 from warmboot.schedule import WarmbootSchedule
 
 LaidOut = tuple[WarmbootSchedule, int]
 LINEAR = WarmbootSchedule(curve="linear")
 
 
-def factors(course: Course) -> list[float]:
-    return list(course.factors_between(0, course.total_steps).tolist())
+def factors(run_schedule: RetargetedSchedule) -> list[float]:
+    return list(run_schedule.factors_between(0, run_schedule.total_steps).tolist())
 
 
 @st.composite
-def changed(draw: st.DrawFn, most_changes: int = 3) -> Course:
-    """A course whose horizon was changed, once or more often."""
+def changed(draw: st.DrawFn, most_changes: int = 3) -> RetargetedSchedule:
+    """One whose horizon was changed, once or more often."""
     schedule, total_steps = draw(laid_out(longest=200))
-    course = course_of(schedule, total_steps)
+    run_schedule = retargetable(schedule, total_steps)
     for _ in range(draw(st.integers(1, most_changes))):
-        assume(course.legs[-1].start <= course.total_steps - 2)
-        at_step = draw(st.integers(course.legs[-1].start, course.total_steps - 2))
+        assume(run_schedule.phases[-1].start <= run_schedule.total_steps - 2)
+        at_step = draw(st.integers(run_schedule.phases[-1].start, run_schedule.total_steps - 2))
         try:
-            course = course.retargeted(at_step, draw(st.integers(at_step + 1, 500)))
+            run_schedule = run_schedule.retargeted(at_step, draw(st.integers(at_step + 1, 500)))
         except ScheduleError:
             assume(False)
-    return course
+    return run_schedule
 
 
 @given(laid_out())
-def test_a_course_that_was_never_changed_has_the_bits_of_its_schedule(laid: LaidOut) -> None:
+def test_a_schedule_that_was_never_changed_has_the_bits_of_its_schedule(laid: LaidOut) -> None:
     schedule, total_steps = laid
-    course = course_of(schedule, total_steps)
-    assert course.retargets == []
-    assert factors(course) == schedule.factors(total_steps).tolist()
+    run_schedule = retargetable(schedule, total_steps)
+    assert run_schedule.retargets == []
+    assert factors(run_schedule) == schedule.factors(total_steps).tolist()
 
 
 @given(changed(), st.data())
-def test_nothing_changes_up_to_the_step_of_the_change(course: Course, data: st.DataObject) -> None:
-    assume(course.legs[-1].start <= course.total_steps - 2)
-    at_step = data.draw(st.integers(course.legs[-1].start, course.total_steps - 2))
+def test_nothing_changes_up_to_the_step_of_the_change(
+    run_schedule: RetargetedSchedule, data: st.DataObject
+) -> None:
+    assume(run_schedule.phases[-1].start <= run_schedule.total_steps - 2)
+    at_step = data.draw(st.integers(run_schedule.phases[-1].start, run_schedule.total_steps - 2))
     try:
-        after = course.retargeted(at_step, data.draw(st.integers(at_step + 1, 500)))
+        after = run_schedule.retargeted(at_step, data.draw(st.integers(at_step + 1, 500)))
     except ScheduleError:
         assume(False)
-    assert factors(after)[: at_step + 1] == factors(course)[: at_step + 1]
+    assert factors(after)[: at_step + 1] == factors(run_schedule)[: at_step + 1]
 
 
 @given(changed())
-def test_the_parts_ahead_keep_their_exact_peaks_and_floors(course: Course) -> None:
-    schedule, values = course.schedule, factors(course)
-    leg = course.legs[-1]
-    assert [piece.end for piece in leg.pieces[:-1]] == [piece.start for piece in leg.pieces[1:]]
-    assert leg.pieces[-1].end == course.total_steps == len(values)
-    for piece in leg.pieces[1:]:
-        assert isinstance(piece, Fall)
+def test_the_parts_ahead_keep_their_exact_peaks_and_floors(run_schedule: RetargetedSchedule) -> None:
+    schedule, values = run_schedule.schedule, factors(run_schedule)
+    phase = run_schedule.phases[-1]
+    assert [piece.end for piece in phase.pieces[:-1]] == [piece.start for piece in phase.pieces[1:]]
+    assert phase.pieces[-1].end == run_schedule.total_steps == len(values)
+    for piece in phase.pieces[1:]:
+        assert isinstance(piece, Decay)
         assert values[piece.start] == piece.peak
-    for piece in leg.pieces:
-        if isinstance(piece, Fall) and piece.end - piece.start > 1:
+    for piece in phase.pieces:
+        if isinstance(piece, Decay) and piece.end - piece.start > 1:
             floor = piece.peak * (1.0 if isinstance(schedule.curve, Constant) else schedule.eta_min)
             assert values[piece.end - 1] == floor
 
 
 @given(changed())
-def test_warm_up_rises_and_cycles_fall_within_the_bounds_of_the_schedule(course: Course) -> None:
-    values = factors(course)
+def test_warm_up_rises_and_cycles_fall_within_the_bounds_of_the_schedule(
+    run_schedule: RetargetedSchedule,
+) -> None:
+    values = factors(run_schedule)
     assert min(values) >= 0.0
-    assert max(values) <= max(course.schedule.peaks())
-    for piece in course.legs[-1].pieces:
+    assert max(values) <= max(run_schedule.schedule.peaks())
+    for piece in run_schedule.phases[-1].pieces:
         steps = np.diff(values[piece.start : piece.end])
-        assert np.all(steps > 0.0) if isinstance(piece, Rise) else np.all(steps <= 0.0)
+        assert np.all(steps > 0.0) if isinstance(piece, Warmup) else np.all(steps <= 0.0)
 
 
 @given(changed(), st.data())
-def test_any_part_of_a_course_has_the_bits_of_the_whole(course: Course, data: st.DataObject) -> None:
-    start = data.draw(st.integers(0, course.total_steps - 1))
-    stop = data.draw(st.integers(start + 1, course.total_steps))
-    assert course.factors_between(start, stop).tolist() == factors(course)[start:stop]
+def test_any_part_of_a_schedule_has_the_bits_of_the_whole(
+    run_schedule: RetargetedSchedule, data: st.DataObject
+) -> None:
+    start = data.draw(st.integers(0, run_schedule.total_steps - 1))
+    stop = data.draw(st.integers(start + 1, run_schedule.total_steps))
+    assert run_schedule.factors_between(start, stop).tolist() == factors(run_schedule)[start:stop]
 
 
 @given(changed(most_changes=6))
-def test_the_changes_are_all_there_is_to_save(course: Course) -> None:
-    again = course_of(course.schedule, course.layout.total_steps, course.retargets)
-    assert again == course
-    assert factors(again) == factors(course)
+def test_the_changes_are_all_there_is_to_save(run_schedule: RetargetedSchedule) -> None:
+    again = retargetable(run_schedule.schedule, run_schedule.layout.total_steps, run_schedule.retargets)
+    assert again == run_schedule
+    assert factors(again) == factors(run_schedule)
 
 
 @given(laid_out(longest=100), st.data())
-def test_longer_and_back_at_once_is_the_old_course(laid: LaidOut, data: st.DataObject) -> None:
+def test_longer_and_back_at_once_is_the_old_schedule(laid: LaidOut, data: st.DataObject) -> None:
     schedule, total_steps = laid[0].replace(hold=0.0), laid[1]
     assume(total_steps >= 2)
     at_step = data.draw(st.integers(0, total_steps - 2))
-    longer = course_of(schedule, total_steps).retargeted(at_step, data.draw(st.integers(total_steps, 999)))
+    longer = retargetable(schedule, total_steps).retargeted(at_step, data.draw(st.integers(total_steps, 999)))
     back = longer.retargeted(at_step, total_steps)
     assert factors(back) == pytest.approx(schedule.factors(total_steps).tolist(), rel=1e-9, abs=1e-15)
 
@@ -164,14 +170,14 @@ CASES: list[tuple[str, WarmbootSchedule, int, list[tuple[int, int]], list[float]
 def test_by_hand(
     schedule: WarmbootSchedule, total_steps: int, retargets: list[tuple[int, int]], expected: list[float]
 ) -> None:
-    course = course_of(schedule, total_steps, retargets)
-    assert course.retargets == retargets
-    assert factors(course) == pytest.approx(expected, rel=1e-14, abs=1e-16)
+    run_schedule = retargetable(schedule, total_steps, retargets)
+    assert run_schedule.retargets == retargets
+    assert factors(run_schedule) == pytest.approx(expected, rel=1e-14, abs=1e-16)
 
 
 def test_the_present_horizon_changes_nothing() -> None:
-    course = course_of(LINEAR, 5)
-    assert course.retargeted(2, 5) is course
+    run_schedule = retargetable(LINEAR, 5)
+    assert run_schedule.retargeted(2, 5) is run_schedule
 
 
 @pytest.mark.parametrize(
@@ -190,27 +196,27 @@ def test_the_present_horizon_changes_nothing() -> None:
 )
 def test_what_can_not_be_stretched_is_refused(at_step: Any, total_steps: Any, text: str) -> None:
     with pytest.raises(ScheduleError, match=text):
-        course_of(LINEAR, 10).retargeted(at_step, total_steps)
+        retargetable(LINEAR, 10).retargeted(at_step, total_steps)
 
 
 def test_a_part_without_a_step_is_refused_with_the_boundaries() -> None:
-    course = course_of(WarmbootSchedule(restarts=[0.5, 0.9]), 20)
+    run_schedule = retargetable(WarmbootSchedule(restarts=[0.5, 0.9]), 20)
     with pytest.raises(ScheduleError, match=r"begins at step 18 gets no step.* \[2, 3, 5, 5\] "):
-        course.retargeted(2, 5)
-    fixed = course_of(WarmbootSchedule(warmup_steps=8), 20)
+        run_schedule.retargeted(2, 5)
+    fixed = retargetable(WarmbootSchedule(warmup_steps=8), 20)
     with pytest.raises(ScheduleError, match="warm-up alone lasts until step 8"):
         fixed.retargeted(2, 7)
 
 
 def test_the_horizon_changes_in_the_order_of_time() -> None:
-    course = course_of(LINEAR, 20, [(8, 30)])
+    run_schedule = retargetable(LINEAR, 20, [(8, 30)])
     with pytest.raises(ScheduleError, match="at_step must be at least 8, where the horizon was last changed"):
-        course.retargeted(7, 40)
+        run_schedule.retargeted(7, 40)
 
 
 def test_a_horizon_that_changes_every_step_is_no_burden() -> None:
-    course = course_of(LINEAR, 3000)
+    run_schedule = retargetable(LINEAR, 3000)
     for step in range(2000):
-        course = course.retargeted(step, 3001 + step)
-    assert course.total_steps == 5000
-    assert np.all(np.diff(course.factors_between(0, 5000)) <= 0.0)
+        run_schedule = run_schedule.retargeted(step, 3001 + step)
+    assert run_schedule.total_steps == 5000
+    assert np.all(np.diff(run_schedule.factors_between(0, 5000)) <= 0.0)

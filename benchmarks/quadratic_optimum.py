@@ -1,8 +1,8 @@
 """The best of all lr tables for a `NoisyQuadratic`: no schedule of any family can do better.
 
-The recursion of `noisy_quadratic.py` is a network of `N` layers with one weight each, the lr of that step, so
-its gradient comes by going back through it. With `J = log excess` after `N` steps, `m_t` before step `t`, the
-rate `a` of that step, `b = batch_size` and `p_N = dJ / dm_N = l / (l . m_N)`,
+The recursion of `search/proxies/noisy_quadratic.py` is a network of `N` layers with one weight each, the lr
+of that step, so its gradient comes by going back through it. With `J = log excess` after `N` steps, `m_t`
+before step `t`, the rate `a` of that step, `b = batch_size` and `p_N = dJ / dm_N = l / (l . m_N)`,
 
     dJ / da = p_(t+1) . ((-2 l + 2 a l^2 (b + 1) / b) m_t + 2 a l (S_t + sigma^2) / b)
     p_t     = (1 - 2 a l + a^2 l^2 (b + 1) / b) p_(t+1) + (a^2 / b) (l . p_(t+1)) l
