@@ -112,6 +112,8 @@ def status_lines(snapshot: StudyStatus, storage_option: Sequence[str] = ()) -> l
     if snapshot.plateau is not None:
         lines.append(f"ended     early: {snapshot.plateau}")
     lines += change_lines(snapshot.changes)
+    if snapshot.hash is not None:
+        lines.append(f"hash      {snapshot.hash}: the same file gives the same trials, value by value")
     if snapshot.lead is not None:
         lines += evidence_lines(snapshot.spec, snapshot.lead.chosen, snapshot.lead, snapshot.transfer)
         lines.append(f"          {best_curve(snapshot)}")
@@ -194,6 +196,7 @@ def snapshot_json(snapshot: StudyStatus) -> dict[str, Any]:
         "remarks": {str(number): text for number, text in snapshot.remarks.items()},
         "accepted_changes": [change.to_json() for change in snapshot.changes],
         "confirmed": snapshot.confirmed,
+        "hash": snapshot.hash,
         "best": None
         if best is None or lead is None
         else {

@@ -16,6 +16,7 @@ from search.results.candidate import Candidate, ranked
 from search.results.evidence import evidence
 from search.results.lead import Lead
 from search.results.status import study_lead
+from search.results.study_hash import study_hash
 from search.results.transfer import TransferResult, stored_transfer, transfer_of
 from search.spec.proxy import TUNABLE
 from search.spec.study import StudySpec
@@ -247,6 +248,7 @@ def _origin(
         "lr_kept": there.lr is not None,
         **there.to_json(),
         "study_seed": spec.seed,
+        **({} if attributes.rounds is None else {"study_hash": study_hash(record.trials(record.load()))}),
         **({"accepted_changes": [change.to_json() for change in changes]} if changes else {}),
         "evidence": evidence(spec, candidate, lead, transfer),
         "versions": {

@@ -18,6 +18,7 @@ from search.results.estimates import model_of, stored_sensitivity, with_expectat
 from search.results.lead import Lead, lead_by_means, lead_by_model, lead_of
 from search.results.pace import Training, in_training, pace, seconds_left
 from search.results.settled import is_settled
+from search.results.study_hash import study_hash
 from search.results.transfer import TransferResult, stored_transfer
 from search.results.verdict import VerdictResult, stored_verdict
 from search.runs.trial_attributes import BASELINE, DIVERGED, FAILURE, REMARK, SCHEDULE_KEY
@@ -63,6 +64,8 @@ class StudyStatus:
         settled: whether the best are confirmed and the answer is worked out.
         seconds_left: until the search ends if nothing ends it early; None where that is not known.
         training: what trains now, with what it has reported last.
+        hash: of all its trials, see `study_hash`; None where it need not be the same every time, or its
+            search goes on.
     """
 
     spec: StudySpec
@@ -89,6 +92,7 @@ class StudyStatus:
     settled: bool = False
     seconds_left: float | None = None
     training: Sequence[Training] = ()
+    hash: str | None = None
 
     @property
     def best(self) -> Candidate | None:
@@ -185,6 +189,7 @@ def read_status(record: StudyRecord, study: optuna.Study, *, settle: bool = Fals
     found = with_expectations(found, attributes.estimates, trials)
     lead = _lead(found, spec, trials, attributes, settle=settle)
     subject = None if lead is None else lead.subject
+    search_is_over = limit.is_over(trials, now)
     return StudyStatus(
         spec=spec,
         n_trials=limit.n_trials,
@@ -206,10 +211,11 @@ def read_status(record: StudyRecord, study: optuna.Study, *, settle: bool = Fals
         changes=accepted_changes(attributes),
         knobs=stored_sensitivity(attributes.sensitivity, subject),
         at_work=bool(leases),
-        search_is_over=limit.is_over(trials, now),
+        search_is_over=search_is_over,
         settled=is_settled(spec, found, trials, attributes),
         seconds_left=seconds_left(limit, known, spec.horizon_steps, now),
         training=in_training(_begun(known), spec.horizon_steps),
+        hash=study_hash(trials) if search_is_over and attributes.rounds is not None else None,
     )
 
 

@@ -3,7 +3,7 @@
 | who | attribute |
 | --- | --- |
 | asks for the trial | `PROPOSAL`, `PURPOSE`, `WHY`, `HORIZON_STEPS`, `LEFT_TO_GAIN`, `BASELINE` |
-| | `SCHEDULE_KEY`, `SEED_INDEX`, `SCHEDULE`, `STEPS_IN_ALL` |
+| | `SCHEDULE_KEY`, `SEED_INDEX`, `SCHEDULE`, `KNOWN_BELOW`, `STEPS_IN_ALL` |
 | hands it out | `TRAINED_SPAN`, `REPORTED_BEFORE`, `HELD`, `LOST` |
 | tells it | `RUNS`, `DIVERGED`, `STOPPED`, `EXPECTED_VALUE`, `AVERAGED_AT_HALFWAY`, `REMARK`, `FAILURE` |
 
@@ -32,6 +32,8 @@ SEED_INDEX = "seed"
 """Which of its schedule's seeds it trains with, counted from 0."""
 SCHEDULE = "schedule"
 """The schedule in words."""
+KNOWN_BELOW = "known_below"
+"""Its round knew the results of the trials below this number; what may stop it knows no others either."""
 STEPS_IN_ALL = "steps"
 """Of a trial that trains shorter horizons first: its steps in all, if it is not stopped early."""
 ASKED_FOR = (
@@ -44,6 +46,7 @@ ASKED_FOR = (
     SCHEDULE_KEY,
     SEED_INDEX,
     SCHEDULE,
+    KNOWN_BELOW,
     STEPS_IN_ALL,
 )
 """What a trial has before anything of it is measured."""

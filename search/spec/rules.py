@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from search.spec.confirmation import confirmation_size
+from search.spec.early_stopping import OWN
 from search.spec.own_lr import lr_problems
 from search.spec.proxy import kind_of
 
@@ -23,6 +24,7 @@ def rule_problems(table: Mapping[str, Any]) -> list[str]:
     problems += _confirmation_problems(table)
     space = table.get("space")
     problems += lr_problems(space, kind_of(table.get("proxy"))) if isinstance(space, Mapping) else []
+    problems += _reproducible_problems(table)
     if kind_of(table.get("proxy")) == "declared":
         return problems
     if table.get("epochs") is not None:
@@ -32,6 +34,26 @@ def rule_problems(table: Mapping[str, Any]) -> list[str]:
     population = table.get("population")
     if isinstance(population, Mapping) and population.get("slots", "auto") not in ("auto", 1):
         problems.append("population.slots: a process trains one run of this proxy at a time; use --workers")
+    return problems
+
+
+def _reproducible_problems(table: Mapping[str, Any]) -> list[str]:
+    """A study that asks to be the same every time can't hang on times."""
+    population, stopping = table.get("population"), table.get("early_stopping")
+    if not isinstance(population, Mapping) or population.get("reproducible") is not True:
+        return []
+    problems = []
+    name = stopping.get("name", "none") if isinstance(stopping, Mapping) else "none"
+    if name not in OWN:
+        problems.append(
+            f"population.reproducible: the pruner {name} decides by whatever results are in; take "
+            f"early_stopping {', '.join(OWN[:-1])} or {OWN[-1]}"
+        )
+    if table.get("budget") is not None:
+        problems.append(
+            "population.reproducible: how many trials a budget of time holds depends on the machine; give "
+            "n_trials or n_runs"
+        )
     return problems
 
 

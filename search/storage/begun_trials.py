@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import optuna
+from optuna.pruners import NopPruner
 from optuna.trial import FrozenTrial
 
 from search.runs.trial_attributes import HELD, REPORTED_BEFORE, TRAINED_SPAN
 from search.spec.budget import Budget, reported_steps
 from search.storage.leases import Lease, Leases, this_owner
 from search.storage.optuna_rows import NewTrial, add_trials, start_trials
+from search.storage.planned_trial import PlannedTrial, RunningTrial, is_planned_whole
 from search.storage.plans import NextTrial
 from search.storage.study_record import StudyRecord
 from search.storage.told_trials import ToldTrials
@@ -29,13 +31,13 @@ class BegunTrials:
     def __init__(self, record: StudyRecord, study: optuna.Study, leases: Leases, told: ToldTrials) -> None:
         self._record, self._database, self._study = record, record.database, study
         self._leases, self._told = leases, told
-        self._taken: dict[int, optuna.Trial] = {}
+        self._taken: dict[int, RunningTrial] = {}
 
     def forget(self) -> None:
         """Whatever was begun has been handed on: another call begins."""
         self._taken = {}
 
-    def held(self, leases: Mapping[int, Lease]) -> list[optuna.Trial]:
+    def held(self, leases: Mapping[int, Lease]) -> list[RunningTrial]:
         """What an earlier try of the same call has begun, where the database went away before it could say
         so."""
         mine = (n for n in self._taken if n in leases and leases[n].owner == this_owner())
@@ -61,25 +63,30 @@ class BegunTrials:
 
     def begin(
         self, waiting: Sequence[FrozenTrial], leases: Mapping[int, Lease], limit: Budget
-    ) -> list[optuna.Trial]:
+    ) -> list[RunningTrial]:
         """Under the lock: let trials that wait run, leased."""
         if not self._told.in_bulk:
             return [self.ask(leases, limit, [trial]) for trial in waiting]
         with self._database.engine.begin() as connection:
             ids = start_trials(connection, self._record.study_id, [trial.number for trial in waiting])
-        begun = {t.number: t for t in (optuna.Trial(self._study, trial_id) for trial_id in ids.values())}
+        known = {trial.number: trial for trial in waiting}
+        begun = {number: self._running(known[number], trial_id) for number, trial_id in ids.items()}
         # Where the database goes away before it could say that they are leased, it is these again.
         self._taken = dict(sorted(begun.items()))
-        known = {trial.number: trial for trial in waiting}
         for number, trial in self._taken.items():
             self._note_begin(trial, limit, reported_steps(known[number]))
         if begun:
             self._leases.take_all({number: _attempt(leases.get(number)) for number in begun})
         return list(self._taken.values())
 
+    def _running(self, frozen: FrozenTrial, trial_id: int) -> RunningTrial:
+        if is_planned_whole(frozen) and isinstance(self._study.pruner, NopPruner):
+            return PlannedTrial(frozen, trial_id, self._database.storage)
+        return optuna.Trial(self._study, trial_id)
+
     def ask(
         self, leases: Mapping[int, Lease], limit: Budget, trials: Sequence[FrozenTrial] = ()
-    ) -> optuna.Trial:
+    ) -> RunningTrial:
         """Under the lock: Optuna's next trial, leased; `trials` are those that it may take up again."""
         trial = self._study.ask()
         self._taken = {trial.number: trial}
@@ -88,7 +95,7 @@ class BegunTrials:
         self._leases.take(trial.number, _attempt(leases.get(trial.number)))
         return trial
 
-    def _note_begin(self, trial: optuna.Trial, limit: Budget, reported: int) -> None:
+    def _note_begin(self, trial: RunningTrial, limit: Budget, reported: int) -> None:
         if trial.user_attrs.get(HELD):
             trial.set_user_attr(HELD, False)
         if limit.budget_seconds is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,8 +18,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.spec.training_spans import ended
 from search.storage.leases import Leases
-from search.storage.optuna_rows import EndedTrial, add_reports, end_trials, writes_rows
+from search.storage.optuna_rows import EndedTrial, add_reports, end_trials
+from search.storage.optuna_tables import are_known
+from search.storage.planned_trial import RunningTrial
 from search.storage.study_record import StudyRecord
+
+REPORTS_WAIT_SECONDS = 0.5
+"""Reports wait so long for what is told next; nothing but a person who watches reads them."""
 
 
 class ToldTrials:
@@ -32,11 +38,12 @@ class ToldTrials:
 
     def __init__(self, record: StudyRecord, study: optuna.Study, leases: Leases) -> None:
         self._record, self._database, self._study, self._leases = record, record.database, study, leases
-        self.in_bulk = self._database.patiently(lambda: writes_rows(self._database.engine))
+        self.in_bulk = self._database.patiently(lambda: are_known(self._database.engine))
         """Whether Optuna's rows may be written here; else each call of its own is made."""
         self.timed = set[int]()
         """Numbers of the trials whose time is noted, which their end closes."""
-        self._together = 0
+        self._prunes_nothing = isinstance(study.pruner, NopPruner)
+        self._together, self._wrote_at = 0, 0.0
         self._reports: dict[int, dict[int, float]] = {}
         self._ends: list[EndedTrial] = []
 
@@ -48,11 +55,11 @@ class ToldTrials:
             yield
         finally:
             self._together -= 1
-            self._flush()
+            self._flush(reports_wait=True)
 
-    def report(self, trial: optuna.Trial, step: int, value: float) -> None:
+    def report(self, trial: RunningTrial, step: int, value: float) -> None:
         """Report an intermediate value; nothing happens where the trial is finished elsewhere."""
-        if not self.in_bulk or not isinstance(self._study.pruner, NopPruner):  # who reads it with the trial
+        if isinstance(trial, optuna.Trial) and not (self.in_bulk and self._prunes_nothing):
             with contextlib.suppress(UpdateFinishedTrialError):
                 trial.report(value, step)
             return
@@ -90,10 +97,16 @@ class ToldTrials:
         except KeyError as error:
             raise self._record.gone() from error
 
-    def _flush(self) -> list[int]:
-        """Write what was told; the numbers of the trials that were ended here."""
+    def _flush(self, *, reports_wait: bool = False) -> list[int]:
+        """Write what was told; the numbers of the trials that were ended here.
+
+        `reports_wait`: reports alone are kept for a moment, for others to be written with them.
+        """
         if self._together or not (self._reports or self._ends):
             return []
+        if reports_wait and not self._ends and time.monotonic() - self._wrote_at < REPORTS_WAIT_SECONDS:
+            return []
+        self._wrote_at = time.monotonic()
         reports, ends = self._reports, self._ends
         done = self._database.patiently(lambda: self._write(reports, ends))
         self._reports, self._ends = {}, []

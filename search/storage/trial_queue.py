@@ -9,7 +9,6 @@ Telling needs no lock: the first tell wins, and "somebody else has finished this
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -17,25 +16,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from search.runs.trial_attributes import (
     FAILURE,
-    LOST,
     SCHEDULE_KEY,
     SEED_INDEX,
 )
-from search.spec.training_spans import ended_unseen
 from search.storage.begun_trials import BegunTrials
 from search.storage.job_claims import claim_job
 from search.storage.leases import CONFIRMATION, PLANNING, Lease, Leases, this_owner
+from search.storage.lost_trials import LostTrials
+from search.storage.planned_trial import RunningTrial
 from search.storage.plans import WAIT, NextTrial, Plan, Planned, StopSearch, Wait
 from search.storage.seed_claims import SeedClaims
 from search.storage.study_attributes import CONTROL
 from search.storage.study_record import StudyRecord
 from search.storage.told_trials import ToldTrials
 from search.storage.trial_notes import failure_note, keep_trial_note
+from search.storage.trials_reader import TrialsReader
 
 MAX_ATTEMPTS = 3
 PLANNING_WAIT_SECONDS = 10.0
@@ -69,22 +68,25 @@ class TrialQueue:
         self._record = record
         self._database = record.database
         self._study = record.load(sampler, pruner)
-        self._plan, self._most_attempts = plan, most_attempts
+        self._plan = plan
         self._plans_long = bool(getattr(plan, "takes_long", False))
         self._leases = Leases(record.database.engine, record.study_id, this_owner())
         self._claims = SeedClaims(record.database.engine, record.study_id)
         self._told = ToldTrials(record, self._study, self._leases)
+        self._lost = LostTrials(record.database, self._told, most_attempts)
+        self._is_ready = False
+        self._reader = TrialsReader(record.database.engine, record.study_id)
         self._begun = BegunTrials(record, self._study, self._leases, self._told)
 
     @property
     def study(self) -> optuna.Study:
         return self._study
 
-    def next(self) -> optuna.Trial | None:
+    def next(self) -> RunningTrial | None:
         """The next trial, leased to this process; None where there is none to begin at present."""
         return next(iter(self.take(1)), None)
 
-    def take(self, count: int) -> list[optuna.Trial]:
+    def take(self, count: int) -> list[RunningTrial]:
         """Up to `count` trials to begin, leased to this process; none where there are none at present."""
         self._begun.forget()
         began = time.monotonic()
@@ -98,19 +100,19 @@ class TrialQueue:
     def plan_ahead(self) -> None:
         """Plan the next trials while the last ones still train, where all that a plan must know is in and
         nobody else plans."""
-        is_ready = getattr(self._plan, "is_ready", None)
-        if is_ready is None:
+        if not self._is_ready:
             return
 
         def my_turn() -> _Turn | None:
-            trials, attributes = self._study.get_trials(deepcopy=False), self._record.attributes
+            trials, attributes = self.all(), self._record.attributes
             may_start = not attributes.is_stopped and attributes.limit.may_start(trials, self._record.now())
-            return self._turn(trials) if may_start and is_ready(trials) else None
+            return self._turn(trials) if may_start and self._plan_is_ready(trials) else None
 
+        self._begun.forget()
         if (turn := self._database.locked(my_turn)) is not None:
             self._planned(turn.trials, 0)
 
-    def claim_seed(self, trial: optuna.Trial, schedule_key: str) -> int:
+    def claim_seed(self, trial: RunningTrial, schedule_key: str) -> int:
         """The seed a trial was planned with; else the first of its schedule that no other trial has."""
         if SEED_INDEX in trial.user_attrs:
             return int(trial.user_attrs[SEED_INDEX])
@@ -125,9 +127,15 @@ class TrialQueue:
 
     def completed(self) -> list[FrozenTrial]:
         """The complete trials of the study."""
-        return self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return [trial for trial in self.all() if trial.state == TrialState.COMPLETE]
 
-    def report(self, trial: optuna.Trial, step: int, value: float) -> None:
+    def all(self) -> list[FrozenTrial]:
+        """All trials of the study; not to be changed."""
+        if not self._told.in_bulk:
+            return self._study.get_trials(deepcopy=False)
+        return self._database.patiently(self._reader.read)
+
+    def report(self, trial: RunningTrial, step: int, value: float) -> None:
         """Report an intermediate value; nothing happens where the trial is finished elsewhere."""
         self._told.report(trial, step, value)
 
@@ -135,7 +143,7 @@ class TrialQueue:
         """Inside, what is told is kept, and written together at the end."""
         return self._told.together()
 
-    def complete(self, trial: optuna.Trial, value: float, attributes: Mapping[str, Any]) -> bool:
+    def complete(self, trial: RunningTrial, value: float, attributes: Mapping[str, Any]) -> bool:
         """Tell a result. Returns False where another worker told this trial first."""
         return self._told.end(trial.number, TrialState.COMPLETE, value, attributes)
 
@@ -188,20 +196,21 @@ class TrialQueue:
     def release_confirmation(self) -> None:
         self._database.patiently(lambda: self._leases.release(CONFIRMATION))
 
-    def _take_up(self, count: int) -> list[optuna.Trial] | _Turn | Wait:
+    def _take_up(self, count: int) -> list[RunningTrial] | _Turn | Wait:
         """Under the lock: trials that wait, or this process's turn to plan more; `WAIT` where another has
         the turn."""
         attributes = self._record.attributes
         leases = self._leases.all()  # before the trials: telling needs no lock
         if _is_mine(leases.get(PLANNING)):  # of an earlier try, while the database was away
             self._leases.release(PLANNING)
-        trials = self._study.get_trials(deepcopy=False)
-        if self._sweep(trials, leases):
-            trials = self._study.get_trials(deepcopy=False)
+        trials = self.all()
+        if self._lost.take_back(trials, leases):
+            trials = self.all()
         taken = self._begun.held(leases)
         if taken or attributes.is_stopped:
             return taken
         waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+        self._is_ready = self._plan_is_ready(trials)
         if waiting:
             return self._begun.begin(waiting[:count], leases, attributes.limit)
         if not attributes.limit.may_start(trials, self._record.now()):
@@ -209,6 +218,10 @@ class TrialQueue:
         if not self._plans_long:
             return self._act_on(self._plan(trials), leases, len(trials), count)
         return self._turn(trials) or WAIT
+
+    def _plan_is_ready(self, trials: Sequence[FrozenTrial]) -> bool:
+        is_ready = getattr(self._plan, "is_ready", None)
+        return is_ready is not None and bool(is_ready(trials))
 
     def _turn(self, trials: Sequence[FrozenTrial]) -> _Turn | None:
         return _Turn(trials) if self._leases.claim(PLANNING, forgiving=self._database.just_back) else None
@@ -225,7 +238,7 @@ class TrialQueue:
                 break
         return False
 
-    def _planned(self, trials: Sequence[FrozenTrial], count: int) -> list[optuna.Trial]:
+    def _planned(self, trials: Sequence[FrozenTrial], count: int) -> list[RunningTrial]:
         """Work out what is next, and begin it."""
         try:
             with self._leases.kept():  # of what trains here, too
@@ -235,21 +248,21 @@ class TrialQueue:
             raise
         return self._database.locked(lambda: self._keep_plan(planned, len(trials), count))
 
-    def _keep_plan(self, planned: Planned, n_known: int, count: int) -> list[optuna.Trial]:
+    def _keep_plan(self, planned: Planned, n_known: int, count: int) -> list[RunningTrial]:
         """Under the lock: what was planned on so many trials, unless another has taken over meanwhile."""
         leases = self._leases.all()
         begun = self._begun.held(leases)
         # Only who has the turn adds trials: more of them are these, made before the database went away and
         # not leased yet. Whoever asks next takes them up; planned again, they would be too many.
         turn_is_mine = _is_mine(leases.get(PLANNING))
-        if not begun and turn_is_mine and len(self._study.get_trials(deepcopy=False)) == n_known:
+        if not begun and turn_is_mine and len(self.all()) == n_known:
             begun = self._act_on(planned, leases, n_known, count)
         self._leases.release(PLANNING)
         return begun
 
     def _act_on(
         self, planned: Planned, leases: Mapping[int, Lease], n_known: int, count: int
-    ) -> list[optuna.Trial]:
+    ) -> list[RunningTrial]:
         """Under the lock: write what was planned and begin of it; or note that no more is worth it."""
         attributes = self._record.attributes
         if isinstance(planned, StopSearch):
@@ -259,26 +272,8 @@ class TrialQueue:
         if planned is None:
             return [self._begun.ask(leases, attributes.limit)]
         self._begun.write([planned] if isinstance(planned, NextTrial) else planned, n_known)
-        trials = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        return self._begun.begin(trials[:count], leases, attributes.limit)
-
-    def _sweep(self, trials: Sequence[FrozenTrial], leases: Mapping[int, Lease]) -> bool:
-        """Put every RUNNING trial without a live lease back; idempotent, so a crash in it is harmless.
-
-        Returns whether there was any.
-        """
-        running = [t for t in trials if t.state == TrialState.RUNNING]
-        lost = [t for t in running if not self._is_held(leases.get(t.number))]
-        for trial in lost:
-            lease = leases.get(trial.number)
-            if lease is not None and lease.attempts >= self._most_attempts:
-                reason = f"its worker disappeared {lease.attempts} times; not tried again."
-                attributes = {FAILURE: reason, LOST: lease.attempts, **ended_unseen(trial)}
-                self._told.end(trial.number, TrialState.FAIL, None, attributes)
-                continue
-            with contextlib.suppress(UpdateFinishedTrialError):  # told at the last moment
-                self._set_state(trial.number, TrialState.WAITING)
-        return bool(lost)
+        waiting = [trial for trial in self.all() if trial.state == TrialState.WAITING]
+        return self._begun.begin(waiting[:count], leases, attributes.limit)
 
     def _is_held(self, lease: Lease | None) -> bool:
         """Whether somebody trains under this lease; where nobody could renew, all get time to."""

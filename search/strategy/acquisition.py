@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from scipy import special  # scipy.stats takes long to import, and every worker comes here
 
 from search.strategy.candidates import LocalTrial, PriorTrial, StandInTrial, UniformTrial
-from search.strategy.learning_runs import identity
 from search.strategy.lr_bracket import SAME_LR
-from search.strategy.progress import EvaluatedTrial, Progress, alike, points_of
+from search.strategy.progress import EvaluatedTrial, Progress, points_of
 from search.strategy.proposal import ExpectedGain, Proposal, ProposalBuilder
 from search.strategy.round_model import CAUTION, RoundModel, ShapePool
 from search.strategy.surrogate import Surrogate
@@ -79,9 +78,9 @@ class Acquisition:
 
     def _known_shape(self, model: RoundModel, leader: EvaluatedTrial) -> Proposal | None:
         """The next shape of the portfolio that was not tried, where it is expected to be best."""
-        tried = model.progress.done + model.progress.in_training
+        tried = {t.shape.key for t in model.progress.done + model.progress.in_training}
         for known in self._known:
-            if not alike(tried, known):
+            if known.shape.key not in tried:
                 found = self._scored(self._pool_of([known], leader, model.surrogate), best=None)
                 why = "a known shape at its expected best peak lr"
                 return self._builder.at(known, float(found.log_lrs[0]), why)
@@ -100,15 +99,15 @@ class Acquisition:
         """
         seeds: dict[str, int] = defaultdict(int)
         for tried in progress.done + progress.in_training:
-            seeds[identity(tried.params)] += 1
-        leader = identity(ranked[0].params)
+            seeds[tried.identity] += 1
+        leader = ranked[0].identity
         first = {bool(self._builder.name_of(t)): i for i, t in reversed(list(enumerate(ranked)))}
         pair = sorted(first.values())
-        others = [i for i, tried in enumerate(ranked) if identity(tried.params) != leader]
+        others = [i for i, tried in enumerate(ranked) if tried.identity != leader]
         if len(pair) == 1 and others:
             pair.append(max(others, key=lambda i: (mean[0] - mean[i]) / float(np.hypot(sd[0], sd[i]))))
-        chosen = min(pair, key=lambda i: seeds[identity(ranked[i].params)])
-        if seeds[identity(ranked[chosen].params)] >= MOST_SEEDS:
+        chosen = min(pair, key=lambda i: seeds[ranked[i].identity])
+        if seeds[ranked[chosen].identity] >= MOST_SEEDS:
             return None
         role = "the best so far" if chosen == 0 else "it may be the best"
         why = f"another seed: {role}, expected {abs(mean[chosen]):.4g} ± {sd[chosen]:.2g}"
@@ -137,7 +136,7 @@ class Acquisition:
     ) -> Proposal:
         """A run of a shape; at almost the same lr as an earlier one it is one more seed of that."""
         for tried in progress.done + progress.in_training:
-            if tried.shape.alike(shape.shape) and abs(tried.log_lr - log_lr) < SAME_LR:
+            if abs(tried.log_lr - log_lr) < SAME_LR and tried.shape.alike(shape.shape):
                 return self._builder.again(tried, why, outlook=outlook)
         return self._builder.at(shape, log_lr, why, outlook=outlook)
 
@@ -156,7 +155,7 @@ class Acquisition:
             left_to_gain=float(expected_improvement(behind, apart_sd).max()),
             noise_sd=model.measured.noise_sd,
             n_full=model.progress.n_full,
-            leader_seeds=sum(identity(t.params) == identity(leader.params) for t in model.progress.done),
+            leader_seeds=sum(t.identity == leader.identity for t in model.progress.done),
         )
         told = f"expected {abs(found.mean[chosen]):.4g} ± {found.sd[chosen]:.2g}"
         why = f"{told}; the best so far {abs(best):.4g}"

@@ -25,7 +25,7 @@ from scipy import special
 
 from search.direction import sign_of
 from search.spec.study import StudySpec
-from search.strategy.learning_runs import best_schedules_first, identity, learning_runs
+from search.strategy.learning_runs import best_schedules_first, learning_runs
 from search.strategy.progress import EvaluatedTrial, points_of
 from search.strategy.round_model import CAUTION
 from search.strategy.strategy import Strategy
@@ -269,10 +269,10 @@ def study_model(
 def _always_learnt_from(spec: StudySpec, runs: Sequence[EvaluatedTrial]) -> frozenset[str]:
     """Identities of the schedules that were confirmed, and of the baseline with the best mean: without it a
     study of very many runs would not know the best of what its leader is compared with."""
-    confirmed = {identity(tried.params) for tried in runs if tried.seed >= CONFIRMATION_SEEDS}
+    confirmed = {tried.identity for tried in runs if tried.seed >= CONFIRMATION_SEEDS}
     factors = [baseline.factors(spec.horizon_steps) for baseline in baselines().values()]
     to_end = [tried for tried in best_schedules_first(runs) if not tried.stopped]
-    known = (identity(t.params) for t in to_end if _is_one_of(factors, t, spec.horizon_steps))
+    known = (t.identity for t in to_end if _is_one_of(factors, t, spec.horizon_steps))
     return frozenset(confirmed | {*islice(known, 1)})
 
 

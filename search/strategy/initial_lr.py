@@ -41,6 +41,8 @@ class InitialLrs:
         """What to train; None once the best peak lr of the first shape lies between two others."""
         if progress.n_swept < len(self._sweep.lrs):
             return self._swept_lr(progress.n_swept)
+        if self._is_over(progress):
+            return None
         if progress.sweep_in_training:
             return WAIT
         failed = {tried.log_lr: math.inf for tried in alike(progress.failed, self._first)}
@@ -52,6 +54,11 @@ class InitialLrs:
         if not wanted:
             return None
         return self._builder.at(self._first, wanted[0], "the peak lr at full length", purpose=PEAK_LR)
+
+    def _is_over(self, progress: Progress) -> bool:
+        """Whether another shape has been asked for: that is done once the peak lr is bracketed."""
+        asked = (*progress.done, *progress.in_training, *progress.failed)
+        return any(tried.shape.key != self._first.shape.key for tried in asked)
 
     def once_more(self) -> Proposal:
         """What to train where everything has failed so far: whoever counts failures ends the study."""

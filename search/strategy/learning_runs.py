@@ -6,11 +6,9 @@ good as those it knows, and would find the worst schedules of a study as good as
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean
-from typing import Any
 
 import numpy as np
 
@@ -37,15 +35,10 @@ def learning_runs(
     if len(runs) <= most:
         return list(runs)
     order = sorted(range(len(runs)), key=_places_by_schedule(runs, always))
-    n_first = sum(identity(tried.params) in always for tried in runs)
+    n_first = sum(tried.identity in always for tried in runs)
     n_best = min(most, max(n_first, round(SHARE_OF_BEST * most)))
     spread = np.linspace(n_best, len(runs) - 1, most - n_best).round().astype(int)
     return [runs[i] for i in sorted([*order[:n_best], *(order[place] for place in spread)])]
-
-
-def identity(params: Mapping[str, Any]) -> str:
-    """Equal for equal parameters."""
-    return json.dumps(dict(params), sort_keys=True)
 
 
 def best_schedules_first(runs: Sequence[EvaluatedTrial]) -> list[EvaluatedTrial]:
@@ -58,7 +51,7 @@ def _places_by_schedule(
     runs: Sequence[EvaluatedTrial], always: frozenset[str]
 ) -> Callable[[int], tuple[bool, float]]:
     """Index of a run -> where its schedule comes: `always` first, then by the mean."""
-    keys = [identity(tried.params) for tried in runs]
+    keys = [tried.identity for tried in runs]
     values: dict[str, list[float]] = defaultdict(list)
     for key, tried in zip(keys, runs, strict=True):
         values[key].append(value_of(tried))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,6 +48,11 @@ class EvaluatedTrial:
     @property
     def log_lr(self) -> float:
         return math.log(self.lr)
+
+    @cached_property
+    def identity(self) -> str:
+        """Equal for trials of equal parameters, the seed left aside."""
+        return json.dumps(dict(self.params), sort_keys=True)
 
     def observed(self, value: float) -> Observation:
         return Observation(self.shape.features, self.log_lr, self.shape.log_scale, value, self.seed)

@@ -66,7 +66,7 @@ class ProposalBuilder:
         self.space, self.param_space = spec.parsed_space, spec.parsed_params
         self.total_steps = spec.horizon_steps
         self._seed = spec.seed
-        self._standards = baselines()
+        self._names = {schedule: name for name, schedule in baselines().items()}
         assert self.space.lr is not None, "a study's space has an lr"
         self.lr = self.space.lr
         self.common_params = self.param_space.sample(PriorTrial(np.random.default_rng(spec.seed)))
@@ -123,8 +123,7 @@ class ProposalBuilder:
 
     def name_of(self, tried: EvaluatedTrial) -> str:
         """The name of the standard that a shape is; "" where it is none."""
-        alike = (name for name, shape in self._standards.items() if shape == tried.shape.schedule)
-        return next(alike, "")
+        return self._names.get(tried.shape.schedule, "")
 
     def _known_params(self, schedule: WarmbootSchedule) -> dict[str, Any]:
         params = self.space.params_of(schedule.replace(lr=self._lowest_lr))

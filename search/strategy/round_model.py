@@ -13,7 +13,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from search.strategy.learning_runs import identity
 from search.strategy.posterior import Posterior
 from search.strategy.progress import EvaluatedTrial, Progress, points_of
 from search.strategy.shape import Shape
@@ -54,7 +53,7 @@ class RoundModel:
     def add(self, chosen: EvaluatedTrial) -> None:
         """Take a trial into the round."""
         before = (*self.progress.done, *self.progress.in_training, *self.progress.failed)
-        seed = sum(identity(tried.params) == identity(chosen.params) for tried in before)
+        seed = sum(tried.identity == chosen.identity for tried in before)
         chosen = replace(chosen, seed=seed)
         self.progress.in_training.append(chosen)
         self._believe([chosen])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,11 @@ class Shape:
     features: NDArray[np.float64]
     log_scale: float
     """Log of its best peak lr relative to that of linear to zero, as far as `peak_lr_scale` knows."""
+
+    @cached_property
+    def key(self) -> bytes:
+        """Equal for shapes that are one but for rounding, most often."""
+        return np.round(self.features, 7).tobytes()
 
     def alike(self, other: Shape) -> bool:
         """Whether both are one shape but for rounding, whatever parameters name it."""

@@ -145,7 +145,7 @@ def last_fit(n_runs: int) -> int:
     """The largest number of runs, not above this one, at which the scales are fitted anew; at least 1.
 
     >>> [last_fit(n) for n in (1, 2, 6, 7, 24, 200)]
-    [1, 2, 5, 7, 19, 184]
+    [1, 2, 5, 7, 24, 185]
     """
     fitted = 1
     while (following := math.ceil(FIT_GROWTH * fitted)) <= n_runs:

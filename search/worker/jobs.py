@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import optuna
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial
 
 from search.early_stopping.rung_rule import Decision
 from search.early_stopping.stoppers import Look, NeverStops, Stopper
@@ -30,11 +30,13 @@ from search.runs.trial_attributes import (
     EXPECTED_VALUE,
     FAILURE,
     HELD,
+    KNOWN_BELOW,
     REMARK,
     RUNS,
     STOPPED,
 )
 from search.spec.study import StudySpec
+from search.storage.planned_trial import RunningTrial
 from search.storage.trial_queue import TrialQueue
 from search.training.runs import AnyRun, make_run
 
@@ -75,7 +77,7 @@ class TrialJob:
 
     queue: TrialQueue
     spec: StudySpec
-    trial: optuna.Trial
+    trial: RunningTrial
     run: AnyRun
     seed_index: int
     stopper: Stopper = field(default_factory=NeverStops)
@@ -108,7 +110,7 @@ class TrialJob:
             return None
         if self._stopping is not None:  # asked to end already
             return None
-        decision = self.stopper(self._look(measurement, score), self.queue.completed)
+        decision = self.stopper(self._look(measurement, score), self._completed)
         if decision is not None and decision.stop:
             self._stopping = decision
             return self._end(measurement)
@@ -145,6 +147,11 @@ class TrialJob:
             for name, value in measurement.metrics.items():
                 self._curve.setdefault(name, []).append(value)
         self._averaged = measurement.metrics.get(f"averaged_{self.spec.objective}", self._averaged)
+
+    def _completed(self) -> list[FrozenTrial]:
+        """The complete trials that may be known when it is decided whether this one ends."""
+        below = self.trial.user_attrs.get(KNOWN_BELOW)
+        return [trial for trial in self.queue.completed() if below is None or trial.number < below]
 
     def _look(self, measurement: Measurement, score: Score) -> Look:
         return Look(

@@ -7,7 +7,7 @@ time, as with trainings that take unequal times, a round is one trial that knows
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from search.runs.schedule_key import schedule_key
 from search.runs.trial_attributes import (
     BASELINE,
     HORIZON_STEPS,
+    KNOWN_BELOW,
     LEFT_TO_GAIN,
     PROPOSAL,
     PURPOSE,
@@ -118,12 +119,16 @@ class RoundsPlan:
         if self._rounds is None:
             return self._planned(trials, 1) or WAIT
         for known in knowledge(trials, self._rounds):
-            planned = self._planned(known, self._rounds.size)
+            below = sum(trial.state.is_finished() for trial in known)
+            planned = self._planned(known, self._rounds.size, {KNOWN_BELOW: below})
             if planned:
                 return planned
         return WAIT
 
-    def _planned(self, known: Sequence[FrozenTrial], size: int) -> list[NextTrial] | StopSearch:
+    def _planned(
+        self, known: Sequence[FrozenTrial], size: int, more: Mapping[str, Any] | None = None
+    ) -> list[NextTrial] | StopSearch:
+        """`more`: attributes of all."""
         limit, now = self._limit(), self._now()
         shown, asked = list(known), _Asked(self._spec, known)
         planned: list[NextTrial] = []
@@ -133,7 +138,7 @@ class RoundsPlan:
             why = _plateau(proposal.outlook, shown) if self._spec.early_stopping.plateau else None
             if why is not None:
                 return planned or StopSearch(why)
-            planned.append(asked.trial(proposal))
+            planned.append(asked.trial(proposal, more or {}))
             shown.append(_begun(planned[-1]))
         return planned
 
@@ -152,8 +157,8 @@ class _Asked:
             if key is not None:
                 self._seeds[key] = max(self._seeds.get(key, 0), 1 + int(trial.user_attrs[SEED_INDEX]))
 
-    def trial(self, proposal: Proposal) -> NextTrial:
-        """The trial of a proposal."""
+    def trial(self, proposal: Proposal, more: Mapping[str, Any]) -> NextTrial:
+        """The trial of a proposal, `more` among its attributes."""
         drawn = FixedTrial(dict(proposal.params))
         schedule = self.spec.parsed_space.sample(drawn)
         key = schedule_key(schedule.lr_table(proposal.horizon_steps), self.spec.parsed_params.sample(drawn))
@@ -167,6 +172,7 @@ class _Asked:
             SCHEDULE_KEY: key,
             SEED_INDEX: seed,
             SCHEDULE: schedule.describe(),
+            **more,
         }
         if proposal.standard:
             attributes[BASELINE] = proposal.standard

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from sqlalchemy.engine import make_url
+from threadpoolctl import threadpool_limits
 
 from search.early_stopping.pruners import build_pruner
 from search.errors import RunError, UsageError
@@ -92,6 +93,7 @@ def run_worker(task: WorkerTask, connection: Connection) -> None:
     if task.visible_gpus is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = task.visible_gpus  # read when CUDA is first used
     os.environ[VARIABLE] = str(worker_number())
+    threadpool_limits(1)  # the model of the search: the cores are for training, and its bits stay the same
     end: dict[str, Any] = {"kind": "end"}
     try:
         end["outcome"] = _work(task, connection, stop)

@@ -12,28 +12,20 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Hashable
-from statistics import median
 from typing import Any, Literal
 
 from optuna.trial import TrialState
 
-from search.results.candidate import Candidate, candidates
-from search.results.confirmation import Confirmation, plan_confirmation
-from search.results.estimates import expectations, model_of, sensitivity_of, to_json, with_expectations
-from search.results.evidence import evidence_lines
-from search.results.lead import LEAD
-from search.results.lead import to_json as lead_json
+from search.results.confirmation import Confirmation
 from search.results.settled import is_settled
-from search.results.status import study_lead
-from search.results.told_apart import LEAST_PAIRS, pair_budget, told_apart
 from search.runs.events import Admitted, Cancelled, Event, Remarked, TrainingFailed
 from search.runs.run import Measurement
 from search.storage.leases import RENEW_SECONDS
 from search.storage.patience import StorageAwayError
-from search.storage.study_attributes import CONFIRMATION, ESTIMATES, SENSITIVITY
+from search.storage.study_attributes import CONFIRMATION
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
-from search.strategy.estimates import Answer
+from search.worker.conclusion import Conclusion
 from search.worker.failures import Failures, logs_command
 from search.worker.jobs import ConfirmationJob, Job, confirmation_jobs
 from search.worker.trial_runs import trial_job
@@ -44,7 +36,6 @@ Notify = Callable[[dict[str, Any]], None]
 RUNS_AHEAD = 2  # asked for while all slots are busy, so that a slot that ends is refilled at once
 EVENT_WAIT_SECONDS = 0.05
 POLL_SECONDS = 0.5  # how often to look again when other workers have the last trials
-RECENT = 40  # trials by which the time of a run is told
 
 
 class StorageLoop:
@@ -74,6 +65,7 @@ class StorageLoop:
         self._record = record
         self._trials = trials
         self._spec = record.spec
+        self._conclusion = Conclusion(record, trials, slots)
         self._slots = slots
         self._ready = ready
         self._events = events
@@ -188,57 +180,36 @@ class StorageLoop:
         attributes = self._record.attributes
         if attributes.is_stopped:
             return "stopped"
-        trials = self._trials.study.get_trials(deepcopy=False)
+        trials = self._trials.all()
         if not attributes.limit.is_over(trials, self._record.now()):
             return None
         return self._confirm_or_wait()
 
     def _has_trained(self) -> bool:
         ended_well = (TrialState.COMPLETE, TrialState.PRUNED)
-        return bool(self._trials.study.get_trials(deepcopy=False, states=ended_well))
+        return bool([trial for trial in self._trials.all() if trial.state in ended_well])
 
     def _confirm_or_wait(self) -> Outcome | None:
-        if is_settled(self._spec, self._contenders(), self._trials.completed(), self._record.attributes):
+        if is_settled(
+            self._spec, self._conclusion.candidates(), self._trials.completed(), self._record.attributes
+        ):
             return "done"
         if not self._trials.claim_confirmation():
             time.sleep(POLL_SECONDS)
             return None
         # Another worker may have confirmed between the look and the claim.
-        self._expect(final=False)
-        self._confirm(self._confirmation_plan(self._contenders()))
+        self._conclusion.expect(final=False)
+        self._confirm(self._conclusion.plan())
         return "handed back" if self._stop.is_set() else None
-
-    def _contenders(self) -> list[Candidate]:
-        trials = self._trials.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        attributes = self._record.attributes
-        found = candidates(trials, self._spec.parsed_space, attributes.confirmation)
-        return with_expectations(found, attributes.estimates, trials)
-
-    def _confirmation_plan(self, found: list[Candidate]) -> Confirmation:
-        stored = self._record.attributes.confirmation
-        return plan_confirmation(found, self._spec.direction, stored, self._spec.confirmation_size)
-
-    def _expect(self, *, final: bool) -> Answer | None:
-        """Work out what is expected of every schedule and what leads; `final`: with what the confirmation
-        has measured."""
-        trials = self._trials.study.get_trials(deepcopy=False)
-        found = self._contenders()
-        model = model_of(self._spec, trials, found, confirmed=False)
-        at_last = model_of(self._spec, trials, found, confirmed=True) if final else model
-        answer = None if at_last is None else at_last.answer()
-        lead = {} if answer is None else {LEAD: lead_json(answer, found)}
-        stored = to_json(trials, expectations(model, found), expectations(at_last, found), **lead)
-        self._record.set_attribute(ESTIMATES, stored)
-        return answer
 
     def _confirm(self, plan: Confirmation) -> None:
         """Train the leaders and the best baseline again, and the best two on until they are told apart."""
         self._train_confirmation(plan)
         while not self._stop.is_set():
             self._record.set_attribute(CONFIRMATION, plan.to_json(is_open=True))
-            if not self._more_pairs(plan, self._expect(final=True)):
+            if not self._conclusion.more_pairs(plan, self._conclusion.expect(final=True)):
                 self._record.set_attribute(CONFIRMATION, plan.to_json())
-                self._conclude()
+                self._conclusion.conclude()
                 break
             self._train_confirmation(plan)
         self._trials.release_confirmation()
@@ -255,37 +226,6 @@ class StorageLoop:
             if done != told:
                 self._notify({"kind": "confirming", "done": done, "of": count})
                 told = done
-
-    def _more_pairs(self, plan: Confirmation, answer: Answer | None) -> bool:
-        """Whether leader and baseline are trained on more seeds; then `plan` has them."""
-        if answer is None or answer.difference is None or not plan.values:
-            return False
-        by_number = {number: c for c in self._contenders() for number in c.trial_numbers}
-        assert answer.leader is not None, "a difference is of two"
-        assert answer.baseline is not None, "a difference is of two"
-        pair = [by_number[answer.leader.number], by_number[answer.baseline.number]]
-        have = min(len(plan.values.get(candidate.key, ())) for candidate in pair)
-        if have >= LEAST_PAIRS and told_apart(answer):
-            return False
-        budget = pair_budget(self._spec, self._seconds_per_run())
-        more = min(max(1, self._slots // 2), budget.pairs - have, (budget.runs - plan.n_runs) // 2)
-        if more > 0:
-            plan.extend(pair, have + more)
-        return more > 0
-
-    def _seconds_per_run(self) -> float | None:
-        """Of the last trials, the runs that trained beside each of them counted off."""
-        seconds = [t.duration.total_seconds() for t in self._trials.completed()[-RECENT:] if t.duration]
-        return median(seconds) / self._slots if seconds else None
-
-    def _conclude(self) -> None:
-        """Note what the study has found, for everybody who looks at it."""
-        lead, found = study_lead(self._record)
-        assert lead is not None, "a study with a confirmation has a schedule"
-        trials = self._trials.study.get_trials(deepcopy=False)
-        self._record.set_attribute(SENSITIVITY, sensitivity_of(self._spec, trials, lead.subject, found))
-        lines = evidence_lines(self._spec, lead.chosen, lead)
-        self._record.set_answer("; ".join(" ".join(line.split()) for line in lines))
 
     def _hand_back(self) -> None:
         try:

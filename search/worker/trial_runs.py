@@ -21,6 +21,7 @@ from search.runs.trial_attributes import HORIZON_STEPS, PURPOSE, SCHEDULE, SHAPE
 from search.spec.early_stopping import OWN
 from search.spec.rungs import halfway
 from search.spec.study import StudySpec
+from search.storage.planned_trial import RunningTrial
 from search.storage.trial_queue import TrialQueue
 from search.strategy.lr_sweep import lr_at_horizon
 from search.training.runs import AnyRun, make_run
@@ -70,7 +71,7 @@ def report_steps(total_steps: int) -> tuple[int, ...]:
     return tuple(sorted({max(1, total_steps * part // REPORTS_PER_RUN) for part in parts}))
 
 
-def trial_job(queue: TrialQueue, spec: StudySpec, trial: optuna.Trial) -> TrialJob:
+def trial_job(queue: TrialQueue, spec: StudySpec, trial: RunningTrial) -> TrialJob:
     """Sample the trial's schedule and other parameters, note the schedule in words, and make its runs."""
     schedule = spec.parsed_space.sample(trial)
     params = spec.parsed_params.sample(trial)
@@ -88,23 +89,24 @@ def trial_job(queue: TrialQueue, spec: StudySpec, trial: optuna.Trial) -> TrialJ
     return TrialJob(queue, spec, trial, runs[0], seed_index, stopper, to_follow=runs[1:], steps_before=before)
 
 
-def _is_judged(spec: StudySpec, trial: optuna.Trial) -> bool:
+def _is_judged(spec: StudySpec, trial: RunningTrial) -> bool:
     """A sweep is short anyway; the peak lr and another seed are asked for to know how they end."""
     return spec.early_stopping.name != "none" and trial.user_attrs.get(PURPOSE, SHAPE) == SHAPE
 
 
-def _stopper(spec: StudySpec, trial: optuna.Trial) -> Stopper:
+def _stopper(spec: StudySpec, trial: RunningTrial) -> Stopper:
     name = spec.early_stopping.name
     if name == "squeezed":
         return SqueezedStopper(spec.direction)
     if name == "averaged":
         return AveragedStopper(spec.direction, spec.objective)
     assert name not in OWN, name
+    assert isinstance(trial, optuna.Trial), "a pruner reads the trial's own reports"
     return PrunerStopper(name, trial.should_prune)
 
 
 def _rungs_left(
-    queue: TrialQueue, trial: optuna.Trial, rungs: tuple[int, ...], horizon: int
+    queue: TrialQueue, trial: RunningTrial, rungs: tuple[int, ...], horizon: int
 ) -> tuple[int, tuple[int, ...]]:
     """Steps of the shorter trainings that a trial has behind it, taken up again, and those to come."""
     if not rungs:

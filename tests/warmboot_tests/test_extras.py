@@ -43,7 +43,7 @@ def test_every_package_that_the_service_imports_has_its_extra() -> None:
 
 def test_every_extra_is_one_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert set(EXTRA_OF.values()) == set(project["optional-dependencies"]) - {"test"}
+    assert set(EXTRA_OF.values()) == set(project["optional-dependencies"]) - {"docs", "test"}
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def log(folder: Path) -> list[str]:
 def test_a_script_without_a_range_is_searched_from_its_own_lr(workplace: Workplace) -> None:
     write_study(workplace)
     plan = workplace.run("plan", "small.toml").stdout
-    assert "lr        searched from the script's own, which is learnt by starting the script once" in plan
+    assert "lr        searched around the script's own, which is read by starting the script once" in plan
     workplace.run("launch", "small.toml", "--detach")
     assert "0 of 1 trials done" in workplace.run("status", "small").stdout
     assert "no completed trial yet" in workplace.run("export", "small", expect=1).stderr

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from search.results.told_apart import CLEARLY_EQUAL, MOST_PAIRS, pair_budget, told_apart
+from search.results.told_apart import (
+    CLEARLY_EQUAL,
+    MOST_PAIRS,
+    is_quick,
+    is_quick_anywhere,
+    pair_budget,
+    told_apart,
+)
 from search.strategy.estimates import Answer, Difference, Estimate, probability_of
 from tests.search_tests.studies import study_spec
 from warmboot.schedule import WarmbootSchedule
@@ -75,12 +82,12 @@ def test_one_alone_needs_no_pairs(leader: Estimate | None, baseline: Estimate | 
 def test_where_runs_take_long_a_tenth_of_them_is_what_pairs_may_cost(
     limit: dict[str, Any], seconds: float | None, runs: int
 ) -> None:
-    assert pair_budget(study_spec(**limit), seconds).runs == runs
+    assert pair_budget(study_spec(**limit), quick=is_quick(seconds)).runs == runs
 
 
 @pytest.mark.parametrize("limit", [{"n_trials": 8}, {"n_trials": 1000}, {"n_trials": None, "budget": "2h"}])
 def test_where_runs_are_quick_thirty_pairs_are_never_too_many(limit: dict[str, Any]) -> None:
-    budget = pair_budget(study_spec(**limit), 0.99)
+    budget = pair_budget(study_spec(**limit), quick=is_quick(0.99))
     assert budget.pairs == MOST_PAIRS == 30
     assert budget.runs >= 10 * MOST_PAIRS
 
@@ -91,10 +98,26 @@ def test_where_runs_are_counted_pairs_take_no_more_than_was_set_aside(
     n_runs: int, runs: int, seconds: float | None
 ) -> None:
     spec = study_spec(n_trials=None, n_runs=n_runs)
-    assert pair_budget(spec, seconds).runs == spec.confirmation_size.most_runs == runs
+    assert pair_budget(spec, quick=is_quick(seconds)).runs == spec.confirmation_size.most_runs == runs
 
 
 def test_thirty_pairs_can_show_that_two_are_alike() -> None:
     """Or a confirmation of two that are equal would always go on to the end."""
     sd_of_mean = 1.0 / MOST_PAIRS**0.5
     assert 1.64 * sd_of_mean < CLEARLY_EQUAL
+
+
+@pytest.mark.parametrize(
+    ("facts", "total_steps", "quick"),
+    [
+        ({"parameters": 31447, "batch_size": 32}, 600, True),  # char_lm
+        ({"parameters": 67680, "batch_size": 8}, 600, True),
+        ({"parameters": 31447, "batch_size": 32}, 60_000, False),
+        ({"parameters": 10_000_000, "batch_size": 32}, 600, False),
+        ({}, 10, False),  # not known: it may take long
+    ],
+)
+def test_what_a_training_has_to_do_tells_on_any_machine_whether_it_is_quick(
+    facts: dict[str, int], total_steps: int, quick: bool
+) -> None:
+    assert is_quick_anywhere(facts, total_steps) is quick

@@ -15,11 +15,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
-from optuna import Trial
-
 from search.runs.schedule_key import schedule_key
 from search.storage.address import parse_address
 from search.storage.database import open_for_work
+from search.storage.planned_trial import RunningTrial
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
 from tests.search_tests.patience import PATIENCE_SECONDS
@@ -29,7 +28,7 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])
 
 
-def claim(queue: TrialQueue, record: StudyRecord, trial: Trial) -> int:
+def claim(queue: TrialQueue, record: StudyRecord, trial: RunningTrial) -> int:
     """Sample the trial's schedule and claim its seed, as a worker does."""
     spec = record.spec
     table = spec.parsed_space.sample(trial).lr_table(spec.horizon_steps)

@@ -15,7 +15,6 @@ from typing import Any
 
 import psutil
 import pytest
-from optuna import Trial
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
@@ -27,6 +26,7 @@ from search.storage.database import Database, open_for_work
 from search.storage.leases import CONFIRMATION, PLANNING, Leases
 from search.storage.patience import LockHeldError, Patience, StorageAwayError, Trier, Trouble
 from search.storage.patient_storage import CALLS
+from search.storage.planned_trial import RunningTrial
 from search.storage.plans import NextTrial
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
@@ -222,7 +222,7 @@ def test_leases_that_nobody_could_renew_are_not_swept_as_soon_as_the_server_is_b
     assert mine.complete(held, 1.0, {})
 
 
-def next_one(queue: TrialQueue) -> Trial:
+def next_one(queue: TrialQueue) -> RunningTrial:
     """Ask again as a worker does: where a plan was interrupted, what is there of it comes next."""
     trial = queue.next() or queue.next()
     assert trial is not None

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.strategy.learning_runs import MOST_RUNS, identity, learning_runs
+from search.strategy.learning_runs import MOST_RUNS, learning_runs
 from search.strategy.progress import EvaluatedTrial, TrialReader, value_of
 from tests.search_tests.strategy.synthetic import SyntheticStudy, floor_matters, model_of, spec
 
@@ -51,9 +51,9 @@ def test_the_best_and_the_worst_schedule_are_always_learnt_from(
 ) -> None:
     values: dict[str, list[float]] = {}
     for tried in runs:
-        values.setdefault(identity(tried.params), []).append(value_of(tried))
+        values.setdefault(tried.identity, []).append(value_of(tried))
     means = sorted(fmean(found) for found in values.values())
-    taken = [fmean(values[identity(tried.params)]) for tried in learning_runs(runs, most)]
+    taken = [fmean(values[tried.identity]) for tried in learning_runs(runs, most)]
     assert (min(taken), max(taken)) == (means[0], means[-1])
 
 
@@ -61,9 +61,9 @@ def test_the_best_and_the_worst_schedule_are_always_learnt_from(
 def test_what_must_be_learnt_from_is_learnt_from_whole(
     runs: list[EvaluatedTrial], most: int, schedule: int
 ) -> None:
-    wanted = identity({"lr": 0.1 + schedule})
-    taken = Counter(identity(t.params) for t in learning_runs(runs, most, frozenset({wanted})))
-    assert taken[wanted] == min(most, sum(identity(tried.params) == wanted for tried in runs))
+    wanted = run(schedule, 1.0, 0).identity
+    taken = Counter(t.identity for t in learning_runs(runs, most, frozenset({wanted})))
+    assert taken[wanted] == min(most, sum(tried.identity == wanted for tried in runs))
 
 
 @pytest.mark.parametrize("n_good", [MOST_RUNS - 100, MOST_RUNS + 100])

@@ -1,0 +1,99 @@
+"""Optuna's tables, as far as they are read and written here without Optuna.
+
+That is done only where they are of the version known here, which `are_known` tells; elsewhere Optuna's own
+calls are made.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from optuna.trial import TrialState
+from sqlalchemy import Column, DateTime, Engine, Enum, Float, Integer, MetaData, String, Table, Text, select
+
+KNOWN_SCHEMA = 12
+"""The version of Optuna's tables that is written here."""
+DIALECTS = ("sqlite", "postgresql")
+
+
+class ValueType(enum.Enum):
+    """How Optuna stores a value that is no finite number."""
+
+    FINITE = 1
+    INF_POS = 2
+    INF_NEG = 3
+
+
+class IntermediateValueType(enum.Enum):
+    """The same of an intermediate value."""
+
+    FINITE = 1
+    INF_POS = 2
+    INF_NEG = 3
+    NAN = 4
+
+
+_metadata = MetaData()
+VERSION = Table("version_info", _metadata, Column("schema_version", Integer))
+STUDIES = Table("studies", _metadata, Column("study_id", Integer, primary_key=True))
+TRIALS = Table(
+    "trials",
+    _metadata,
+    Column("trial_id", Integer, primary_key=True),
+    Column("number", Integer),
+    Column("study_id", Integer),
+    Column("state", Enum(TrialState, name="trialstate")),
+    Column("datetime_start", DateTime),
+    Column("datetime_complete", DateTime),
+)
+PARAMS = Table(
+    "trial_params",
+    _metadata,
+    Column("param_id", Integer, primary_key=True),
+    Column("trial_id", Integer),
+    Column("param_name", String),
+    Column("param_value", Float(precision=53)),
+    Column("distribution_json", Text),
+)
+USER_ATTRS = Table(
+    "trial_user_attributes",
+    _metadata,
+    Column("trial_user_attribute_id", Integer, primary_key=True),
+    Column("trial_id", Integer),
+    Column("key", String),
+    Column("value_json", Text),
+)
+SYSTEM_ATTRS = Table(
+    "trial_system_attributes",
+    _metadata,
+    Column("trial_system_attribute_id", Integer, primary_key=True),
+    Column("trial_id", Integer),
+    Column("key", String),
+    Column("value_json", Text),
+)
+VALUES = Table(
+    "trial_values",
+    _metadata,
+    Column("trial_value_id", Integer, primary_key=True),
+    Column("trial_id", Integer),
+    Column("objective", Integer),
+    Column("value", Float(precision=53)),
+    Column("value_type", Enum(ValueType, name="trialvaluetype")),
+)
+REPORTS = Table(
+    "trial_intermediate_values",
+    _metadata,
+    Column("trial_intermediate_value_id", Integer, primary_key=True),
+    Column("trial_id", Integer),
+    Column("step", Integer),
+    Column("intermediate_value", Float(precision=53)),
+    Column("intermediate_value_type", Enum(IntermediateValueType, name="trialintermediatevaluetype")),
+)
+
+
+def are_known(engine: Engine) -> bool:
+    """Whether the tables of this database are those below."""
+    if engine.dialect.name not in DIALECTS:
+        return False
+    with engine.connect() as connection:
+        return connection.scalar(select(VERSION.c.schema_version)) == KNOWN_SCHEMA
