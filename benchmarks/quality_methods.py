@@ -23,10 +23,10 @@ from search.results.confirmation import to_confirm
 from search.spec.confirmation import confirmation_size
 from search.spec.rounds import chosen_rounds
 from search.spec.study import StudySpec
-from search.strategy.estimates import CONFIRMATION_SEEDS, StudyModel, study_model
 from search.strategy.proposal import Proposal
 from search.strategy.rounds import knowledge
 from search.strategy.strategy import Strategy
+from search.strategy.study_model import CONFIRMATION_SEEDS, StudyModel, study_model
 from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange

@@ -34,8 +34,8 @@ from scipy import stats
 
 from search.spec.study import StudySpec
 from search.spec.study_file import parse_study
-from search.strategy.estimates import StudyModel
 from search.strategy.sensitivity import FLAT, SensitivityAnalysis
+from search.strategy.study_model import StudyModel
 from warmboot.schedule import WarmbootSchedule
 
 RECORD = Path(__file__).parent / "records" / "replay.json"

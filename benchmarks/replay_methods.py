@@ -21,10 +21,10 @@ from search.runs.trial_attributes import HORIZON_STEPS, PROPOSAL, PURPOSE
 from search.spec.confirmation import confirmation_size
 from search.spec.rounds import Rounds, chosen_rounds
 from search.spec.study import StudySpec
-from search.strategy.estimates import StudyModel, study_model
 from search.strategy.proposal import Proposal
 from search.strategy.rounds import knowledge
 from search.strategy.strategy import Strategy
+from search.strategy.study_model import StudyModel, study_model
 from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
 

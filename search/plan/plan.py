@@ -14,8 +14,8 @@ from search.population.make import trains_together
 from search.spec.study import StudySpec
 from search.spec.study_file import find_study_file, read_study_file
 from search.storage.address import shown
+from search.strategy.baselines_first import baselines_first
 from search.strategy.lr_bracket import most_runs
-from search.strategy.standards_first import standards_first
 from search.training.trainers import slots_for
 from search.worker.trial_runs import report_steps
 from warmboot.space import FloatRange
@@ -126,7 +126,7 @@ def _n_standards(spec: StudySpec, n_trials: int | None) -> int:
     if spec.sampler.name == "warmboot":
         return 0  # its first trials are decided as it goes
     known = spec.with_own_lr(1.0)  # how many there are does not depend on the script's own lr
-    first = standards_first(known, spec.limit.most_full_runs)  # as the launch does
+    first = baselines_first(known, spec.limit.most_full_runs)  # as the launch does
     if n_trials is None:
         return len(first.trials)
     return sum(first(number) is not None for number in range(min(n_trials, len(first.trials) * first.every)))

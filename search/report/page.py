@@ -110,9 +110,9 @@ def report(snapshot: StudyStatus, trials: Sequence[FrozenTrial], proxy: Mapping[
 
 def answer(snapshot: StudyStatus, best: Candidate) -> str:
     """The answer in one sentence: the verdict where there is one, else what is known without."""
-    if snapshot.verdict is not None:
-        return snapshot.verdict.sentence
     assert snapshot.lead is not None, "a report is of a schedule"
+    if snapshot.verdict is not None:
+        return f"Use {best.describe()}. {snapshot.verdict.sentence}"
     known = [sentence(snapshot.spec, snapshot.lead), *edge_lines(snapshot.spec, best)]
     return " ".join([f"Use {best.describe()}.", *known])
 

@@ -3,7 +3,7 @@
 Two trials of the same schedule with the same other hyperparameters (same `schedule_key`) are two seeds of
 one candidate. Candidates that were trained again on the study's confirmation seeds rank before the others,
 so that a lucky single run does not lead. Within each group, schedules are ordered by their posterior mean if
-it has been computed (`search.results.estimates`), otherwise by the mean of their runs.
+it has been computed (`search.results.kept_estimates`), otherwise by the mean of their runs.
 """
 
 from __future__ import annotations

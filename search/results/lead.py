@@ -5,7 +5,7 @@ use. The answer is the leader if it is likely enough to be better, otherwise the
 
 - after a verdict on it, by that: *win* makes it the answer, *lose* and *equivalent* the tuned baseline it
   was compared with, *not settled* leaves it to the probability that the pairs give;
-- before, by the model of all runs (`search.strategy.estimates`).
+- before, by the model of all runs (`search.strategy.study_model`).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from search.results.candidate import Candidate, best_standard, ranked
-from search.results.estimates import is_fresh
+from search.results.kept_estimates import is_fresh
 from search.results.verdict import VerdictResult
 from search.spec.study import StudySpec
 from search.statistics.sequential import MARGIN_IN_SEED_SDS
-from search.strategy.estimates import SURE_ENOUGH, Answer, StudyModel, is_enough, probability_of
+from search.strategy.study_model import SURE_ENOUGH, Answer, StudyModel, is_enough, probability_of
 
 LEAD = "lead"
 """Entry of the study's attribute `expected`: what `to_json` gives."""

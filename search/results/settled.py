@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 
 from search.results.candidate import Candidate
 from search.results.confirmation import is_confirmed
-from search.results.estimates import is_fresh
+from search.results.kept_estimates import is_fresh
 from search.spec.study import StudySpec
 from search.storage.study_attributes import StudyAttributes
 

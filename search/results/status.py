@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.direction import sign_of
 from search.results.candidate import Candidate, candidates
 from search.results.confirmation import is_confirmed
-from search.results.estimates import model_of, stored_sensitivity, with_expectations
+from search.results.kept_estimates import model_of, stored_sensitivity, with_expectations
 from search.results.lead import Lead, lead_by_means, lead_by_model, lead_of
 from search.results.pace import Training, in_training, pace, seconds_left
 from search.results.settled import is_settled

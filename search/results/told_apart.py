@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.spec.study import StudySpec
-from search.strategy.estimates import Answer, Difference
+from search.strategy.study_model import Answer, Difference
 
 SHARE_OF_STUDY = 0.1
 """Largest share of a study's runs for the confirmation, unless it took more from the start."""

@@ -2,10 +2,13 @@
 
 | who | attribute |
 | --- | --- |
-| asks for the trial | `PROPOSAL`, `PURPOSE`, `WHY`, `HORIZON_STEPS`, `LEFT_TO_GAIN`, `BASELINE` |
-| | `SCHEDULE_KEY`, `SEED_INDEX`, `SCHEDULE`, `KNOWN_BELOW`, `STEPS_IN_ALL` |
-| hands it out | `TRAINED_SPAN`, `REPORTED_BEFORE`, `HELD`, `LOST` |
-| tells it | `RUNS`, `DIVERGED`, `STOPPED`, `EXPECTED_VALUE`, `AVERAGED_AT_HALFWAY`, `REMARK`, `FAILURE` |
+| plans it (`worker/planner.py`) | `PROPOSAL`, `PURPOSE`, `WHY`, `HORIZON_STEPS`, `LEFT_TO_GAIN`, `BASELINE` |
+| | `SCHEDULE_KEY`, `SEED_INDEX`, `SCHEDULE`, `KNOWN_BELOW` |
+| begins it (`storage/begun_trials.py`) | `TRAINED_SPAN`, `REPORTED_BEFORE` |
+| makes its runs (`worker/trial_runs.py`) | `STEPS_IN_ALL` |
+| takes it back (`storage/lost_trials.py`) | `LOST` |
+| trains and tells it (`worker/jobs.py`) | `HELD`, |
+| | `RUNS`, `DIVERGED`, `STOPPED`, `EXPECTED_VALUE`, `AVERAGED_AT_HALFWAY`, `REMARK`, `FAILURE` |
 
 The values of the constants are stored in people's databases and stay as they are.
 """

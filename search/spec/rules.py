@@ -41,7 +41,7 @@ def _reproducible_problems(table: Mapping[str, Any]) -> list[str]:
     """A study that asks to be the same every time can't hang on times."""
     population, stopping = table.get("population"), table.get("early_stopping")
     if not isinstance(population, Mapping) or population.get("reproducible") is not True:
-        return []
+        return _unread_rounds(table)
     problems = []
     name = stopping.get("name", "none") if isinstance(stopping, Mapping) else "none"
     if name not in OWN:
@@ -55,6 +55,21 @@ def _reproducible_problems(table: Mapping[str, Any]) -> list[str]:
             "n_trials or n_runs"
         )
     return problems
+
+
+def _unread_rounds(table: Mapping[str, Any]) -> list[str]:
+    """Rounds that nothing would be proposed in."""
+    population = table.get("population")
+    if not isinstance(population, Mapping):
+        return []
+    given = [name for name in ("round", "delay") if population.get(name, "auto") != "auto"]
+    declared = kind_of(table.get("proxy")) == "declared" and population.get("reproducible") is not False
+    if declared or not given:
+        return []
+    return [
+        f"population.{' and '.join(given)}: read only where trials are proposed in rounds; add "
+        "population.reproducible = true, or leave it out"
+    ]
 
 
 def _confirmation_problems(table: Mapping[str, Any]) -> list[str]:

@@ -19,7 +19,8 @@ SPEC = "spec"
 PROXY = "proxy"
 """Facts about its proxy, and the parts of that."""
 CONTROL = "control"
-"""The limit of trials and `stop`, which every launch and `warmboot stop` may set."""
+"""The limit of trials and `stop`, which every launch and `warmboot stop` may set; `plateau`, which ends a
+search and is cleared by the next launch."""
 PLACE = "place"
 """Place of the last launch: the study's `file`, and the `folder` in which its command runs."""
 CHANGES = "changes"
@@ -36,7 +37,7 @@ OPENINGS = "openings"
 CONFIRMATION = "confirmation"
 """The best schedules trained again on fresh seeds; see `search.results.confirmation`."""
 ESTIMATES = "expected"
-"""Estimates of its schedules over all seeds, and the lead; see `search.results.estimates`."""
+"""Estimates of its schedules over all seeds, and the lead; see `search.results.kept_estimates`."""
 SENSITIVITY = "knobs"
 """Which parameters matter at the best schedule; see `search.strategy.sensitivity`."""
 VERDICT = "verdict"
@@ -127,12 +128,12 @@ class StudyAttributes(Mapping[str, Any]):
 
     @property
     def estimates(self) -> Mapping[str, Any] | None:
-        """See `search.results.estimates.to_json`."""
+        """See `search.results.kept_estimates.to_json`."""
         return self._stored.get(ESTIMATES)
 
     @property
     def sensitivity(self) -> Mapping[str, Any] | None:
-        """See `search.results.estimates.sensitivity_of`."""
+        """See `search.results.kept_estimates.sensitivity_of`."""
         return self._stored.get(SENSITIVITY)
 
     @property

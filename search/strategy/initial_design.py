@@ -15,7 +15,7 @@ from warmboot.curves import Polynomial
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange, Space
 
-_KNOWN = (
+KNOWN = (
     "linear_warmup",
     "linear",
     "cosine_floor",
@@ -45,7 +45,7 @@ def portfolio(space: Space, earlier: Sequence[WarmbootSchedule] = ()) -> list[Wa
     ['linear to 0', 'cosine to 0']
     """
     everybody_knows = baselines()
-    known = [everybody_knows[entry] if isinstance(entry, str) else entry for entry in _KNOWN]
+    known = [everybody_knows[entry] if isinstance(entry, str) else entry for entry in KNOWN]
     inside = [shape for shape in known if _inside(space, shape)]
     welcome = [shape for shape in earlier if _inside(space, shape)]
     return list(dict.fromkeys([*inside[:1], *welcome, *inside[1:]]))

@@ -16,9 +16,9 @@ from optuna.trial import FrozenTrial
 
 from search.runs import seeds
 from search.spec.study import StudySpec
+from search.strategy.baselines_first import BaselinesFirst
 from search.strategy.optuna_samplers import build_sampler
 from search.strategy.proposal import Proposal
-from search.strategy.standards_first import BaselinesFirst
 
 
 class SamplerRounds:

@@ -19,8 +19,8 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from search.spec.study import StudySpec
 from search.strategy.candidates import Distribution, StandInTrial
-from search.strategy.estimates import StudyModel
 from search.strategy.progress import TrialReader, points_of
+from search.strategy.study_model import StudyModel
 
 PLACES = 41
 """Values of a range that are looked at, the best one besides."""

@@ -1,6 +1,7 @@
 """The verdict on a study's leader: one comparison with the one strongest standard.
 
-1. The leader is the first of the study's candidates, as `export` has it.
+1. The leader is the best searched schedule that is no baseline (`Lead.subject`), even where `export` would
+   write a baseline. Where only baselines were tried, it is the best of them.
 2. The standards are tuned on seeds of their own, with no more training than the search had; the strongest
    of them and the margin of equivalence are fixed there.
 3. Both are trained on fresh seeds, paired, and judged on test data, with looks after 5, 10, 20 and 30 pairs

@@ -17,8 +17,8 @@ from search.spec.budget import steps_of
 from search.spec.study import StudySpec
 from search.spec.training_spans import trained_seconds
 from search.storage.study_record import StudyRecord
-from search.strategy.estimates import study_model
 from search.strategy.shape import ShapeEncoder
+from search.strategy.study_model import study_model
 from search.training.trainers import slots_for
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import FloatRange

@@ -22,7 +22,7 @@ from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
 
 # The likeliest to be strong first: with few runs the others are not tried.
-_ORDER = (
+BASELINE_ORDER = (
     "linear",
     "cosine",
     "cosine_floor",
@@ -95,7 +95,7 @@ def _conditions(subject: StudyLeader, options: Options) -> Conditions:
     return Conditions(
         linear_lr=subject.expected_linear_lr(),
         search_runs=subject.full_runs,
-        standards={**options.baselines, **wishes.schedules, **{name: known[name] for name in _ORDER}},
+        standards={**options.baselines, **wishes.schedules, **{name: known[name] for name in BASELINE_ORDER}},
         others=options.others,
         steps=options.steps,
         most_pairs=options.most_pairs or wishes.pairs,

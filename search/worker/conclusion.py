@@ -9,8 +9,8 @@ from optuna.trial import FrozenTrial
 
 from search.results.candidate import Candidate, candidates
 from search.results.confirmation import Confirmation, plan_confirmation
-from search.results.estimates import expectations, model_of, sensitivity_of, to_json, with_expectations
 from search.results.evidence import evidence_lines
+from search.results.kept_estimates import expectations, model_of, sensitivity_of, to_json, with_expectations
 from search.results.lead import LEAD
 from search.results.lead import to_json as lead_json
 from search.results.status import study_lead
@@ -25,7 +25,7 @@ from search.results.told_apart import (
 from search.storage.study_attributes import ESTIMATES, SENSITIVITY
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
-from search.strategy.estimates import Answer, StudyModel
+from search.strategy.study_model import Answer, StudyModel
 
 RECENT = 40
 """Trials by which the time of a run is told."""

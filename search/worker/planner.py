@@ -33,14 +33,14 @@ from search.spec.training_spans import Moment
 from search.storage.database import Database
 from search.storage.plans import WAIT, NextTrial, Plan, Planned, StopSearch
 from search.storage.study_record import StudyRecord, find_study
-from search.strategy.estimates import study_model
+from search.strategy.baselines_first import BaselinesFirst, baselines_first
 from search.strategy.optuna_samplers import EARLIER
 from search.strategy.plateau import plateau
 from search.strategy.proposal import ExpectedGain, Proposal
 from search.strategy.rounds import knowledge
 from search.strategy.sampler_rounds import SamplerRounds
-from search.strategy.standards_first import BaselinesFirst, standards_first
 from search.strategy.strategy import Strategy
+from search.strategy.study_model import study_model
 from warmboot.schedule import WarmbootSchedule
 
 SHAPES_OF_AN_EARLIER_STUDY = 3
@@ -55,9 +55,9 @@ def make_plan(record: StudyRecord) -> Plan:
     spec, rounds = record.spec, record.attributes.rounds
     limit = lambda: record.attributes.limit  # noqa: E731, as every launch may set it anew
     if spec.sampler.name != "warmboot":
-        first = standards_first(spec, spec.limit.most_full_runs)
+        first = baselines_first(spec, spec.limit.most_full_runs)
         if rounds is None:
-            return StandardsPlan(first)
+            return BaselinesPlan(first)
         return RoundsPlan(spec, SamplerRounds(spec, first), rounds, limit=limit, now=record.now)
     names = spec.sampler.arguments.get(EARLIER, [])
     earlier = [shape for name in names for shape in _best_shapes(record.database, name)]
@@ -71,7 +71,7 @@ def make_strategy(spec: StudySpec, earlier: Sequence[WarmbootSchedule] = ()) -> 
     return Strategy(spec, n_runs=n_runs, may_shorten=spec.can_change_horizon, earlier=earlier)
 
 
-class StandardsPlan:
+class BaselinesPlan:
     """Baselines first; then nothing is planned and the sampler draws."""
 
     def __init__(self, first: BaselinesFirst) -> None:

@@ -19,8 +19,8 @@ from search.storage.database import Database, open_for_work
 from search.storage.plans import NextTrial, Plan
 from search.storage.study_record import StudyRecord, create_or_resume
 from search.storage.trial_queue import TrialQueue
-from search.strategy.standards_first import standards_first
-from search.worker.planner import StandardsPlan
+from search.strategy.baselines_first import baselines_first
+from search.worker.planner import BaselinesPlan
 
 FINGERPRINT = "f" * 64
 PROXY = {
@@ -77,7 +77,7 @@ def _empty_database() -> bytes:
 
 def standards_plan(spec: StudySpec, n_trials: int | None) -> Plan:
     """The standards first, and then the sampler: what a study with one of Optuna's samplers does."""
-    return StandardsPlan(standards_first(spec, n_trials))
+    return BaselinesPlan(baselines_first(spec, n_trials))
 
 
 def make_study(database: Database, **changes: Any) -> StudyRecord:

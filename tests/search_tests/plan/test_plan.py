@@ -17,7 +17,7 @@ from search.errors import RunError, UsageError
 from search.launch.launch import LaunchOptions
 from search.plan.plan import Plan, make_plan
 from search.plan.script_timing import seconds_at
-from search.strategy.standards_first import standards_first
+from search.strategy.baselines_first import baselines_first
 
 STUDY = """
 name = "mine"
@@ -132,7 +132,7 @@ def test_a_budget_is_told_in_trials(tmp_path: Path) -> None:
 def test_standards_are_a_quarter_of_a_number_of_runs(tmp_path: Path) -> None:
     """As in the launch; 6 of the 24 runs are there to confirm the best."""
     made = plan(tmp_path, proxy=command(tmp_path), limit="n_runs = 24", sampler="tpe")
-    assert made.n_standards == len(standards_first(made.spec, 18).trials) == 4
+    assert made.n_standards == len(baselines_first(made.spec, 18).trials) == 4
 
 
 def test_only_a_trial_tells_what_an_own_training_takes(tmp_path: Path) -> None:

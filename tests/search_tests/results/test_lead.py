@@ -9,7 +9,7 @@ import pytest
 from optuna.trial import FrozenTrial
 
 from search.results.candidate import Candidate, candidates
-from search.results.estimates import expectations, model_of, to_json
+from search.results.kept_estimates import expectations, model_of, to_json
 from search.results.lead import LEAD, Lead, lead_by_means, lead_by_model, lead_of
 from search.results.lead import to_json as lead_json
 from search.results.status import read_status, study_lead
@@ -20,7 +20,7 @@ from search.storage.database import Database
 from search.storage.plans import NextTrial
 from search.storage.study_attributes import VERDICT
 from search.storage.study_record import StudyRecord
-from search.strategy.estimates import probability_of
+from search.strategy.study_model import probability_of
 from search.worker.trial_runs import trial_job
 from tests.search_tests.leads import (
     BASELINE,

@@ -20,7 +20,7 @@ from search.storage.database import Database
 from search.storage.leases import Leases
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import MAX_ATTEMPTS
-from search.strategy.standards_first import standards_first
+from search.strategy.baselines_first import baselines_first
 from tests.search_tests.storage.conftest import new_database
 from tests.search_tests.storage.processes import (
     ask_and_tell,
@@ -68,7 +68,7 @@ def raced(
     database = new_database(backend, tmp_path_factory.mktemp("race"), request)
     record = make_study(database, n_trials=N_RACED, space=TWO_SCHEDULES)
     told = race(ask_and_tell, record, 4, record.name)
-    first = standards_first(record.spec, N_RACED)
+    first = baselines_first(record.spec, N_RACED)
     yield Race(told, trials_of(record), [row["user_attrs"]["standard"] for row in first.trials])
     database.close()
 

@@ -12,10 +12,10 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
 from search.runs.trial_attributes import HORIZON_STEPS, LEFT_TO_GAIN, PROPOSAL, PURPOSE, SHAPE, SWEEP
 from search.spec.study import StudySpec
-from search.strategy.estimates import Estimate, StudyModel, study_model
 from search.strategy.peak_lr import peak_lr_scale
 from search.strategy.proposal import Proposal
 from search.strategy.strategy import Strategy
+from search.strategy.study_model import Estimate, StudyModel, study_model
 from tests.search_tests.studies import study_spec
 from warmboot.schedule import WarmbootSchedule
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from optuna.trial import FixedTrial
 
-from search.strategy.standards_first import MOST_PEAK_LRS, standards_first
+from search.strategy.baselines_first import MOST_PEAK_LRS, baselines_first
 from tests.search_tests.studies import study_spec
 from warmboot.baseline_schedules import baselines
 
@@ -24,7 +24,7 @@ WIDE: Mapping[str, Any] = {
 
 
 def names(table: Mapping[str, Any], n_trials: int) -> list[str]:
-    trials = standards_first(study_spec(space=table), n_trials).trials
+    trials = baselines_first(study_spec(space=table), n_trials).trials
     return [trial["user_attrs"]["standard"] for trial in trials]
 
 
@@ -58,7 +58,7 @@ def test_only_those_inside_the_space_are_tried(table: Mapping[str, Any], inside:
 
 
 def test_every_shape_comes_with_equally_many_peak_lrs_the_middle_first() -> None:
-    trials = standards_first(study_spec(space=WIDE), 200).trials
+    trials = baselines_first(study_spec(space=WIDE), 200).trials
     counts = Counter(trial["user_attrs"]["standard"] for trial in trials)
     assert set(counts.values()) == {5}
     first = [trial["params"]["lr"] for trial in trials[: len(counts)]]
@@ -70,13 +70,13 @@ def test_every_shape_comes_with_equally_many_peak_lrs_the_middle_first() -> None
 
 def test_a_linear_range_has_its_middle_halfway() -> None:
     table = {"lr": {"low": 0.0001, "high": 1.0}, "curve": "linear"}
-    first = standards_first(study_spec(space=table), 4).trials[0]
+    first = baselines_first(study_spec(space=table), 4).trials[0]
     assert first["params"]["lr"] == pytest.approx(0.50005)
 
 
 def test_their_parameters_give_the_standards_back() -> None:
     spec = study_spec(space=WIDE)
-    for trial in standards_first(spec, 200).trials:
+    for trial in baselines_first(spec, 200).trials:
         drawn = spec.parsed_space.sample(FixedTrial(trial["params"]))
         standard = baselines()[trial["user_attrs"]["standard"]].replace(lr=drawn.lr)
         assert drawn.restarts == pytest.approx(standard.restarts, abs=1e-12)
@@ -85,7 +85,7 @@ def test_their_parameters_give_the_standards_back() -> None:
 
 def test_where_time_is_the_limit_every_fourth_trial_is_a_standard() -> None:
     """Nobody knows how many trials there will be; whenever it ends, a quarter at most were standards."""
-    first = standards_first(study_spec(space=WIDE), None)
+    first = baselines_first(study_spec(space=WIDE), None)
     assert len(first.trials) == MOST_PEAK_LRS * len(baselines())
     assert [number for number in range(40) if first(number) is not None] == list(range(0, 40, 4))
     early = [first(4 * i) for i in range(len(baselines()))]
@@ -94,7 +94,7 @@ def test_where_time_is_the_limit_every_fourth_trial_is_a_standard() -> None:
 
 
 def test_every_process_makes_the_same_list() -> None:
-    first, second = (standards_first(study_spec(space=WIDE), 50) for _ in range(2))
+    first, second = (baselines_first(study_spec(space=WIDE), 50) for _ in range(2))
     assert first == second
     assert first(0) == first.trials[0]
     assert first(len(first.trials)) is None

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from search.strategy.estimates import StudyModel
 from search.strategy.plateau import plateau
 from search.strategy.proposal import Proposal
 from search.strategy.sensitivity import Sensitivity, SensitivityAnalysis, knob_lines
 from search.strategy.strategy import Strategy
+from search.strategy.study_model import StudyModel
 from tests.search_tests.strategy.synthetic import (
     SEED_SD,
     SPACE,

@@ -21,7 +21,7 @@ from search.spec.confirmation import SEEDS
 from search.storage.database import Database
 from search.storage.plans import NextTrial, Plan
 from search.storage.study_record import StudyRecord
-from search.strategy.estimates import study_model
+from search.strategy.study_model import study_model
 from search.training.runs import make_run
 from search.training.trainers import make_trainer
 from search.worker.storage_thread import Outcome, StorageLoop

@@ -14,8 +14,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.results.candidate import Candidate
 from search.spec.study import StudySpec
-from search.strategy.estimates import StudyModel, study_model
 from search.strategy.sensitivity import Sensitivity, SensitivityAnalysis
+from search.strategy.study_model import StudyModel, study_model
 
 MOST_SCHEDULES = 64
 """Estimates are stored for this many of the best schedules."""

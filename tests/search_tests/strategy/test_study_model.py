@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from search.runs.trial_attributes import SWEEP
-from search.strategy.estimates import (
+from search.strategy.study_model import (
     SURE_ENOUGH,
     Answer,
     Difference,

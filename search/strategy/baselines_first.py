@@ -42,7 +42,7 @@ class BaselinesFirst:
         return self.trials[index] if not between and index < len(self.trials) else None
 
 
-def standards_first(spec: StudySpec, n_trials: int | None) -> BaselinesFirst:
+def baselines_first(spec: StudySpec, n_trials: int | None) -> BaselinesFirst:
     """The standards that lie inside the study's space, each with equally many peak lrs.
 
     The middle of the lr range comes first, for all shapes, so that a study stopped early has met each.
