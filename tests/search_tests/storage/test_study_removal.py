@@ -39,10 +39,11 @@ def test_a_deleted_study_leaves_nothing_and_its_neighbour_all(found: StudyRecord
 
 
 def test_a_reset_study_searches_the_same_from_the_start_when_it_is_launched(found: StudyRecord) -> None:
+    rounds = found.attributes.rounds
     fresh = reset_study(found)
     assert fresh.spec == study_spec()
     assert set(fresh.attributes) == {"spec", "proxy", "place", "control", "made", "rounds"}
-    assert fresh.attributes.rounds == found.spec.rounds is not None
+    assert fresh.attributes.rounds == rounds is not None
     assert fresh.load().get_trials() == []
     assert read_status(fresh, fresh.load()).stopped, "no worker begins it before its launch"
     assert trial_queue(fresh).next() is None
