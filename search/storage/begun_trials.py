@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import optuna
 from optuna.pruners import NopPruner
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from search.runs.trial_attributes import HELD, REPORTED_BEFORE, TRAINED_SPAN
 from search.spec.budget import Budget, reported_steps
@@ -82,6 +82,7 @@ class BegunTrials:
     def _running(self, frozen: FrozenTrial, trial_id: int) -> RunningTrial:
         if is_planned_whole(frozen) and isinstance(self._study.pruner, NopPruner):
             return PlannedTrial(frozen, trial_id, self._database.storage)
+        self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))  # or its cache knows of none
         return optuna.Trial(self._study, trial_id)
 
     def ask(

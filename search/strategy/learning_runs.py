@@ -37,7 +37,7 @@ def learning_runs(
     order = sorted(range(len(runs)), key=_places_by_schedule(runs, always))
     n_first = sum(tried.identity in always for tried in runs)
     n_best = min(most, max(n_first, round(SHARE_OF_BEST * most)))
-    spread = np.linspace(n_best, len(runs) - 1, most - n_best).round().astype(int)
+    spread = np.linspace(len(runs) - 1, n_best, most - n_best).round().astype(int)  # the worst among them
     return [runs[i] for i in sorted([*order[:n_best], *(order[place] for place in spread)])]
 
 
