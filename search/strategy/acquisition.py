@@ -147,8 +147,8 @@ class Acquisition:
             model.pool = self._drawn_pool(ranked, best, model.surrogate)
         leader, shapes = ranked[0], model.pool.shapes
         found = self._scored(model.pool, best=best)
-        chosen = int(np.argmax(found.gains))
         moved = points_of(shapes)._replace(log_lr=found.log_lrs)
+        chosen = int(np.argmax(found.gains))
         # What is left to gain is told by what was measured: a run that is believed has gained nothing yet.
         behind, apart_sd = model.measured.differences(moved, points_of([leader]))
         outlook = ExpectedGain(
@@ -165,11 +165,12 @@ class Acquisition:
         """Plain shapes, wild ones and neighbours of the leaders, of those the most promising at a few peak
         lrs; and the leaders and baselines themselves."""
         leader = ranked[0]
-        drawn = self._drawn(ranked[:LEADERS_WITH_NEIGHBOURS])
+        leaders = _shapes_once(ranked)[:LEADERS_WITH_NEIGHBOURS]
+        drawn = self._drawn(leaders)
         coarse = ShapePool(surrogate, drawn, _centre(leader, surrogate) + np.array(COARSE_PLACES))
         order = np.argsort(-self._scored(coarse, best=best).gains, kind="stable")
         shortlist = [drawn[i] for i in order[:SHORTLIST]]
-        fixed = [*_shapes_once(ranked)[:LEADERS_WITH_NEIGHBOURS], *self._baselines]
+        fixed = [*leaders, *self._baselines]
         return self._pool_of([*shortlist, *fixed], leader, surrogate)
 
     def _drawn(self, leaders: Sequence[EvaluatedTrial]) -> list[EvaluatedTrial]:
