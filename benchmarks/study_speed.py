@@ -158,19 +158,18 @@ def planning_ms(n_trials: int) -> float:
     strategy, trials, rounds = make_strategy(spec), list[FrozenTrial](), spec.rounds
     assert rounds is not None
     rng = np.random.default_rng(0)
-    warm = make_strategy(spec)
     while len(trials) < min(n_trials, 60):
-        (known, *_) = knowledge(trials, rounds)
-        for proposal in itertools.islice(warm.round(known), 4) or []:
-            trials.append(_ended(len(trials), proposal, rng))
-        if not next(warm.round(known), None):
-            known = list(trials)
+        for known in knowledge(trials, rounds):
+            proposals = list(itertools.islice(strategy.round(known), rounds.size))
+            if proposals:
+                trials += [_ended(len(trials) + i, proposal, rng) for i, proposal in enumerate(proposals)]
+                break
     while len(trials) < n_trials:  # more of the same, elsewhere
         twin = trials[int(rng.integers(12, 60))]
         params = dict(twin.user_attrs[PROPOSAL]) | {"lr": float(np.exp(rng.normal(-1.4, 0.4)))}
         params["lr"] = min(max(params["lr"], 0.011), 2.9)
         trials.append(_again(len(trials), twin, params, rng))
-    (known, *_) = knowledge(trials, rounds)
+    known = next(knowledge(trials, rounds))
     list(itertools.islice(strategy.round(known), rounds.size))  # fits the scales
     began = time.process_time()
     found = list(itertools.islice(strategy.round(known), rounds.size))

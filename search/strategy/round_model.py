@@ -34,21 +34,23 @@ class RoundModel:
     Args:
         progress: what is known before the round; some of it is done.
         surrogate: the model of what is done.
+        runs: the runs that it has learnt from, or all that are done.
     """
 
-    def __init__(self, progress: Progress, surrogate: Surrogate) -> None:
+    def __init__(self, progress: Progress, surrogate: Surrogate, runs: Sequence[EvaluatedTrial]) -> None:
         self.progress = replace(progress, in_training=list(progress.in_training))
         self.surrogate = self.measured = surrogate
-        self._done = Posterior(surrogate, points_of(progress.done))
+        self._runs = list(runs)
+        self._done = Posterior(surrogate, points_of(self._runs))
         self.pool: ShapePool | None = None
         if progress.in_training:
             self._believe(progress.in_training)
 
     def ranked(self) -> tuple[list[EvaluatedTrial], NDArray[np.float64], NDArray[np.float64]]:
-        """The trials that are done, best first by the cautious expectation, with means and deviations."""
+        """The runs that were learnt from, best first by the cautious expectation, with mean and deviation."""
         mean, sd = self._done.mean, self._done.sd
         order = np.argsort(mean + CAUTION * sd, kind="stable")
-        return [self.progress.done[i] for i in order], mean[order], sd[order]
+        return [self._runs[i] for i in order], mean[order], sd[order]
 
     def add(self, chosen: EvaluatedTrial) -> None:
         """Take a trial into the round."""

@@ -96,7 +96,8 @@ class Strategy:
         while True:
             proposal = self._initial_lrs.next(progress if model is None else model.progress)
             if proposal is None and model is None and progress.done:
-                model = RoundModel(progress, self._surrogate_of_a_round(progress))
+                runs = learning_runs(progress.done, MOST_RUNS_WHILE_SEARCHING)
+                model = RoundModel(progress, self._surrogate_of_a_round(progress, runs), runs)
             if proposal is None and model is not None:
                 proposal = self._acquisition.next(model)
             elif proposal is None and not progress.in_training:
@@ -119,15 +120,14 @@ class Strategy:
         seen = [tried.observed(value_of(tried)) for tried in progress.done]
         return Surrogate([*seen, *(tried.observed(worst) for tried in progress.failed)], scales)
 
-    def _surrogate_of_a_round(self, progress: Progress) -> Surrogate:
+    def _surrogate_of_a_round(self, progress: Progress, runs: list[EvaluatedTrial]) -> Surrogate:
         """The scales are those of the last number of runs at which they are fitted, whoever fits them."""
         fitted_to = progress.done[: last_fit(len(progress.done))]
         numbers = [tried.number for tried in fitted_to]
         if self._fitted is None or self._fitted[0] != numbers:
-            runs = learning_runs(fitted_to, MOST_RUNS_WHILE_SEARCHING)
-            scales = self.surrogate(replace(progress, done=runs, failed=[])).scales
+            then = learning_runs(fitted_to, MOST_RUNS_WHILE_SEARCHING)
+            scales = self.surrogate(replace(progress, done=then, failed=[])).scales
             self._fitted = (numbers, scales)
-        runs = learning_runs(progress.done, MOST_RUNS_WHILE_SEARCHING)
         return self.surrogate(replace(progress, done=runs), self._fitted[1])
 
     def _with(self, proposal: Proposal, progress: Progress, model: RoundModel | None) -> Progress:
