@@ -52,12 +52,14 @@ class MadeOf:
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any], *, folder: str | None = None) -> MadeOf:
         """As a study keeps it among the facts about its proxy."""
-        return cls(facts["fingerprint"], facts.get("parts"), facts.get("made_with", {}), folder)
+        former = tuple(facts.get("former", ()))
+        return cls(facts["fingerprint"], facts.get("parts"), facts.get("made_with", {}), folder, former)
 
     def facts(self) -> dict[str, Any]:
         """The part that a study keeps; the folder belongs to a machine."""
         parts = {} if self.parts is None else {"parts": dict(self.parts)}
-        return {"fingerprint": self.fingerprint, **parts, "made_with": dict(self.versions)}
+        former = {"former": list(self.former)} if self.former else {}
+        return {"fingerprint": self.fingerprint, **parts, **former, "made_with": dict(self.versions)}
 
     def changes_since(self, before: MadeOf) -> list[str]:
         """What is another one here than it was before, a line each; nothing where all is as it was.

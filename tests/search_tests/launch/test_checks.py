@@ -13,7 +13,7 @@ from search.errors import UsageError
 from search.launch.checks import check, refuse_fewer
 from search.spec.proxy import CommandProxy
 from search.storage.database import Database
-from search.storage.study_record import StudyRecord
+from search.storage.study_record import StudyRecord, create_or_resume
 from tests.search_tests.studies import LINEAR, fill, study_spec
 
 
@@ -72,3 +72,19 @@ def test_fewer_trials_than_a_study_has_are_refused(database: Database, record: S
         refuse_fewer(database, record.name, 3)
     refuse_fewer(database, record.name, 5)
     refuse_fewer(database, "not there yet", 1)
+
+
+def test_a_study_from_before_proxies_had_a_version_goes_on(database: Database) -> None:
+    """It kept a hash of its proxy's source, and its parts under other names."""
+    checked = check(study_spec(), "mine.toml")
+    parts = {"data": checked.facts["parts"]["data"], "search/proxies/char_lm.py": "0" * 64}
+    before = {**checked.facts, "fingerprint": checked.facts["former"][0], "parts": parts}
+    del before["former"]
+    record, _ = create_or_resume(database, checked.spec, before)
+    fill(record, [(LINEAR, 2.0)])
+    again, created = create_or_resume(database, checked.spec, checked.facts)
+    assert not created
+    assert again.attributes.made_of.fingerprint == checked.facts["fingerprint"]
+    other = {**before, "fingerprint": "0" * 64, "parts": {**parts, "data": "1" * 64}}
+    with pytest.raises(UsageError, match="the data of the proxy has changed"):
+        create_or_resume(database, checked.spec, other)
