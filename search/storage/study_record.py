@@ -201,6 +201,7 @@ def _create_or_resume(
     if SPEC in stored:
         made_of = MadeOf.of_facts(proxy, folder=place.get("folder"))
         check_resumed(record, spec, made_of, accept=accept_change, say=say)
+        _check_rounds(spec, stored)
     else:
         record.set_answer("none yet: the search has not ended")
         record.set_attribute(ROUNDS, None if spec.rounds is None else asdict(spec.rounds))
@@ -210,6 +211,19 @@ def _create_or_resume(
     record.set_attribute(CONTROL, {**spec.limit.to_control(), "stop": False})
     record.set_attribute(SPEC, spec.to_json())  # last: a reader that finds it finds the others too
     return record, created
+
+
+def _check_rounds(spec: StudySpec, stored: StudyAttributes) -> None:
+    """Refuse a file that asks for other rounds than the study has: they hold for its life."""
+    asked = (spec.population.round, spec.population.delay, spec.population.reproducible)
+    if all(word == "auto" for word in asked) or spec.rounds == stored.rounds:
+        return
+    have = stored.rounds
+    has = "no rounds" if have is None else f"round = {have.size} and delay = {have.delay}"
+    raise UsageError(
+        f"study {spec.name!r} has {has}, which hold for its life; leave round, delay and reproducible out of "
+        "[population], or search under another name."
+    )
 
 
 def find_study(database: Database, name: str) -> StudyRecord:

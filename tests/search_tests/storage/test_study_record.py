@@ -174,3 +174,16 @@ def test_the_first_own_lr_stays_and_every_reader_gets_it(database: Database) -> 
     assert again.spec.parsed_space.lr == expected
     with pytest.raises(UsageError, match=r"space\.lr: the study has auto, the file has 0\.1"):
         make_study(database, **{**changes, "space": {"lr": 0.1}})
+
+
+def test_the_rounds_of_a_study_hold_for_its_life(database: Database) -> None:
+    create_or_resume(database, study_spec(), PROXY)
+    create_or_resume(database, study_spec(n_trials=5000), PROXY)
+    rounds = StudyRecord(database, "small").attributes.rounds
+    assert rounds == study_spec().rounds != study_spec(n_trials=5000).rounds
+    assert rounds is not None
+    same = study_spec(population={"round": rounds.size, "delay": rounds.delay})
+    create_or_resume(database, same, PROXY)
+    for population in ({"round": 3}, {"delay": 9}, {"reproducible": False}):
+        with pytest.raises(UsageError, match=r"has round = 1 and delay = 1, which hold for its life"):
+            create_or_resume(database, study_spec(population=population), PROXY)
