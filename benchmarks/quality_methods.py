@@ -292,7 +292,7 @@ class Warmboot(Budgeted):
     def _round(self) -> list[Proposal]:
         """As in a study: the next round, from what it may know."""
         for known in knowledge(self.study.get_trials(deepcopy=False), self.rounds):
-            found = list(islice(self.strategy.round(known), self.rounds.size))
+            found = list(islice(self.strategy.round(known, self.rounds.size), self.rounds.size))
             if found:
                 return found
         return []

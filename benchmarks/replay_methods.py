@@ -66,7 +66,7 @@ def warmboot(
 
 def _round(strategy: Strategy, trials: Sequence[FrozenTrial], rounds: Rounds) -> list[Proposal]:
     for known in knowledge(trials, rounds):
-        found = list(islice(strategy.round(known), rounds.size))
+        found = list(islice(strategy.round(known, rounds.size), rounds.size))
         if found:
             return found
     raise AssertionError("nothing is in training")

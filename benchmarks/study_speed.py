@@ -160,7 +160,7 @@ def planning_ms(n_trials: int) -> float:
     rng = np.random.default_rng(0)
     while len(trials) < min(n_trials, 60):
         for known in knowledge(trials, rounds):
-            proposals = list(itertools.islice(strategy.round(known), rounds.size))
+            proposals = list(itertools.islice(strategy.round(known, rounds.size), rounds.size))
             if proposals:
                 trials += [_ended(len(trials) + i, proposal, rng) for i, proposal in enumerate(proposals)]
                 break
@@ -170,9 +170,9 @@ def planning_ms(n_trials: int) -> float:
         params["lr"] = min(max(params["lr"], 0.011), 2.9)
         trials.append(_again(len(trials), twin, params, rng))
     known = next(knowledge(trials, rounds))
-    list(itertools.islice(strategy.round(known), rounds.size))  # fits the scales
+    list(itertools.islice(strategy.round(known, rounds.size), rounds.size))  # fits the scales
     began = time.process_time()
-    found = list(itertools.islice(strategy.round(known), rounds.size))
+    found = list(itertools.islice(strategy.round(known, rounds.size), rounds.size))
     return 1000 * (time.process_time() - began) / len(found)
 
 

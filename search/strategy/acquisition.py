@@ -19,8 +19,10 @@ from search.strategy.round_model import CAUTION, RoundModel, ShapePool
 from search.strategy.surrogate import Surrogate
 from warmboot.schedule import WarmbootSchedule
 
-N_WILD, N_PLAIN, N_NEIGHBOURS = 12, 36, 72
-"""Shapes drawn for one round."""
+N_WILD, N_PLAIN, N_NEIGHBOURS = 4, 12, 24
+"""Shapes drawn for each trial of a round."""
+LEAST_DRAWN_FOR = 3
+"""Trials; a smaller round draws as many shapes."""
 SHORTLIST = 48
 """Of those so many are looked at closely."""
 COARSE_PLACES = (-0.6, -0.3, 0.0, 0.3, 0.6)
@@ -144,7 +146,7 @@ class Acquisition:
         """Of many shapes, each at many peak lrs, the one with the highest expected improvement (Jones et
         al., 1998)."""
         if model.pool is None:
-            model.pool = self._drawn_pool(ranked, best, model.surrogate)
+            model.pool = self._drawn_pool(ranked, best, model)
         leader, shapes = ranked[0], model.pool.shapes
         found = self._scored(model.pool, best=best)
         moved = points_of(shapes)._replace(log_lr=found.log_lrs)
@@ -161,23 +163,23 @@ class Acquisition:
         why = f"{told}; the best so far {abs(best):.4g}"
         return self._at(shapes[chosen], float(found.log_lrs[chosen]), model.progress, why, outlook)
 
-    def _drawn_pool(self, ranked: Sequence[EvaluatedTrial], best: float, surrogate: Surrogate) -> ShapePool:
+    def _drawn_pool(self, ranked: Sequence[EvaluatedTrial], best: float, model: RoundModel) -> ShapePool:
         """Plain shapes, wild ones and neighbours of the leaders, of those the most promising at a few peak
         lrs; and the leaders and baselines themselves."""
-        leader = ranked[0]
+        leader, surrogate = ranked[0], model.surrogate
         leaders = _shapes_once(ranked)[:LEADERS_WITH_NEIGHBOURS]
-        drawn = self._drawn(leaders)
+        drawn = self._drawn(leaders, max(model.size, LEAST_DRAWN_FOR))
         coarse = ShapePool(surrogate, drawn, _centre(leader, surrogate) + np.array(COARSE_PLACES))
         order = np.argsort(-self._scored(coarse, best=best).gains, kind="stable")
         shortlist = [drawn[i] for i in order[:SHORTLIST]]
         fixed = [*leaders, *self._baselines]
         return self._pool_of([*shortlist, *fixed], leader, surrogate)
 
-    def _drawn(self, leaders: Sequence[EvaluatedTrial]) -> list[EvaluatedTrial]:
+    def _drawn(self, leaders: Sequence[EvaluatedTrial], times: int) -> list[EvaluatedTrial]:
         rng = self._builder.rng
-        draws: list[StandInTrial] = [UniformTrial(rng)] * N_WILD
-        draws += [PriorTrial(rng)] * N_PLAIN
-        for number in range(N_NEIGHBOURS):
+        draws: list[StandInTrial] = [UniformTrial(rng)] * (N_WILD * times)
+        draws += [PriorTrial(rng)] * (N_PLAIN * times)
+        for number in range(N_NEIGHBOURS * times):
             draws.append(LocalTrial(rng, leaders[number % len(leaders)].params))
         return [self._builder.draw(draw) for draw in draws]
 

@@ -35,12 +35,15 @@ class RoundModel:
         progress: what is known before the round; some of it is done.
         surrogate: the model of what is done.
         runs: the runs that it has learnt from, or all that are done.
+        size: trials of the round.
     """
 
-    def __init__(self, progress: Progress, surrogate: Surrogate, runs: Sequence[EvaluatedTrial]) -> None:
+    def __init__(
+        self, progress: Progress, surrogate: Surrogate, runs: Sequence[EvaluatedTrial], size: int
+    ) -> None:
         self.progress = replace(progress, in_training=list(progress.in_training))
         self.surrogate = self.measured = surrogate
-        self._runs = list(runs)
+        self._runs, self.size = list(runs), size
         self._done = Posterior(surrogate, points_of(self._runs))
         self.pool: ShapePool | None = None
         if progress.in_training:

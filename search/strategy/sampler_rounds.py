@@ -32,8 +32,8 @@ class SamplerRounds:
     def __init__(self, spec: StudySpec, first: BaselinesFirst) -> None:
         self._spec, self._first = spec, first
 
-    def __call__(self, trials: Sequence[FrozenTrial]) -> Iterator[Proposal]:
-        """The proposals of a round that knows `trials`."""
+    def __call__(self, trials: Sequence[FrozenTrial], size: int = 1) -> Iterator[Proposal]:
+        """The proposals of a round that knows `trials`; `size` is left to the caller."""
         study = self._in_memory(trials)
         while True:
             first = self._first(len(study.get_trials(deepcopy=False)))

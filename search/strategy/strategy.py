@@ -83,12 +83,13 @@ class Strategy:
         """What to train next: the first of a round."""
         return next(self.round(trials), WAIT)
 
-    def round(self, trials: Sequence[FrozenTrial]) -> Iterator[Proposal]:
+    def round(self, trials: Sequence[FrozenTrial], size: int = 1) -> Iterator[Proposal]:
         """The trials to train next, each of them chosen knowing those before it; none where what is in
         training decides.
 
         Args:
             trials: of the study, as far as the round may know them; see `search.strategy.rounds`.
+            size: how many of them are wanted.
         """
         self._builder.rng = np.random.default_rng(seeds.round_seed(self._seed, len(trials)))
         progress = self._builder.reader.read(trials)
@@ -97,7 +98,7 @@ class Strategy:
             proposal = self._initial_lrs.next(progress if model is None else model.progress)
             if proposal is None and model is None and progress.done:
                 runs = learning_runs(progress.done, MOST_RUNS_WHILE_SEARCHING)
-                model = RoundModel(progress, self._surrogate_of_a_round(progress, runs), runs)
+                model = RoundModel(progress, self._surrogate_of_a_round(progress, runs), runs, size)
             if proposal is None and model is not None:
                 proposal = self._acquisition.next(model)
             elif proposal is None and not progress.in_training:

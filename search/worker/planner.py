@@ -82,8 +82,8 @@ class BaselinesPlan:
         return None if first is None else NextTrial(first["params"], first["user_attrs"])
 
 
-ProposeRound = Callable[[Sequence[FrozenTrial]], Iterator[Proposal]]
-"""The trials of a study as a round knows them -> the proposals of the round, one after another."""
+ProposeRound = Callable[[Sequence[FrozenTrial], int], Iterator[Proposal]]
+"""The trials of a study as a round knows them, how many are wanted -> the proposals, one after another."""
 
 
 class RoundsPlan:
@@ -132,7 +132,7 @@ class RoundsPlan:
         limit, now = self._limit(), self._now()
         shown, asked = list(known), _Asked(self._spec, known)
         planned: list[NextTrial] = []
-        for proposal in itertools.islice(self._propose(known), size):
+        for proposal in itertools.islice(self._propose(known, size), size):
             if not limit.may_start(shown, now):
                 break
             why = _plateau(proposal.outlook, shown) if self._spec.early_stopping.plateau else None
