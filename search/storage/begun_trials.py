@@ -10,8 +10,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.runs.trial_attributes import HELD, REPORTED_BEFORE, TRAINED_SPAN
 from search.spec.budget import Budget, reported_steps
-from search.storage.leases import Lease, Leases, this_owner
-from search.storage.optuna_rows import NewTrial, add_trials, start_trials
+from search.storage.leases import Lease, Leases, is_mine
+from search.storage.optuna_rows import add_trials, start_trials
 from search.storage.planned_trial import PlannedTrial, RunningTrial, is_planned_whole
 from search.storage.plans import NextTrial
 from search.storage.study_record import StudyRecord
@@ -40,8 +40,7 @@ class BegunTrials:
     def held(self, leases: Mapping[int, Lease]) -> list[RunningTrial]:
         """What an earlier try of the same call has begun, where the database went away before it could say
         so."""
-        mine = (n for n in self._taken if n in leases and leases[n].owner == this_owner())
-        return [self._taken[number] for number in mine]
+        return [trial for number, trial in self._taken.items() if is_mine(leases.get(number))]
 
     def write(self, planned: Sequence[NextTrial], n_known: int) -> None:
         """Under the lock: append trials, WAITING; in one transaction where they have their distributions."""
@@ -49,17 +48,8 @@ class BegunTrials:
             for trial in planned:
                 self._study.enqueue_trial(dict(trial.params), user_attrs=dict(trial.user_attrs))
             return
-        new = [
-            NewTrial(
-                params=t.params,
-                distributions=t.distributions,
-                user_attrs=t.user_attrs,
-                system_attrs=t.system_attrs,
-            )
-            for t in planned
-        ]
         with self._database.engine.begin() as connection:
-            add_trials(connection, self._record.study_id, n_known, new)
+            add_trials(connection, self._record.study_id, n_known, planned)
 
     def begin(
         self, waiting: Sequence[FrozenTrial], leases: Mapping[int, Lease], limit: Budget
@@ -70,6 +60,8 @@ class BegunTrials:
         with self._database.engine.begin() as connection:
             ids = start_trials(connection, self._record.study_id, [trial.number for trial in waiting])
         known = {trial.number: trial for trial in waiting}
+        if not all(map(self._needs_nothing_read, waiting)):
+            self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))  # or its cache knows of none
         begun = {number: self._running(known[number], trial_id) for number, trial_id in ids.items()}
         # Where the database goes away before it could say that they are leased, it is these again.
         self._taken = dict(sorted(begun.items()))
@@ -80,10 +72,12 @@ class BegunTrials:
         return list(self._taken.values())
 
     def _running(self, frozen: FrozenTrial, trial_id: int) -> RunningTrial:
-        if is_planned_whole(frozen) and isinstance(self._study.pruner, NopPruner):
+        if self._needs_nothing_read(frozen):
             return PlannedTrial(frozen, trial_id, self._database.storage)
-        self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))  # or its cache knows of none
         return optuna.Trial(self._study, trial_id)
+
+    def _needs_nothing_read(self, frozen: FrozenTrial) -> bool:
+        return is_planned_whole(frozen) and isinstance(self._study.pruner, NopPruner)
 
     def ask(
         self, leases: Mapping[int, Lease], limit: Budget, trials: Sequence[FrozenTrial] = ()
@@ -101,6 +95,7 @@ class BegunTrials:
             trial.set_user_attr(HELD, False)
         if limit.budget_seconds is not None:
             trial.set_user_attr(TRAINED_SPAN, self._record.now().begun())
+        if TRAINED_SPAN in trial.user_attrs:  # its end closes one of an earlier launch too
             self._told.timed.add(trial.number)
         if reported:
             trial.set_user_attr(REPORTED_BEFORE, reported)

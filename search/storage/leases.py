@@ -101,6 +101,11 @@ def this_owner() -> str:
     return this_process()
 
 
+def is_mine(lease: Lease | None) -> bool:
+    """Whether this process holds it, in time or not."""
+    return lease is not None and lease.owner == this_owner()
+
+
 class Leases:
     """The leases of one study, as seen by one owner. Every method is one short transaction."""
 

@@ -33,7 +33,7 @@ class LostTrials:
         Returns whether there was any.
         """
         running = [t for t in trials if t.state == TrialState.RUNNING]
-        lost = [t for t in running if not _is_held(leases.get(t.number), self._database)]
+        lost = [t for t in running if not is_held(leases.get(t.number), self._database)]
         for trial in lost:
             lease = leases.get(trial.number)
             if lease is not None and lease.attempts >= self._most_attempts:
@@ -48,6 +48,6 @@ class LostTrials:
         return bool(lost)
 
 
-def _is_held(lease: Lease | None, database: Database) -> bool:
+def is_held(lease: Lease | None, database: Database) -> bool:
     """Whether a worker trains under this lease; where none could renew, all get time to."""
     return lease is not None and lease.held(forgiving=database.just_back)

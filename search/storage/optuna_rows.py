@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from optuna.distributions import BaseDistribution, distribution_to_json
+from optuna.distributions import distribution_to_json
 from optuna.trial import TrialState
 from sqlalchemy import (
     Connection,
@@ -36,17 +36,10 @@ from search.storage.optuna_tables import (
     VALUES,
     IntermediateValueType,
     ValueType,
+    read_value,
+    stored_value,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewTrial:
-    """A trial to be written as WAITING, with all that it has from the start."""
-
-    params: Mapping[str, Any]
-    distributions: Mapping[str, BaseDistribution]
-    user_attrs: Mapping[str, Any] = field(default_factory=dict)
-    system_attrs: Mapping[str, Any] = field(default_factory=dict)
+from search.storage.plans import NextTrial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +55,11 @@ class EndedTrial:
     """Step -> intermediate value; a step that was reported before keeps what it has."""
 
 
-def add_trials(connection: Connection, study_id: int, n_known: int, new: Sequence[NewTrial]) -> bool:
-    """Append WAITING trials to a study that has `n_known`; where it has others nothing is done, and False."""
+def add_trials(connection: Connection, study_id: int, n_known: int, new: Sequence[NextTrial]) -> bool:
+    """Append WAITING trials to a study that has `n_known`; where it has others nothing is done, and False.
+
+    Each has the distributions of its parameters.
+    """
     lock = select(STUDIES.c.study_id).where(STUDIES.c.study_id == study_id).with_for_update()
     connection.execute(lock)
     count = select(func.count()).select_from(TRIALS).where(TRIALS.c.study_id == study_id)
@@ -121,12 +117,8 @@ def _last_reports(connection: Connection, trial_ids: Sequence[int]) -> dict[int,
         select(*columns).where(REPORTS.c.trial_id.in_(trial_ids)).order_by(REPORTS.c.step)
     )
     last = {trial_id: (value, kind) for trial_id, value, kind in rows}
-    infinite = {IntermediateValueType.INF_POS: math.inf, IntermediateValueType.INF_NEG: -math.inf}
-    return {
-        trial_id: infinite.get(kind, value)
-        for trial_id, (value, kind) in last.items()
-        if kind is not IntermediateValueType.NAN
-    }
+    values = {trial_id: read_value(*stored) for trial_id, stored in last.items()}
+    return {trial_id: value for trial_id, value in values.items() if not math.isnan(value)}
 
 
 def add_reports(connection: Connection, study_id: int, reports: Mapping[int, Mapping[int, float]]) -> None:
@@ -161,7 +153,7 @@ def _insert(connection: Connection, table: Table, rows: Iterable[Mapping[str, An
         connection.execute(insert(table), found)
 
 
-def _param_rows(trial_id: int, trial: NewTrial) -> list[dict[str, Any]]:
+def _param_rows(trial_id: int, trial: NextTrial) -> list[dict[str, Any]]:
     return [
         {
             "trial_id": trial_id,
@@ -179,28 +171,18 @@ def _attr_rows(trial_id: int, attributes: Mapping[str, Any]) -> list[dict[str, A
 
 
 def _value_row(trial_id: int, value: float) -> dict[str, Any]:
-    kind = ValueType.FINITE if math.isfinite(value) else ValueType[_infinite(value)]
-    stored = value if kind is ValueType.FINITE else None
-    return {"trial_id": trial_id, "objective": 0, "value": stored, "value_type": kind}
+    stored, kind = stored_value(value)
+    return {"trial_id": trial_id, "objective": 0, "value": stored, "value_type": ValueType[kind]}
 
 
 def _report_row(trial_id: int, step: int, value: float) -> dict[str, Any]:
-    kind = IntermediateValueType.FINITE
-    if math.isnan(value):
-        kind = IntermediateValueType.NAN
-    elif math.isinf(value):
-        kind = IntermediateValueType[_infinite(value)]
-    stored = value if kind is IntermediateValueType.FINITE else None
+    stored, kind = stored_value(value)
     return {
         "trial_id": trial_id,
         "step": step,
         "intermediate_value": stored,
-        "intermediate_value_type": kind,
+        "intermediate_value_type": IntermediateValueType[kind],
     }
-
-
-def _infinite(value: float) -> str:
-    return "INF_POS" if value > 0 else "INF_NEG"
 
 
 def _now() -> datetime.datetime:

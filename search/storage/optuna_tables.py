@@ -7,6 +7,7 @@ calls are made.
 from __future__ import annotations
 
 import enum
+import math
 
 from optuna.trial import TrialState
 from sqlalchemy import Column, DateTime, Engine, Enum, Float, Integer, MetaData, String, Table, Text, select
@@ -97,3 +98,19 @@ def are_known(engine: Engine) -> bool:
         return False
     with engine.connect() as connection:
         return connection.scalar(select(VERSION.c.schema_version)) == KNOWN_SCHEMA
+
+
+def stored_value(value: float) -> tuple[float | None, str]:
+    """How a value is stored: itself where it is finite, and the name of its kind."""
+    if math.isfinite(value):
+        return value, "FINITE"
+    if math.isnan(value):
+        return None, "NAN"
+    return None, "INF_POS" if value > 0 else "INF_NEG"
+
+
+def read_value(stored: float | None, kind: ValueType | IntermediateValueType) -> float:
+    """The value that is stored so."""
+    if stored is not None:
+        return stored
+    return {"INF_POS": math.inf, "INF_NEG": -math.inf}.get(kind.name, math.nan)

@@ -94,6 +94,10 @@ class StudyRecord:
         with self._there():
             self.database.storage.set_study_user_attr(self.study_id, f"{_PREFIX}{key}", value)
 
+    def keep_rounds(self, spec: StudySpec) -> None:
+        """Note how the study proposes its trials, for all its life."""
+        self.set_attribute(ROUNDS, None if spec.rounds is None else asdict(spec.rounds))
+
     def set_answer(self, text: str) -> None:
         """Set the text that users of the dashboard see on the study."""
         with self._there():
@@ -204,8 +208,9 @@ def _create_or_resume(
         _check_rounds(spec, stored)
     else:
         record.set_answer("none yet: the search has not ended")
-        record.set_attribute(ROUNDS, None if spec.rounds is None else asdict(spec.rounds))
-    record.set_attribute(PROXY, dict(proxy))
+        record.keep_rounds(spec)
+    # The former fingerprints are for the comparison alone.
+    record.set_attribute(PROXY, {key: value for key, value in proxy.items() if key != "former"})
     if place:
         record.set_attribute(PLACE, dict(place))
     record.set_attribute(CONTROL, {**spec.limit.to_control(), "stop": False})

@@ -6,8 +6,6 @@ all attributes. What was exported stays, and so does the study file.
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import optuna
 
 from search.errors import UsageError
@@ -15,7 +13,7 @@ from search.messages import next_command
 from search.processes.identity import shown_process
 from search.storage.address import storage_option
 from search.storage.live_leases import live_owners
-from search.storage.study_attributes import CONTROL, PLACE, PROXY, ROUNDS, SPEC
+from search.storage.study_attributes import CONTROL, PLACE, PROXY, SPEC
 from search.storage.study_record import StudyRecord, create_empty, forget_rows
 
 _KEPT = (PLACE, PROXY, SPEC)
@@ -49,7 +47,7 @@ def reset_study(record: StudyRecord) -> StudyRecord:
         fresh = StudyRecord(record.database, record.name)
         fresh.set_answer("none yet: the search has not begun")
         fresh.set_attribute(CONTROL, {**spec.limit.to_control(), "stop": True})
-        fresh.set_attribute(ROUNDS, None if spec.rounds is None else asdict(spec.rounds))
+        fresh.keep_rounds(spec)
         for key in _KEPT:
             if key in stored:
                 fresh.set_attribute(key, stored[key])

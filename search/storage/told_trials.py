@@ -55,7 +55,7 @@ class ToldTrials:
             yield
         finally:
             self._together -= 1
-            self._flush(reports_wait=True)
+            self.flush(reports_wait=True)
 
     def report(self, trial: RunningTrial, step: int, value: float) -> None:
         """Report an intermediate value; nothing happens where the trial is finished elsewhere."""
@@ -64,7 +64,7 @@ class ToldTrials:
                 trial.report(value, step)
             return
         self._reports.setdefault(trial.number, {})[step] = value
-        self._flush()
+        self.flush()
 
     def end(self, number: int, state: TrialState, value: float | None, attributes: Mapping[str, Any]) -> bool:
         """Finish a trial, with attributes. Returns False where another worker told this trial first; inside
@@ -79,7 +79,7 @@ class ToldTrials:
         self._ends.append(
             EndedTrial(number=number, state=state, value=value, user_attrs=attributes, reports=reports)
         )
-        return bool(self._together) or number in self._flush()
+        return bool(self._together) or number in self.flush()
 
     def stored(self, number: int) -> FrozenTrial:
         """The trial as the database has it."""
@@ -97,7 +97,7 @@ class ToldTrials:
         except KeyError as error:
             raise self._record.gone() from error
 
-    def _flush(self, *, reports_wait: bool = False) -> list[int]:
+    def flush(self, *, reports_wait: bool = False) -> list[int]:
         """Write what was told; the numbers of the trials that were ended here.
 
         `reports_wait`: reports alone are kept for a moment, for others to be written with them.

@@ -25,8 +25,8 @@ from search.runs.trial_attributes import (
 )
 from search.storage.begun_trials import BegunTrials
 from search.storage.job_claims import claim_job
-from search.storage.leases import CONFIRMATION, PLANNING, Lease, Leases, this_owner
-from search.storage.lost_trials import LostTrials
+from search.storage.leases import CONFIRMATION, PLANNING, Lease, Leases, is_mine, this_owner
+from search.storage.lost_trials import LostTrials, is_held
 from search.storage.planned_trial import RunningTrial
 from search.storage.plans import WAIT, NextTrial, Plan, Planned, StopSearch, Wait
 from search.storage.seed_claims import SeedClaims
@@ -167,12 +167,13 @@ class TrialQueue:
 
         `reason`: why it failed here, kept with it until it is finished.
         """
+        self._told.flush()  # what it has reported goes with it
         mine = self._database.patiently(self._leases.all).get(number)
-        if mine is None or not _is_mine(mine):
+        if mine is None or not is_mine(mine):
             return
 
         def give_up() -> None:
-            if not _is_mine(self._leases.all().get(number)):
+            if not is_mine(self._leases.all().get(number)):
                 return
             # As it was before this call, however often this is tried.
             self._leases.give_up(number, attempts=mine.attempts - 1)
@@ -201,7 +202,7 @@ class TrialQueue:
         the turn."""
         attributes = self._record.attributes
         leases = self._leases.all()  # before the trials: telling needs no lock
-        if _is_mine(leases.get(PLANNING)):  # of an earlier try, while the database was away
+        if is_mine(leases.get(PLANNING)):  # of an earlier try, while the database was away
             self._leases.release(PLANNING)
         trials = self.all()
         if self._lost.take_back(trials, leases):
@@ -230,9 +231,9 @@ class TrialQueue:
         """Wait for it, since `began` and without the lock: who plans needs that to end."""
         while not self._database.patience.stop.wait(PLANNING_LOOK_SECONDS):
             leases = self._database.patiently(self._leases.all)
-            if not self._is_held(leases.get(PLANNING)):
+            if not is_held(leases.get(PLANNING), self._database):
                 return True
-            trains = any(number >= 0 and _is_mine(lease) for number, lease in leases.items())
+            trains = any(number >= 0 and is_mine(lease) for number, lease in leases.items())
             wait_seconds = PLANNING_WAIT_BESIDE_TRIALS_SECONDS if trains else PLANNING_WAIT_SECONDS
             if time.monotonic() - began >= wait_seconds:
                 break
@@ -254,7 +255,7 @@ class TrialQueue:
         begun = self._begun.held(leases)
         # Only who has the turn adds trials: more of them are these, made before the database went away and
         # not leased yet. Whoever asks next takes them up; planned again, they would be too many.
-        turn_is_mine = _is_mine(leases.get(PLANNING))
+        turn_is_mine = is_mine(leases.get(PLANNING))
         if not begun and turn_is_mine and len(self.all()) == n_known:
             begun = self._act_on(planned, leases, n_known, count)
         self._leases.release(PLANNING)
@@ -272,12 +273,10 @@ class TrialQueue:
         if planned is None:
             return [self._begun.ask(leases, attributes.limit)]
         self._begun.write([planned] if isinstance(planned, NextTrial) else planned, n_known)
+        if not count:
+            return []
         waiting = [trial for trial in self.all() if trial.state == TrialState.WAITING]
         return self._begun.begin(waiting[:count], leases, attributes.limit)
-
-    def _is_held(self, lease: Lease | None) -> bool:
-        """Whether somebody trains under this lease; where nobody could renew, all get time to."""
-        return lease is not None and lease.held(forgiving=self._database.just_back)
 
     def _set_state(self, number: int, state: TrialState) -> None:
         self._database.storage.set_trial_state_values(self._told.trial_id(number), state)
@@ -288,7 +287,3 @@ class _Turn:
     """This process's turn to plan, knowing all trials."""
 
     trials: Sequence[FrozenTrial]
-
-
-def _is_mine(lease: Lease | None) -> bool:
-    return lease is not None and lease.owner == this_owner()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
@@ -21,8 +20,7 @@ from search.storage.optuna_tables import (
     TRIALS,
     USER_ATTRS,
     VALUES,
-    IntermediateValueType,
-    ValueType,
+    read_value,
 )
 
 _IDS_AT_ONCE = 500
@@ -85,7 +83,7 @@ def _by_trial(connection: Connection, table: Table, ids: Sequence[int]) -> dict[
 
 def _trial(row: Row[Any], parts: dict[str, list[Row[Any]]]) -> FrozenTrial:
     distributions = {p.param_name: _distribution(p.distribution_json) for p in parts[PARAMS.name]}
-    values = [_value(v.value, v.value_type) for v in parts[VALUES.name]]
+    values = [read_value(v.value, v.value_type) for v in parts[VALUES.name]]
     return FrozenTrial(
         number=row.number,
         state=row.state,
@@ -101,7 +99,7 @@ def _trial(row: Row[Any], parts: dict[str, list[Row[Any]]]) -> FrozenTrial:
         user_attrs={a.key: json.loads(a.value_json) for a in parts[USER_ATTRS.name]},
         system_attrs={a.key: json.loads(a.value_json) for a in parts[SYSTEM_ATTRS.name]},
         intermediate_values={
-            r.step: _value(r.intermediate_value, r.intermediate_value_type) for r in parts[REPORTS.name]
+            r.step: read_value(r.intermediate_value, r.intermediate_value_type) for r in parts[REPORTS.name]
         },
         trial_id=row.trial_id,
     )
@@ -110,12 +108,6 @@ def _trial(row: Row[Any], parts: dict[str, list[Row[Any]]]) -> FrozenTrial:
 @lru_cache(maxsize=1000)
 def _distribution(text: str) -> BaseDistribution:
     return json_to_distribution(text)
-
-
-def _value(stored: float | None, kind: ValueType | IntermediateValueType) -> float:
-    if stored is not None:
-        return stored
-    return {"INF_POS": math.inf, "INF_NEG": -math.inf}.get(kind.name, math.nan)
 
 
 def _local(utc: datetime.datetime | None) -> datetime.datetime | None:

@@ -89,9 +89,8 @@ class ShapePool:
         """`places`: log peak lrs, `L`; `relative`: of linear, each shape at its own that are like them."""
         self.shapes = list(shapes)
         scales = np.array([tried.shape.log_scale for tried in shapes])
-        self.log_lrs = places[None, :] + (
-            surrogate.scales.rho * scales[:, None] if relative else 0 * scales[:, None]
-        )
+        shift = surrogate.scales.rho if relative else 0.0
+        self.log_lrs = places[None, :] + shift * scales[:, None]
         self._posterior = Posterior(surrogate, spread_points([t.shape for t in shapes], self.log_lrs))
 
     @property

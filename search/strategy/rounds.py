@@ -30,20 +30,33 @@ def knowledge(trials: Sequence[FrozenTrial], rounds: Rounds) -> Iterator[list[Fr
         trials: all of the study, in the order of their numbers.
         rounds: of the study.
     """
-    for boundary in (max(0, len(trials) - rounds.delay), len(trials)):
+    for boundary in (_boundary(trials, rounds), len(trials)):
         known = known_below(trials, boundary)
         if known is None:
             return
         yield known
 
 
+def can_be_planned(trials: Sequence[FrozenTrial], rounds: Rounds) -> bool:
+    """Whether `knowledge` has anything: all that the next round must know has ended."""
+    return _have_ended(trials[: _boundary(trials, rounds)])
+
+
 def known_below(trials: Sequence[FrozenTrial], boundary: int) -> list[FrozenTrial] | None:
     """The trials below a number with all that is known of them, the others as if they were in training; None
     where one of those below has not ended."""
     below, others = trials[:boundary], trials[boundary:]
-    if not all(trial.state.is_finished() for trial in below):
+    if not _have_ended(below):
         return None
     return [*below, *map(_in_training, others)]
+
+
+def _boundary(trials: Sequence[FrozenTrial], rounds: Rounds) -> int:
+    return max(0, len(trials) - rounds.delay)
+
+
+def _have_ended(trials: Sequence[FrozenTrial]) -> bool:
+    return all(trial.state.is_finished() for trial in trials)
 
 
 def _in_training(trial: FrozenTrial) -> FrozenTrial:

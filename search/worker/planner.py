@@ -26,10 +26,7 @@ from search.runs.trial_attributes import (
     SEED_INDEX,
     WHY,
 )
-from search.spec.budget import Budget
-from search.spec.rounds import Rounds
 from search.spec.study import StudySpec
-from search.spec.training_spans import Moment
 from search.storage.database import Database
 from search.storage.plans import WAIT, NextTrial, Plan, Planned, StopSearch
 from search.storage.study_record import StudyRecord, find_study
@@ -37,7 +34,7 @@ from search.strategy.baselines_first import BaselinesFirst, baselines_first
 from search.strategy.optuna_samplers import EARLIER
 from search.strategy.plateau import plateau
 from search.strategy.proposal import ExpectedGain, Proposal
-from search.strategy.rounds import knowledge
+from search.strategy.rounds import can_be_planned, knowledge
 from search.strategy.sampler_rounds import SamplerRounds
 from search.strategy.strategy import Strategy
 from search.strategy.study_model import study_model
@@ -52,17 +49,15 @@ def make_plan(record: StudyRecord) -> Plan:
     Raises:
         UsageError: an earlier study does not exist.
     """
-    spec, rounds = record.spec, record.attributes.rounds
-    limit = lambda: record.attributes.limit  # noqa: E731, as every launch may set it anew
+    spec = record.spec
     if spec.sampler.name != "warmboot":
         first = baselines_first(spec, spec.limit.most_full_runs)
-        if rounds is None:
+        if record.attributes.rounds is None:
             return BaselinesPlan(first)
-        return RoundsPlan(spec, SamplerRounds(spec, first), rounds, limit=limit, now=record.now)
+        return RoundsPlan(record, SamplerRounds(spec, first))
     names = spec.sampler.arguments.get(EARLIER, [])
     earlier = [shape for name in names for shape in _best_shapes(record.database, name)]
-    strategy = make_strategy(spec, earlier).round
-    return RoundsPlan(spec, strategy, rounds, limit=limit, now=record.now)
+    return RoundsPlan(record, make_strategy(spec, earlier).round)
 
 
 def make_strategy(spec: StudySpec, earlier: Sequence[WarmbootSchedule] = ()) -> Strategy:
@@ -87,33 +82,22 @@ ProposeRound = Callable[[Sequence[FrozenTrial], int], Iterator[Proposal]]
 
 
 class RoundsPlan:
-    """Plans a round of trials.
+    """Plans a round of trials; of a study without rounds one trial, knowing whatever is in.
 
     Args:
-        spec: the study.
+        record: the study; its limit is read anew for each round, since every launch may change it.
         propose: what to train.
-        rounds: of the study; None: one trial at a time, knowing whatever is in.
-        limit: how much the study may train, now.
-        now: the time, for a limit of time.
     """
 
     takes_long = True  # a fit of the model to all trials
 
-    def __init__(
-        self,
-        spec: StudySpec,
-        propose: ProposeRound,
-        rounds: Rounds | None,
-        *,
-        limit: Callable[[], Budget],
-        now: Callable[[], Moment],
-    ) -> None:
-        self._spec, self._propose, self._rounds = spec, propose, rounds
-        self._limit, self._now = limit, now
+    def __init__(self, record: StudyRecord, propose: ProposeRound) -> None:
+        self._record, self._propose = record, propose
+        self._spec, self._rounds = record.spec, record.attributes.rounds
 
     def is_ready(self, trials: Sequence[FrozenTrial]) -> bool:
         """Whether a round can be planned though trials still train: all that it must know is in."""
-        return self._rounds is not None and next(knowledge(trials, self._rounds), None) is not None
+        return self._rounds is not None and can_be_planned(trials, self._rounds)
 
     def __call__(self, trials: Sequence[FrozenTrial]) -> Planned:
         if self._rounds is None:
@@ -129,7 +113,7 @@ class RoundsPlan:
         self, known: Sequence[FrozenTrial], size: int, more: Mapping[str, Any] | None = None
     ) -> list[NextTrial] | StopSearch:
         """`more`: attributes of all."""
-        limit, now = self._limit(), self._now()
+        limit, now = self._record.attributes.limit, self._record.now()
         shown, asked = list(known), _Asked(self._spec, known)
         planned: list[NextTrial] = []
         for proposal in itertools.islice(self._propose(known, size), size):

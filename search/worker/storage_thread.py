@@ -99,7 +99,8 @@ class StorageLoop:
         try:
             event = self._events.get(timeout=EVENT_WAIT_SECONDS)
         except queue.Empty:
-            self._renew_leases()
+            with self._trials.together():  # reports that waited for others to be written with them
+                self._renew_leases()
             return
         with self._trials.together(), contextlib.suppress(queue.Empty):
             while True:

@@ -12,8 +12,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import update
 
 from search.storage.database import Database
-from search.storage.optuna_rows import EndedTrial, NewTrial, add_reports, add_trials, end_trials, start_trials
+from search.storage.optuna_rows import EndedTrial, add_reports, add_trials, end_trials, start_trials
 from search.storage.optuna_tables import TRIALS, VERSION, are_known
+from search.storage.plans import NextTrial
 from search.storage.study_record import StudyRecord
 from search.storage.trials_reader import TrialsReader
 from tests.search_tests.studies import make_study, trial_queue
@@ -63,7 +64,7 @@ def by_optuna(database: Database) -> list[FrozenTrial]:
 def by_rows(database: Database) -> tuple[StudyRecord, optuna.Study]:
     """The same, written here."""
     record, study = study_of(database, "ours")
-    new = NewTrial(
+    new = NextTrial(
         params=PARAMS,
         distributions=DISTRIBUTIONS,
         user_attrs=ATTRIBUTES,
@@ -151,7 +152,7 @@ def test_what_is_finished_or_somebody_elses_is_left_alone(database: Database) ->
         assert end_trials(connection, record.study_id, again) == []
         add_reports(connection, record.study_id, {0: {700: 1.0}})
         assert start_trials(connection, record.study_id, range(4)) == {}
-        new = NewTrial(params=PARAMS, distributions=DISTRIBUTIONS)
+        new = NextTrial(PARAMS, {}, DISTRIBUTIONS)
         assert not add_trials(connection, record.study_id, 3, [new]), "it has four by now"
     assert [trial.value for trial in study.trials] == [2.5, math.inf, 2.0000000000000004, None]
     assert 700 not in study.trials[0].intermediate_values
@@ -179,7 +180,7 @@ def test_tables_of_another_version_are_left_to_optuna(database: Database) -> Non
 def test_a_study_of_many_trials_is_read_whole(database: Database, n_trials: int) -> None:
     record, study = study_of(database, "many")
     with database.engine.begin() as connection:
-        new = NewTrial(params=PARAMS, distributions=DISTRIBUTIONS, user_attrs={"seed": 1})
+        new = NextTrial(params=PARAMS, distributions=DISTRIBUTIONS, user_attrs={"seed": 1})
         assert add_trials(connection, record.study_id, 0, [new] * n_trials)
         connection.execute(update(TRIALS).values(state=TrialState.FAIL))
     found = TrialsReader(database.engine, record.study_id).read()

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from optuna_dashboard import get_note
 
 from search.runs.trial_attributes import TRAINED_SPAN
-from search.spec.budget import counts
+from search.spec.budget import Budget, counts
 from search.spec.training_spans import trained_seconds
 from search.storage.address import is_sqlite
 from search.storage.database import Database
@@ -357,3 +357,35 @@ def test_the_lease_of_a_confirmation_is_no_trial(record: StudyRecord) -> None:
     trial = queue.next()
     assert trial is not None
     assert trial.number == 0
+
+
+def test_reports_that_wait_to_be_written_with_others_go_with_a_trial_that_is_handed_back(
+    database: Database,
+) -> None:
+    record = make_study(database)
+    queue = trial_queue(record)
+    trial = queue.next()
+    assert trial is not None
+    for step in (10, 20):  # the second a moment after the first
+        with queue.together():
+            queue.report(trial, step, 3.0)
+    queue.hand_back(trial.number)
+    (stored,) = trials_of(record)
+    assert (stored.state, stored.intermediate_values) == (TrialState.WAITING, {10: 3.0, 20: 3.0})
+
+
+def test_a_span_that_an_earlier_launch_has_begun_is_closed_where_time_limits_no_more(
+    database: Database,
+) -> None:
+    record = make_study(database, n_trials=None, budget=3600)
+    queue = trial_queue(record)
+    trial = queue.next()
+    assert trial is not None
+    queue.hand_back(trial.number)
+    record.set_control(**{**Budget(n_trials=5).to_control(), "stop": False})
+    again = trial_queue(record)
+    taken = again.next()
+    assert taken is not None
+    assert taken.number == trial.number
+    assert again.complete(taken, 1.0, {})
+    assert "to" in trials_of(record)[0].user_attrs[TRAINED_SPAN]
