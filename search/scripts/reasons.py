@@ -12,7 +12,7 @@ from warmboot.function_host import CALLED_EXIT
 
 NEVER_REPORTED = (
     "never reported: it ended without an error, but made no report past step 0; "
-    "call warmboot.report(step, val=...)"
+    "call warmboot.report(step, val=...), after the last step too: some trainings of a search are short"
 )
 _GIVE_A_RANGE = "give a range in the study file: lr = { low = ..., high = ..., log = true }"
 NEVER_ATTACHED = (
