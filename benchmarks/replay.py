@@ -42,9 +42,9 @@ RECORD = Path(__file__).parent / "records" / "replay.json"
 BUDGETS = (4, 6, 8, 12, 16, 24, 64)
 DECADES = (2.0, 3.0, 4.0)
 SLOW_BUDGET = 64
-"""Here a fifth of the instances are searched."""
+"""Here half of the instances are searched."""
 ONLY_AT: Mapping[str, Sequence[int]] = {
-    "warmboot, short trainings": (8, 16, 24),
+    "warmboot, short trainings": (8, 16, 24, 64),
     "warmboot, lr from a start": (4, 8, 16),
     "warmboot, in rounds": (8, 16, 24, 64),
     "GPSampler": (8, 16),
@@ -70,7 +70,7 @@ def main() -> None:
     with ProcessPoolExecutor(arguments.processes) as pool:
         for source in arguments.sources:
             for budget in arguments.budgets:
-                n = arguments.instances // 5 if budget == SLOW_BUDGET else arguments.instances
+                n = arguments.instances // 2 if budget == SLOW_BUDGET else arguments.instances
                 jobs = [(source, budget, i, tuple(arguments.methods)) for i in range(n)]
                 found = list(pool.map(_searched, jobs, chunksize=3))
                 rows.append(_row(source, budget, found))
