@@ -9,17 +9,15 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import TypeGuard
 
-import numpy as np
-
 
 def is_integer(value: object) -> TypeGuard[int]:
-    """Whether `value` counts something; numpy's integers do as well."""
-    return isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
+    """Whether `value` counts something; numpy's integers do as well, its bools are no numbers of any kind."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def number_problem(name: str, value: object) -> str | None:
     """Why `value` is not a finite number, or None."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+    if isinstance(value, bool) or not isinstance(value, Real):
         return f"{name} must be a number but got {value!r} ({type(value).__name__})"
     try:
         finite = math.isfinite(value)

@@ -3,9 +3,7 @@
 import json
 import shlex
 import sys
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 _IMPORTS_OF = {
     "search": "torch optuna sqlalchemy optuna_dashboard pydantic typer click rich platformdirs filelock "
@@ -45,6 +43,9 @@ def install_command(extra: str) -> str:
 
 def _source() -> tuple[bool, str]:
     """Whether the installation is editable, and what pip calls its source: a path, or the name."""
+    from importlib.metadata import PackageNotFoundError, distribution
+    from urllib.parse import unquote, urlsplit
+
     try:
         text = distribution("warmboot").read_text("direct_url.json") or "{}"
     except PackageNotFoundError:  # from a checkout that is only on the path

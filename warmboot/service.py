@@ -14,7 +14,6 @@ import pickle
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, spec_from_file_location
 from pathlib import Path
@@ -31,7 +30,7 @@ def place() -> Path:
     return installed if installed.is_dir() else _HERE.parent / NAME
 
 
-class _ServiceFinder(MetaPathFinder):
+class _ServiceFinder:
     """Finds `search` in its place; what is inside it Python finds by itself."""
 
     def find_spec(

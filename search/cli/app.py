@@ -7,7 +7,6 @@ import io
 import os
 import signal
 import sys
-from importlib.metadata import version
 from types import FrameType
 from typing import Annotated, NoReturn, TextIO
 
@@ -55,6 +54,8 @@ for module in (*_SEARCHING, *_AFTERWARDS):
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         print(f"warmboot {version('warmboot')}")
         raise typer.Exit
 

@@ -10,7 +10,7 @@ import typer
 
 from search.cli.options import StorageOption, address, talk
 from search.cli.terminal import tell
-from warmboot.exporters import EXPORTERS
+from warmboot.exporters.targets import EXPORTERS
 
 NAME = "export"
 

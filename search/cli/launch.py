@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from search.cli.options import (
     AcceptChangeOption,
@@ -26,9 +25,10 @@ from search.cli.options import (
 )
 from search.cli.terminal import tell
 from search.errors import RunError
-from search.storage.address import storage_option
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from search.results.status import StudyStatus
 
 NAME = "launch"
@@ -58,6 +58,7 @@ def command(
     from search.launch.launch import LaunchOptions, launch, register
     from search.results.status import read_status
     from search.spec.permission import option_for
+    from search.storage.address import storage_option
 
     console = talk()
     options = LaunchOptions(

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from search.cli.options import address
 from search.cli.terminal import tell
 from search.messages import next_command
-from search.storage.address import storage_option
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from search.storage.study_record import StudyRecord
 
 
@@ -25,6 +24,8 @@ def told_if_interrupted(command: str, name: str, storage: str | None, console: C
     except Exception:
         raise
     except BaseException:
+        from search.storage.address import storage_option
+
         again = next_command(command, name, *storage_option(address(storage)))
         tell(
             console,

@@ -6,14 +6,14 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from sqlalchemy.engine import URL
 
 from search.errors import UsageError
 from search.spec.packaged import packaged_studies
-from search.storage.address import storage_address
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from sqlalchemy.engine import URL
+
     from search.spec.permission import Permission
 
 
@@ -90,11 +90,15 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for program
 
 def talk() -> Console:
     """The console for messages to people: stderr, so that stdout holds only data."""
+    from rich.console import Console
+
     return Console(stderr=True, highlight=False, emoji=False, soft_wrap=not sys.stderr.isatty())
 
 
 def address(storage: str | None) -> URL:
     """The storage address of an option."""
+    from search.storage.address import storage_address
+
     return storage_address(storage)
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from search.cli.options import JsonOption
 from search.errors import RunError, UsageError
-from warmboot.preview import View, view_json, view_text
-from warmboot.preview_input import read_view
-from warmboot.preview_png import write_png
+
+if TYPE_CHECKING:
+    from warmboot.preview import View
 
 NAME = "preview"
 
@@ -42,6 +42,9 @@ def command(
 
     Example: warmboot preview schedule.json --png schedule.png
     """
+    from warmboot.preview import view_json, view_text
+    from warmboot.preview_input import read_view
+
     if str(file) == "-":
         file = Path("/dev/stdin")
     if not file.exists():
@@ -53,6 +56,8 @@ def command(
 
 
 def _write_png(view: View, png: Path) -> None:
+    from warmboot.preview_png import write_png
+
     try:
         write_png(view, png)
     except (ImportError, FileNotFoundError, PermissionError, IsADirectoryError) as error:

@@ -9,8 +9,10 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _LABELS = re.compile(r"(?:\S+ {2,}|^ {2,})+")
 _COMMAND = re.compile(r"(?:(?<= {2})|(?<=: )|^)(?:warmboot|optuna|pip|python3?) \S.*$")
@@ -33,7 +35,11 @@ def show(lines: Iterable[str]) -> None:
 
 def stdout_width() -> int | None:
     """Columns of the terminal that stdout is; None where it is none."""
-    return Console().width if sys.stdout.isatty() else None
+    if not sys.stdout.isatty():
+        return None
+    from rich.console import Console
+
+    return Console().width
 
 
 def fitted(text: str, width: int | None) -> str:

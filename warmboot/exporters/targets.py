@@ -1,22 +1,20 @@
 """`EXPORTERS`, the table of all exports: a name, what makes the text, words for a help page.
 
-Who adds one adds a line here; `warmboot export` and its help read the names from this table.
+Who adds one adds a line here; `warmboot export` and its help read the names from this table. What makes a
+text is imported when it is asked to: a help page takes no time for that.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from warmboot.errors import ScheduleError
-from warmboot.exporters.cawb_arguments import to_cawb
-from warmboot.exporters.lightning_dict import to_lightning
-from warmboot.exporters.mmengine_scheduler import to_mmengine
-from warmboot.exporters.optax_schedule import to_optax
-from warmboot.exporters.timm_scheduler import to_timm
-from warmboot.exporters.torch_script import to_torch_script
-from warmboot.exporters.transformers_trainer import to_transformers
-from warmboot.exporters.ultralytics_trainer import to_ultralytics
-from warmboot.schedule import WarmbootSchedule
-from warmboot.schedule_file import ScheduleFile, writes
+
+if TYPE_CHECKING:
+    from warmboot.schedule import WarmbootSchedule
+    from warmboot.schedule_file import ScheduleFile
 
 
 class Target(NamedTuple):
@@ -39,6 +37,7 @@ def to_numbers(schedule: WarmbootSchedule, total_steps: int, *, with_lr: bool = 
         ScheduleError: a `ValueError`, if the horizon has no room for the schedule, or `with_lr`
             is asked of a schedule without an lr.
 
+    >>> from warmboot import WarmbootSchedule
     >>> print(to_numbers(WarmbootSchedule(lr=0.5, curve="linear"), 3, with_lr=True), end="")
     0.5
     0.25
@@ -54,7 +53,15 @@ def _numbers(file: ScheduleFile) -> str:
     return to_numbers(file.schedule, file.horizon.total_steps, with_lr=file.schedule.lr is not None)
 
 
+def _json(file: ScheduleFile) -> str:
+    from warmboot.schedule_file import writes
+
+    return writes(file)
+
+
 def _cawb(file: ScheduleFile) -> str:
+    from warmboot.exporters.cawb_arguments import to_cawb
+
     horizon = file.horizon
     if horizon is None or horizon.epochs is None or horizon.steps_per_epoch is None:
         raise ScheduleError("cawb", ["needs a horizon in epochs: epochs with steps_per_epoch"])
@@ -66,8 +73,11 @@ def _cawb(file: ScheduleFile) -> str:
     )
 
 
-def _python(to_target: Callable[..., str]) -> Callable[[ScheduleFile], str]:
+def _python(home: str, name: str) -> Callable[[ScheduleFile], str]:
+    """The function of that name in that module of this package."""
+
     def render(file: ScheduleFile) -> str:
+        to_target: Callable[..., str] = getattr(import_module(f"warmboot.exporters.{home}"), name)
         total_steps = None if file.horizon is None else file.horizon.total_steps
         return to_target(file.schedule, total_steps=total_steps, origin=file.origin)
 
@@ -75,14 +85,14 @@ def _python(to_target: Callable[..., str]) -> Callable[[ScheduleFile], str]:
 
 
 EXPORTERS: dict[str, Target] = {
-    "json": Target(writes, "the schedule file"),
-    "torch": Target(_python(to_torch_script), "Python that needs torch alone"),
+    "json": Target(_json, "the schedule file"),
+    "torch": Target(_python("torch_script", "to_torch_script"), "Python that needs torch alone"),
     "numbers": Target(_numbers, "one number a line", "steps"),
-    "transformers": Target(_python(to_transformers), "a Hugging Face Trainer"),
-    "lightning": Target(_python(to_lightning), "what configure_optimizers returns"),
-    "mmengine": Target(_python(to_mmengine), "a registered scheduler for MMEngine"),
-    "ultralytics": Target(_python(to_ultralytics), "a YOLO trainer"),
-    "timm": Target(_python(to_timm), "a scheduler for timm's training script"),
-    "optax": Target(_python(to_optax), "a schedule for optax, in jax"),
+    "transformers": Target(_python("transformers_trainer", "to_transformers"), "a Hugging Face Trainer"),
+    "lightning": Target(_python("lightning_dict", "to_lightning"), "what configure_optimizers returns"),
+    "mmengine": Target(_python("mmengine_scheduler", "to_mmengine"), "a registered scheduler for MMEngine"),
+    "ultralytics": Target(_python("ultralytics_trainer", "to_ultralytics"), "a YOLO trainer"),
+    "timm": Target(_python("timm_scheduler", "to_timm"), "a scheduler for timm's training script"),
+    "optax": Target(_python("optax_schedule", "to_optax"), "a schedule for optax, in jax"),
     "cawb": Target(_cawb, "arguments of CosineAnnealingWarmbootingLR", "epochs"),
 }
