@@ -34,7 +34,7 @@ from scipy import stats
 
 from search.spec.study import StudySpec
 from search.spec.study_file import parse_study
-from search.strategy.sensitivity import FLAT, SensitivityAnalysis
+from search.strategy.sensitivity_analysis import FLAT, SensitivityAnalysis
 from search.strategy.study_model import StudyModel
 from warmboot.schedule import WarmbootSchedule
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from search.results.candidate import Candidate
 from search.spec.study import StudySpec
-from search.strategy.sensitivity import Sensitivity, SensitivityAnalysis
-from search.strategy.study_model import StudyModel, study_model
+from search.strategy.sensitivity import Sensitivity
+
+if TYPE_CHECKING:
+    from search.strategy.study_model import StudyModel
 
 MOST_SCHEDULES = 64
 """Estimates are stored for this many of the best schedules."""
@@ -32,6 +34,8 @@ def model_of(
         found: its candidates.
         confirmed: whether the runs on the confirmation seeds count too.
     """
+    from search.strategy.study_model import study_model  # takes long to import, and most only read
+
     again = {c.trial_numbers[0]: c.confirmed for c in found if c.confirmed}
     return study_model(spec, trials, again if confirmed else None)
 
@@ -57,6 +61,8 @@ def sensitivity_of(
         best: the schedule.
         found: the study's candidates.
     """
+    from search.strategy.sensitivity_analysis import SensitivityAnalysis
+
     model = model_of(spec, trials, found, confirmed=True)
     assert model is not None, "a study with a best schedule has a complete trial"
     params = next(trial.params for trial in trials if trial.number == best.trial_numbers[0])

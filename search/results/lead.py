@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optuna.trial import FrozenTrial
 
@@ -23,7 +23,10 @@ from search.results.kept_estimates import is_fresh
 from search.results.verdict import VerdictResult
 from search.spec.study import StudySpec
 from search.statistics.sequential import MARGIN_IN_SEED_SDS
-from search.strategy.study_model import SURE_ENOUGH, Answer, StudyModel, is_enough, probability_of
+from search.strategy.sureness import SURE_ENOUGH, is_enough, probability_of
+
+if TYPE_CHECKING:
+    from search.strategy.study_model import Answer, StudyModel
 
 LEAD = "lead"
 """Entry of the study's attribute `expected`: what `to_json` gives."""

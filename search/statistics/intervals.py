@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,8 @@ def t_interval(differences: Sequence[float] | NDArray[np.float64], level: float,
     return Interval(mean - half, mean + half)
 
 
-# scipy.stats has the same functions; importing it takes longer than all else that a quick command needs.
+# scipy.stats has the same functions; importing it takes longer than all else that a quick command needs, and
+# scipy.special half as long as that: it is imported when something is computed.
 
 
 def normal_quantile(share: float) -> float:
@@ -100,6 +100,8 @@ def normal_quantile(share: float) -> float:
     >>> round(normal_quantile(0.975), 4)
     1.96
     """
+    from scipy import special
+
     return float(special.ndtri(share))
 
 
@@ -108,6 +110,8 @@ def student_quantile(share: float, degrees_of_freedom: int) -> float:
     >>> round(student_quantile(0.975, 4), 3)
     2.776
     """
+    from scipy import special
+
     return float(special.stdtrit(degrees_of_freedom, share))
 
 

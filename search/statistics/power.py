@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
+from numpy.typing import NDArray
 
+from search.statistics.intervals import student_quantile
 from search.statistics.paired import PairedRuns
 from search.statistics.sequential import STATED_PLAN, LookPlan, check_margin
 
@@ -25,18 +26,31 @@ def settle_chance(n_pairs: int, *, gain: float, difference_sd: float, margin: fl
     >>> round(settle_chance(30, gain=1.0, difference_sd=1.0, margin=0.0, level=0.05), 3)
     1.0
     """
+    from scipy import special
+
     check_margin(margin)
     if n_pairs < 2 or not difference_sd > 0:
         raise ValueError(
             f"n_pairs must be at least 2 and difference_sd above 0 but are {n_pairs} and {difference_sd}."
         )
-    shares = (np.arange(_SPREADS) + 0.5) / _SPREADS
-    estimates = difference_sd * np.sqrt(stats.chi2.ppf(shares, n_pairs - 1) / (n_pairs - 1))
-    half = stats.t.ppf(1 - level / 2, n_pairs - 1) * estimates / math.sqrt(n_pairs)
+    error = difference_sd / math.sqrt(n_pairs)
+    half = student_quantile(1 - level / 2, n_pairs - 1) * error * _spreads(n_pairs)
     inner = np.minimum(np.maximum(0.0, margin - half), half)
-    mean = stats.norm(gain, difference_sd / math.sqrt(n_pairs))
-    unsettled = mean.cdf(half) - mean.cdf(inner) + mean.cdf(-inner) - mean.cdf(-half)
+
+    def share_below(mean: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(special.ndtr((mean - gain) / error))
+
+    unsettled = share_below(half) - share_below(inner) + share_below(-inner) - share_below(-half)
     return float(1.0 - unsettled.mean())
+
+
+def _spreads(n_pairs: int) -> NDArray[np.float64]:
+    """`[_SPREADS]`: equally likely estimates of a standard deviation of 1 by so many pairs."""
+    from scipy import special
+
+    shares = (np.arange(_SPREADS) + 0.5) / _SPREADS
+    freedom = n_pairs - 1
+    return np.asarray(np.sqrt(2 * special.gammaincinv(freedom / 2, shares) / freedom))
 
 
 def pairs_to_settle(

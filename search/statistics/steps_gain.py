@@ -14,14 +14,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
-from scipy.interpolate import PchipInterpolator
-from scipy.optimize import brentq
 
 from search.direction import Direction, sign_of
+from search.statistics.intervals import standard_error, student_quantile
+
+if TYPE_CHECKING:
+    from scipy.interpolate import PchipInterpolator
 
 _GRID = 801  # points between the horizons, at which the t test is taken
 FloatArray = NDArray[np.float64]
@@ -72,6 +74,8 @@ def steps_gain(
     >>> round(gain.fewer, 3)  # half-way in log steps: 1 - 0.5 ** 0.5
     0.293
     """
+    from scipy.interpolate import PchipInterpolator  # takes long to import, and verdicts are read more often
+
     ahead = _ahead(horizons, candidate, standard, standard_steps, direction)  # [H, S], positive is better
     log_horizons = np.log(np.asarray(horizons, dtype=np.float64))
     means = ahead.mean(axis=1)
@@ -91,6 +95,8 @@ def steps_gain(
 
 def _crossing(curve: PchipInterpolator, first: float, last: float) -> float:
     """The horizon at which a rising curve is 0; an end that misses 0 by rounding alone is the crossing."""
+    from scipy.optimize import brentq
+
     ends = curve([first, last])
     if not ends[0] < 0 < ends[1]:
         return math.exp(first if abs(ends[0]) < abs(ends[1]) else last)
@@ -132,8 +138,8 @@ def _indistinct(
     grid = np.linspace(log_horizons[0], log_horizons[-1], _GRID)
     mean = curve(grid)
     # Between two horizons the mean of both would be less noisy than either; the cubic uses that only in part.
-    error = np.interp(grid, log_horizons, stats.sem(ahead, axis=1))
-    half = stats.t.ppf(1 - level / 2, ahead.shape[1] - 1) * error
+    error = np.interp(grid, log_horizons, [standard_error(values) for values in ahead])
+    half = student_quantile(1 - level / 2, ahead.shape[1] - 1) * error
     behind, ahead_surely = mean + half < 0, mean - half > 0
     # Outwards to the next point that is told apart, also where the noise changes along the curve.
     last_behind = int(np.argmin(behind)) - 1 if not behind.all() else _GRID - 1

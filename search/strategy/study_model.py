@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
-from scipy import special
 
 from search.direction import sign_of
 from search.spec.study import StudySpec
@@ -29,6 +28,7 @@ from search.strategy.learning_runs import best_schedules_first, learning_runs
 from search.strategy.progress import EvaluatedTrial, points_of
 from search.strategy.round_model import CAUTION
 from search.strategy.strategy import Strategy
+from search.strategy.sureness import SURE_ENOUGH, is_enough, probability_of
 from search.strategy.surrogate import Points, Surrogate
 from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
@@ -37,11 +37,6 @@ CONFIRMATION_SEEDS = 1_000_000
 """Numbers of the confirmation's seeds begin here: none of them is a seed of the search."""
 FREEDOM = 1
 """Degrees of freedom of the noise before any schedule was repeated."""
-SURE_ENOUGH = 0.8
-"""The probability of being better from which a schedule is preferred to the best baseline."""
-SURE_OF_ONE_RUN, FEW_RUNS = 0.975, 3
-"""The same for a schedule that was trained once, against one of so many runs or more: the best of many
-single runs owes much of its value to having been chosen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,32 +76,6 @@ class Difference:
     def probability_above(self, margin: float) -> float:
         """Probability that the first is better by more than `margin`."""
         return probability_of(self.gain - margin, self.sd, self.freedom)
-
-
-def probability_of(gain: float, sd: float, freedom: int) -> float:
-    """Probability that a gain is above 0, by Student's t: few repeats know little of the noise.
-
-    To 1e-8: scipy computes it from `freedom / (freedom + t**2)`, which a `t` below that does not change.
-
-    >>> round(probability_of(1.0, 1.0, 1000), 2), round(probability_of(1.0, 1.0, 1), 2)
-    (0.84, 0.75)
-    """
-    return float(special.stdtr(freedom, gain / sd)) if sd > 0 else float(gain > 0)
-
-
-def is_enough(probability: float, leader_runs: int, baseline_runs: int) -> bool:
-    """Whether a schedule is the answer rather than the best baseline.
-
-    Args:
-        probability: that it is better.
-        leader_runs: complete runs of the schedule.
-        baseline_runs: complete runs of the baseline.
-
-    >>> is_enough(0.9, 2, 8), is_enough(0.9, 1, 8), is_enough(0.9, 1, 1)
-    (True, False, True)
-    """
-    single = leader_runs == 1 and baseline_runs >= FEW_RUNS
-    return probability >= (SURE_OF_ONE_RUN if single else SURE_ENOUGH)
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,7 +31,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
-from scipy.optimize import minimize
 
 from search.strategy.kernels import Vector, by_length, decay, matern, squared_distances
 from search.strategy.tail import drawn_in, drawn_out, tail_of
@@ -236,6 +235,8 @@ class Surrogate:
 
     def _fitted(self) -> Scales:
         """The scales with the highest posterior."""
+        from scipy.optimize import minimize  # takes long to import; who trains has begun by now
+
         typical, spread = np.array(TYPICAL), np.array(SPREAD)
         bounds = list(zip(typical - 3 * spread, typical + 3 * spread, strict=True))
         bounds[-1] = (0.0, 1.2)

@@ -20,7 +20,7 @@ from search.storage.database import Database
 from search.storage.plans import NextTrial
 from search.storage.study_attributes import VERDICT
 from search.storage.study_record import StudyRecord
-from search.strategy.study_model import probability_of
+from search.strategy.sureness import probability_of
 from search.worker.trial_runs import trial_job
 from tests.search_tests.leads import (
     BASELINE,

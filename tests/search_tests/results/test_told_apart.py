@@ -14,7 +14,8 @@ from search.results.told_apart import (
     pair_budget,
     told_apart,
 )
-from search.strategy.study_model import Answer, Difference, Estimate, probability_of
+from search.strategy.study_model import Answer, Difference, Estimate
+from search.strategy.sureness import probability_of
 from tests.search_tests.studies import study_spec
 from warmboot.schedule import WarmbootSchedule
 

@@ -11,7 +11,8 @@ import pytest
 
 from search.strategy.plateau import plateau
 from search.strategy.proposal import Proposal
-from search.strategy.sensitivity import Sensitivity, SensitivityAnalysis, knob_lines
+from search.strategy.sensitivity import Sensitivity, knob_lines
+from search.strategy.sensitivity_analysis import SensitivityAnalysis
 from search.strategy.strategy import Strategy
 from search.strategy.study_model import StudyModel
 from tests.search_tests.strategy.synthetic import (

@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 
 from search.runs.trial_attributes import SWEEP
 from search.strategy.study_model import (
-    SURE_ENOUGH,
     Answer,
     Difference,
     Estimate,
     StudyModel,
-    probability_of,
     study_model,
 )
+from search.strategy.sureness import SURE_ENOUGH, probability_of
 from tests.search_tests.strategy.synthetic import (
     SyntheticStudy,
     estimates_of,
