@@ -56,6 +56,7 @@ def command(
     from search.cli.launch_views import view_for
     from search.cli.snapshots import snapshot_json, summary_lines
     from search.launch.launch import LaunchOptions, launch, register
+    from search.launch.spare_workers import SpareWorkers, n_spares
     from search.results.status import read_status
     from search.spec.permission import option_for
     from search.storage.address import storage_option
@@ -73,7 +74,8 @@ def command(
         record = register(study, options, lambda text: tell(console, text)).record
         snapshot = read_status(record, record.load())
     else:
-        snapshot = _watched(lambda: launch(study, options, view_for(console))[1], console)
+        with SpareWorkers(n_spares(options.workers, options.gpus)) as spares:
+            snapshot = _watched(lambda: launch(study, options, view_for(console), spares)[1], console)
     if as_json:
         print(json.dumps(snapshot_json(snapshot)))
     if detach:

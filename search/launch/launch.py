@@ -13,6 +13,7 @@ from search.launch.checks import RegisteredStudy, prepare, resolve_device
 from search.launch.failure_lines import FailureLines
 from search.launch.outages import Outages
 from search.launch.placement import placements_for
+from search.launch.spare_workers import SpareWorkers
 from search.launch.worker_pool import WorkerPool
 from search.messages import Say
 from search.population.make import trains_together
@@ -68,8 +69,16 @@ class LaunchView(Protocol):
     def end(self) -> None: ...
 
 
-def launch(study: str, options: LaunchOptions, view: LaunchView) -> tuple[StudyRecord, StudyStatus]:
+def launch(
+    study: str, options: LaunchOptions, view: LaunchView, spares: SpareWorkers | None = None
+) -> tuple[StudyRecord, StudyStatus]:
     """Create or resume a study and work on it until it is done or stopped.
+
+    Args:
+        study: a packaged name or a path.
+        options: how to run it.
+        view: shows how it goes on.
+        spares: workers that wait for a task; None: all are spawned.
 
     Raises:
         UsageError: nothing was started; the message lists what is wrong.
@@ -90,7 +99,7 @@ def launch(study: str, options: LaunchOptions, view: LaunchView) -> tuple[StudyR
         together=trains_together(prepared.proxy),
     )
     try:
-        _watch(record, tasks, setting, view)
+        _watch(record, tasks, setting, view, spares)
         return record, read_status(record, record.load(), settle=True)
     finally:
         view.end()
@@ -116,7 +125,13 @@ def _prepared(study: str, options: LaunchOptions, say: Say, *, trains_here: bool
     )
 
 
-def _watch(record: StudyRecord, tasks: Sequence[WorkerTask], setting: Setting, view: LaunchView) -> None:
+def _watch(
+    record: StudyRecord,
+    tasks: Sequence[WorkerTask],
+    setting: Setting,
+    view: LaunchView,
+    spares: SpareWorkers | None,
+) -> None:
     outages, failures = Outages(view.note), FailureLines()
     record.database.patience = Patience(HOLDING_SECONDS, outages)
     reader = record.load()
@@ -128,7 +143,7 @@ def _watch(record: StudyRecord, tasks: Sequence[WorkerTask], setting: Setting, v
     declared = snapshot.spec.proxy_kind == "declared"
     every = LOOK_EVERY_SECONDS if declared else LOOK_AT_SCRIPTS_EVERY_SECONDS
     look_at = time.monotonic() + every
-    with WorkerPool(tasks) as pool:
+    with WorkerPool(tasks, spares) as pool:
         while pool.running:
             for message in pool.messages(timeout_seconds=LOOK_EVERY_SECONDS / 4):
                 if message["kind"] == "confirming":

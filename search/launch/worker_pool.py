@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from sqlalchemy.engine import make_url
 
 from search.errors import RunError
+from search.launch.spare_workers import SpareWorkers
 from search.worker.failures import Streak, logs_command
 from search.worker.process import WorkerTask, ctrl_c_held_back, run_worker
 from warmboot.service import call_as_service, pickled_call
@@ -25,7 +26,7 @@ _GRACE_SECONDS = 20.0
 @dataclass
 class _Worker:
     task: WorkerTask
-    process: SpawnProcess
+    process: BaseProcess
     connection: Connection
     ended: bool = False
 
@@ -35,10 +36,15 @@ class WorkerPool:
 
     A worker that ends without a word was killed. Its trials are taken up by the others at once (see
     `search.storage.leases`), and it is replaced, a few times at most.
+
+    Args:
+        tasks: one for each worker.
+        spares: that wait for a task; where they are too few the others are spawned.
     """
 
-    def __init__(self, tasks: Sequence[WorkerTask]) -> None:
+    def __init__(self, tasks: Sequence[WorkerTask], spares: SpareWorkers | None = None) -> None:
         self._context = multiprocessing.get_context("spawn")
+        self._spares = spares
         self._workers = [self._start(task) for task in tasks]
         self._lost = 0
         study = tasks[0]
@@ -100,6 +106,14 @@ class WorkerPool:
             self._end(worker)
 
     def _start(self, task: WorkerTask) -> _Worker:
+        while self._spares is not None and (spare := self._spares.take()):
+            process, connection = spare
+            with contextlib.suppress(OSError):  # it was killed while it waited
+                connection.send(task)
+                return _Worker(task, process, connection)
+        return self._spawned(task)
+
+    def _spawned(self, task: WorkerTask) -> _Worker:
         ours, theirs = self._context.Pipe()
         call = pickled_call(run_worker, task)
         process = self._context.Process(target=call_as_service, args=(call, theirs), daemon=True)
