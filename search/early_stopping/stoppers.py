@@ -12,8 +12,8 @@ from search.direction import Direction
 from search.early_stopping.rung_rule import Decision, decide, foreseen
 from search.runs.trial_attributes import AVERAGED_AT_HALFWAY
 
-Finished = Callable[[], Sequence[FrozenTrial]]
-"""The complete trials of the study."""
+Known = Callable[[], Sequence[FrozenTrial]]
+"""The trials of the study that have ended, as far as a decision may know them."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Look:
 class Stopper(Protocol):
     """Judges one study's trials."""
 
-    def __call__(self, look: Look, finished: Finished) -> Decision | None:
+    def __call__(self, look: Look, known: Known) -> Decision | None:
         """None where there is nothing to decide here."""
         ...
 
@@ -44,7 +44,7 @@ class Stopper(Protocol):
 class NeverStops:
     """Every trial trains to its end."""
 
-    def __call__(self, look: Look, finished: Finished) -> Decision | None:
+    def __call__(self, look: Look, known: Known) -> Decision | None:
         return None
 
 
@@ -54,12 +54,12 @@ class SqueezedStopper:
 
     direction: Direction
 
-    def __call__(self, look: Look, finished: Finished) -> Decision | None:
+    def __call__(self, look: Look, known: Known) -> Decision | None:
         if not look.ends_rung:
             return None
         if look.diverged:
             return Decision(True, look.value, f"it diverged, or was worse than untrained, at {look.rung}")
-        return decide(look.value, values_at(look.step, finished()), direction=self.direction, rung=look.rung)
+        return decide(look.value, values_at(look.step, known()), direction=self.direction, rung=look.rung)
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,14 @@ class AveragedStopper:
     direction: Direction
     objective: str
 
-    def __call__(self, look: Look, finished: Finished) -> Decision | None:
+    def __call__(self, look: Look, known: Known) -> Decision | None:
         value = self.averaged(look)
         if value is None:
             return None
         pairs = [
             (float(trial.user_attrs[AVERAGED_AT_HALFWAY]), float(trial.values[0]))
-            for trial in finished()
-            if AVERAGED_AT_HALFWAY in trial.user_attrs
+            for trial in known()
+            if trial.state == TrialState.COMPLETE and AVERAGED_AT_HALFWAY in trial.user_attrs
         ]
         rung = f"{look.rung}, averaged weights"
         return decide(value, pairs, direction=self.direction, rung=rung)
@@ -91,21 +91,21 @@ class PrunerStopper:
     """Leaves it to one of Optuna's pruners."""
 
     name: str
-    should_prune: Callable[[], bool]
-    """The trial's; what was reported last is in the storage by then."""
+    should_prune: Callable[[Look, Known], bool]
+    """What was reported last is in the storage by then."""
 
-    def __call__(self, look: Look, finished: Finished) -> Decision | None:
-        if not self.should_prune():
+    def __call__(self, look: Look, known: Known) -> Decision | None:
+        if not self.should_prune(look, known):
             return None
-        outlook = foreseen(look.value, values_at(look.step, finished()))
+        outlook = foreseen(look.value, values_at(look.step, known()))
         why = f"{look.value:.4g} at {look.rung}: ended by Optuna's pruner {self.name}"
         return Decision(True, None if outlook is None else outlook[0], why)
 
 
-def values_at(step: int, finished: Sequence[FrozenTrial]) -> list[tuple[float, float]]:
+def values_at(step: int, known: Sequence[FrozenTrial]) -> list[tuple[float, float]]:
     """Value at a step and final value of all complete trials that reported there."""
     return [
         (trial.intermediate_values[step], float(trial.values[0]))
-        for trial in finished
+        for trial in known
         if trial.state == TrialState.COMPLETE and step in trial.intermediate_values
     ]

@@ -248,7 +248,7 @@ def _origin(
         "lr_kept": there.lr is not None,
         **there.to_json(),
         "study_seed": spec.seed,
-        **({} if attributes.rounds is None else {"study_hash": study_hash(record.trials(record.load()))}),
+        **({"study_hash": study_hash(record.trials(record.load()))} if attributes.is_same_every_time else {}),
         **({"accepted_changes": [change.to_json() for change in changes]} if changes else {}),
         "evidence": evidence(spec, candidate, lead, transfer),
         "versions": {

@@ -215,7 +215,7 @@ def read_status(record: StudyRecord, study: optuna.Study, *, settle: bool = Fals
         settled=is_settled(spec, found, trials, attributes),
         seconds_left=seconds_left(limit, known, spec.horizon_steps, now),
         training=in_training(_begun(known), spec.horizon_steps),
-        hash=study_hash(trials) if search_is_over and attributes.rounds is not None else None,
+        hash=study_hash(trials) if search_is_over and attributes.is_same_every_time else None,
     )
 
 

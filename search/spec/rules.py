@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from search.spec.confirmation import confirmation_size
-from search.spec.early_stopping import OWN
 from search.spec.own_lr import lr_problems
 from search.spec.proxy import kind_of
 
@@ -39,22 +38,15 @@ def rule_problems(table: Mapping[str, Any]) -> list[str]:
 
 def _reproducible_problems(table: Mapping[str, Any]) -> list[str]:
     """A study that asks to be the same every time can't hang on times."""
-    population, stopping = table.get("population"), table.get("early_stopping")
+    population = table.get("population")
     if not isinstance(population, Mapping) or population.get("reproducible") is not True:
         return _unread_rounds(table)
-    problems = []
-    name = stopping.get("name", "none") if isinstance(stopping, Mapping) else "none"
-    if name not in OWN:
-        problems.append(
-            f"population.reproducible: the pruner {name} decides by whatever results are in; take "
-            f"early_stopping {', '.join(OWN[:-1])} or {OWN[-1]}"
-        )
-    if table.get("budget") is not None:
-        problems.append(
-            "population.reproducible: how many trials a budget of time holds depends on the machine; give "
-            "n_trials or n_runs"
-        )
-    return problems
+    if table.get("budget") is None:
+        return []
+    return [
+        "population.reproducible: how many trials a budget of time holds depends on the machine; give "
+        "n_trials or n_runs"
+    ]
 
 
 def _unread_rounds(table: Mapping[str, Any]) -> list[str]:

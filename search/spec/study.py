@@ -17,7 +17,7 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator, mode
 from search.direction import Direction
 from search.spec.budget import Budget
 from search.spec.confirmation import ConfirmationSize, confirmation_size
-from search.spec.early_stopping import OWN, EarlyStoppingSpec
+from search.spec.early_stopping import EarlyStoppingSpec
 from search.spec.own_lr import AUTO, range_around, without_auto
 from search.spec.params import ParamSpace
 from search.spec.population import PopulationSpec
@@ -139,8 +139,7 @@ class StudySpec(Strict):
     @property
     def rounds(self) -> Rounds | None:
         """How it proposes its trials from its creation on; None where it need not be the same every time."""
-        together = self.proxy_kind == "declared" and self.early_stopping.name in OWN
-        return self.population.rounds(self.limit.most_full_runs, together=together)
+        return self.population.rounds(self.limit.most_full_runs, together=self.proxy_kind == "declared")
 
     @property
     def limit_text(self) -> str:

@@ -8,7 +8,7 @@ import optuna
 from optuna.pruners import NopPruner
 from optuna.trial import FrozenTrial, TrialState
 
-from search.runs.trial_attributes import HELD, REPORTED_BEFORE, TRAINED_SPAN
+from search.runs.trial_attributes import HELD, KNOWN_BELOW, REPORTED_BEFORE, TRAINED_SPAN
 from search.spec.budget import Budget, reported_steps
 from search.storage.leases import Lease, Leases, is_mine
 from search.storage.optuna_rows import add_trials, start_trials
@@ -77,7 +77,10 @@ class BegunTrials:
         return optuna.Trial(self._study, trial_id)
 
     def _needs_nothing_read(self, frozen: FrozenTrial) -> bool:
-        return is_planned_whole(frozen) and isinstance(self._study.pruner, NopPruner)
+        judged_by_what_is_in = not (
+            KNOWN_BELOW in frozen.user_attrs or isinstance(self._study.pruner, NopPruner)
+        )
+        return is_planned_whole(frozen) and not judged_by_what_is_in
 
     def ask(
         self, leases: Mapping[int, Lease], limit: Budget, trials: Sequence[FrozenTrial] = ()

@@ -51,6 +51,7 @@ class EndedTrial:
     value: float | None = None
     """Of a COMPLETE one."""
     user_attrs: Mapping[str, Any] = field(default_factory=dict)
+    system_attrs: Mapping[str, Any] = field(default_factory=dict)
     reports: Mapping[int, float] = field(default_factory=dict)
     """Step -> intermediate value; a step that was reported before keeps what it has."""
 
@@ -104,7 +105,8 @@ def end_trials(connection: Connection, study_id: int, ended: Sequence[EndedTrial
     values = {trial_id: trial.value for trial_id, trial in won.items() if trial.value is not None}
     values |= _last_reports(connection, [i for i, t in won.items() if t.state == TrialState.PRUNED])
     _insert(connection, VALUES, (_value_row(trial_id, value) for trial_id, value in values.items()))
-    _set_attributes(connection, {trial_id: trial.user_attrs for trial_id, trial in won.items()})
+    _set_attributes(connection, USER_ATTRS, {i: trial.user_attrs for i, trial in won.items()})
+    _set_attributes(connection, SYSTEM_ATTRS, {i: t.system_attrs for i, t in won.items() if t.system_attrs})
     return [trial.number for trial in won.values()]
 
 
@@ -139,12 +141,12 @@ def _add_reports(connection: Connection, reports: Sequence[tuple[int, int, float
         connection.execute(dialect.insert(REPORTS).on_conflict_do_nothing(), rows)
 
 
-def _set_attributes(connection: Connection, of_trials: Mapping[int, Mapping[str, Any]]) -> None:
+def _set_attributes(connection: Connection, table: Table, of_trials: Mapping[int, Mapping[str, Any]]) -> None:
     """Trial id -> attributes; those that were set before are replaced."""
     for trial_id, attributes in of_trials.items():
-        old = (USER_ATTRS.c.trial_id == trial_id) & USER_ATTRS.c.key.in_(list(attributes))
-        connection.execute(delete(USER_ATTRS).where(old))
-    _insert(connection, USER_ATTRS, (row for i, attrs in of_trials.items() for row in _attr_rows(i, attrs)))
+        old = (table.c.trial_id == trial_id) & table.c.key.in_(list(attributes))
+        connection.execute(delete(table).where(old))
+    _insert(connection, table, (row for i, attrs in of_trials.items() for row in _attr_rows(i, attrs)))
 
 
 def _insert(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -92,6 +92,11 @@ class StudyAttributes(Mapping[str, Any]):
         return None if stored is None else Rounds(stored["size"], stored["delay"])
 
     @property
+    def is_same_every_time(self) -> bool:
+        """Whether its file gives the same trials again; how many fit into a time, a machine decides."""
+        return self.rounds is not None and self.limit.budget_seconds is None
+
+    @property
     def is_stopped(self) -> bool:
         """Whether it was told to stop."""
         return bool(self._stored[CONTROL]["stop"])

@@ -66,19 +66,31 @@ class ToldTrials:
         self._reports.setdefault(trial.number, {})[step] = value
         self.flush()
 
-    def end(self, number: int, state: TrialState, value: float | None, attributes: Mapping[str, Any]) -> bool:
-        """Finish a trial, with attributes. Returns False where another worker told this trial first; inside
-        `together`, that is not known yet."""
+    def end(
+        self,
+        number: int,
+        state: TrialState,
+        value: float | None,
+        attributes: Mapping[str, Any],
+        marks: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Finish a trial, with attributes; `marks` are system attributes of it. Returns False where another
+        worker told this trial first; inside `together`, that is not known yet."""
         if state == TrialState.COMPLETE and (value is None or math.isnan(value)):
             raise ValueError(f"the value of trial {number} must be a number but is {value}.")
         if number in self.timed:
             attributes = {**ended(self.stored(number), self._record.now), **attributes}
-        if not self.in_bulk:
-            return self._end_by_optuna(number, state, value, attributes)
-        reports = self._reports.pop(number, {})
-        self._ends.append(
-            EndedTrial(number=number, state=state, value=value, user_attrs=attributes, reports=reports)
+        ended_trial = EndedTrial(
+            number=number,
+            state=state,
+            value=value,
+            user_attrs=attributes,
+            system_attrs=marks or {},
+            reports=self._reports.pop(number, {}),
         )
+        if not self.in_bulk:
+            return self._end_by_optuna(ended_trial)
+        self._ends.append(ended_trial)
         return bool(self._together) or number in self.flush()
 
     def stored(self, number: int) -> FrozenTrial:
@@ -123,18 +135,19 @@ class ToldTrials:
                 add_reports(connection, self._record.study_id, reports)
             return end_trials(connection, self._record.study_id, ends)
 
-    def _end_by_optuna(
-        self, number: int, state: TrialState, value: float | None, attributes: Mapping[str, Any]
-    ) -> bool:
+    def _end_by_optuna(self, trial: EndedTrial) -> bool:
+        number = trial.number
         storage, trial_id = self._database.storage, self.trial_id(number)
         stored = self.stored(number)
         if stored.state != TrialState.RUNNING:
             return False
         try:
             # Nothing can be set on a finished trial, so what belongs to it is written first.
-            for key, attribute in attributes.items():
+            for key, attribute in trial.user_attrs.items():
                 storage.set_trial_user_attr(trial_id, key, attribute)
-            self._study.tell(number, value, state=state)
+            for key, attribute in trial.system_attrs.items():
+                storage.set_trial_system_attr(trial_id, key, attribute)
+            self._study.tell(number, trial.value, state=trial.state)
         except (UpdateFinishedTrialError, ValueError):
             # Only "finished or waiting" is a normal end: the lease was lost to another worker.
             if self.stored(number).state == TrialState.RUNNING:

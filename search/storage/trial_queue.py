@@ -143,14 +143,23 @@ class TrialQueue:
         """Inside, what is told is kept, and written together at the end."""
         return self._told.together()
 
-    def complete(self, trial: RunningTrial, value: float, attributes: Mapping[str, Any]) -> bool:
-        """Tell a result. Returns False where another worker told this trial first."""
-        return self._told.end(trial.number, TrialState.COMPLETE, value, attributes)
+    def complete(
+        self,
+        trial: RunningTrial,
+        value: float,
+        attributes: Mapping[str, Any],
+        marks: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Tell a result; `marks` are system attributes of the trial. Returns False where another worker told
+        this trial first."""
+        return self._told.end(trial.number, TrialState.COMPLETE, value, attributes, marks)
 
-    def prune(self, number: int, attributes: Mapping[str, Any]) -> bool:
+    def prune(
+        self, number: int, attributes: Mapping[str, Any], marks: Mapping[str, Any] | None = None
+    ) -> bool:
         """End a trial before its full horizon; what it reported last stays. Returns False where another
         worker told this trial first."""
-        return self._told.end(number, TrialState.PRUNED, None, attributes)
+        return self._told.end(number, TrialState.PRUNED, None, attributes, marks)
 
     def fail(self, number: int, reason: str) -> bool:
         """Fail a trial and keep the reason with it, for people in a note; not to be called under the lock,

@@ -27,6 +27,8 @@ _CLASSES: Mapping[str, type[BaseSampler]] = {
     "random": RandomSampler,
     "qmc": QMCSampler,
 }
+DRAW_ONE_SEQUENCE = ("qmc",)
+"""Samplers whose draws hang on those before them and not on results: another seed, another sequence."""
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "warmboot": {},
     # `group` lets parameters that exist only with others (the power of a polynomial) be modelled together;

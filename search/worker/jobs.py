@@ -81,6 +81,8 @@ class TrialJob:
     run: AnyRun
     seed_index: int
     stopper: Stopper = field(default_factory=NeverStops)
+    marks: Mapping[str, Any] = field(default_factory=dict)
+    """System attributes that the stopper gives the trial; told with its end."""
     to_follow: list[AnyRun] = field(default_factory=list)
     """Trainings of this trial after `run`; the last one is to its horizon."""
     steps_before: int = 0
@@ -91,6 +93,7 @@ class TrialJob:
     _curve: dict[str, list[float]] = field(default_factory=dict)
     _averaged: float | None = None
     _stopping: Decision | None = None
+    _frozen: list[FrozenTrial] | None = None
 
     def began(self, untrained: Mapping[str, float]) -> None:
         # a script may not have told it
@@ -99,6 +102,11 @@ class TrialJob:
         self._reported = set(stored.intermediate_values)
 
     def measured(self, measurement: Measurement) -> AnyRun | Cancel | None:
+        if self._stopping is not None and self._known_below is not None:
+            # How far it comes before it hears of it hangs on the moment, and the study must not.
+            if measurement.last:
+                self._stop()
+            return None
         self._note(measurement)
         score = _score(measurement, self.spec, self._untrained)
         step = self.steps_before + measurement.step
@@ -110,7 +118,7 @@ class TrialJob:
             return None
         if self._stopping is not None:  # asked to end already
             return None
-        decision = self.stopper(self._look(measurement, score), self._completed)
+        decision = self.stopper(self._look(measurement, score), self._known)
         if decision is not None and decision.stop:
             self._stopping = decision
             return self._end(measurement)
@@ -148,10 +156,18 @@ class TrialJob:
                 self._curve.setdefault(name, []).append(value)
         self._averaged = measurement.metrics.get(f"averaged_{self.spec.objective}", self._averaged)
 
-    def _completed(self) -> list[FrozenTrial]:
-        """The complete trials that may be known when it is decided whether this one ends."""
-        below = self.trial.user_attrs.get(KNOWN_BELOW)
-        return [trial for trial in self.queue.completed() if below is None or trial.number < below]
+    @property
+    def _known_below(self) -> int | None:
+        """Of a trial that was planned in a round: what is decided about it knows the trials below this."""
+        return self.trial.user_attrs.get(KNOWN_BELOW)
+
+    def _known(self) -> list[FrozenTrial]:
+        """The trials that have ended and may be known when it is decided whether this one ends."""
+        if self._known_below is None:
+            return [trial for trial in self.queue.all() if trial.state.is_finished()]
+        if self._frozen is None:  # they have ended, so they stay as they are
+            self._frozen = self.queue.all()[: self._known_below]
+        return self._frozen
 
     def _look(self, measurement: Measurement, score: Score) -> Look:
         return Look(
@@ -180,16 +196,16 @@ class TrialJob:
         attributes = {STOPPED: self._stopping.why, **self._measured()}
         if self._stopping.expected is not None:
             attributes[EXPECTED_VALUE] = self._stopping.expected
-        self.queue.prune(self.trial.number, attributes)
+        self.queue.prune(self.trial.number, attributes, self.marks)
 
     def _tell(self, score: Score) -> None:
         attributes = self._measured()
         if score.divergence is not None:
             attributes[DIVERGED] = score.divergence
         if self.run.total_steps < self.spec.horizon_steps:
-            self.queue.prune(self.trial.number, attributes)
+            self.queue.prune(self.trial.number, attributes, self.marks)
         else:
-            self.queue.complete(self.trial, score.value, attributes)
+            self.queue.complete(self.trial, score.value, attributes, self.marks)
 
     def _measured(self) -> dict[str, Any]:
         attributes: dict[str, Any] = {RUNS: [{"seed": self.seed_index, **self._curve}]}

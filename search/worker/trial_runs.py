@@ -8,6 +8,7 @@ from typing import Any
 
 import optuna
 
+from search.early_stopping.round_pruner import RoundPruner
 from search.early_stopping.stoppers import (
     AveragedStopper,
     NeverStops,
@@ -17,7 +18,7 @@ from search.early_stopping.stoppers import (
 )
 from search.runs import seeds
 from search.runs.schedule_key import schedule_key
-from search.runs.trial_attributes import HORIZON_STEPS, PURPOSE, SCHEDULE, SHAPE, STEPS_IN_ALL
+from search.runs.trial_attributes import HORIZON_STEPS, KNOWN_BELOW, PURPOSE, SCHEDULE, SHAPE, STEPS_IN_ALL
 from search.spec.early_stopping import OWN
 from search.spec.rungs import halfway
 from search.spec.study import StudySpec
@@ -85,8 +86,10 @@ def trial_job(queue: TrialQueue, spec: StudySpec, trial: RunningTrial) -> TrialJ
     training = _Training(spec, trial.number, schedule, params, seed_index, averages)
     before, rungs = _rungs_left(queue, trial, rungs, horizon)
     runs = [training.run(steps, horizon) for steps in (*rungs, horizon)]
-    stopper = _stopper(spec, trial) if judged else NeverStops()
-    return TrialJob(queue, spec, trial, runs[0], seed_index, stopper, to_follow=runs[1:], steps_before=before)
+    stopper, marks = _stopper(spec, trial) if judged else (NeverStops(), {})
+    return TrialJob(
+        queue, spec, trial, runs[0], seed_index, stopper, marks, to_follow=runs[1:], steps_before=before
+    )
 
 
 def _is_judged(spec: StudySpec, trial: RunningTrial) -> bool:
@@ -94,15 +97,20 @@ def _is_judged(spec: StudySpec, trial: RunningTrial) -> bool:
     return spec.early_stopping.name != "none" and trial.user_attrs.get(PURPOSE, SHAPE) == SHAPE
 
 
-def _stopper(spec: StudySpec, trial: RunningTrial) -> Stopper:
+def _stopper(spec: StudySpec, trial: RunningTrial) -> tuple[Stopper, Mapping[str, Any]]:
+    """What may stop the trial, and where a pruner keeps what it notes on it."""
     name = spec.early_stopping.name
     if name == "squeezed":
-        return SqueezedStopper(spec.direction)
+        return SqueezedStopper(spec.direction), {}
     if name == "averaged":
-        return AveragedStopper(spec.direction, spec.objective)
+        return AveragedStopper(spec.direction, spec.objective), {}
     assert name not in OWN, name
-    assert isinstance(trial, optuna.Trial), "a pruner reads the trial's own reports"
-    return PrunerStopper(name, trial.should_prune)
+    if KNOWN_BELOW in trial.user_attrs:
+        pruner = RoundPruner(spec, trial.number)
+        return PrunerStopper(name, pruner), pruner.marks
+    running = trial
+    assert isinstance(running, optuna.Trial), "a pruner that judges by what is in reads the trial's reports"
+    return PrunerStopper(name, lambda _look, _known: running.should_prune()), {}
 
 
 def _rungs_left(

@@ -166,6 +166,16 @@ def test_a_study_is_done_once_its_leaders_are_confirmed(database: Database) -> N
     assert not look(record).done
 
 
+def test_a_hash_is_told_where_the_same_file_gives_the_same_study(database: Database) -> None:
+    """How many trials fit into a budget of time, a machine decides."""
+    for name, limit in (("counted", {"n_trials": 1}), ("timed", {"n_trials": None, "budget": 1e-6})):
+        record = make_study(database, name=name, **limit)
+        fill(record, [(LINEAR, 2.0)])
+        status = look(record)
+        assert status.search_is_over
+        assert (status.hash is not None) == (name == "counted")
+
+
 def test_nothing_is_confirmed_where_nothing_was_to_be(database: Database) -> None:
     record = make_study(database, n_trials=None, n_runs=8)
     fill(record, [(LINEAR, 2.0), (COSINE, 1.0)])

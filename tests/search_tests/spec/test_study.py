@@ -175,6 +175,15 @@ def test_each_kind_of_proxy_is_told_by_its_key() -> None:
     assert (command.proxy.time_limit, command.proxy.gpus_per_trial, free.proxy.name) == (None, 1, "a.b:c")
 
 
+@pytest.mark.parametrize("name", ["none", "averaged", "median", "hyperband"])
+def test_a_declared_proxy_is_searched_in_rounds_whatever_stops_its_trials(name: str) -> None:
+    stopping = {"early_stopping": {"name": name}}
+    assert study_spec(**stopping).rounds == study_spec().rounds is not None
+    script = {"proxy": {"command": "python train.py"}, **stopping}
+    assert study_spec(**script).rounds is None
+    assert study_spec(**script, population={"reproducible": True}).rounds == study_spec().rounds
+
+
 def test_a_limit_is_a_number_of_trials_or_of_runs_or_a_time() -> None:
     assert study_spec(n_trials=8).limit == Budget(n_trials=8)
     # 6 of the 24 confirm the best: 2 leaders and the best standard on 2 seeds

@@ -7,7 +7,7 @@ from optuna.trial import TrialState, create_trial
 
 from search.runs.events import Cancel
 from search.runs.run import Measurement, Run
-from search.runs.trial_attributes import ANOTHER_SEED, EXPECTED_VALUE, PURPOSE, STEPS_IN_ALL
+from search.runs.trial_attributes import ANOTHER_SEED, EXPECTED_VALUE, KNOWN_BELOW, PURPOSE, STEPS_IN_ALL
 from search.spec.budget import steps_of
 from search.storage.database import Database
 from search.storage.plans import NextTrial
@@ -149,7 +149,7 @@ def test_averaged_weights_are_measured_half_way_and_judged(database: Database) -
     assert stored.user_attrs[EXPECTED_VALUE] == pytest.approx(2.7)
 
 
-def test_a_trial_that_ends_before_it_is_ended_counts_as_complete(database: Database) -> None:
+def test_without_rounds_a_trial_that_ends_before_it_is_ended_counts_as_complete(database: Database) -> None:
     record = study(database, "threshold", upper=4.0)
     queue = planned(record)
     job = next_job(queue, record)
@@ -174,6 +174,62 @@ def test_a_pruner_of_optuna_ends_a_trial_by_its_reports(database: Database) -> N
     assert (stored.state, stored.value) == (TrialState.PRUNED, 4.5)
     assert stored.user_attrs["stopped"] == "4.5 at 180 of 900 steps: ended by Optuna's pruner median"
     assert stored.user_attrs[EXPECTED_VALUE] == pytest.approx(2.75), "as the complete trials let expect"
+
+
+def test_a_pruner_knows_what_the_round_of_a_trial_knew_and_no_more(database: Database) -> None:
+    record = study(database, "median", n_startup_trials=2)
+    queue = planned(record, **{KNOWN_BELOW: 2})
+    jobs = [next_job(queue, record) for _ in range(6)]
+    for job, value in zip(jobs[:4], (3.0, 3.2, 2.0, 2.0), strict=True):
+        assert measured(job, 180, value) is None
+        assert measured(job, HORIZON, value, last=True) is None
+    assert measured(jobs[4], 180, 3.05) is None, "half of those that the round knew were worse"
+    assert measured(jobs[5], 180, 3.15) == Cancel(jobs[5].run.key)
+
+
+@pytest.mark.parametrize("name", ["median", "halving"])
+def test_a_trial_taken_up_again_is_stopped_where_it_was_stopped(database: Database, name: str) -> None:
+    options = {"median": {"n_startup_trials": 1}, "halving": {"min_resource": 180, "reduction_factor": 2}}
+    record = study(database, name, **options[name])
+    queue = planned(record, **{KNOWN_BELOW: 1})
+    first, second = next_job(queue, record), next_job(queue, record)
+    for step, value in ((180, 3.5), (360, 3.0), (540, 2.5), (720, 2.2)):
+        assert measured(first, step, value) is None
+    assert measured(first, HORIZON, 2.0, last=True) is None
+    assert measured(second, 180, 3.4) is None
+    assert measured(second, 360, 3.2) == Cancel(second.run.key)
+    second.hand_back()
+    again = next_job(queue, record)
+    assert again.trial.number == 1
+    assert measured(again, 180, 3.4) is None
+    assert measured(again, 360, 3.2) == Cancel(again.run.key)
+    again.cancelled()
+    assert queue.stored(1).state == TrialState.PRUNED
+    attributes = [queue.stored(number).system_attrs for number in (0, 1)]
+    rungs = [[of.get(f"completed_rung_{rung}") for rung in range(3)] for of in attributes]
+    expected = [[None] * 3] * 2 if name == "median" else [[3.5, 3.0, 2.2], [3.4, 3.2, None]]
+    assert rungs == expected, "as Optuna keeps them"
+
+
+def test_how_far_a_trial_comes_before_it_hears_that_it_is_to_end_is_left_out(database: Database) -> None:
+    """With one worker it hears of it sooner than with two; the study is to be the same."""
+    record = study(database, "threshold", upper=4.0)
+    queue = planned(record, **{KNOWN_BELOW: 0})
+    for comes_to in (180, 360, HORIZON):
+        job = next_job(queue, record)
+        assert measured(job, 180, 4.3) == Cancel(job.run.key)
+        if comes_to == 180:
+            job.cancelled()
+        if comes_to >= 360:
+            assert measured(job, 360, 3.0) is None
+        if comes_to == 360:
+            job.cancelled()
+        if comes_to == HORIZON:
+            assert measured(job, HORIZON, 2.0, last=True) is None
+        stored = queue.stored(job.trial.number)
+        assert (stored.state, stored.value) == (TrialState.PRUNED, 4.3)
+        assert stored.intermediate_values == {180: 4.3}
+        assert [run["step"] for run in stored.user_attrs["runs"]] == [[180]]
 
 
 def test_stopped_trials_take_only_the_steps_they_trained() -> None:
