@@ -14,6 +14,7 @@ import typer
 
 from search.cli import (
     dashboard,
+    data,
     delete,
     export,
     launch,
@@ -47,7 +48,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 _SEARCHING = (launch, plan, worker, status, logs, stop)
-_AFTERWARDS = (verdict, transfer, report, export, dashboard, preview, reset, delete, migrate)
+_AFTERWARDS = (verdict, transfer, report, export, dashboard, preview, data, reset, delete, migrate)
 for module in (*_SEARCHING, *_AFTERWARDS):
     app.command(name=module.NAME)(module.command)
 

@@ -30,7 +30,13 @@ def make_engine(proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind
     """
     model = proxy.build_model(0)
     one_class_each = proxy.train.targets.ndim == 1
-    if isinstance(proxy.optimizer, SGD) and isinstance(model, nn.Sequential) and one_class_each:
+    plain_sgd = (
+        isinstance(proxy.optimizer, SGD)
+        and not proxy.optimizer.nesterov
+        and proxy.optimizer.clip_norm is None
+    )
+    plain_loss = proxy.label_smoothing == 0 and proxy.augment is None
+    if plain_sgd and plain_loss and isinstance(model, nn.Sequential) and one_class_each:
         try:
             return StackedEngine(proxy, data, n_slots=n_slots, kind=kind)
         except UnsupportedLayerError:

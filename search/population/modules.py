@@ -20,6 +20,7 @@ from torch.nn import functional
 from search.population.averages import averaging_weights
 from search.population.engine import DeviceData, SplitName
 from search.population.settings import StackKind
+from search.proxies.counter_random import sample_keys, step_keys
 from search.proxies.proxy import AdamW, Optimizer, Proxy, Split
 
 FUSED = ("cpu", "cuda", "mps")
@@ -34,6 +35,9 @@ class _Slot:
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
+    seed: int
+    """Of its weights, and of all that its steps draw."""
+    clip_norm: float | None
     random_state: list[Tensor]
     """Of the CPU's generator and the device's."""
     averages: list[Tensor]
@@ -60,7 +64,8 @@ class ModuleEngine:
         model.train()
         averages = [torch.zeros_like(p) for p in _trained(model)] if self._kind.averaged else []
         random_state = self._seeded(weights_seed)
-        self._slots[slot] = _Slot(model, make_optimizer(settings, _trained(model)), random_state, averages)
+        optimizer = make_optimizer(settings, _trained(model))
+        self._slots[slot] = _Slot(model, optimizer, weights_seed, settings.clip_norm, random_state, averages)
 
     def move(self, source: int, target: int) -> None:
         self._slots[target], self._slots[source] = self._slots[source], None
@@ -95,12 +100,17 @@ class ModuleEngine:
         averaging = averaging_weights(np.array([slot.n_steps]), len(lrs))[:, 0]
         losses = torch.empty(len(lrs), device=self._device)
         weights: list[Tensor] = [*_trained(slot.model)]
+        smoothing = self._proxy.label_smoothing
         for step, lr in enumerate(lrs):
-            inputs, targets = self._train.inputs[samples[step]], self._train.targets[samples[step]]
-            loss = functional.cross_entropy(slot.model(inputs).flatten(0, -2), targets.flatten())
+            inputs = self._inputs(slot, samples[step], slot.n_steps + step)
+            targets = self._train.targets[samples[step]].flatten()
+            logits = slot.model(inputs).flatten(0, -2)
+            loss = functional.cross_entropy(logits, targets, label_smoothing=smoothing)
             losses[step] = loss.detach()
             slot.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
+            if slot.clip_norm is not None:
+                nn.utils.clip_grad_norm_(weights, slot.clip_norm)
             slot.optimizer.param_groups[0]["lr"] = float(lr)
             slot.optimizer.step()
             if slot.averages:
@@ -108,6 +118,14 @@ class ModuleEngine:
                     torch._foreach_lerp_(slot.averages, weights, float(averaging[step]))
         slot.n_steps += len(lrs)
         return losses.cpu().numpy().astype(np.float64)
+
+    def _inputs(self, slot: _Slot, samples: Tensor, step: int) -> Tensor:
+        """A batch as it is trained in a step."""
+        inputs = self._train.inputs[samples]
+        if self._proxy.augment is None:
+            return inputs
+        keys = step_keys(torch.tensor(slot.seed), torch.tensor(step)).to(self._device)
+        return self._proxy.augment(inputs, sample_keys(keys, len(samples)))
 
     def _of(self, number: int) -> _Slot:
         slot = self._slots[number]
@@ -162,8 +180,14 @@ def make_optimizer(settings: Optimizer, weights: list[nn.Parameter]) -> torch.op
         betas = (settings.beta1, settings.beta2)
         decay, eps = settings.weight_decay, settings.eps
         return torch.optim.AdamW(weights, lr=0.0, betas=betas, eps=eps, weight_decay=decay, fused=fused)
-    momentum, decay = settings.momentum, settings.weight_decay
-    return torch.optim.SGD(weights, lr=0.0, momentum=momentum, weight_decay=decay, fused=fused)
+    return torch.optim.SGD(
+        weights,
+        lr=0.0,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        nesterov=settings.nesterov and settings.momentum > 0,
+        fused=fused,
+    )
 
 
 def _trained(model: nn.Module) -> list[nn.Parameter]:

@@ -57,6 +57,19 @@ def built_in_fingerprint(
     )
 
 
+def without_later(arguments: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as fingerprints have them: one that a proxy got later counts where it is not its default.
+
+    Args:
+        arguments: all of them.
+        later: those that came later, with the defaults that train what was trained without them.
+
+    >>> without_later({"width": 48, "dropout": 0.0}, {"dropout": 0.0})
+    {'width': 48}
+    """
+    return {name: value for name, value in arguments.items() if name not in later or value != later[name]}
+
+
 def source_fingerprint(*, data: bytes, source: ModuleType) -> Fingerprint:
     """The parts of a user's proxy: its data, and the source of the module that makes it.
 

@@ -52,9 +52,15 @@ class SGD:
     """In [0, 1)."""
     weight_decay: float = 0.0
     """L2, added to the gradient; >= 0."""
+    nesterov: bool = False
+    """Nesterov's momentum; without momentum it changes nothing."""
+    clip_norm: float | None = None
+    """Longest gradient, the Euclidean norm over all weights of a run: a longer one is shortened to it, as by
+    `torch.nn.utils.clip_grad_norm_` (Pascanu, Mikolov, Bengio, arXiv 1211.5063); > 0, None: as it is."""
     name: Literal["sgd"] = "sgd"
 
     def __post_init__(self) -> None:
+        _check_clip_norm(self.clip_norm)
         if not 0.0 <= self.momentum < 1.0:
             raise ValueError(f"momentum must lie in [0, 1) but got {self.momentum!r}.")
         if not 0.0 <= self.weight_decay < float("inf"):
@@ -72,9 +78,12 @@ class AdamW:
     """Both in [0, 1)."""
     eps: float = 1e-8
     """> 0."""
+    clip_norm: float | None = None
+    """Longest gradient, as of `SGD`; > 0, None: as it is."""
     name: Literal["adamw"] = "adamw"
 
     def __post_init__(self) -> None:
+        _check_clip_norm(self.clip_norm)
         for name in ("beta1", "beta2"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise ValueError(f"{name} must lie in [0, 1) but got {getattr(self, name)!r}.")
@@ -82,6 +91,11 @@ class AdamW:
             raise ValueError(f"weight_decay must be finite, >= 0, but got {self.weight_decay!r}.")
         if not 0.0 < self.eps < float("inf"):
             raise ValueError(f"eps must be finite, > 0, but got {self.eps!r}.")
+
+
+def _check_clip_norm(clip_norm: float | None) -> None:
+    if clip_norm is not None and not 0.0 < clip_norm < float("inf"):
+        raise ValueError(f"clip_norm must be finite, > 0, or None, but got {clip_norm!r}.")
 
 
 Optimizer = SGD | AdamW
@@ -122,6 +136,31 @@ class ShuffledEpochs:
         return order[: n_steps * batch_size].view(n_steps, batch_size)
 
 
+class Augment(Protocol):
+    """Changes samples on their way into training: a pure function, each sample by itself.
+
+    Batches of many runs may come as one, and in any order, so nothing may depend on the other samples, on a
+    generator or on what came before. All that is random is drawn from the samples' keys, by `uniform` and
+    `whole` of `search.proxies.counter_random`: a key is a hash of the run's seed, the step and the place in
+    the batch, so a sample is changed alike whatever is trained beside it.
+
+        def shifted(inputs: Tensor, keys: Tensor) -> Tensor:
+            flip = uniform(keys, draw=0) < 0.5
+            return torch.where(flip[:, None, None, None], inputs.flip(-1), inputs)
+    """
+
+    def __call__(self, inputs: Tensor, keys: Tensor, /) -> Tensor:
+        """
+        Args:
+            inputs: `N x ...` on the device, not to be written.
+            keys: `N`, int32, there too.
+
+        Returns:
+            `N x ...`, of the same dtype.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Proxy:
     """A declared proxy: a classifier, its data and its optimizer.
@@ -139,6 +178,11 @@ class Proxy:
     steps_per_epoch: int
     optimizer: Optimizer
     batches: BatchOrder
+    label_smoothing: float = 0.0
+    """Share of each training target that is spread over all classes, in [0, 1) (Szegedy et al., arXiv
+    1512.00567). Of the training loss alone: validation and test are judged on the classes as they are."""
+    augment: Augment | None = None
+    """Changes the inputs of a training batch; None: they are trained as they are."""
     fingerprint: str = ""
     """SHA-256 of data, source and arguments: workers must agree on it. Left out, it is that of the factory's
     module (see `search.proxies.registry`)."""
@@ -151,6 +195,10 @@ class Proxy:
         for name in ("batch_size", "steps_per_epoch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} of proxy {self.name} must be at least 1.")
+        if not 0.0 <= self.label_smoothing < 1.0:
+            raise ValueError(
+                f"label_smoothing of proxy {self.name} must lie in [0, 1) but is {self.label_smoothing!r}."
+            )
         needed = self.steps_per_epoch * self.batch_size
         if isinstance(self.batches, ShuffledEpochs) and needed > len(self.train):
             raise ValueError(

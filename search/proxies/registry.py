@@ -32,7 +32,9 @@ AnyProxy = Proxy | NoisyQuadratic
 _BUILT_IN = {
     "char_gpt": "search.proxies.char_gpt",
     "char_lm_mlp": "search.proxies.char_lm",
+    "code_gpt": "search.proxies.code_gpt",
     "digits_mlp": "search.proxies.digits",
+    "fashion_resnet": "search.proxies.fashion",
     "mnist1d_cnn": "search.proxies.noisy_curves",
     "mnist1d_mlp": "search.proxies.noisy_curves",
     "noisy_quadratic": "search.proxies.noisy_quadratic",
@@ -43,7 +45,8 @@ def builtin_proxies() -> tuple[str, ...]:
     """Names of all built-in proxies.
 
     >>> builtin_proxies()
-    ('char_gpt', 'char_lm_mlp', 'digits_mlp', 'mnist1d_cnn', 'mnist1d_mlp', 'noisy_quadratic')
+    ('char_gpt', 'char_lm_mlp', 'code_gpt', 'digits_mlp', 'fashion_resnet', 'mnist1d_cnn', 'mnist1d_mlp', \
+'noisy_quadratic')
     """
     return tuple(_BUILT_IN)
 
@@ -116,12 +119,14 @@ def _check_arguments(name: str, factory: Callable[..., AnyProxy], arguments: Map
 
 
 def _fits(value: object, default: object) -> bool:
-    if isinstance(value, bool):
-        return False
+    if isinstance(value, bool | str) or isinstance(default, str):
+        return isinstance(value, str) and isinstance(default, str)
     return isinstance(value, int) or (isinstance(default, float) and isinstance(value, float))
 
 
 def _kind(default: object) -> str:
+    if isinstance(default, str):
+        return "text"
     return "a number" if isinstance(default, float) else "a whole number"
 
 

@@ -7,13 +7,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from search.errors import UsageError
 from search.launch.checks import check, refuse_fewer
+from search.population.make import make_population
+from search.runs.run import Measurement, Run
+from search.spec.packaged import packaged_studies
 from search.spec.proxy import CommandProxy
+from search.spec.study_file import find_study_file, read_study_file
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord, create_or_resume
+from search.strategy.candidates import UniformTrial
+from tests.search_tests.needs import NEEDS_FASHION_MNIST
 from tests.search_tests.studies import LINEAR, fill, study_spec
 
 
@@ -35,6 +42,27 @@ def test_a_command_is_not_run(tmp_path: Path) -> None:
     assert checked.facts["kind"] == "command"
     assert checked.facts["name"] == CommandProxy(command=command).name
     assert checked.facts["note"] == "searched on your own training"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=NEEDS_FASHION_MNIST) if name == "fashion" else name
+        for name in packaged_studies()
+    ],
+)
+def test_every_packaged_study_can_be_launched_and_trains(name: str) -> None:
+    checked = check(read_study_file(find_study_file(name)), f"{name}.toml")
+    assert checked.proxy is not None
+    population, n_steps = make_population(checked.proxy, slots=1), 30
+    schedule = checked.spec.parsed_space.sample(UniformTrial(np.random.default_rng(0)))
+    lr_table = schedule.lr_table(n_steps) / schedule.lr_table(n_steps).max() * 1e-2
+    untrained = population.untrained((0, 1, 0))["val_loss"]
+    population.admit(Run(key=0, lr_table=lr_table, seed=(0, 1, 0), report_steps=(n_steps,)))
+    measured: list[Measurement] = []
+    while population.active:
+        measured += population.advance()
+    assert measured[-1].metrics["val_loss"] < untrained
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from search.population.modules import ModuleEngine, make_optimizer
 from search.population.settings import stack_kind
 from search.population.stream import BatchStream
 from search.proxies import build_proxy
+from search.proxies.counter_random import sample_keys, step_keys, uniform
 from search.proxies.proxy import SGD, AdamW, Proxy, Split
 from search.runs.run import Measurement
 from search.runs.seeds import run_generators
@@ -35,6 +36,12 @@ class NextToken(nn.Module):
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         return self.head(self.drop(self.table(tokens)))  # type: ignore[no-any-return]
+
+
+def mirrored(inputs: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+    """Half of the samples backwards."""
+    turned = uniform(keys, draw=0) < 0.5
+    return torch.where(turned[:, None, None], inputs.flip(-1), inputs)
 
 
 def conv_model() -> nn.Module:
@@ -147,6 +154,45 @@ def test_it_trains_as_plain_torch_does(conv_proxy: Proxy, make_run: MakeRun, opt
     assert measured.metrics["val_loss"] == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        SGD(momentum=0.9, nesterov=True),
+        SGD(momentum=0.0, nesterov=True, clip_norm=0.1),
+        AdamW(clip_norm=0.05),
+    ],
+)
+def test_smoothing_clipping_and_augmentation_are_what_they_say(
+    conv_proxy: Proxy, make_run: MakeRun, optimizer: SGD | AdamW
+) -> None:
+    proxy = replace(conv_proxy, optimizer=optimizer, label_smoothing=0.2, augment=mirrored)
+    run = make_run(0, total_steps=20, lr=0.05)
+    (measured,) = trained(proxy, [run], slots=2)[run.key]
+    generators = run_generators(run.seed)
+    model = proxy.build_model(generators.weights_seed)
+    torch_optimizer = make_optimizer(optimizer, list(model.parameters()))
+    for step, batch in enumerate(BatchStream(proxy, generators.order).take(20)):
+        torch_optimizer.param_groups[0]["lr"] = float(run.lr_table[step])
+        keys = step_keys(torch.tensor(generators.weights_seed), torch.tensor(step))
+        inputs = mirrored(proxy.train.inputs[batch], sample_keys(keys, len(batch)))
+        logits, targets = model(inputs), proxy.train.targets[batch]
+        log_p = logits.log_softmax(1)
+        likely = log_p.gather(1, targets[:, None])[:, 0]
+        loss = -(0.8 * likely + 0.2 * log_p.mean(1)).mean()
+        torch_optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if optimizer.clip_norm is not None:
+            gradients = [p.grad for p in model.parameters() if p.grad is not None]
+            norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+            for gradient in gradients:
+                gradient.mul_((optimizer.clip_norm / (norm + 1e-6)).clamp(max=1.0))
+        torch_optimizer.step()
+    with torch.no_grad():
+        logits = model(proxy.validation.inputs)
+    expected = nn.functional.cross_entropy(logits, proxy.validation.targets).item()
+    assert measured.metrics["val_loss"] == pytest.approx(expected, abs=1e-5)
+
+
 def test_optimizers_are_made_as_they_were_declared() -> None:
     weight = [nn.Parameter(torch.zeros(3))]
     adamw = make_optimizer(AdamW(weight_decay=0.1, beta1=0.8, beta2=0.95, eps=1e-6), weight)
@@ -207,6 +253,7 @@ def test_adamw_takes_no_momentum(adamw_proxy: Proxy, make_run: MakeRun) -> None:
         ({"beta2": -0.1}, "beta2 must lie"),
         ({"weight_decay": -1.0}, "weight_decay must be finite"),
         ({"eps": 0.0}, "eps must be"),
+        ({"clip_norm": 0.0}, "clip_norm must be finite, > 0, or None"),
     ],
 )
 def test_settings_of_adamw_out_of_range_are_refused(settings: dict[str, float], message: str) -> None:

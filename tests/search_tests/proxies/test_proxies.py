@@ -13,8 +13,13 @@ from torch import nn
 from search.proxies import build_proxy, builtin_proxies
 from search.proxies.char_lm import reference_text, split_text, tokenize, windows
 from search.proxies.proxy import SGD, Proxy, RandomBatches, ShuffledEpochs, Split
+from tests.search_tests.needs import NEEDS_FASHION_MNIST
 
-WITH_A_MODEL = [name for name in builtin_proxies() if name != "noisy_quadratic"]
+WITH_A_MODEL = [
+    pytest.param(name, marks=NEEDS_FASHION_MNIST) if name == "fashion_resnet" else name
+    for name in builtin_proxies()
+    if name != "noisy_quadratic"
+]
 
 
 @pytest.mark.parametrize("name", WITH_A_MODEL)

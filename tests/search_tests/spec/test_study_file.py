@@ -284,7 +284,7 @@ def test_what_is_not_there_is_refused_with_the_nearest_names(
     with pytest.raises(UsageError, match=r"'char_lmm' is neither .* did you mean char_lm,"):
         find_study_file("char_lmm")
     with pytest.raises(
-        UsageError, match=r"mine\.toml: no such file\. Packaged studies: char_gpt, char_lm, d"
+        UsageError, match=r"mine\.toml: no such file\. Packaged studies: char_gpt, char_lm, code_gpt, d"
     ):
         find_study_file("mine.toml")
     with pytest.raises(UsageError, match="missing/mine: no such file"):
