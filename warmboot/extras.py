@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 _IMPORTS_OF = {
     "search": "torch optuna sqlalchemy optuna_dashboard pydantic typer click rich platformdirs filelock "
-    "psutil matplotlib plotly scipy alembic waitress pydantic_core threadpoolctl",
+    "psutil matplotlib plotly scipy alembic waitress pydantic_core threadpoolctl cloudpickle",
     "postgres": "psycopg",
     "digits": "sklearn",
     "mnist1d": "mnist1d",

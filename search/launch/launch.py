@@ -9,7 +9,7 @@ from typing import Protocol
 
 from sqlalchemy.engine import URL
 
-from search.launch.checks import RegisteredStudy, prepare, resolve_device
+from search.launch.checks import RegisteredStudy, WantedStudy, prepare, resolve_device
 from search.launch.failure_lines import FailureLines
 from search.launch.outages import Outages
 from search.launch.placement import placements_for
@@ -68,8 +68,15 @@ class LaunchView(Protocol):
     def end(self) -> None: ...
 
 
-def launch(study: str, options: LaunchOptions, view: LaunchView) -> tuple[StudyRecord, StudyStatus]:
+def launch(
+    study: str | WantedStudy, options: LaunchOptions, view: LaunchView
+) -> tuple[StudyRecord, StudyStatus]:
     """Create or resume a study and work on it until it is done or stopped.
+
+    Args:
+        study: a packaged name or a path, or what a Python session wants.
+        options: how to run it.
+        view: is shown how it goes.
 
     Raises:
         UsageError: nothing was started; the message lists what is wrong.
@@ -80,7 +87,10 @@ def launch(study: str, options: LaunchOptions, view: LaunchView) -> tuple[StudyR
     record = prepared.record
     places = placements_for(record.spec, device=device, gpus=options.gpus, workers=options.workers)
     address = options.storage.render_as_string(hide_password=False)
-    tasks = [WorkerTask(address, record.name, place.device, place.visible_gpus) for place in places]
+    handed = None if isinstance(study, str) else study.handed
+    tasks = [
+        WorkerTask(address, record.name, place.device, place.visible_gpus, handed=handed) for place in places
+    ]
     setting = Setting(
         study_name=record.name,
         created=prepared.created,
@@ -105,7 +115,9 @@ def register(study: str, options: LaunchOptions, say: Say = lambda _text: None) 
     return _prepared(study, options, say, trains_here=False)
 
 
-def _prepared(study: str, options: LaunchOptions, say: Say, *, trains_here: bool = True) -> RegisteredStudy:
+def _prepared(
+    study: str | WantedStudy, options: LaunchOptions, say: Say, *, trains_here: bool = True
+) -> RegisteredStudy:
     return prepare(
         study,
         options.storage,
