@@ -1,4 +1,4 @@
-"""The two errors a command reports in a line or two, and the form a list of problems takes."""
+"""The two errors that are told in a line or two, and the form a list of problems takes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ from collections.abc import Sequence
 from warmboot.checks import nearest as nearest  # hints read alike in both packages
 
 
-class UsageError(ValueError):
+class Told(BaseException):
+    """An error whose message says all: a notebook shows that, without the frames between."""
+
+    def _render_traceback_(self) -> list[str]:  # IPython's way to ask
+        lines = f"{type(self).__name__}: {self}".splitlines()
+        return [*lines, *(line for note in getattr(self, "__notes__", ()) for line in note.splitlines())]
+
+
+class UsageError(Told, ValueError):
     """The request can't be carried out as given; exit code 2. The message names the way out."""
 
 
-class RunError(RuntimeError):
+class RunError(Told, RuntimeError):
     """The work itself failed; exit code 1."""
 
 

@@ -2,9 +2,9 @@
 
 Start at `WarmbootSchedule`; `WarmbootLR` drives a PyTorch optimizer with one, `read` and `write`
 keep it in a file, `suggest_schedule` draws one inside an Optuna objective, `attach` (`lr` without torch)
-and `report` put a training script of your own into a search, `function_proxy` a function. Importing
-this package imports neither torch nor optuna, and numpy only when something is used: names are looked up
-where they live, when they are asked for.
+and `report` put a training script of your own into a search, `function_proxy` a function, and `launch` runs
+a search from a notebook or script. Importing this package imports neither torch nor optuna, and numpy only
+when something is used: names are looked up where they live, when they are asked for.
 """
 
 import sys
@@ -34,6 +34,8 @@ if TYPE_CHECKING:  # for type checkers, which cannot read the table below
     from warmboot.errors import ScheduleError as ScheduleError
     from warmboot.errors import ScheduleFileError as ScheduleFileError
     from warmboot.function_proxies import function_proxy as function_proxy
+    from warmboot.launching import launch as launch
+    from warmboot.launching import open_study as open_study
     from warmboot.lr_of_steps import LrOfSteps as LrOfSteps
     from warmboot.lr_of_steps import lr as lr
     from warmboot.reporting import StopTraining as StopTraining
@@ -59,6 +61,7 @@ _NAMES_BY_HOME = {
     "curves": "Constant Cosine Curve Linear OneMinusSqrt Polynomial Rex register_curve",
     "errors": "ScheduleError ScheduleFileError",
     "function_proxies": "function_proxy",
+    "launching": "launch open_study",
     "lr_of_steps": "LrOfSteps lr",
     "reporting": "StopTraining params report",
     "schedule": "WarmbootSchedule",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 _IMPORTS_OF = {
     "search": "torch optuna sqlalchemy optuna_dashboard pydantic typer click rich platformdirs filelock "
-    "psutil matplotlib plotly scipy alembic waitress pydantic_core threadpoolctl pooch requests",
+    "psutil matplotlib plotly scipy alembic waitress pydantic_core threadpoolctl pooch requests cloudpickle",
     "postgres": "psycopg",
     "digits": "sklearn",
     "mnist1d": "mnist1d",

@@ -1,5 +1,7 @@
 """The process in which a function proxy lives: `python -m warmboot.function_host module:train DEVICE`.
 
+With a third argument, a file, the function is the one that is pickled there.
+
 It reads the path of one trial file a line from its input, trains that run, and writes `result.json` beside
 the trial file: `{"failure": null}`, or what went wrong. After a failure it is not used again. It ends when
 its input does, which is when the worker that started it is gone.
@@ -15,7 +17,7 @@ import threading
 import traceback
 from pathlib import Path
 
-from warmboot.function_proxies import Context, Train, load_function_proxy
+from warmboot.function_proxies import Context, Train, load_function_proxy, unpickled
 from warmboot.reporting import StopTraining
 from warmboot.service import lend_name
 from warmboot.trial_files import VARIABLE, read_trial
@@ -27,7 +29,7 @@ CALLED_EXIT = "it called sys.exit"
 """How the last line of a failure begins where the proxy ended its process itself."""
 
 
-def main(reference: str, device: str) -> None:
+def main(reference: str, device: str, pickled: str = "") -> None:
     """Serve runs until the input ends."""
     lend_name()  # modules written for earlier versions import `search.scripts.free`
     paths = _paths_of(_private_input())
@@ -36,7 +38,7 @@ def main(reference: str, device: str) -> None:
         path = paths.get()
         failure: str | None
         try:
-            train = train or load_function_proxy(reference)
+            train = train or (unpickled(pickled) if pickled else load_function_proxy(reference))
             failure = _run(train, path, device)
         except BaseException as error:  # the import of the user's module
             failure = _described(error)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -72,6 +73,18 @@ def function_proxy(function: _Function) -> _Function:
     return function
 
 
+def is_marked(function: object) -> bool:
+    """Whether `function_proxy` has marked a function."""
+    return hasattr(function, _MARK)
+
+
+def unpickled(path: str) -> Train:
+    """A function that another process of ours has pickled by value, see `warmboot.launch`."""
+    with open(path, "rb") as stream:
+        function: Train = pickle.load(stream)
+    return function
+
+
 def load_function_proxy(reference: str) -> Train:
     """The function that `package.module:function` names; importing it runs its module.
 
@@ -81,7 +94,7 @@ def load_function_proxy(reference: str) -> Train:
     """
     contract = "write it as 'package.module:function'"
     function = named_function(reference, way_out=_way_out, contract=contract)
-    if not hasattr(function, _MARK):
+    if not is_marked(function):
         raise ValueError(
             f"proxy {reference}: the function is not marked; put @warmboot.function_proxy above it."
         )

@@ -20,6 +20,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from warmboot.extras import extra_of, missing_text
+
 NAME = "search"
 _HERE = Path(__file__).parent
 
@@ -60,6 +62,37 @@ def lend_name() -> None:
     """From now on `import search` is the service where nothing else has the name."""
     if _FINDER not in sys.meta_path:
         sys.meta_path.append(_FINDER)
+
+
+def service_module(module: str, what: str) -> Any:
+    """A module of the service, in a process of a person's.
+
+    Args:
+        module: as `search.proxies.proxy`.
+        what: needs it, for errors.
+
+    Raises:
+        ModuleNotFoundError: the service's needs are not installed, or something else has its name; says so
+            with the way out.
+    """
+    lend_name()
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(_why_not(what, error), name=error.name) from error
+
+
+def _why_not(what: str, error: ModuleNotFoundError) -> str:
+    """What is in the way of the service, and the way out."""
+    if extra_of(error) is not None:
+        return missing_text(error, what)
+    theirs = find_spec(NAME)
+    if theirs is not None and list(theirs.submodule_search_locations or []) != [str(place())]:
+        return (
+            f"{what} needs Warmboot's package {NAME!r}, and here that name is {theirs.origin}: give yours "
+            "another name, or leave it off the path (where warmboot runs a factory, the name is Warmboot's)"
+        )
+    return f"{what}: {error}"
 
 
 def find_theirs(module: str) -> ModuleSpec | None:

@@ -12,7 +12,7 @@ from search.messages import next_command
 from search.results.evidence import evidence, evidence_lines
 from search.results.pace import Training
 from search.results.status import StudyStatus
-from search.spec.permission import option_for
+from search.spec.handed import follow_up
 from search.spec.proxy import CommandProxy
 from search.storage.study_change import Change
 from search.strategy.sensitivity import knob_lines
@@ -168,8 +168,7 @@ def summary_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[
     options = ("--total-steps", str(spec.example_steps), "-o", "schedule.json")
     lines = ["", *status_lines(snapshot, storage_option), ""]
     if snapshot.best is not None and snapshot.done:
-        allowed = option_for(spec.proxy).split()
-        lines.append(f"verdict   {next_command('verdict', spec.name, *allowed, *storage_option)}")
+        lines.append(f"verdict   {follow_up(spec, 'verdict', *storage_option)}")
     if snapshot.best is not None:
         lines.append(f"export    {next_command('export', spec.name, *storage_option, *options)}")
         if isinstance(spec.proxy, CommandProxy):

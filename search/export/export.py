@@ -33,6 +33,8 @@ class Export:
     """A schedule ready to be written: `text` is the file, `candidate` what it was made from."""
 
     text: str
+    file: ScheduleFile
+    """The same as a schedule, whatever the format."""
     candidate: Candidate
     lead: Lead
     """The lead of the study, to compare it with."""
@@ -172,7 +174,7 @@ def export(
     except ScheduleError as error:
         raise UsageError(f"export: {error}") from error
     best = _optunas_best(record, candidate)
-    return Export(text, candidate, lead, there.lines, best, deviation)
+    return Export(text, file, candidate, lead, there.lines, best, deviation)
 
 
 def _rendered(file: ScheduleFile, format: str, max_deviation: float | None) -> tuple[str, str | None]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search.messages import next_command
 from search.results.candidate import Candidate
 from search.results.transfer import TransferResult
+from search.spec.handed import follow_up
 from search.spec.study import StudySpec
 from warmboot.schedule_file import Horizon
 
@@ -70,6 +70,6 @@ def _uncorrected(spec: StudySpec, lr: float | None) -> tuple[dict[str, Any], lis
         return grounds, []
     line = (
         f"The peak lr {lr:.4g} is that of {spec.horizon_steps:,} steps; the best one usually falls as "
-        f"trainings get longer. {next_command('transfer', spec.name)} measures how much."
+        f"trainings get longer. {follow_up(spec, 'transfer')} measures how much."
     )
     return grounds, [line]

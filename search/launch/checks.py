@@ -19,6 +19,7 @@ from search.scripts.command_home import folder_from, located
 from search.scripts.command_look import look_problems
 from search.scripts.fingerprints import command_made_of, function_made_of
 from search.spec.budget import counts
+from search.spec.handed import HandedOver
 from search.spec.proxy import CommandProxy, DeclaredProxy, FreeProxy
 from search.spec.study import StudySpec
 from search.spec.study_file import find_study_file, read_study_file
@@ -50,8 +51,40 @@ class CheckedStudy:
     proxy: AnyProxy | None
 
 
+@dataclass(frozen=True)
+class WantedStudy:
+    """A study as somebody wants it, read and not yet checked against this machine.
+
+    Attributes:
+        spec: its study file, or the same from Python.
+        named: what messages call it.
+        file: its study file; None where it comes from Python.
+        handed: its function, where a Python session hands one over.
+    """
+
+    spec: StudySpec
+    named: str
+    file: Path | None = None
+    handed: HandedOver | None = None
+
+    @property
+    def home(self) -> Path:
+        """The folder from which its command's folder is taken."""
+        return Path.cwd() if self.file is None else self.file.absolute().parent
+
+
+def wanted(study: str) -> WantedStudy:
+    """What a packaged name or a path stands for.
+
+    Raises:
+        UsageError: there is no such file, or it has problems.
+    """
+    path = find_study_file(study)
+    return WantedStudy(read_study_file(path), str(path), path)
+
+
 def prepare(
-    study: str,
+    study: str | WantedStudy,
     storage: URL,
     n_trials: int | None,
     *,
@@ -62,7 +95,7 @@ def prepare(
     """Read and check a study file, then create its study or open it for more.
 
     Args:
-        study: a packaged name or a path.
+        study: a packaged name or a path, or what somebody wants.
         storage: where studies are kept.
         n_trials: instead of the file's; a total over all launches.
         trains_here: whether what it trains has to run on this machine.
@@ -72,13 +105,11 @@ def prepare(
     Raises:
         UsageError: the file, the proxy or the storage has problems, or the name is taken by another search.
     """
-    path = find_study_file(study)
-    spec = read_study_file(path)
-    if n_trials is not None:
-        spec = spec.with_n_trials(n_trials)
-    here = located_by_file(spec, path)
-    checked = check(here, str(path), trains_here=trains_here)
-    place = {"file": str(path.absolute())}
+    want = wanted(study) if isinstance(study, str) else study
+    spec = want.spec if n_trials is None else want.spec.with_n_trials(n_trials)
+    here = located_from(spec, want.home)
+    checked = check(here, want.named, trains_here=trains_here, handed=want.handed)
+    place: dict[str, Any] = {"python": True} if want.file is None else {"file": str(want.file.absolute())}
     if isinstance(here.proxy, CommandProxy):
         place["folder"] = str(here.proxy.working_directory)
         if place["folder"] != str(Path.cwd()):
@@ -114,18 +145,22 @@ def refuse_fewer(database: Database, name: str, n_trials: int) -> None:
         )
 
 
-def located_by_file(spec: StudySpec, path: Path) -> StudySpec:
-    """The study of a file, with the folder in which its command runs; see `search.scripts.command_home`."""
-    return located(spec, [folder_from(spec, home) for home in (path.absolute().parent, Path.cwd())])
+def located_from(spec: StudySpec, home: Path) -> StudySpec:
+    """The study of a file in the folder `home`, with the folder in which its command runs; see
+    `search.scripts.command_home`."""
+    return located(spec, [folder_from(spec, folder) for folder in (home, Path.cwd())])
 
 
-def check(spec: StudySpec, place: str, *, trains_here: bool = True) -> CheckedStudy:
+def check(
+    spec: StudySpec, place: str, *, trains_here: bool = True, handed: HandedOver | None = None
+) -> CheckedStudy:
     """Check a study against its proxy and this machine; stores nothing.
 
     Args:
         spec: the parsed study file.
         place: what messages call it.
         trains_here: whether what it trains has to run on this machine.
+        handed: its function, where a Python session hands one over.
 
     Raises:
         UsageError: the proxy can't be made here, or does not fit the file; all problems are listed.
@@ -145,7 +180,7 @@ def check(spec: StudySpec, place: str, *, trains_here: bool = True) -> CheckedSt
                 found = look_problems(spec.proxy.command, spec.proxy.folder)
             problems += [f"proxy.command: {line}." for line in found]
         try:
-            facts = one_by_one_facts(spec.proxy)
+            facts = one_by_one_facts(spec.proxy, handed)
         except ValueError as error:
             problems.append(str(error))
     problems += [*_horizon_problems(spec), *_stopping_problems(spec, proxy)]
@@ -188,13 +223,16 @@ def proxy_facts(proxy: AnyProxy, *, own: bool = False) -> dict[str, Any]:
     }
 
 
-def one_by_one_facts(proxy: CommandProxy | FreeProxy) -> dict[str, Any]:
+def one_by_one_facts(proxy: CommandProxy | FreeProxy, handed: HandedOver | None = None) -> dict[str, Any]:
     """The same of a proxy that trains one run at a time.
 
     Raises:
         ValueError: a function proxy's module can't be found.
     """
-    made_of = command_made_of(proxy) if isinstance(proxy, CommandProxy) else function_made_of(proxy)
+    if handed is not None:
+        made_of = handed.made_of
+    else:
+        made_of = command_made_of(proxy) if isinstance(proxy, CommandProxy) else function_made_of(proxy)
     return {"name": proxy.name, "kind": proxy.kind, **made_of.facts(), "note": OWN_NOTE}
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from sqlalchemy.engine import URL
 
-from search.launch.checks import RegisteredStudy, prepare, resolve_device
+from search.launch.checks import RegisteredStudy, WantedStudy, prepare, resolve_device
 from search.launch.failure_lines import FailureLines
 from search.launch.outages import Outages
 from search.launch.placement import placements_for
@@ -70,14 +70,14 @@ class LaunchView(Protocol):
 
 
 def launch(
-    study: str, options: LaunchOptions, view: LaunchView, spares: SpareWorkers | None = None
+    study: str | WantedStudy, options: LaunchOptions, view: LaunchView, spares: SpareWorkers | None = None
 ) -> tuple[StudyRecord, StudyStatus]:
     """Create or resume a study and work on it until it is done or stopped.
 
     Args:
-        study: a packaged name or a path.
+        study: a packaged name or a path, or what a Python session wants.
         options: how to run it.
-        view: shows how it goes on.
+        view: is shown how it goes.
         spares: workers that wait for a task; None: all are spawned.
 
     Raises:
@@ -89,7 +89,10 @@ def launch(
     record = prepared.record
     places = placements_for(record.spec, device=device, gpus=options.gpus, workers=options.workers)
     address = options.storage.render_as_string(hide_password=False)
-    tasks = [WorkerTask(address, record.name, place.device, place.visible_gpus) for place in places]
+    handed = None if isinstance(study, str) else study.handed
+    tasks = [
+        WorkerTask(address, record.name, place.device, place.visible_gpus, handed=handed) for place in places
+    ]
     setting = Setting(
         study_name=record.name,
         created=prepared.created,
@@ -114,7 +117,9 @@ def register(study: str, options: LaunchOptions, say: Say = lambda _text: None) 
     return _prepared(study, options, say, trains_here=False)
 
 
-def _prepared(study: str, options: LaunchOptions, say: Say, *, trains_here: bool = True) -> RegisteredStudy:
+def _prepared(
+    study: str | WantedStudy, options: LaunchOptions, say: Say, *, trains_here: bool = True
+) -> RegisteredStudy:
     return prepare(
         study,
         options.storage,

@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 from search.errors import RunError
 from search.launch.spare_workers import SpareWorkers
 from search.worker.failures import Streak, logs_command
-from search.worker.process import WorkerTask, ctrl_c_held_back, run_worker
+from search.worker.process import WorkerTask, ctrl_c_held_back, main_left_alone, run_worker
 from warmboot.service import call_as_service, pickled_call
 
 MOST_LOST_WORKERS = 3
@@ -117,7 +117,7 @@ class WorkerPool:
         ours, theirs = self._context.Pipe()
         call = pickled_call(run_worker, task)
         process = self._context.Process(target=call_as_service, args=(call, theirs), daemon=True)
-        with ctrl_c_held_back():
+        with ctrl_c_held_back(), main_left_alone():
             process.start()
         theirs.close()
         return _Worker(task, process, ours)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.errors import UsageError
-from search.launch.checks import CheckedStudy, check, located_by_file, resolve_device
+from search.launch.checks import CheckedStudy, check, located_from, resolve_device
 from search.launch.launch import LaunchOptions
 from search.launch.placement import placements_for
 from search.plan.estimate import Estimate, Pace, estimate
@@ -91,7 +91,7 @@ def make_plan(
     if options.n_trials is not None:
         spec = spec.with_n_trials(options.n_trials)
     device = "cuda" if options.gpus is not None else resolve_device(options.device)
-    checked = check(located_by_file(spec, path), str(path))
+    checked = check(located_from(spec, path.absolute().parent), str(path))
     spec = checked.spec
     slots = slots_for(spec, device)
     workers = len(placements_for(spec, device=device, gpus=options.gpus, workers=options.workers))

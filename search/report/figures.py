@@ -12,17 +12,22 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.direction import Direction, sign_of
 from search.results.candidate import Candidate
+from search.results.headline import baseline_name
 from search.results.transfer import ShapeTrend, TransferResult
 from search.results.verdict import VerdictResult
 from search.runs.trial_attributes import PURPOSE, RUNS, SCHEDULE, SHAPE, SWEEP
 from search.statistics.intervals import Interval
 from search.statistics.log_trend import FARTHEST
 
-BEST, STANDARD, OTHER = "#0b7285", "#e8590c", "#adb5bd"
-PURPOSES = {"peak lr": "#7048e8", SHAPE: "#0b7285", "another seed": "#2b8a3e"}
+BEST, STANDARD, OTHER = "#1098ad", "#e8590c", "#868e96"
+PURPOSES = {"peak lr": "#845ef7", SHAPE: "#1098ad", "another seed": "#37b24d"}
 HEIGHT = 380
 MOST_CURVES = 40
-COLOURS = (BEST, STANDARD, "#7048e8")
+MOST_OUTLIERS = 8
+"""With fewer trials every one is shown."""
+FAR_OFF = 4.0
+"""Times the spread of the others, beyond which a value does not set the scale."""
+COLOURS = (BEST, STANDARD, "#845ef7")
 
 
 def schedules(best: Candidate, other: Candidate | None, total_steps: int) -> go.Figure:
@@ -31,12 +36,12 @@ def schedules(best: Candidate, other: Candidate | None, total_steps: int) -> go.
     steps = np.arange(total_steps)
     if other is not None and other.key != best.key:
         table = other.schedule.lr_table(total_steps)
-        name = f"compared with: {other.describe()}"
+        name = f"compared with: {_short(other)}"
         figure.add_scatter(x=steps, y=table, name=name, line={"color": STANDARD, "dash": "dash"})
     figure.add_scatter(
         x=steps,
         y=best.schedule.lr_table(total_steps),
-        name=f"answer: {best.describe()}",
+        name=f"answer: {_short(best)}",
         line={"color": BEST},
     )
     return figure
@@ -178,6 +183,27 @@ def gains_over_horizons(found: TransferResult) -> go.Figure:
             marker={"color": colour, "size": 9},
         )
     return figure
+
+
+def shown_values(trials: Sequence[FrozenTrial]) -> tuple[float, float] | None:
+    """The range of values that tells the good trials apart, for all pictures of values; None: all of them.
+
+    The worst, as of a peak lr that is too high, would press the others onto a line.
+    """
+    values = [t.value for t in trials if t.state == TrialState.COMPLETE and t.value is not None]
+    if len(values) < MOST_OUTLIERS:
+        return None
+    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
+    reach = FAR_OFF * max(high - middle, middle - low)
+    if not reach or (max(values) <= high + reach and min(values) >= low - reach):
+        return None
+    inside = [value for value in values if low - reach <= value <= high + reach]
+    margin = 0.05 * (max(inside) - min(inside))
+    return min(inside) - margin, max(inside) + margin
+
+
+def _short(candidate: Candidate) -> str:
+    return "searched schedule" if candidate.standard is None else baseline_name(candidate)
 
 
 def _sides(found: TransferResult) -> list[ShapeTrend]:

@@ -1,9 +1,8 @@
-"""The page: sections of words and figures in one HTML file, nothing loaded from elsewhere."""
+"""The report: the answer as a headline, then pictures, then tables, in one HTML file."""
 
 from __future__ import annotations
 
 import datetime
-import html
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -11,67 +10,22 @@ from importlib.metadata import version
 from statistics import fmean
 from typing import Any
 
-import plotly.graph_objects as go
-import plotly.io
 from optuna.trial import FrozenTrial
 
 from search.messages import next_command
 from search.report import figures
+from search.report.html_page import Page
+from search.report.pictures import schedules_svg
 from search.results.candidate import Candidate
 from search.results.evidence import edge_lines, sentence
+from search.results.headline import baseline_name, headline
+from search.results.lead import Lead
+from search.results.rounded import value_text
 from search.results.status import StudyStatus
 from search.results.verdict import VerdictResult
+from search.spec.handed import follow_up
 from search.spec.proxy import CommandProxy
 from search.strategy.sensitivity import Sensitivity, knob_lines
-
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 980px; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2.2rem }
-.answer { font-size: 1.15rem; padding: 1rem; background: #e6fcf5; border-left: 4px solid #0b7285 }
-table { border-collapse: collapse }
-td, th { padding: .25rem .8rem; border-bottom: 1px solid #dee2e6; text-align: left }
-pre { background: #f1f3f5; padding: .8rem; overflow-x: auto } .quiet { color: #868e96 }
-"""
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{style}</style></head>
-<body><h1>{title}</h1>{body}</body></html>
-"""
-
-
-class Page:
-    """Collects sections; plotly's own code goes in with the first figure."""
-
-    def __init__(self, title: str) -> None:
-        self._title = title
-        self._parts: list[str] = []
-        self._has_plotly = False
-
-    def paragraph(self, text: str, style: str = "plain") -> None:
-        self._parts.append(f'<p class="{style}">{html.escape(text)}</p>')
-
-    def heading(self, text: str) -> None:
-        self._parts.append(f"<h2>{html.escape(text)}</h2>")
-
-    def figure(self, figure: go.Figure) -> None:
-        code = plotly.io.to_html(
-            figure, full_html=False, include_plotlyjs=not self._has_plotly, config={"displaylogo": False}
-        )
-        self._has_plotly = True
-        self._parts.append(code)
-
-    def table(self, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
-        )
-        self._parts.append(f"<table><tr>{cells}</tr>{body}</table>")
-
-    def code(self, text: str) -> None:
-        self._parts.append(f"<pre>{html.escape(text)}</pre>")
-
-    def text(self) -> str:
-        """The whole file."""
-        return _PAGE.format(title=html.escape(self._title), style=_STYLE, body="\n".join(self._parts))
 
 
 def report(snapshot: StudyStatus, trials: Sequence[FrozenTrial], proxy: Mapping[str, Any]) -> str:
@@ -82,39 +36,59 @@ def report(snapshot: StudyStatus, trials: Sequence[FrozenTrial], proxy: Mapping[
         trials: all of them.
         proxy: what the study keeps of its proxy.
     """
-    best = snapshot.best
+    best, lead = snapshot.best, snapshot.lead
     assert best is not None, "a report is of a schedule"
+    assert lead is not None, "a report is of a schedule"
+    objective = snapshot.spec.objective
     page = Page(f"{snapshot.spec.name}: what the search has found")
-    page.paragraph(answer(snapshot, best), "answer")
+    page.paragraph(headline(snapshot.spec, lead), "answer")
+    for line in _told(snapshot, best, lead):
+        page.paragraph(line)
     page.paragraph(_counts(snapshot), "quiet")
     for change in snapshot.changes:
         page.paragraph(f"What it trains has changed, {change.describe()}.", "quiet")
     page.heading("The schedule")
-    page.figure(figures.schedules(best, snapshot.other, snapshot.spec.horizon_steps))
-    page.table(("", "schedule", "searched", "fresh seeds"), _values(best, snapshot.other))
-    _verdict(page, snapshot)
-    _transfer(page, snapshot)
-    page.heading("Which parameters matter")
-    _knobs(page, snapshot.knobs)
-    page.heading("What was tried")
-    page.figure(figures.tried(trials, snapshot.spec.objective))
-    page.figure(figures.peak_lrs(trials, snapshot.spec.objective))
-    page.heading("On the way")
-    page.figure(figures.learning_curves(trials, best, snapshot.other, snapshot.spec.objective))
+    page.picture(schedules_svg(best, snapshot.other, snapshot.spec.horizon_steps, shown_width=700))
+    page.table(("", "schedule", "searched", "fresh seeds"), _values(best, snapshot.other, lead.noise_sd))
     page.heading("How to use it")
     page.code(_use(snapshot))
+    _verdict(page, snapshot)
+    _transfer(page, snapshot)
+    page.heading("What was tried")
+    _tried(page, trials, objective)
+    page.heading("On the way")
+    page.figure(
+        figures.learning_curves(trials, best, snapshot.other, objective),
+        f"{objective} over the optimizer steps of the last trainings, with those of the answer in front.",
+    )
+    page.heading("Which parameters matter")
+    _knobs(page, snapshot.knobs)
     page.heading("Where it comes from")
     page.code(json.dumps({"proxy": proxy, "study": snapshot.spec.to_json(), "made": _made()}, indent=1))
     return page.text()
 
 
-def answer(snapshot: StudyStatus, best: Candidate) -> str:
-    """The answer in one sentence: the verdict where there is one, else what is known without."""
-    assert snapshot.lead is not None, "a report is of a schedule"
-    if snapshot.verdict is not None:
-        return f"Use {best.describe()}. {snapshot.verdict.sentence}"
-    known = [sentence(snapshot.spec, snapshot.lead), *edge_lines(snapshot.spec, best)]
-    return " ".join([f"Use {best.describe()}.", *known])
+def _told(snapshot: StudyStatus, best: Candidate, lead: Lead) -> list[str]:
+    """What the headline rests on, and what it is about."""
+    known = sentence(snapshot.spec, lead) if snapshot.verdict is None else snapshot.verdict.sentence
+    name = baseline_name(best) if best.standard is not None else "the searched schedule"
+    return [f"{name[0].upper()}{name[1:]}: {best.describe()}. {known}", *edge_lines(snapshot.spec, best)]
+
+
+def _tried(page: Page, trials: Sequence[FrozenTrial], objective: str) -> None:
+    """Two pictures on one scale, which the worst trials do not set."""
+    shown = figures.shown_values(trials)
+    alts = (
+        (figures.tried, f"{objective} of each full training, in their order, coloured by what it was for."),
+        (figures.peak_lrs, f"{objective} of each training over its peak lr, which is on a log scale."),
+    )
+    for draw, alt in alts:
+        figure = draw(trials, objective)
+        if shown is not None:
+            figure.update_yaxes(range=shown)
+        page.figure(figure, alt)
+    if shown is not None:
+        page.paragraph("Values far off lie beyond the pictures: a double click shows all.", "quiet")
 
 
 def _counts(snapshot: StudyStatus) -> str:
@@ -123,29 +97,37 @@ def _counts(snapshot: StudyStatus) -> str:
     return f"{snapshot.spec.limit_text} on {snapshot.spec.proxy.name}; trials: {counts}.{ended}"
 
 
-def _values(best: Candidate, other: Candidate | None) -> list[tuple[str, str, str, str]]:
-    rows = [("answer", best)]
+def _values(
+    best: Candidate, other: Candidate | None, seed_sd: float | None
+) -> list[tuple[str, str, str, str]]:
+    rows = [("answer, solid", best)]
     if other is not None and other.key != best.key:
-        rows.append(("compared with", other))
-    return [(name, c.describe(), _numbers(c.searched), _numbers(c.confirmed)) for name, c in rows]
+        rows.append(("compared with, dashed", other))
+    return [
+        (name, c.describe(), _numbers(c.searched, seed_sd), _numbers(c.confirmed, seed_sd))
+        for name, c in rows
+    ]
 
 
-def _numbers(values: Sequence[float]) -> str:
-    return ", ".join(f"{value:.4g}" for value in values) or "-"
+def _numbers(values: Sequence[float], seed_sd: float | None) -> str:
+    return ", ".join(value_text(value, seed_sd) for value in values) or "-"
 
 
 def _verdict(page: Page, snapshot: StudyStatus) -> None:
     found = snapshot.verdict
     page.heading("The verdict")
     if found is None:
-        command = next_command("verdict", snapshot.spec.name)
+        command = follow_up(snapshot.spec, "verdict")
         page.paragraph(f"None yet: run {command} and make this report again.")
         return
     for line in (found.sentence, *found.lines):
         page.paragraph(line)
     if found.looks:
-        page.figure(figures.gains(found, snapshot.spec.direction))
-        page.paragraph("Grey: the margin within which the two count as equivalent.", "quiet")
+        page.figure(
+            figures.gains(found, snapshot.spec.direction),
+            f"The gain in {found.objective} of each pair of trainings, and their mean with its 95% interval.",
+            "Grey: the margin within which the two count as equivalent.",
+        )
     page.table(("baseline, tuned on seeds of its own", "seeds", snapshot.spec.objective), _tuned(found))
 
 
@@ -160,15 +142,21 @@ def _transfer(page: Page, snapshot: StudyStatus) -> None:
     found = snapshot.transfer
     if found is None:
         page.paragraph(
-            f"Not measured: {next_command('transfer', snapshot.spec.name)} measures how the best peak lr and "
+            f"Not measured: {follow_up(snapshot.spec, 'transfer')} measures how the best peak lr and "
             "the gain change with the length of a training."
         )
         return
     for line in found.lines():
         page.paragraph(line)
-    page.figure(figures.lrs_over_horizons(found))
-    page.figure(figures.gains_over_horizons(found))
-    page.paragraph("Bands: what the trend leaves open, 95%, up to 30 times the longest horizon.", "quiet")
+    page.figure(
+        figures.lrs_over_horizons(found),
+        "The best peak lr over the length of a training, both on log scales.",
+    )
+    page.figure(
+        figures.gains_over_horizons(found),
+        f"The gain in {found.objective} over the length of a training, which is on a log scale.",
+        "Bands: what the trend leaves open, 95%, up to 30 times the longest horizon.",
+    )
 
 
 def _knobs(page: Page, knobs: Sequence[Sensitivity]) -> None:

@@ -7,11 +7,12 @@ from statistics import fmean
 from typing import Any
 
 from search.direction import sign_of
-from search.messages import next_command
 from search.results.candidate import Candidate
+from search.results.headline import claim, fresh_gain, headline
 from search.results.lead import Lead
+from search.results.rounded import percent_text, value_text
 from search.results.transfer import TransferResult
-from search.spec.permission import option_for
+from search.spec.handed import follow_up
 from search.spec.study import StudySpec
 from warmboot.space import FloatRange
 
@@ -19,8 +20,6 @@ FAIR_PEAK_LRS = 4
 """A schedule that was tried at fewer cannot be said to have been tuned."""
 EDGE = 0.02
 """Of the log range of the peak lr: this close to an end is at it."""
-CLEAR = 0.8
-"""The probability of a gain above the verdict's margin from which it is called more than little."""
 
 
 def evidence(
@@ -31,6 +30,7 @@ def evidence(
     `searched` are values on the seeds that chose it, and flatter it; `confirmed` are on fresh seeds.
     """
     data: dict[str, Any] = {
+        "headline": headline(spec, lead),
         "objective": spec.objective,
         "direction": spec.direction,
         "searched": list(schedule.searched),
@@ -51,7 +51,7 @@ def evidence(
             "gain_of_leader_over_baseline": lead.gain,
             "probability_of_being_better": lead.probability,
             "probability_of_more_than_the_margin": lead.probability_of_margin,
-            "claim": claim(lead),
+            "claim": claim(spec, lead),
             "seed_sd": lead.noise_sd,
         }
     others = {"best_standard": lead.baseline, "leader": lead.leader}
@@ -64,8 +64,12 @@ def evidence_lines(
 ) -> list[str]:
     """The same for a person: what to use and why first, in a few lines."""
     is_answer = schedule.key == lead.chosen.key
-    name = "answer" if is_answer else "schedule"
-    lines = [f"{name:10s}{schedule.describe()}", f"{'':10s}{_values(spec, schedule)}"]
+    told = [f"{'answer':10s}{headline(spec, lead)}"] if is_answer else []
+    lines = [
+        *told,
+        f"{'schedule':10s}{schedule.describe()}",
+        f"{'':10s}{_values(spec, schedule, lead.noise_sd)}",
+    ]
     lines += [f"{'':10s}{line}" for line in edge_lines(spec, schedule)]
     if not is_answer:
         lines.append(f"{'':10s}It is not the answer of the study; that is {lead.chosen.describe()}.")
@@ -74,10 +78,10 @@ def evidence_lines(
     else:
         known = [f"{'':10s}{sentence(spec, lead)}"] if is_answer else []
         lines += [*known, *_other_lines(spec, schedule, lead)]
-    told = [] if transfer is None else transfer.lines()
-    if told and lead.chosen != lead.subject:
-        told = [f"Of the leader, {lead.subject.schedule.replace(lr=None).describe()}:", *told]
-    return [*lines, *_labelled("transfer", told)]
+    horizons = [] if transfer is None else transfer.lines()
+    if horizons and lead.chosen != lead.subject:
+        horizons = [f"Of the leader, {lead.subject.schedule.replace(lr=None).describe()}:", *horizons]
+    return [*lines, *_labelled("transfer", horizons)]
 
 
 def sentence(spec: StudySpec, lead: Lead) -> str:
@@ -96,29 +100,18 @@ def sentence(spec: StudySpec, lead: Lead) -> str:
 def _compared(spec: StudySpec, lead: Lead, plain: str) -> str:
     assert lead.gain is not None, "a comparison has been made"
     assert lead.probability is not None, "a comparison has been made"
-    chance, size = f"{_percent(lead.probability)} likely", _size(lead)
-    command = next_command("verdict", spec.name, *option_for(spec.proxy).split())
+    chance, size = f"{percent_text(lead.probability)} likely", _size(lead)
+    command = follow_up(spec, "verdict")
     settle = f"This is the model's estimate over all runs; {command} settles it."
-    if claim(lead) == "better":
+    if claim(spec, lead) == "better":
         return f"It is better than the baseline {plain} by {size} so far ({chance}). {settle}"
-    if claim(lead) == "a little better":
+    if claim(spec, lead) == "a little better":
         return (
             f"It is ahead of the baseline {plain} by {size} ({chance} to be better); a gain this small may "
             f"not matter. {settle}"
         )
     where = f"ahead by {size}, which is not enough" if lead.gain > 0 else f"behind by {size}"
-    return (
-        f"A baseline. Nothing has been shown to beat it: the best searched schedule is {where} ({chance} to "
-        f"be better). {settle}"
-    )
-
-
-def claim(lead: Lead) -> str:
-    """The claim that a lead supports without a verdict: "better", "a little better" or "not shown"."""
-    if not lead.leader_is_better:
-        return "not shown"
-    sure = lead.probability_of_margin is not None and lead.probability_of_margin >= CLEAR
-    return "better" if sure else "a little better"
+    return f"The best searched schedule is {where} ({chance} to be better). {settle}"
 
 
 def verdict_lines(spec: StudySpec, lead: Lead) -> list[str]:
@@ -128,7 +121,7 @@ def verdict_lines(spec: StudySpec, lead: Lead) -> list[str]:
     if lead.verdict.outcome == "not settled" and lead.probability is not None:
         chosen = "the searched schedule" if lead.leader_is_better else "the baseline"
         lines.append(
-            f"Given these pairs it is {_percent(lead.probability)} likely to be better, so the answer is "
+            f"Given these pairs it is {percent_text(lead.probability)} likely to be better, so the answer is "
             f"{chosen}."
         )
     return lines
@@ -152,12 +145,13 @@ def edge_lines(spec: StudySpec, schedule: Candidate) -> list[str]:
 
 def comparison(spec: StudySpec, schedule: Candidate, other: Candidate) -> str:
     """The comparison on the seeds on which both were confirmed; empty without such seeds."""
-    n = min(len(schedule.confirmed), len(other.confirmed))
-    if not n:
+    mean = fresh_gain(spec, schedule, other)
+    if mean is None:
         return ""
+    n = min(len(schedule.confirmed), len(other.confirmed))
     sign = sign_of(spec.direction)
     gains = [sign * (b - a) for a, b in zip(schedule.confirmed, other.confirmed, strict=False)]
-    where = f"{'ahead' if fmean(gains) >= 0 else 'behind'} by {abs(fmean(gains)):.3g}"
+    where = f"{'ahead' if mean >= 0 else 'behind'} by {abs(mean):.2g}"
     return (
         f"On the same {n} fresh seeds the one above is {where} on average (ahead on "
         f"{sum(gain > 0 for gain in gains)} of {n})."
@@ -169,7 +163,7 @@ def _other_lines(spec: StudySpec, schedule: Candidate, lead: Lead) -> list[str]:
     for name, other in (("baseline", lead.baseline), ("leader", lead.leader)):
         if other is None or other.key == schedule.key or (name == "leader" and lead.chosen == other):
             continue
-        lines = [f"{name:10s}{other.describe()}", f"{'':10s}{_values(spec, other)}"]
+        lines = [f"{name:10s}{other.describe()}", f"{'':10s}{_values(spec, other, lead.noise_sd)}"]
         told = [comparison(spec, schedule, other), _caveats(spec, schedule, other)]
         return [*lines, *(f"{'':10s}{line}" for line in told if line)]
     return []
@@ -182,7 +176,7 @@ def _caveats(spec: StudySpec, schedule: Candidate, other: Candidate) -> str:
     searched = isinstance(spec.peak_lr, FloatRange)
     if searched and other.standard is not None and 0 < other.siblings < FAIR_PEAK_LRS:
         lrs = "1 peak lr" if other.siblings == 1 else f"{other.siblings} peak lrs"
-        tune = next_command("verdict", spec.name)
+        tune = follow_up(spec, "verdict")
         found.append(f"The baseline was tried at only {lrs}; {tune} tunes it.")
     return " ".join(found)
 
@@ -217,24 +211,13 @@ def _size(lead: Lead) -> str:
     return f"{text} ({sds} standard deviation{'s' * (sds != '1')} between seeds)"
 
 
-def _percent(probability: float) -> str:
-    """Never 0% or 100%: nothing here is certain.
-
-    >>> _percent(0.873), _percent(0.9999), _percent(0.0001)
-    ('87%', 'over 99%', 'under 1%')
-    """
-    if probability > 0.99:
-        return "over 99%"
-    return "under 1%" if probability < 0.01 else f"{100 * probability:.0f}%"
-
-
-def _values(spec: StudySpec, candidate: Candidate) -> str:
-    if not candidate.searched:
-        seeds = len(candidate.confirmed)
-        return f"{spec.objective} {fmean(candidate.confirmed):.4g} on {seeds} seeds of the verdict's tuning"
-    trial = ", ".join(str(number) for number in candidate.trial_numbers[:3])
-    searched = f"{fmean(candidate.searched):.4g} in the search (trial {trial})"
-    if not candidate.confirmed:
-        return f"{spec.objective} {searched}"
+def _values(spec: StudySpec, candidate: Candidate, seed_sd: float | None) -> str:
     seeds = len(candidate.confirmed)
-    return f"{spec.objective} {fmean(candidate.confirmed):.4g} on {seeds} fresh seeds, {searched}"
+    fresh = value_text(fmean(candidate.confirmed), seed_sd) if seeds else ""
+    if not candidate.searched:
+        return f"{spec.objective} {fresh} on {seeds} seeds of the verdict's tuning"
+    trial = ", ".join(str(number) for number in candidate.trial_numbers[:3])
+    searched = f"{value_text(fmean(candidate.searched), seed_sd)} in the search (trial {trial})"
+    if not seeds:
+        return f"{spec.objective} {searched}"
+    return f"{spec.objective} {fresh} on {seeds} fresh seeds, {searched}"

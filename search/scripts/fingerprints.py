@@ -11,6 +11,7 @@ from pathlib import Path
 
 from search.scripts.command_words import command_words
 from search.spec.made_of import MadeOf, part_hash
+from search.spec.permission import is_handed, only_there
 from search.spec.proxy import CommandProxy, FreeProxy
 from warmboot.service import find_theirs
 
@@ -55,6 +56,8 @@ def function_made_of(proxy: FreeProxy) -> MadeOf:
     Raises:
         ValueError: the module can't be found, or has no source; says so with the way out.
     """
+    if is_handed(proxy.train):
+        raise ValueError(f"proxy.train: {only_there(proxy)}.")
     module = proxy.train.partition(":")[0]
     try:
         spec = find_theirs(module)  # runs the packages above it, not the module

@@ -33,11 +33,19 @@ class FunctionLauncher:
     Args:
         train: `package.module:function`, marked with `function_proxy`.
         device: what the function is told to train on.
+        pickled: a file with the function by value, where no process can import it.
         environment: set for the process besides this one's own, `CUDA_VISIBLE_DEVICES` for example.
     """
 
-    def __init__(self, train: str, *, device: str, environment: Mapping[str, str] | None = None) -> None:
-        self._train, self._device = train, device
+    def __init__(
+        self,
+        train: str,
+        *,
+        device: str,
+        pickled: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._arguments = [train, device, *([] if pickled is None else [pickled])]
         modules = os.pathsep.join(path for path in sys.path if path)
         self._environment = script_environment({"PYTHONPATH": modules, **(environment or {})})
         self._host: ProcessGroup | None = None
@@ -62,7 +70,7 @@ class FunctionLauncher:
     def _started(self, log: BoundedLog) -> ProcessGroup:
         start_guardian()
         # -P: the folder in which the service was started is no place to import from
-        command = [sys.executable, "-P", "-m", "warmboot.function_host", self._train, self._device]
+        command = [sys.executable, "-P", "-m", "warmboot.function_host", *self._arguments]
         return ProcessGroup(command, log=log, environment=self._environment, with_input=True)
 
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from search.errors import UsageError
 
+HERE = "__main__"
+"""The module of a function that a Python session has handed over; no other process can import it."""
+
 
 @dataclass(frozen=True)
 class Permission:
@@ -20,6 +23,8 @@ class Permission:
     """Packages and modules, such as `mylab` or `mylab.proxies`, with all that is inside them."""
     commands: bool = False
     """Whether any command may be run."""
+    handed: bool = False
+    """Whether the function that a Python session has handed over is here."""
 
     def __post_init__(self) -> None:
         for prefix in self.imports:
@@ -30,7 +35,10 @@ class Permission:
 
     def require(self, proxy: object) -> None:
         """Raise `UsageError`, with the option that would allow it, where a proxy may not be run."""
-        if not permitted(proxy, self.imports, self.commands):
+        if is_handed(getattr(proxy, "train", None)):
+            if not self.handed:
+                raise UsageError(only_there(proxy))
+        elif not permitted(proxy, self.imports, self.commands):
             raise UsageError(f"its proxy is {_what(proxy)}; allow it with {option_for(proxy)}")
 
 
@@ -62,10 +70,29 @@ def option_for(proxy: object) -> str:
     >>> option_for(Proxy(train="mylab.training:train"))
     '--allow-import mylab'
     """
-    if permitted(proxy):
+    if permitted(proxy) or is_handed(getattr(proxy, "train", None)):
         return ""
     module = _module(proxy)
     return "--allow-commands" if module is None else f"--allow-import {module.partition('.')[0]}"
+
+
+def is_handed(reference: str | None) -> bool:
+    """Whether a study says of its function that a Python session has handed it over.
+
+    >>> is_handed("__main__:train"), is_handed("mylab.training:train"), is_handed(None)
+    (True, False, False)
+    """
+    return (reference or "").partition(":")[0] == HERE
+
+
+def only_there(proxy: object) -> str:
+    """Why a function that was handed over can't be trained by another process, and the ways out."""
+    name = _reference(proxy).partition(":")[2]
+    return (
+        f"its function {name} was defined in a notebook or script and is only there: continue with "
+        f"warmboot.open_study(..., train={name}) in Python, or put it into a module of your own with "
+        "@warmboot.function_proxy above it"
+    )
 
 
 def _module(proxy: object) -> str | None:

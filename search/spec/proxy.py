@@ -117,7 +117,9 @@ class FreeProxy(_OneByOne):
 
     @property
     def name(self) -> str:
-        return self.train
+        """For a person."""
+        module, _, function = self.train.partition(":")
+        return f"your function {function}" if module == "__main__" else self.train
 
     def comparable_part(self) -> dict[str, Any]:
         return {"train": self.train}

@@ -58,6 +58,15 @@ def read_study_file(path: Path) -> StudySpec:
     Raises:
         UsageError: the file can't be read, or has problems; all of them are listed.
     """
+    return parse_study(read_table(path), place=str(path))
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """The entries of a study file, unchecked.
+
+    Raises:
+        UsageError: the file can't be read, or has none.
+    """
     text = _read_text(path)
     try:
         table = tomllib.loads(text)
@@ -67,7 +76,7 @@ def read_study_file(path: Path) -> StudySpec:
         raise UsageError(f"{path}: not valid TOML: {str(error).rstrip('.')}.") from error
     if not table:
         raise UsageError(f"{path}: the file is empty; see studies/char_lm.toml for an example.")
-    return parse_study(table, place=str(path))
+    return table
 
 
 def parse_study(table: Mapping[str, Any], *, place: str) -> StudySpec:

@@ -22,7 +22,8 @@ CONTROL = "control"
 """The limit of trials and `stop`, which every launch and `warmboot stop` may set; `plateau`, which ends a
 search and is cleared by the next launch."""
 PLACE = "place"
-"""Place of the last launch: the study's `file`, and the `folder` in which its command runs."""
+"""Place of the last launch: the study's `file`, or `python` where there is none, and the `folder` in which
+its command runs."""
 CHANGES = "changes"
 """Accepted changes of its training."""
 OWN_LR = "own_lr"
@@ -105,6 +106,11 @@ class StudyAttributes(Mapping[str, Any]):
     def file(self) -> str | None:
         """The study file that was launched last."""
         return (self._stored.get(PLACE) or {}).get("file")
+
+    @property
+    def is_from_python(self) -> bool:
+        """Whether the last launch was a call of `warmboot.launch` without a file."""
+        return bool((self._stored.get(PLACE) or {}).get("python"))
 
     @property
     def folder(self) -> str | None:

@@ -148,6 +148,8 @@ def refusal(record: StudyRecord, changes: Sequence[str], made_of: MadeOf) -> str
 
 
 def _again(record: StudyRecord) -> str:
+    if record.attributes.is_from_python:
+        return "warmboot.launch(..., accept_change=True)"
     storage = storage_option(record.database.url)
     return next_command("launch", record.attributes.file or "STUDY.toml", OPTION, *storage)
 

@@ -14,6 +14,7 @@ from search.runs.events import Admitted, Event, TrainingFailed
 from search.runs.run import Measurement
 from search.runs.scoring import score_run
 from search.runs.seeds import Seed
+from search.spec.handed import HandedOver
 from search.spec.study import StudySpec
 from search.training.runs import make_run
 from search.training.trainers import make_trainer
@@ -51,11 +52,13 @@ class Arms:
         spec: the study.
         device: of torch.
         notify: told how many trainings have ended.
+        handed: the study's function, where a Python session has handed it over.
     """
 
     spec: StudySpec
     device: str
     notify: Callable[[int], None]
+    handed: HandedOver | None = None
     n_trained: int = 0
     _ready: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
     _events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
@@ -63,7 +66,12 @@ class Arms:
 
     def __enter__(self) -> Arms:
         trainer, self.made_of = make_trainer(
-            self.spec, device=self.device, ready=self._ready, events=self._events, stop=self._stop
+            self.spec,
+            device=self.device,
+            ready=self._ready,
+            events=self._events,
+            stop=self._stop,
+            handed=self.handed,
         )
         self._thread = threading.Thread(target=trainer.train, name="trainer", daemon=True)
         self._thread.start()

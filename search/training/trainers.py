@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from search.scripts.launcher import CommandLauncher
 from search.scripts.script_run import Limits
+from search.spec.handed import HandedOver
 from search.spec.made_of import MadeOf
 from search.spec.proxy import CommandProxy, DeclaredProxy, FreeProxy
 from search.spec.study import StudySpec
@@ -40,11 +41,21 @@ def make_trainer(
     ready: queue.SimpleQueue[Any],
     events: queue.SimpleQueue[Any],
     stop: threading.Event,
+    handed: HandedOver | None = None,
 ) -> tuple[TrainsRuns, MadeOf]:
-    """The trainer of a study, and what its proxy is made of here."""
+    """The trainer of a study, and what its proxy is made of here.
+
+    Args:
+        spec: the study.
+        device: of torch.
+        ready: runs to train.
+        events: what becomes of them.
+        stop: ends the training.
+        handed: the study's function, where a Python session has handed it over.
+    """
     if isinstance(spec.proxy, DeclaredProxy):
         return _population_trainer(spec, spec.proxy, device, ready, events, stop)
-    return _script_trainer(spec, spec.proxy, device, ready, events, stop)
+    return _script_trainer(spec, spec.proxy, device, ready, events, stop, handed)
 
 
 def _population_trainer(
@@ -74,6 +85,7 @@ def _script_trainer(
     ready: Any,
     events: Any,
     stop: threading.Event,
+    handed: HandedOver | None,
 ) -> tuple[TrainsRuns, MadeOf]:
     from search.scripts.fingerprints import command_made_of, function_made_of
     from search.scripts.function_process import FunctionLauncher
@@ -84,6 +96,9 @@ def _script_trainer(
     if isinstance(proxy, CommandProxy):
         launcher = command_launcher(proxy)
         made_of = command_made_of(proxy)
+    elif handed is not None:
+        launcher = FunctionLauncher(proxy.train, device=device, pickled=handed.path)
+        made_of = handed.made_of
     else:
         launcher = FunctionLauncher(proxy.train, device=device)
         made_of = function_made_of(proxy)

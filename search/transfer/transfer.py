@@ -9,6 +9,7 @@ from search.errors import UsageError
 from search.messages import Say
 from search.results.transfer import TransferResult
 from search.results.verdict import VerdictResult, stored_verdict
+from search.spec.handed import HandedOver
 from search.spec.permission import Permission
 from search.storage.study_attributes import TRANSFER
 from search.storage.study_record import StudyRecord
@@ -34,6 +35,7 @@ class TransferOptions:
         horizons: to train, in optimizer steps; empty: see `default_horizons`.
         n_pairs: fresh seeds at each.
         accept_change: whether another script than the study's may be trained; the study keeps that.
+        handed: the study's function, where a Python session has handed it over.
     """
 
     device: str
@@ -41,6 +43,7 @@ class TransferOptions:
     horizons: Sequence[int] = ()
     n_pairs: int = PAIRS
     accept_change: bool = False
+    handed: HandedOver | None = None
 
 
 def hold_transfer(
@@ -74,7 +77,14 @@ def hold_transfer(
     beside = strongest_standards(subject, stored_verdict(record.attributes))
     say(f"leader: {subject.leader.describe()}")
     say(_cost(subject, horizons, len(beside), options))
-    with study_arms(record, options.device, notify, say, accept_change=options.accept_change) as arms:
+    with study_arms(
+        record,
+        options.device,
+        notify,
+        say,
+        accept_change=options.accept_change,
+        handed=options.handed,
+    ) as arms:
         found = transfer(
             subject.spec,
             subject.leader,

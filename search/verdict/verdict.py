@@ -10,6 +10,7 @@ from search.errors import UsageError
 from search.messages import Say
 from search.results.status import read_status
 from search.results.verdict import VerdictResult
+from search.spec.handed import HandedOver
 from search.spec.permission import Permission
 from search.storage.study_attributes import VERDICT
 from search.storage.study_record import StudyRecord
@@ -51,6 +52,7 @@ class Options:
         margin: of equivalence: smaller differences do not matter to the user, in the objective's unit; None:
             as the study file says.
         accept_change: whether another script than the study's may be trained; the study keeps that.
+        handed: the study's function, where a Python session has handed it over.
     """
 
     device: str
@@ -61,6 +63,7 @@ class Options:
     most_pairs: int | None = None
     margin: float | None = None
     accept_change: bool = False
+    handed: HandedOver | None = None
 
 
 def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify) -> VerdictResult:
@@ -83,7 +86,14 @@ def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify
         raise UsageError(f"--steps: study {record.name!r} can't measure the gain in steps: {reason}")
     conditions = _conditions(subject, options)
     _tell(record, subject, conditions, options, say)
-    with study_arms(record, options.device, notify, say, accept_change=options.accept_change) as arms:
+    with study_arms(
+        record,
+        options.device,
+        notify,
+        say,
+        accept_change=options.accept_change,
+        handed=options.handed,
+    ) as arms:
         result = contest(subject.spec, subject.leader, arms, conditions, say)
     record.set_attribute(VERDICT, result.to_json())
     record.set_answer(result.sentence)

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
+from types import ModuleType
 from typing import Any
 
 from sqlalchemy.engine import make_url
@@ -28,6 +29,7 @@ from search.runs import seeds
 from search.runs.events import Event
 from search.scripts.command_look import look_problems
 from search.scripts.worker_number import VARIABLE, worker_number
+from search.spec.handed import HandedOver
 from search.spec.permission import Permission
 from search.spec.proxy import CommandProxy, ProxySpec
 from search.spec.study import StudySpec
@@ -61,6 +63,8 @@ class WorkerTask:
     """What its proxy may run; None: anything, as for a study whose file a person has named."""
     patience_seconds: float = HOLDING_SECONDS
     """How long it waits for a storage that is away; trainings go on meanwhile."""
+    handed: HandedOver | None = None
+    """The study's function, where a Python session has handed it over."""
 
 
 @contextlib.contextmanager
@@ -73,6 +77,20 @@ def ctrl_c_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def main_left_alone() -> Iterator[None]:
+    """A process that is started inside does not run the script or module that this one was started with.
+
+    `multiprocessing` would, and a person's script that calls `warmboot.launch` would launch again there.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def run_worker(task: WorkerTask, connection: Connection) -> None:
@@ -123,7 +141,9 @@ def _work_on(record: StudyRecord, task: WorkerTask, connection: Connection, stop
         _look(spec.proxy)
     ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    trainer, made_of = make_trainer(spec, device=task.device, ready=ready, events=events, stop=stop)
+    trainer, made_of = make_trainer(
+        spec, device=task.device, ready=ready, events=events, stop=stop, handed=task.handed
+    )
     check_made_of(record, made_of)
     if not learn_own_lr(record, stop, lambda text: tell({"kind": "note", "text": text})):
         return "handed back"

@@ -151,11 +151,13 @@ def test_status_is_readable_before_the_first_result() -> None:
 
 def test_status_tells_the_answer_how_sure_it_is_and_its_opponent() -> None:
     lines = status_lines(snapshot())
-    assert lines[1] == "answer    cosine to 0, peak lr 0.1, 5% warm-up"
-    assert "is ahead of the baseline linear to 0" in lines[3]
-    assert lines[4] == "baseline  linear to 0, peak lr 0.2"
+    assert lines[1].startswith("answer    Not shown to be better than linear yet: it is ahead by ")
+    assert lines[2] == "schedule  cosine to 0, peak lr 0.1, 5% warm-up"
+    assert "is ahead of the baseline linear to 0" in lines[4]
+    assert lines[5] == "baseline  linear to 0, peak lr 0.2"
     lines = status_lines(snapshot(lead=replace(LEAD, probability=0.5)))
-    assert lines[1] == "answer    linear to 0, peak lr 0.2"
+    assert lines[1] == "answer    Use plain linear: nothing is shown to be better than linear yet."
+    assert lines[2] == "schedule  linear to 0, peak lr 0.2"
     assert "leader    cosine to 0, peak lr 0.1, 5% warm-up" in lines
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from search.results.candidate import Candidate
 from search.results.evidence import comparison, edge_lines, evidence, evidence_lines, sentence, verdict_lines
+from search.results.headline import headline
 from search.results.lead import Lead
 from search.results.verdict import VerdictResult
 from tests.search_tests.leads import BASELINE, LEADER, candidate, lead, stored_verdict, verdict_result
@@ -75,14 +76,14 @@ def test_the_data_holds_the_whole_verdict_where_there_is_one() -> None:
 
 def test_the_comparison_is_paired_by_seed() -> None:
     text = comparison(study_spec(), LEADER, BASELINE)
-    assert text == "On the same 3 fresh seeds the one above is ahead by 0.0667 on average (ahead on 2 of 3)."
+    assert text == "On the same 3 fresh seeds the one above is ahead by 0.067 on average (ahead on 2 of 3)."
     longer = replace(LEADER, confirmed=(*LEADER.confirmed, 9.0))
     assert comparison(study_spec(), longer, BASELINE) == text, "only of what both have"
 
 
 def test_ahead_means_higher_where_the_objective_is_to_be_maximized() -> None:
     text = comparison(study_spec(objective="val_accuracy", direction="maximize"), LEADER, BASELINE)
-    assert "behind by 0.0667" in text
+    assert "behind by 0.067" in text
     assert "ahead on 1 of 3" in text
 
 
@@ -120,12 +121,12 @@ def test_single_runs_are_not_compared() -> None:
         # the plain one is the answer
         (
             {"probability": 0.799},
-            "A baseline. Nothing has been shown to beat it: the best searched schedule is ahead by 0.1 (2 "
+            "The best searched schedule is ahead by 0.1 (2 "
             f"standard deviations between seeds), which is not enough (80% likely to be better). {SETTLES}",
         ),
         (
             {"probability": 0.2, "gain": -0.1},
-            "A baseline. Nothing has been shown to beat it: the best searched schedule is behind by 0.1 (2 "
+            "The best searched schedule is behind by 0.1 (2 "
             f"standard deviations between seeds) (20% likely to be better). {SETTLES}",
         ),
         ({"probability": 0.001, "gain": -0.1}, "(under 1% likely to be better)"),
@@ -164,7 +165,12 @@ def test_below_the_threshold_nothing_is_claimed_to_be_better(
     text = sentence(study_spec(), made)
     assert (re.search(r"is (better than|ahead of) the baseline", text) is not None) is (probability >= 0.8)
     assert ("is better than the baseline" in text) is (probability >= 0.8 and of_margin >= 0.8)
-    assert (made.chosen is BASELINE) is text.startswith("A baseline.")
+    assert (made.chosen is BASELINE) is text.startswith("The best searched schedule is ")
+    first = headline(study_spec(), made)
+    assert ("it is better than" in first) is ("is better than the baseline" in text)
+    assert (
+        first.startswith("Use this: it is better than linear by ") or "to be better than linear yet" in first
+    )
     assert "proves" not in text
     assert "100%" not in text
     assert " 0%" not in text
@@ -174,26 +180,29 @@ def test_below_the_threshold_nothing_is_claimed_to_be_better(
 def test_a_person_reads_the_answer_its_values_how_sure_that_is_and_the_opponent() -> None:
     lines = evidence_lines(study_spec(), LEADER, lead())
     assert lines == [
-        "answer    cosine to 5% of the peak, peak lr 0.1",
-        "          val_loss 1.2 on 3 fresh seeds, 1 in the search (trial 0)",
+        "answer    Use this: it is better than linear by 2 seed standard deviations so far (97% likely to be "
+        "better; no verdict yet).",
+        "schedule  cosine to 5% of the peak, peak lr 0.1",
+        "          val_loss 1.200 on 3 fresh seeds, 1.000 in the search (trial 0)",
         f"          {sentence(study_spec(), lead())}",
         "baseline  linear to 0, peak lr 0.1",
-        "          val_loss 1.267 on 3 fresh seeds, 1.2 in the search (trial 0)",
+        "          val_loss 1.267 on 3 fresh seeds, 1.200 in the search (trial 0)",
         f"          {comparison(study_spec(), LEADER, BASELINE)}",
     ]
 
 
 def test_a_plain_answer_is_told_with_the_best_other_schedule() -> None:
     lines = evidence_lines(study_spec(), BASELINE, UNSURE)
-    assert lines[0] == "answer    linear to 0, peak lr 0.1"
-    assert lines[2].strip().startswith("A baseline. Nothing has been shown to beat it")
-    assert lines[3] == "leader    cosine to 5% of the peak, peak lr 0.1"
-    assert "the one above is behind by 0.0667" in lines[-1]
+    assert lines[0] == "answer    Use plain linear: nothing is shown to be better than linear yet."
+    assert lines[1] == "schedule  linear to 0, peak lr 0.1"
+    assert lines[3].strip().startswith("The best searched schedule is ahead by")
+    assert lines[4] == "leader    cosine to 5% of the peak, peak lr 0.1"
+    assert "the one above is behind by 0.067" in lines[-1]
 
 
 def test_where_only_plain_schedules_were_tried_there_is_no_opponent() -> None:
     lines = evidence_lines(study_spec(), BASELINE, lead(leader=None, gain=None, probability=None))
-    assert len(lines) == 3
+    assert len(lines) == 4
     assert lines[-1].strip() == "Only baselines have been tried; linear to 0 is the best of them."
 
 
@@ -218,15 +227,16 @@ def test_of_another_schedule_than_the_answer_nothing_is_said_that_is_the_answers
     assert lines[0].startswith("schedule  ")
     text = " ".join(lines)
     assert "It is better than" not in text
-    assert "A baseline." not in text
+    assert "answer    " not in text
     assert made.chosen.describe() in text, "what the answer is"
 
 
 def test_after_a_verdict_its_words_stand_instead_of_the_models() -> None:
     made = lead(verdict=verdict_result("win"))
     lines = evidence_lines(study_spec(), LEADER, made)
-    assert lines[2] == "verdict   The verdict: win."
-    assert len(lines) == 3
+    assert lines[0] == "answer    Use this: it is better than tuned linear by 2 seed standard deviations."
+    assert lines[3] == "verdict   The verdict: win."
+    assert len(lines) == 4
 
 
 @pytest.mark.parametrize(
@@ -293,7 +303,7 @@ def test_settings_that_differ_besides_the_schedule_are_named() -> None:
     """A gain that may come from the weight decay is not the schedule's."""
     best, standard = (replace(c, params={"weight_decay": w}) for c, w in ((LEADER, 0.05), (BASELINE, 0.01)))
     lines = evidence_lines(study_spec(), best, lead(leader=best, baseline=standard))
-    assert lines[0].endswith("; weight_decay 0.05")
+    assert lines[1].endswith("; weight_decay 0.05")
     assert lines[-1].endswith("They differ in weight_decay as well, not only in the schedule.")
     same = lead(leader=best, baseline=replace(standard, params=best.params))
     assert "They differ" not in " ".join(evidence_lines(study_spec(), best, same))

@@ -1,0 +1,107 @@
+"""The short form of a report, for a cell of a notebook: no scripts, in the notebook's own colours."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from statistics import fmean
+
+from search.durations import duration_text
+from search.messages import next_command
+from search.report.pictures import ANSWER, COMPARED, schedules_svg
+from search.results.candidate import Candidate
+from search.results.headline import headline
+from search.results.rounded import value_text
+from search.results.status import StudyStatus
+from search.spec.handed import follow_up
+
+_BOX = "border-left:4px solid #1098ad;padding:.2em .9em;margin:.3em 0;max-width:46em"
+
+
+def compact_report(snapshot: StudyStatus, storage_option: Sequence[str] = ()) -> str:
+    """How a study stands: its answer in words, drawn and in numbers, and how to continue.
+
+    Args:
+        snapshot: the study.
+        storage_option: the words with which the next command finds it.
+    """
+    parts = [f"<b>{html.escape(snapshot.spec.name)}</b>: {html.escape(_progress(snapshot))}"]
+    if snapshot.lead is None:
+        return _box([*parts, "No trial is complete yet."])
+    best, other = snapshot.lead.chosen, snapshot.lead.other
+    parts += [
+        f'<div style="font-size:1.15em">{html.escape(headline(snapshot.spec, snapshot.lead))}</div>',
+        schedules_svg(best, other, snapshot.spec.horizon_steps),
+        _table(snapshot, best, other),
+    ]
+    parts += [f"<div>{html.escape(line)}</div>" for line in _next(snapshot, storage_option)]
+    return _box(parts)
+
+
+def progress_html(snapshot: StudyStatus, confirming: tuple[int, int] | None, notes: Sequence[str]) -> str:
+    """A launch that goes on: how far, what leads, what a person should know."""
+    share = snapshot.share_done
+    told = _progress(snapshot) if confirming is None else _confirming(confirming)
+    bar = f'<progress max="1" value="{share:.3f}" style="width:16em">{share:.0%}</progress>'
+    parts = [f"<b>{html.escape(snapshot.spec.name)}</b> {bar} {html.escape(told)}"]
+    if snapshot.lead is not None:
+        best = snapshot.lead.chosen
+        value = value_text(best.mean, snapshot.lead.noise_sd)
+        words = f"best so far: {best.describe()}, {snapshot.spec.objective} {value}"
+        parts += [f"<div>{html.escape(words)}</div>"]
+        parts += [schedules_svg(best, snapshot.lead.other, snapshot.spec.horizon_steps, height=120)]
+    return _box([*parts, *(f"<div>{html.escape(note)}</div>" for note in notes)])
+
+
+def words_html(lines: Sequence[str]) -> str:
+    """Lines alone."""
+    return _box([f"<div>{html.escape(line)}</div>" for line in lines if line])
+
+
+def _box(parts: Sequence[str]) -> str:
+    return f'<div style="{_BOX}">{"".join(parts)}</div>'
+
+
+def _progress(snapshot: StudyStatus) -> str:
+    failed = snapshot.counts.get("fail", 0)
+    trials = f"{snapshot.results} trial{'s' * (snapshot.results != 1)}"
+    told = [snapshot.state, trials, *([f"{failed} failed"] if failed else [])]
+    if snapshot.n_runs is not None:
+        told.insert(1, f"{snapshot.runs_used:.3g} of {snapshot.n_runs} runs used")
+    if snapshot.seconds_left:
+        told.append(f"about {duration_text(snapshot.seconds_left)} left")
+    return ", ".join(told)
+
+
+def _confirming(confirming: tuple[int, int]) -> str:
+    return f"confirming the best on fresh seeds: {confirming[0]} of {confirming[1]} runs"
+
+
+def _table(snapshot: StudyStatus, best: Candidate, other: Candidate | None) -> str:
+    rows = [("answer", ANSWER, best)]
+    if other is not None and other.key != best.key:
+        rows.append(("compared with", COMPARED, other))
+    sd = None if snapshot.lead is None else snapshot.lead.noise_sd
+    cells = "".join(_row(name, colour, each, snapshot.spec.objective, sd) for name, colour, each in rows)
+    return f'<table style="text-align:left">{cells}</table>'
+
+
+def _row(name: str, colour: str, candidate: Candidate, objective: str, sd: float | None) -> str:
+    values = candidate.confirmed or candidate.searched
+    seeds = f"{len(values)} {'fresh ' if candidate.confirmed else ''}seed{'s' * (len(values) != 1)}"
+    told = f"{objective} {value_text(fmean(values), sd)} on {seeds}"
+    mark = f'<span style="color:{colour}">■</span>'
+    texts = (f"{mark} {name}", html.escape(candidate.describe()), html.escape(told))
+    return "<tr>" + "".join(f'<td style="text-align:left">{text}</td>' for text in texts) + "</tr>"
+
+
+def _next(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[str]:
+    """What to do now, in Python and on the command line."""
+    spec = snapshot.spec
+    lines = []
+    if snapshot.verdict is None and snapshot.done:
+        command = follow_up(spec, "verdict", *storage_option)
+        other = "" if command == "study.verdict()" else f" ({command})"
+        lines.append(f"study.verdict(){other} settles whether it is better, on fresh seeds.")
+    exported = next_command("export", spec.name, *storage_option, "--total-steps", str(spec.example_steps))
+    return [*lines, f"study.export(total_steps={spec.example_steps}) gives the schedule ({exported})."]

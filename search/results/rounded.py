@@ -1,0 +1,34 @@
+"""Numbers as far as they are known: a value to two digits of the noise in it."""
+
+from __future__ import annotations
+
+import math
+
+_MOST_DECIMALS = 9
+
+
+def value_text(value: float, sd: float | None) -> str:
+    """A value without the digits that another seed would change.
+
+    Args:
+        value: measured once, or a mean.
+        sd: the standard deviation between two seeds; None or 0 where it is not known: four digits.
+
+    >>> value_text(2.3456789, 0.012), value_text(81.2345, 3.1), value_text(2.3456789, None)
+    ('2.346', '81.2', '2.346')
+    """
+    if not sd or not math.isfinite(sd) or not math.isfinite(value):
+        return f"{value:.4g}"
+    decimals = min(max(0, 1 - math.floor(math.log10(sd))), _MOST_DECIMALS)
+    return f"{value:.{decimals}f}"
+
+
+def percent_text(probability: float) -> str:
+    """Never 0% or 100%: nothing here is certain.
+
+    >>> percent_text(0.873), percent_text(0.9999), percent_text(0.0001)
+    ('87%', 'over 99%', 'under 1%')
+    """
+    if probability > 0.99:
+        return "over 99%"
+    return "under 1%" if probability < 0.01 else f"{100 * probability:.0f}%"
