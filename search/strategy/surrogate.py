@@ -16,9 +16,8 @@ how far apart the shapes' optima lie and how large the noise is differ by a hund
 No form is assumed for `g`: seen from its best lr a training is flat on one side and falls off a cliff on the
 other, and a parabola through three such points has neither its centre nor its width right.
 
-Why not Optuna's samplers on the trial's parameters: a shape tried at a wrong peak lr looks bad, and one tried
-at a lucky seed looks good. Here a run says something about its neighbours and the seed is told apart, so
-fewer runs are needed; `benchmarks/replay.py` and `benchmarks/search_quality.py` have the comparison.
+To Optuna's samplers, on the trial's parameters, a shape at a wrong peak lr looks bad and one at a lucky seed
+good. Here a run says something about its neighbours and the seed is told apart, so fewer runs are needed.
 """
 
 from __future__ import annotations
