@@ -11,8 +11,9 @@ from sqlalchemy.engine import URL
 from search.early_stopping.pruners import pruner_problems
 from search.errors import UsageError, nearest, problems_text
 from search.messages import Say
-from search.population.make import make_population, params_problems
+from search.population.make import choose_training, make_population, params_problems
 from search.proxies.noisy_quadratic import NoisyQuadratic
+from search.proxies.proxy import Optimizer
 from search.proxies.registry import AnyProxy, declared_made_of, declared_proxy
 from search.scripts.command import command_problems
 from search.scripts.command_home import folder_from, located
@@ -20,12 +21,14 @@ from search.scripts.command_look import look_problems
 from search.scripts.fingerprints import command_made_of, function_made_of
 from search.spec.budget import counts
 from search.spec.handed import HandedOver
+from search.spec.population import STACKED
 from search.spec.proxy import CommandProxy, DeclaredProxy, FreeProxy
 from search.spec.study import StudySpec
 from search.spec.study_file import find_study_file, read_study_file
 from search.storage.database import Database, open_for_work
 from search.storage.study_record import StudyRecord, create_or_resume, study_names
 from search.strategy.optuna_samplers import sampler_problems
+from search.training.trainers import slots_for
 
 OWN_NOTE = "searched on your own training"
 
@@ -88,6 +91,7 @@ def prepare(
     storage: URL,
     n_trials: int | None,
     *,
+    device: str = "cpu",
     trains_here: bool = True,
     accept_change: bool = False,
     say: Say = lambda _text: None,
@@ -98,9 +102,11 @@ def prepare(
         study: a packaged name or a path, or what somebody wants.
         storage: where studies are kept.
         n_trials: instead of the file's; a total over all launches.
+        device: of torch, on which a new study's runs are tried out.
         trains_here: whether what it trains has to run on this machine.
         accept_change: whether a study with results goes on with another script.
-        say: told in which folder its command runs where that is another one than this, and what has changed.
+        say: told in which folder its command runs where that is another one than this, how a new study's
+            runs are trained where that was tried out, and what has changed.
 
     Raises:
         UsageError: the file, the proxy or the storage has problems, or the name is taken by another search.
@@ -117,15 +123,33 @@ def prepare(
     database = open_for_work(storage)
     if n_trials is not None:
         refuse_fewer(database, spec.name, n_trials)
+    way = None if spec.name in study_names(database) else _way(checked, str(path), device, say)
     record, created = create_or_resume(
         database,
         checked.spec.model_copy(update={"proxy": spec.proxy}),  # the folder is this machine's
         checked.facts,
         place=place,
+        way=way,
         accept_change=accept_change,
         say=say,
     )
     return RegisteredStudy(database, record, created, checked.proxy)
+
+
+def _way(checked: CheckedStudy, place: str, device: str, say: Say) -> dict[str, Any] | None:
+    """How a new study's runs are trained, as the study keeps it; None where there is no choice."""
+    spec, proxy = checked.spec, checked.proxy
+    slots = slots_for(spec, device)
+    try:
+        choice = choose_training(proxy, spec.population.way, slots=slots, device=device)
+    except ValueError as error:
+        problem = f"population.way: {spec.population.way!r} is not possible: {error}"
+        raise UsageError(problems_text(place, [problem])) from error
+    if choice is None or proxy is None:
+        return None
+    if choice.way != STACKED:
+        say(choice.text(proxy.name))
+    return {"way": choice.way, "slots": choice.slots, "gain": choice.gain}
 
 
 def refuse_fewer(database: Database, name: str, n_trials: int) -> None:
@@ -217,10 +241,16 @@ def proxy_facts(proxy: AnyProxy, *, own: bool = False) -> dict[str, Any]:
         **declared_made_of(proxy).facts(),
         "note": OWN_NOTE if own else "a built-in task stands in for your model: the shape is a suggestion",
         "optimizer": proxy.optimizer.name,
-        **{key: value for key, value in asdict(proxy.optimizer).items() if key != "name"},
+        **_settings(proxy.optimizer),
         "batch_size": proxy.batch_size,
         "parameters": proxy.parameter_count,
     }
+
+
+def _settings(optimizer: Optimizer) -> dict[str, Any]:
+    """What its name alone doesn't tell; what it does without is left out."""
+    values = asdict(optimizer).items()
+    return {key: value for key, value in values if key != "name" and value is not None and value is not False}
 
 
 def one_by_one_facts(proxy: CommandProxy | FreeProxy, handed: HandedOver | None = None) -> dict[str, Any]:

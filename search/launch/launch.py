@@ -85,7 +85,7 @@ def launch(
         RunError: the work failed; what was finished is kept, and the same command resumes it.
     """
     device = "cuda" if options.gpus is not None else resolve_device(options.device)
-    prepared = _prepared(study, options, view.note)
+    prepared = _prepared(study, options, view.note, device=device)
     record = prepared.record
     places = placements_for(record.spec, device=device, gpus=options.gpus, workers=options.workers)
     address = options.storage.render_as_string(hide_password=False)
@@ -99,7 +99,7 @@ def launch(
         workers=len(tasks),
         slots=slots_for(record.spec, places[0].device),
         device=places[0].device,
-        together=trains_together(prepared.proxy),
+        together=trains_together(prepared.proxy, record.spec.population.way),
     )
     try:
         _watch(record, tasks, setting, view, spares)
@@ -118,12 +118,18 @@ def register(study: str, options: LaunchOptions, say: Say = lambda _text: None) 
 
 
 def _prepared(
-    study: str | WantedStudy, options: LaunchOptions, say: Say, *, trains_here: bool = True
+    study: str | WantedStudy,
+    options: LaunchOptions,
+    say: Say,
+    *,
+    device: str = "cpu",
+    trains_here: bool = True,
 ) -> RegisteredStudy:
     return prepare(
         study,
         options.storage,
         options.n_trials,
+        device=device,
         trains_here=trains_here,
         accept_change=options.accept_change,
         say=say,

@@ -36,14 +36,14 @@ def measure_pace(
     """Train a full population for a moment, with other hyperparameters as the study may draw them.
 
     Args:
-        spec: the study, its horizon in steps.
+        spec: the study, its horizon in steps and its way known.
         proxy: its proxy.
         slots: runs at once.
         n_reports: how often a run is validated.
         device: of torch.
         seconds: spent on measuring, besides the first steps, which are slower than any other.
     """
-    population = make_population(proxy, slots=slots, device=device)
+    population = make_population(proxy, slots=slots, device=device, way=spec.population.way)
     judging = _timed(lambda: population.untrained(run_seed(spec.seed, 0)))
     draws, table = UniformTrial(np.random.default_rng(spec.seed)), np.full(_LONG, _SAFE_LR)
     for key in range(slots):

@@ -10,7 +10,8 @@ from search.launch.checks import CheckedStudy, check, located_from, resolve_devi
 from search.launch.launch import LaunchOptions
 from search.launch.placement import placements_for
 from search.plan.estimate import Estimate, Pace, estimate
-from search.population.make import trains_together
+from search.population.make import choose_training, trains_together
+from search.spec.population import AUTO, Way
 from search.spec.study import StudySpec
 from search.spec.study_file import find_study_file, read_study_file
 from search.storage.address import shown
@@ -95,7 +96,8 @@ def make_plan(
     spec = checked.spec
     slots = slots_for(spec, device)
     workers = len(placements_for(spec, device=device, gpus=options.gpus, workers=options.workers))
-    pace = _pace(checked, slots, device, seconds_per_run=seconds_per_run, time_scripts=time_scripts)
+    way = _way(checked, slots, device)
+    pace = _pace(checked, slots, device, way, seconds_per_run=seconds_per_run, time_scripts=time_scripts)
     size = spec.confirmation_size
     runs = size.most_runs
     cost = None if pace is None else estimate(spec.limit, pace, workers=workers, confirmation_runs=runs)
@@ -103,7 +105,7 @@ def make_plan(
         spec=spec,
         workers=workers,
         slots=slots,
-        together=trains_together(checked.proxy),
+        together=trains_together(checked.proxy, way),
         device=device,
         storage=shown(options.storage),
         pace=pace,
@@ -141,8 +143,20 @@ def _check_timeable(spec: StudySpec) -> None:
         )
 
 
+def _way(checked: CheckedStudy, slots: int, device: str) -> Way:
+    """How a launch would train its runs if it made the study now."""
+    choice = choose_training(checked.proxy, checked.spec.population.way, slots=slots, device=device)
+    return AUTO if choice is None else choice.way
+
+
 def _pace(
-    checked: CheckedStudy, slots: int, device: str, *, seconds_per_run: float | None, time_scripts: bool
+    checked: CheckedStudy,
+    slots: int,
+    device: str,
+    way: Way,
+    *,
+    seconds_per_run: float | None,
+    time_scripts: bool,
 ) -> Pace | None:
     if checked.proxy is not None:
         if time_scripts or seconds_per_run is not None:
@@ -155,7 +169,8 @@ def _pace(
 
         torch.set_num_threads(1)  # as in a worker
         n_reports = len(report_steps(checked.spec.horizon_steps))
-        return measure_pace(checked.spec, checked.proxy, slots=slots, n_reports=n_reports, device=device)
+        spec = checked.spec.with_way(way)
+        return measure_pace(spec, checked.proxy, slots=slots, n_reports=n_reports, device=device)
     if seconds_per_run is not None:
         return Pace(slots=1, seconds_per_run=seconds_per_run)
     if time_scripts:

@@ -6,6 +6,7 @@ another kind (`vmap`, plain modules one after the other) replaces it without a c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import numpy as np
@@ -21,6 +22,8 @@ from search.population.stacked_sgd import StackedSGD
 from search.proxies.proxy import SGD, Optimizer, Proxy, Split
 
 SplitName = Literal["validation", "test"]
+Score = tuple[float, float]
+"""Mean loss, and error as a fraction."""
 EVALUATION_ROWS = 1024
 """Samples judged at once on a CPU: their activations stay in the cache."""
 
@@ -48,13 +51,13 @@ class Engine(Protocol):
         """
         ...
 
-    def evaluate(self, slot: int, split: SplitName, averaged: bool = False) -> tuple[float, float]:
-        """Mean loss and error (a fraction) of a slot's model on a split.
+    def evaluate(self, slots: Sequence[int], split: SplitName, averaged: bool = False) -> list[Score]:
+        """Loss and error of the models of some slots on a split.
 
         Args:
-            slot: of any number.
+            slots: of any numbers, one or more.
             split: the samples.
-            averaged: judge the running average of the slot's weights since `load`, see
+            averaged: judge the running averages of the slots' weights since `load`, see
                 `search.population.averages`; only in an engine of a kind that is `averaged`.
         """
         ...
@@ -136,8 +139,11 @@ class StackedEngine:
         return -_mean(log_likelihood)
 
     @torch.no_grad()
-    def evaluate(self, slot: int, split: SplitName, averaged: bool = False) -> tuple[float, float]:
+    def evaluate(self, slots: Sequence[int], split: SplitName, averaged: bool = False) -> list[Score]:
         # One slot at a time: on a CPU nothing is gained by more, and one model stays in the cache.
+        return [self._evaluate(slot, split, averaged) for slot in slots]
+
+    def _evaluate(self, slot: int, split: SplitName, averaged: bool) -> Score:
         model = self._averaged(slot) if averaged else self._single[slot]
         data = self._judged[split]
         n_rows = EVALUATION_ROWS if self._device.type == "cpu" else len(data)

@@ -9,11 +9,13 @@ from search.population.engine import DeviceData, Engine, StackedEngine
 from search.population.lowering import UnsupportedLayerError
 from search.population.modules import ModuleEngine
 from search.population.settings import StackKind, stack_kind
+from search.population.vmapped import VmappedEngine
 from search.proxies.proxy import SGD, Proxy
+from search.spec.population import AUTO, STACKED, VMAP, Way
 
 
 def can_be_stacked(proxy: Proxy) -> bool:
-    """Whether runs of this proxy are trained in the same operations.
+    """Whether all of a proxy has stacked layers written for it.
 
     Raises:
         Exception: whatever the model raises when it is looked at with the proxy's data.
@@ -22,23 +24,34 @@ def can_be_stacked(proxy: Proxy) -> bool:
     return isinstance(make_engine(proxy, data, n_slots=1, kind=stack_kind({}, proxy)), StackedEngine)
 
 
-def make_engine(proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind) -> Engine:
-    """The stacked engine where it can train this proxy, else plain modules.
+def make_engine(proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind, way: Way = AUTO) -> Engine:
+    """The engine of a way; left to itself, stacked layers where they are there, else plain modules.
 
     Raises:
+        UnsupportedLayerError: no stacked layers can train the proxy, and no other way will do.
+        UnsupportedModelError: its model's forward can't be computed for many, and no other way will do.
         Exception: whatever the model raises when it is looked at with the proxy's data.
     """
-    model = proxy.build_model(0)
-    one_class_each = proxy.train.targets.ndim == 1
-    plain_sgd = (
-        isinstance(proxy.optimizer, SGD)
-        and not proxy.optimizer.nesterov
-        and proxy.optimizer.clip_norm is None
-    )
-    plain_loss = proxy.label_smoothing == 0 and proxy.augment is None
-    if plain_sgd and plain_loss and isinstance(model, nn.Sequential) and one_class_each:
+    if way == VMAP:
+        return VmappedEngine(proxy, data, n_slots=n_slots, kind=kind)
+    if way in (AUTO, STACKED):
         try:
+            _check_stackable(proxy)
             return StackedEngine(proxy, data, n_slots=n_slots, kind=kind)
         except UnsupportedLayerError:
-            pass  # it can be trained all the same
+            if way == STACKED:
+                raise
     return ModuleEngine(proxy, data, n_slots=n_slots, kind=kind)
+
+
+def _check_stackable(proxy: Proxy) -> None:
+    """Refuse what stacked layers don't do, the model aside."""
+    optimizer = proxy.optimizer
+    if not isinstance(optimizer, SGD) or optimizer.nesterov or optimizer.clip_norm is not None:
+        raise UnsupportedLayerError("stacked layers are trained by SGD without Nesterov or clipping.")
+    if proxy.label_smoothing or proxy.augment is not None:
+        raise UnsupportedLayerError("stacked layers are trained without label smoothing and augmentation.")
+    if proxy.train.targets.ndim != 1:
+        raise UnsupportedLayerError("stacked layers tell one class of a sample.")
+    if not isinstance(proxy.build_model(0), nn.Sequential):
+        raise UnsupportedLayerError("stacked layers are those of an nn.Sequential.")

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from search.population.engine import DeviceData, Engine, SplitName
+from search.population.engine import DeviceData, Engine, Score, SplitName
 from search.population.engines import make_engine
 from search.population.settings import StackKind, optimizer_of, with_batch_size
 from search.population.stream import BatchStream
 from search.proxies.proxy import Proxy
 from search.runs.run import Measurement, Run
 from search.runs.seeds import Seed, run_generators
+from search.spec.population import Way
 
 
 @dataclass(eq=False)
@@ -55,11 +56,11 @@ class Training:
 class Group:
     """Up to `slots` runs of one `StackKind`."""
 
-    def __init__(self, proxy: Proxy, data: DeviceData, *, slots: int, kind: StackKind) -> None:
+    def __init__(self, proxy: Proxy, data: DeviceData, *, slots: int, kind: StackKind, way: Way) -> None:
         self._proxy = with_batch_size(proxy, kind.batch_size)
         self._spare_slot = slots
         # One slot more than runs: untrained models are looked at there.
-        self._engine: Engine = make_engine(self._proxy, data, n_slots=slots + 1, kind=kind)
+        self._engine: Engine = make_engine(self._proxy, data, n_slots=slots + 1, kind=kind, way=way)
         self._trainings: list[Training] = []
 
     @property
@@ -90,7 +91,8 @@ class Group:
         """`val_loss` and `val_error` of a seed's model before its first step."""
         weights_seed = run_generators(seed).weights_seed
         self._engine.load(self._spare_slot, weights_seed, self._proxy.optimizer)
-        return self._score(self._spare_slot, "validation", "val")
+        (score,) = self._engine.evaluate([self._spare_slot], "validation")
+        return _metrics(score, "val")
 
     def train(self, n_steps: int) -> None:
         """Train every run for `n_steps`, none of them past its next report."""
@@ -103,11 +105,10 @@ class Group:
 
     def measure(self) -> list[tuple[int, Measurement]]:
         """New measurements, each with the number of its run; runs that are over leave."""
-        measured = []
+        found, measured = self._measurements(), []
         # From the last slot down: a run that leaves is replaced by one that has been looked at.
         for slot in reversed(range(len(self._trainings))):
-            training = self._trainings[slot]
-            measurement = self._measurement(slot, training)
+            training, measurement = self._trainings[slot], found.get(slot)
             if measurement is not None:
                 measured.append((training.number, measurement))
                 training.losses.clear()
@@ -115,32 +116,51 @@ class Group:
                 self.leave(slot)
         return measured
 
-    def _measurement(self, slot: int, training: Training) -> Measurement | None:
-        run, step = training.run, training.n_steps
-        if (diverged := training.diverged_at_step) is not None:
-            return _divergence(run, diverged)
-        if step not in run.report_steps:
-            return None
-        metrics = {
-            **self._score(slot, "validation", "val"),
-            "train_loss": float(np.mean(training.losses)),
-        }
-        if training.is_over and run.test_at_end:
-            metrics |= self._score(slot, "test", "test")
-        if not all(math.isfinite(value) for value in metrics.values()):
-            return _divergence(run, step)
-        if step in run.averaged_steps:
-            metrics |= self._judge_average(slot)
-        return Measurement(key=run.key, step=step, metrics=metrics, last=training.is_over)
+    def _measurements(self) -> dict[int, Measurement]:
+        """By slot. Models that report at one moment are judged in one call."""
+        found, reports = {}, []
+        for slot, training in enumerate(self._trainings):
+            if (step := training.diverged_at_step) is not None:
+                found[slot] = _divergence(training.run, step)
+            elif training.n_steps in training.run.report_steps:
+                reports.append(slot)
+        for slot, metrics in self._judged(reports).items():
+            training = self._trainings[slot]
+            run, step = training.run, training.n_steps
+            found[slot] = (
+                Measurement(key=run.key, step=step, metrics=metrics, last=training.is_over)
+                if all(map(math.isfinite, metrics.values()))
+                else _divergence(run, step)
+            )
+        return found
 
-    def _score(self, slot: int, split: SplitName, prefix: str) -> dict[str, float]:
-        loss, error = self._engine.evaluate(slot, split)
-        return {f"{prefix}_loss": loss, f"{prefix}_error": error}
+    def _judged(self, slots: list[int]) -> dict[int, dict[str, float]]:
+        """Metrics of models that report now."""
+        metrics = self._scores(slots, "validation", "val")
+        for slot in slots:
+            metrics[slot]["train_loss"] = float(np.mean(self._trainings[slot].losses))
+        runs = {slot: self._trainings[slot] for slot in slots}
+        ended = [slot for slot, t in runs.items() if t.is_over and t.run.test_at_end]
+        for slot, scores in self._scores(ended, "test", "test").items():
+            metrics[slot] |= scores
+        averaged = [slot for slot, t in runs.items() if t.n_steps in t.run.averaged_steps]
+        for slot, scores in self._scores(averaged, "validation", "averaged_val", averaged=True).items():
+            # Averages that overflow are left out, and the run goes on without them.
+            metrics[slot] |= scores if math.isfinite(scores["averaged_val_loss"]) else {}
+        return metrics
 
-    def _judge_average(self, slot: int) -> dict[str, float]:
-        """Metrics of the averaged weights; empty if they overflow, and the run continues without them."""
-        loss, error = self._engine.evaluate(slot, "validation", averaged=True)
-        return {"averaged_val_loss": loss, "averaged_val_error": error} if math.isfinite(loss) else {}
+    def _scores(
+        self, slots: list[int], split: SplitName, prefix: str, *, averaged: bool = False
+    ) -> dict[int, dict[str, float]]:
+        if not slots:
+            return {}
+        scores = self._engine.evaluate(slots, split, averaged)
+        return {slot: _metrics(score, prefix) for slot, score in zip(slots, scores, strict=True)}
+
+
+def _metrics(score: Score, prefix: str) -> dict[str, float]:
+    loss, error = score
+    return {f"{prefix}_loss": loss, f"{prefix}_error": error}
 
 
 def _divergence(run: Run, step: int) -> Measurement:

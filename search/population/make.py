@@ -2,38 +2,64 @@
 
 from __future__ import annotations
 
+from search.population.choice import Choice, choose_way
 from search.population.closed_form import ClosedFormPopulation, closed_form_problem
 from search.population.engines import can_be_stacked
 from search.population.population import Population
 from search.population.settings import param_problems
 from search.proxies.noisy_quadratic import NoisyQuadratic
+from search.proxies.proxy import Proxy
 from search.proxies.registry import AnyProxy
 from search.spec.params import ParamSpace
+from search.spec.population import AUTO, STACKED, VMAP, Way
 
 AnyPopulation = Population | ClosedFormPopulation
 """Both have the same methods, and keep the same promises."""
 
 
-def make_population(proxy: AnyProxy, *, slots: int, device: str = "cpu") -> AnyPopulation:
+def make_population(proxy: AnyProxy, *, slots: int, device: str = "cpu", way: Way = AUTO) -> AnyPopulation:
     """An empty population for a proxy.
 
     Args:
         proxy: a model that is trained, or a task whose loss is computed.
         slots: most runs at once, >= 1.
         device: of torch, for a model; what is computed is computed on the CPU.
+        way: how a model's runs are trained; see `search.population.engines.make_engine`.
 
     Raises:
         Exception: whatever the proxy's model raises when it is looked at with its data.
     """
     if isinstance(proxy, NoisyQuadratic):
         return ClosedFormPopulation(proxy, slots=slots)
-    return Population(proxy, slots=slots, device=device)
+    return Population(proxy, slots=slots, device=device, way=way)
 
 
-def trains_together(proxy: AnyProxy | None) -> bool:
-    """Whether the runs of one process are trained in the same operations: a model that can't be stacked
-    trains one run after the other, and so does what is not declared (None)."""
-    return proxy is not None and (isinstance(proxy, NoisyQuadratic) or can_be_stacked(proxy))
+def choose_training(proxy: AnyProxy | None, asked: Way, *, slots: int, device: str) -> Choice | None:
+    """The way in which a new study's runs are trained; None where its proxy needs none.
+
+    Args:
+        proxy: None: nothing is declared.
+        asked: by the study file.
+        slots: runs at once.
+        device: of torch.
+
+    Raises:
+        ValueError: the proxy can't be trained in the way that is asked for.
+    """
+    if not isinstance(proxy, Proxy):
+        return None
+    if asked == AUTO:
+        return choose_way(proxy, slots=slots, device=device)
+    make_population(proxy, slots=1, device=device, way=asked)
+    return Choice(asked, slots)
+
+
+def trains_together(proxy: AnyProxy | None, way: Way = AUTO) -> bool:
+    """Whether the runs of one process are trained in the same operations, not in turns; what is not declared
+    (None) never is."""
+    if not isinstance(proxy, Proxy):
+        return proxy is not None
+    return way in (STACKED, VMAP) or (way == AUTO and can_be_stacked(proxy))
 
 
 def params_problems(space: ParamSpace, proxy: AnyProxy) -> list[str]:

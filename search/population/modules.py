@@ -7,8 +7,8 @@ alone: random numbers that a model draws while it trains (dropout) come from a s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from search.population.averages import averaging_weights
-from search.population.engine import DeviceData, SplitName
+from search.population.dropout import CounterDropout
+from search.population.engine import DeviceData, Score, SplitName
+from search.population.look import look
 from search.population.settings import StackKind
 from search.proxies.counter_random import sample_keys, step_keys
 from search.proxies.proxy import AdamW, Optimizer, Proxy, Split
@@ -57,7 +59,7 @@ class ModuleEngine:
         }
         self._kind = kind
         self._slots: list[_Slot | None] = [None] * n_slots
-        self._check()
+        self._dropout = CounterDropout() if look(proxy, self._train).drops_out else None
 
     def load(self, slot: int, weights_seed: int, settings: Optimizer) -> None:
         model = self._proxy.build_model(weights_seed).to(self._device)
@@ -75,11 +77,14 @@ class ModuleEngine:
         losses = np.empty((n_steps, n_slots))
         for number in range(n_slots):
             slot = self._of(number)
-            with self._own_random_numbers(slot):
+            with self._own_random_numbers(slot), self._dropout or nullcontext():
                 losses[:, number] = self._train_slot(slot, samples[:, number], lrs[:, number])
         return losses
 
-    def evaluate(self, slot: int, split: SplitName, averaged: bool = False) -> tuple[float, float]:
+    def evaluate(self, slots: Sequence[int], split: SplitName, averaged: bool = False) -> list[Score]:
+        return [self._evaluate(slot, split, averaged) for slot in slots]
+
+    def _evaluate(self, slot: int, split: SplitName, averaged: bool) -> Score:
         state, data = self._of(slot), self._judged[split]
         if averaged:
             assert state.averages, "this engine's kind keeps no averages"
@@ -101,8 +106,12 @@ class ModuleEngine:
         losses = torch.empty(len(lrs), device=self._device)
         weights: list[Tensor] = [*_trained(slot.model)]
         smoothing = self._proxy.label_smoothing
+        steps = slot.n_steps + torch.arange(len(lrs))
+        keys = step_keys(torch.tensor(slot.seed), steps).to(self._device)
         for step, lr in enumerate(lrs):
-            inputs = self._inputs(slot, samples[step], slot.n_steps + step)
+            if self._dropout is not None:
+                self._dropout.begin(keys[step])
+            inputs = self._inputs(samples[step], keys[step])
             targets = self._train.targets[samples[step]].flatten()
             logits = slot.model(inputs).flatten(0, -2)
             loss = functional.cross_entropy(logits, targets, label_smoothing=smoothing)
@@ -119,30 +128,17 @@ class ModuleEngine:
         slot.n_steps += len(lrs)
         return losses.cpu().numpy().astype(np.float64)
 
-    def _inputs(self, slot: _Slot, samples: Tensor, step: int) -> Tensor:
-        """A batch as it is trained in a step."""
+    def _inputs(self, samples: Tensor, key: Tensor) -> Tensor:
+        """A batch as it is trained in the step of a key."""
         inputs = self._train.inputs[samples]
         if self._proxy.augment is None:
             return inputs
-        keys = step_keys(torch.tensor(slot.seed), torch.tensor(step)).to(self._device)
-        return self._proxy.augment(inputs, sample_keys(keys, len(samples)))
+        return self._proxy.augment(inputs, sample_keys(key, len(samples)))
 
     def _of(self, number: int) -> _Slot:
         slot = self._slots[number]
         assert slot is not None, f"slot {number} is empty"
         return slot
-
-    def _check(self) -> None:
-        """One look at the model: what is wrong with it is said before anything is trained."""
-        model = self._proxy.build_model(0).to(self._device).eval()
-        with torch.no_grad():
-            logits = model(self._train.inputs[:2])
-        wanted = self._train.targets[:2].shape
-        if logits.shape[:-1] != wanted:
-            raise ValueError(
-                f"the model of {self._proxy.name} gives logits of shape {tuple(logits.shape)} for targets of "
-                f"{tuple(wanted)}; it must give {tuple(wanted)} and the number of classes."
-            )
 
     def _seeded(self, weights_seed: int) -> list[Tensor]:
         with self._forked():

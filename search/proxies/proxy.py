@@ -165,7 +165,8 @@ class Augment(Protocol):
 class Proxy:
     """A declared proxy: a classifier, its data and its optimizer.
 
-    Multilayer perceptrons trained with SGD are trained many at once; everything else one by one.
+    How its runs are trained, many at once or one by one, is found out when a study is made: see
+    `search.population.choice`.
     """
 
     name: str

@@ -9,11 +9,20 @@ from pydantic import Field
 from search.spec.proxy import Strict
 from search.spec.rounds import Rounds, chosen_rounds
 
+Way = Literal["auto", "stacked", "vmap", "one_by_one"]
+"""How runs are trained: layers stacked by hand, the model's own forward computed for many, or each alone."""
+AUTO: Way = "auto"
+STACKED: Way = "stacked"
+VMAP: Way = "vmap"
+ONE_BY_ONE: Way = "one_by_one"
+
 
 class PopulationSpec(Strict):
     """How many runs train together in one process."""
 
     slots: Literal["auto"] | Annotated[int, Field(ge=1, le=4096)] = "auto"
+    way: Way = AUTO
+    """By default chosen by timing when the study is made, and kept with it."""
     round: Literal["auto"] | Annotated[int, Field(ge=1, le=4096)] = "auto"
     """Trials that are proposed at once."""
     delay: Literal["auto"] | Annotated[int, Field(ge=0, le=100_000)] = "auto"

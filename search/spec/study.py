@@ -20,7 +20,7 @@ from search.spec.confirmation import ConfirmationSize, confirmation_size
 from search.spec.early_stopping import EarlyStoppingSpec
 from search.spec.own_lr import AUTO, range_around, without_auto
 from search.spec.params import ParamSpace
-from search.spec.population import PopulationSpec
+from search.spec.population import PopulationSpec, Way
 from search.spec.proxy import CommandProxy, Duration, ProxyKind, ProxySpec, Strict, kind_of
 from search.spec.rounds import Rounds
 from search.spec.rules import rule_problems
@@ -185,6 +185,10 @@ class StudySpec(Strict):
         if not self.lr_is_auto:
             return self
         return self.model_copy(update={"space": {**self.space, "lr": range_around(own_lr)}})
+
+    def with_way(self, way: Way) -> StudySpec:
+        """The same study with its runs trained in one way."""
+        return self.model_copy(update={"population": self.population.model_copy(update={"way": way})})
 
     @cached_property
     def parsed_space(self) -> Space:

@@ -11,6 +11,7 @@ from typing import Any
 
 from search.spec.budget import Budget
 from search.spec.made_of import MadeOf
+from search.spec.population import Way
 from search.spec.rounds import Rounds
 from search.spec.study import StudySpec
 
@@ -33,6 +34,9 @@ MADE = "made"
 ROUNDS = "rounds"
 """How it proposes its trials, for all its life: `size` and `delay`; nothing where it need not be the same
 every time."""
+WAY = "way"
+"""How its runs are trained, for all its life, since bits belong to it: `way`, the `slots` it was chosen
+for, and the `gain` over one by one that was measured then. A study from before there were ways has none."""
 OPENINGS = "openings"
 """How many processes have opened it; each samples from a seed of its own."""
 CONFIRMATION = "confirmation"
@@ -67,8 +71,10 @@ class StudyAttributes(Mapping[str, Any]):
 
     @property
     def spec(self) -> StudySpec:
-        """The study as it is worked on: with the script's own lr where that is known."""
+        """The study as it is worked on: in its way, and with the script's own lr where that is known."""
         spec = StudySpec.from_json(self._stored[SPEC])
+        if self.way is not None:
+            spec = spec.with_way(self.way)
         return spec if self.own_lr is None else spec.with_own_lr(self.own_lr)
 
     @property
@@ -96,6 +102,12 @@ class StudyAttributes(Mapping[str, Any]):
     def is_same_every_time(self) -> bool:
         """Whether its file gives the same trials again; how many fit into a time, a machine decides."""
         return self.rounds is not None and self.limit.budget_seconds is None
+
+    @property
+    def way(self) -> Way | None:
+        """How its runs are trained; None: it is from before there were ways, or its proxy needs none."""
+        stored = self._stored.get(WAY)
+        return None if stored is None else stored["way"]
 
     @property
     def is_stopped(self) -> bool:

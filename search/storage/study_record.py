@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial
 from search.errors import RunError, UsageError, nearest
 from search.messages import Say
 from search.spec.made_of import MadeOf
+from search.spec.population import AUTO
 from search.spec.study import StudySpec
 from search.spec.training_spans import Moment
 from search.storage.address import shown
@@ -35,6 +36,7 @@ from search.storage.study_attributes import (
     PROXY,
     ROUNDS,
     SPEC,
+    WAY,
     StudyAttributes,
 )
 from search.storage.study_change import check_resumed
@@ -165,6 +167,7 @@ def create_or_resume(
     proxy: Mapping[str, Any],
     *,
     place: Mapping[str, Any] | None = None,
+    way: Mapping[str, Any] | None = None,
     accept_change: bool = False,
     say: Say = lambda _text: None,
 ) -> tuple[StudyRecord, bool]:
@@ -176,6 +179,7 @@ def create_or_resume(
         proxy: facts about the proxy for later readers of the study; what it is made of, among them, guards
             resuming.
         place: the file that is launched and the folder of its command; see `PLACE`.
+        way: how a new study's runs are trained; see `WAY`.
         accept_change: whether a study with results goes on with another script.
         say: told what has changed and was taken.
 
@@ -183,7 +187,9 @@ def create_or_resume(
         UsageError: a study of that name searches something else or was not made by Warmboot, or what it
             trains has changed.
     """
-    return database.locked(lambda: _create_or_resume(database, spec, proxy, place or {}, accept_change, say))
+    return database.locked(
+        lambda: _create_or_resume(database, spec, proxy, place or {}, way, accept_change, say)
+    )
 
 
 def _create_or_resume(
@@ -191,6 +197,7 @@ def _create_or_resume(
     spec: StudySpec,
     proxy: Mapping[str, Any],
     place: Mapping[str, Any],
+    way: Mapping[str, Any] | None,
     accept_change: bool,
     say: Say,
 ) -> tuple[StudyRecord, bool]:
@@ -206,9 +213,12 @@ def _create_or_resume(
         made_of = MadeOf.of_facts(proxy, folder=place.get("folder"))
         check_resumed(record, spec, made_of, accept=accept_change, say=say)
         _check_rounds(spec, stored)
+        _check_way(spec, stored)
     else:
         record.set_answer("none yet: the search has not ended")
         record.keep_rounds(spec)
+        if way is not None:
+            record.set_attribute(WAY, dict(way))
     # The former fingerprints are for the comparison alone.
     record.set_attribute(PROXY, {key: value for key, value in proxy.items() if key != "former"})
     if place:
@@ -229,6 +239,16 @@ def _check_rounds(spec: StudySpec, stored: StudyAttributes) -> None:
         f"study {spec.name!r} has {has}, which hold for its life; leave round, delay and reproducible out of "
         "[population], or search under another name."
     )
+
+
+def _check_way(spec: StudySpec, stored: StudyAttributes) -> None:
+    """Refuse a file that asks for another way than the study's runs have been trained in."""
+    asked = spec.population.way
+    if asked not in (AUTO, stored.way):
+        raise UsageError(
+            f"study {spec.name!r} trains its runs in the way {stored.way or AUTO!r}, which holds for its "
+            "life; leave way out of [population], or search under another name."
+        )
 
 
 def find_study(database: Database, name: str) -> StudyRecord:

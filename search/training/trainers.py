@@ -7,6 +7,7 @@ import queue
 import threading
 from typing import Any, Protocol
 
+from search.errors import UsageError
 from search.scripts.launcher import CommandLauncher
 from search.scripts.script_run import Limits
 from search.spec.handed import HandedOver
@@ -68,14 +69,23 @@ def _population_trainer(
 ) -> tuple[TrainsRuns, MadeOf]:
     import torch  # a worker that only watches a script does without
 
+    from search.population.lowering import UnsupportedLayerError
     from search.population.make import make_population
+    from search.population.vmapped import UnsupportedModelError
     from search.proxies.registry import declared_made_of, declared_proxy
     from search.training.population_trainer import PopulationTrainer
 
     torch.set_num_threads(1)
     proxy = declared_proxy(declared.name, declared.arguments, device=device)
-    make = functools.partial(make_population, proxy, slots=slots_for(spec, device), device=device)
-    return PopulationTrainer(make, ready, events, stop), declared_made_of(proxy)
+    slots, way = slots_for(spec, device), spec.population.way
+    make = functools.partial(make_population, proxy, slots=slots, device=device, way=way)
+    try:
+        trainer = PopulationTrainer(make, ready, events, stop)
+    except (UnsupportedLayerError, UnsupportedModelError) as error:
+        raise UsageError(
+            f"study {spec.name!r} trains its runs in the way {way!r}, which can't be done here: {error}"
+        ) from error
+    return trainer, declared_made_of(proxy)
 
 
 def _script_trainer(

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from search.errors import UsageError
-from search.launch.checks import check, refuse_fewer
+from search.launch.checks import check, prepare, refuse_fewer
 from search.population.make import make_population
 from search.runs.run import Measurement, Run
 from search.spec.packaged import packaged_studies
 from search.spec.proxy import CommandProxy
 from search.spec.study_file import find_study_file, read_study_file
+from search.storage.address import parse_address
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord, create_or_resume
 from search.strategy.candidates import UniformTrial
@@ -116,3 +117,36 @@ def test_a_study_from_before_proxies_had_a_version_goes_on(database: Database) -
     other = {**before, "fingerprint": "0" * 64, "parts": {**parts, "data": "1" * 64}}
     with pytest.raises(UsageError, match="the data of the proxy has changed"):
         create_or_resume(database, checked.spec, other)
+
+
+def test_a_new_study_says_how_its_runs_are_trained_and_keeps_it(tmp_path: Path) -> None:
+    """Once: the next launch goes on in the same way without trying anything."""
+    file = tmp_path / "gpt.toml"
+    file.write_text(
+        'name = "gpt"\ntotal_steps = 60\nn_trials = 4\n'
+        "[proxy]\nname = 'char_gpt'\ncontext = 8\nlayers = 1\nwidth = 8\nheads = 2\n"
+        "[space]\nlr = { low = 1e-4, high = 1e-1, log = true }\n[population]\nslots = 2\n"
+    )
+    storage, said = parse_address(f"sqlite:///{tmp_path / 'w.db'}"), list[str]()
+    first = prepare(str(file), storage, None, say=said.append)
+    assert first.created
+    (line,) = said
+    assert re.match(r"char_gpt: (2 runs at once by vmap|runs one by one)", line)
+    way = first.record.attributes.way
+    assert way == ("vmap" if "by vmap, " in line else "one_by_one")
+    assert first.record.spec.population.way == way
+    first.database.close()
+    again = prepare(str(file), storage, None, say=said.append)
+    assert (again.created, again.record.attributes.way, len(said)) == (False, way, 1)
+    again.database.close()
+
+
+def test_a_way_that_does_not_fit_is_refused_before_anything_is_stored(tmp_path: Path) -> None:
+    file = tmp_path / "gpt.toml"
+    file.write_text(
+        'name = "gpt"\ntotal_steps = 60\nn_trials = 4\nproxy = "char_gpt"\n'
+        "[space]\nlr = { low = 1e-4, high = 1e-1, log = true }\n[population]\nway = 'stacked'\n"
+    )
+    storage = parse_address(f"sqlite:///{tmp_path / 'w.db'}")
+    with pytest.raises(UsageError, match=r"population\.way: 'stacked' is not possible: stacked layers are"):
+        prepare(str(file), storage, None)

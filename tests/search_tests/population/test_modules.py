@@ -180,7 +180,7 @@ def test_smoothing_clipping_and_augmentation_are_what_they_say(
         likely = log_p.gather(1, targets[:, None])[:, 0]
         loss = -(0.8 * likely + 0.2 * log_p.mean(1)).mean()
         torch_optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         if optimizer.clip_norm is not None:
             gradients = [p.grad for p in model.parameters() if p.grad is not None]
             norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()

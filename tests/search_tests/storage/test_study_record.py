@@ -187,3 +187,21 @@ def test_the_rounds_of_a_study_hold_for_its_life(database: Database) -> None:
     for population in ({"round": 3}, {"delay": 9}, {"reproducible": False}):
         with pytest.raises(UsageError, match=r"has round = 1 and delay = 1, which hold for its life"):
             create_or_resume(database, study_spec(population=population), PROXY)
+
+
+def test_the_way_of_a_study_holds_for_its_life(database: Database) -> None:
+    way = {"way": "vmap", "slots": 8, "gain": 2.0}
+    record, _ = create_or_resume(database, study_spec(), PROXY, way=way)
+    assert record.spec.population.way == "vmap"
+    again, _ = create_or_resume(database, study_spec(n_trials=20), PROXY, way={"way": "one_by_one"})
+    assert again.attributes.way == "vmap"
+    create_or_resume(database, study_spec(population={"way": "vmap"}), PROXY)
+    with pytest.raises(UsageError, match=r"trains its runs in the way 'vmap', which holds for its life"):
+        create_or_resume(database, study_spec(population={"way": "one_by_one"}), PROXY)
+
+
+def test_a_study_from_before_there_were_ways_goes_on_as_it_did(database: Database) -> None:
+    record, _ = create_or_resume(database, study_spec(), PROXY)
+    create_or_resume(database, study_spec(), PROXY, way={"way": "vmap"})
+    assert record.attributes.way is None
+    assert record.spec.population.way == "auto"

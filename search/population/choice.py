@@ -1,0 +1,141 @@
+"""`choose_way`: how the runs of a proxy are trained, found out by training a few steps.
+
+Layers stacked by hand come first: they are several times as fast wherever they fit. Else the model's
+forward is computed for all runs at once where that is faster than one run after the other, and where a
+run's numbers are the same bits in company as alone; both are tried on this machine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from search.population.engine import DeviceData, Engine
+from search.population.engines import can_be_stacked, make_engine
+from search.population.settings import StackKind, stack_kind
+from search.population.vmapped import UnsupportedModelError, VmappedEngine
+from search.proxies.proxy import Proxy
+from search.spec.population import ONE_BY_ONE, STACKED, VMAP, Way
+
+LEAST_GAIN = 1.05
+"""Times as fast as one by one that company must be; less is within the error of a few steps."""
+STEPS, REPETITIONS = 2, 3
+Clock = Callable[[], float]
+_LR, _EXPLODING_LR = 1e-3, 1e25
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A way and what it was chosen for."""
+
+    way: Way
+    slots: int
+    """Runs at once when it was tried."""
+    gain: float | None = None
+    """Times as fast as one by one; None: not timed."""
+    obstacle: str = ""
+    """Why not more at once."""
+
+    def text(self, name: str) -> str:
+        """One line for a person.
+
+        >>> Choice("vmap", 8, 2.31).text("mnist1d_cnn")
+        'mnist1d_cnn: 8 runs at once by vmap, 2.3 times one by one'
+        """
+        if self.way == STACKED:
+            return f"{name}: {self.slots} runs at once, in stacked layers"
+        if self.way == VMAP:
+            gain = "" if self.gain is None else f", {self.gain:.1f} times one by one"
+            return f"{name}: {self.slots} runs at once by vmap{gain}"
+        if self.gain is not None:
+            return (
+                f"{name}: runs one by one; {self.slots} at once by vmap would be {self.gain:.1f} times that"
+            )
+        return f"{name}: runs one by one" + (f"; {self.obstacle}" if self.obstacle else "")
+
+
+def choose_way(proxy: Proxy, *, slots: int, device: str) -> Choice:
+    """The way for `slots` runs at once on a device.
+
+    Raises:
+        Exception: whatever the model raises when it is looked at with the proxy's data.
+    """
+    if can_be_stacked(proxy):
+        return Choice(STACKED, slots)
+    if slots == 1:
+        return Choice(ONE_BY_ONE, slots)
+    data, kind = DeviceData(proxy, torch.device(device)), stack_kind({}, proxy)
+    try:
+        many = VmappedEngine(proxy, data, n_slots=slots, kind=kind)
+    except UnsupportedModelError as error:
+        return Choice(ONE_BY_ONE, slots, obstacle=str(error))
+    if device == "cpu" and not _keeps_bits(proxy, data, slots, kind):
+        text = "in company its numbers would not be the bits that they are alone"
+        return Choice(ONE_BY_ONE, slots, obstacle=text)
+    one_by_one = make_engine(proxy, data, n_slots=slots, kind=kind, way=ONE_BY_ONE)
+    # On a CPU the time that other processes take is no part of it.
+    clock = time.process_time if device == "cpu" else time.perf_counter
+    gain = _gain(many, one_by_one, proxy, slots, clock)
+    return Choice(VMAP if gain >= LEAST_GAIN else ONE_BY_ONE, slots, gain)
+
+
+def _gain(many: Engine, one_by_one: Engine, proxy: Proxy, slots: int, clock: Clock) -> float:
+    """How many times as fast the first is; both in turns, the best of a few."""
+    for engine in (many, one_by_one):
+        _load(engine, proxy, slots)
+    samples, lrs = _samples(proxy, slots, STEPS), np.full((STEPS, slots), _LR)
+    pairs = [
+        (_seconds(many, samples, lrs, clock), _seconds(one_by_one, samples, lrs, clock))
+        for _ in range(REPETITIONS)
+    ]
+    return min(alone for _, alone in pairs) / min(company for company, _ in pairs)
+
+
+def _seconds(engine: Engine, samples: torch.Tensor, lrs: NDArray[np.float64], clock: Clock) -> float:
+    start = clock()
+    engine.train(samples, lrs)
+    return clock() - start
+
+
+def _keeps_bits(proxy: Proxy, data: DeviceData, slots: int, kind: StackKind) -> bool:
+    """Whether the first and the last of `slots` runs get the losses that they get alone, a neighbour that
+    explodes among them."""
+    samples, lrs = _samples(proxy, slots, STEPS + 1), np.full((STEPS + 1, slots), _LR)
+    lrs[:, slots // 2] = _EXPLODING_LR
+    together = _losses(proxy, data, kind, samples, lrs, range(slots))
+    for slot in {0, slots - 1} - {slots // 2}:
+        own = _losses(proxy, data, kind, samples[:, [slot]], lrs[:, [slot]], [slot])
+        if own[0] != together[slot]:
+            return False
+    return True
+
+
+def _losses(
+    proxy: Proxy,
+    data: DeviceData,
+    kind: StackKind,
+    samples: torch.Tensor,
+    lrs: NDArray[np.float64],
+    seeds: range | list[int],
+) -> list[tuple[float, ...]]:
+    engine = VmappedEngine(proxy, data, n_slots=len(seeds), kind=kind)
+    for slot, seed in enumerate(seeds):
+        engine.load(slot, seed, proxy.optimizer)
+    losses = engine.train(samples, lrs)
+    judged = engine.evaluate(range(len(seeds)), "validation")
+    return [(*losses[:, slot].tolist(), *score) for slot, score in enumerate(judged)]
+
+
+def _load(engine: Engine, proxy: Proxy, slots: int) -> None:
+    for slot in range(slots):
+        engine.load(slot, slot, proxy.optimizer)
+
+
+def _samples(proxy: Proxy, slots: int, n_steps: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(len(proxy.train), (n_steps, slots, proxy.batch_size), generator=generator)

@@ -1,0 +1,229 @@
+"""`VmappedEngine`: models of any kind in one stack, their forward written once and computed for all of them.
+
+`torch.vmap` turns the module's own forward into one for `K` models, with the forms of `forms.py` where its
+way is slow or its bits depend on `K`. The gradient is ordinary: the `K` losses are differentiated at once
+with respect to the stacked weights. No loss depends on another run's weights, so each run gets the gradient
+it would get alone, and no sum is taken over runs that one's infinity could enter.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
+
+from search.population.averages import StackedAverages
+from search.population.engine import DeviceData, Score, SplitName
+from search.population.flat_optimizers import flat_optimizer
+from search.population.flat_weights import FlatWeights
+from search.population.forms import StackedForms
+from search.population.look import VECTOR, look
+from search.population.settings import StackKind
+from search.proxies.counter_random import sample_keys, step_keys
+from search.proxies.proxy import Optimizer, Proxy, Split
+
+EVALUATION_ROWS = 512
+"""Samples of each model that are judged at once."""
+
+
+class UnsupportedModelError(ValueError):
+    """A model whose forward can't be written for many."""
+
+
+class VmappedEngine:
+    """The engine for any module whose forward is made of tensor operations alone; see `Engine`."""
+
+    def __init__(self, proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind) -> None:
+        """
+        Raises:
+            UnsupportedModelError: the model can't be trained this way; it says why.
+            ValueError: the model's output does not fit the targets.
+        """
+        self._proxy, self._device, self._train = proxy, data.device, data.plain("train")
+        self._judged: dict[SplitName, Split] = {
+            "validation": data.plain("validation"),
+            "test": data.plain("test"),
+        }
+        seen = look(proxy, self._train)
+        # Loops over vectors take what is left over at the end of a tensor one by one, and round it otherwise:
+        # where slots are not whole vectors long, one more is computed behind the last and thrown away.
+        self._n_behind = 0 if seen.fills_vectors else 1
+        n_slots += self._n_behind
+        self._model = proxy.build_model(0).to(data.device)
+        self._weights = FlatWeights(self._model, n_slots=n_slots, device=data.device)
+        self._constants = {
+            name: torch.stack([value.detach()] * n_slots) for name, value in _untrained(self._model)
+        }
+        self._gradients = torch.zeros_like(self._weights.rows)
+        self._optimizer = flat_optimizer(
+            proxy.optimizer, kind, n_slots=n_slots, width=self._weights.width, device=data.device
+        )
+        self._averages = StackedAverages([self._weights.rows[:, None]]) if kind.averaged else None
+        self._seeds = torch.zeros(n_slots, dtype=torch.int64)
+        self._n_steps = torch.zeros(n_slots, dtype=torch.int64)
+        self._forms = StackedForms()
+        self._forward = torch.vmap(self._one_forward)
+        self._try_out()
+
+    def load(self, slot: int, weights_seed: int, settings: Optimizer) -> None:
+        model = self._proxy.build_model(weights_seed)
+        self._weights.load(slot, model)
+        self._gradients[slot].zero_()
+        for name, value in _untrained(model):
+            self._constants[name][slot].copy_(value.detach())
+        self._optimizer.load(slot, settings)
+        self._seeds[slot], self._n_steps[slot] = weights_seed, 0
+        if self._averages is not None:
+            self._averages.load(slot)
+
+    def move(self, source: int, target: int) -> None:
+        for state in (self._weights.rows, self._seeds, self._n_steps, *self._constants.values()):
+            state[target].copy_(state[source])
+        self._gradients[target].zero_()  # the room between weights keeps what it was multiplied by
+        self._optimizer.move(source, target)
+        if self._averages is not None:
+            self._averages.move(source, target)
+
+    def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
+        n_steps, n_slots, n_samples = samples.shape
+        steps = self._n_steps[:n_slots] + torch.arange(n_steps)[:, None]
+        keys = step_keys(self._seeds[:n_slots], steps)
+        self._n_steps[:n_slots] += n_steps
+        if self._n_behind:
+            samples, keys = (torch.cat([part, part[:, -1:]], dim=1) for part in (samples, keys))
+        samples, keys = samples.to(self._device), keys.to(self._device)
+        planned, averages = self._optimizer.plan(lrs), self._averages
+        averaging = None if averages is None else averages.next_weights(n_slots, n_steps)
+        losses = torch.empty(n_steps, n_slots, n_samples, device=self._device)
+        self._model.train()
+        with _no_warnings_about_speed():
+            for step in range(n_steps):
+                losses[step] = self._train_step(samples[step], keys[step], planned[step], n_slots)
+                if averages is not None and averaging is not None:
+                    averages.update(averaging[step])
+        return np.asarray(losses.cpu().numpy().astype(np.float64).mean(axis=-1))
+
+    @torch.no_grad()
+    def evaluate(self, slots: Sequence[int], split: SplitName, averaged: bool = False) -> list[Score]:
+        data = self._judged[split]
+        chosen = torch.tensor([*slots, *[slots[-1]] * self._n_behind], device=self._device)
+        rows = self._weights.rows
+        if averaged:
+            assert self._averages is not None, "this engine's kind keeps no averages"
+            rows = self._averages.rows()
+        views = dict(zip(self._weights.names, self._weights.views(rows[chosen]), strict=True))
+        constants = {name: value[chosen] for name, value in self._constants.items()}
+        self._model.eval()
+        with _no_warnings_about_speed():
+            judged = [
+                self._judge(views, constants, inputs, targets)[: len(slots)]
+                for inputs, targets in _blocks(data)
+            ]
+        values = torch.cat(judged, dim=1).cpu().numpy().astype(np.float64)
+        return [(float(loss), float(error)) for loss, error in values.mean(axis=1)]
+
+    def _train_step(self, samples: Tensor, keys: Tensor, planned: Tensor, n_slots: int) -> Tensor:
+        """One step of the first slots; the losses of their samples before it, `K x B`."""
+        k = len(samples)
+        rows = self._weights.rows[:k]
+        leaves = [view.detach().requires_grad_() for view in self._weights.views(rows)]
+        constants = {name: value[:k] for name, value in self._constants.items()}
+        weights = dict(zip(self._weights.names, leaves, strict=True))
+        with self._forms:
+            logits = self._forward(weights, constants, self._inputs(samples, keys), keys)
+        losses = self._losses(logits, self._train.targets[samples])
+        means = losses.mean(1)
+        gradients = torch.autograd.grad(means, leaves, torch.ones_like(means), materialize_grads=True)
+        with torch.no_grad():
+            into = self._weights.views(self._gradients[:k])
+            torch._foreach_copy_(into, list(gradients))
+            self._optimizer.step(rows[:n_slots], self._gradients[:n_slots], planned)
+        return losses.detach()[:n_slots]
+
+    def _one_forward(
+        self, weights: dict[str, Tensor], constants: dict[str, Tensor], inputs: Tensor, key: Tensor
+    ) -> Tensor:
+        """The logits of one model; under vmap, of all."""
+        self._forms.begin(key)
+        return functional_call(self._model, {**weights, **constants}, (inputs,))  # type: ignore[no-any-return]
+
+    def _inputs(self, samples: Tensor, keys: Tensor) -> Tensor:
+        """Batches as they are trained, `K x B x ...`."""
+        inputs = self._train.inputs[samples]
+        if self._proxy.augment is None:
+            return inputs
+        own_keys = sample_keys(keys, samples.shape[1]).flatten()
+        augmented = self._proxy.augment(inputs.flatten(0, 1), own_keys)
+        return augmented.reshape(*samples.shape, *augmented.shape[1:])
+
+    def _losses(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Of each sample, the mean over its places; `K x B`."""
+        values = functional.cross_entropy(
+            logits.flatten(0, -2),
+            targets.flatten(),
+            reduction="none",
+            label_smoothing=self._proxy.label_smoothing,
+        )
+        return (
+            values.view(*targets.shape[:2], -1).mean(2) if targets.ndim == 3 else values.view(targets.shape)
+        )
+
+    def _judge(
+        self, weights: dict[str, Tensor], constants: dict[str, Tensor], inputs: Tensor, targets: Tensor
+    ) -> Tensor:
+        """Loss and error of each place of a block, `K x N x 2`."""
+        k, n_samples = len(next(iter(weights.values()))), len(targets)
+        with self._forms:
+            logits = self._forward(
+                weights,
+                constants,
+                whole_vectors(inputs).expand(k, *(-1 for _ in range(inputs.ndim))),
+                torch.zeros(k, dtype=torch.int32, device=self._device),
+            )[:, :n_samples]
+        flat, wanted = logits.flatten(0, -2), targets.expand(k, *targets.shape).flatten()
+        losses = functional.cross_entropy(flat, wanted, reduction="none")
+        wrong = flat.argmax(-1) != wanted
+        return torch.stack([losses, wrong.to(losses.dtype)], dim=-1).view(k, -1, 2)
+
+    def _try_out(self) -> None:
+        """One step and one judgement of the model, as `load` will put it into a slot.
+
+        The random numbers of torch itself are refused under vmap; so is a decision that depends on a number.
+        """
+        samples = torch.zeros(1, 1, self._proxy.batch_size, dtype=torch.int64)
+        try:
+            self.load(0, 0, self._proxy.optimizer)
+            self.train(samples, np.zeros((1, 1)))
+        except (RuntimeError, NotImplementedError, ValueError, TypeError) as error:
+            why = str(error).strip().partition("\n")[0]
+            raise UnsupportedModelError(
+                f"the forward of {self._proxy.name}'s model can't be computed for many at once: {why}"
+            ) from error
+
+
+def whole_vectors(inputs: Tensor) -> Tensor:
+    """A block of samples, filled up with the first until it is whole vectors long."""
+    missing = -len(inputs) % VECTOR
+    return torch.cat([inputs, inputs[:1].expand(missing, *inputs.shape[1:])]) if missing else inputs
+
+
+def _blocks(data: Split) -> list[tuple[Tensor, Tensor]]:
+    inputs, targets = (torch.split(part, EVALUATION_ROWS) for part in (data.inputs, data.targets))
+    return list(zip(inputs, targets, strict=True))
+
+
+def _untrained(model: nn.Module) -> list[tuple[str, Tensor]]:
+    """What a model has besides trained weights: frozen ones and buffers, such as running statistics."""
+    frozen = [(name, p) for name, p in model.named_parameters() if not p.requires_grad]
+    return [*frozen, *model.named_buffers()]
+
+
+def _no_warnings_about_speed() -> warnings.catch_warnings[None]:
+    """Vmap tells where it falls back to a loop; whether the whole is faster is found by timing."""
+    return warnings.catch_warnings(action="ignore", category=UserWarning)
