@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +10,23 @@ from sqlalchemy.engine import URL
 
 from search.early_stopping.pruners import pruner_problems
 from search.errors import UsageError, nearest, problems_text
+from search.launch.facts import one_by_one_facts, proxy_facts
+from search.launch.way import new_way
 from search.messages import Say
-from search.population.make import choose_training, make_population, params_problems
+from search.population.make import make_population, params_problems
 from search.proxies.noisy_quadratic import NoisyQuadratic
-from search.proxies.proxy import Optimizer
-from search.proxies.registry import AnyProxy, declared_made_of, declared_proxy
+from search.proxies.registry import AnyProxy, declared_proxy
 from search.scripts.command import command_problems
 from search.scripts.command_home import folder_from, located
 from search.scripts.command_look import look_problems
-from search.scripts.fingerprints import command_made_of, function_made_of
 from search.spec.budget import counts
 from search.spec.handed import HandedOver
-from search.spec.population import STACKED
-from search.spec.proxy import CommandProxy, DeclaredProxy, FreeProxy
+from search.spec.proxy import CommandProxy, DeclaredProxy
 from search.spec.study import StudySpec
 from search.spec.study_file import find_study_file, read_study_file
 from search.storage.database import Database, open_for_work
 from search.storage.study_record import StudyRecord, create_or_resume, study_names
 from search.strategy.optuna_samplers import sampler_problems
-from search.training.trainers import slots_for
-
-OWN_NOTE = "searched on your own training"
 
 
 @dataclass(frozen=True)
@@ -123,7 +119,11 @@ def prepare(
     database = open_for_work(storage)
     if n_trials is not None:
         refuse_fewer(database, spec.name, n_trials)
-    way = None if spec.name in study_names(database) else _way(checked, str(path), device, say)
+    way = (
+        None
+        if spec.name in study_names(database)
+        else new_way(checked.spec, checked.proxy, want.named, device, say)
+    )
     record, created = create_or_resume(
         database,
         checked.spec.model_copy(update={"proxy": spec.proxy}),  # the folder is this machine's
@@ -134,22 +134,6 @@ def prepare(
         say=say,
     )
     return RegisteredStudy(database, record, created, checked.proxy)
-
-
-def _way(checked: CheckedStudy, place: str, device: str, say: Say) -> dict[str, Any] | None:
-    """How a new study's runs are trained, as the study keeps it; None where there is no choice."""
-    spec, proxy = checked.spec, checked.proxy
-    slots = slots_for(spec, device)
-    try:
-        choice = choose_training(proxy, spec.population.way, slots=slots, device=device)
-    except ValueError as error:
-        problem = f"population.way: {spec.population.way!r} is not possible: {error}"
-        raise UsageError(problems_text(place, [problem])) from error
-    if choice is None or proxy is None:
-        return None
-    if choice.way != STACKED:
-        say(choice.text(proxy.name))
-    return {"way": choice.way, "slots": choice.slots, "gain": choice.gain}
 
 
 def refuse_fewer(database: Database, name: str, n_trials: int) -> None:
@@ -231,39 +215,6 @@ def resolve_device(device: str) -> str:
         reason = str(error).splitlines()[0]
         raise UsageError(f"--device: {device!r} can't be used here ({reason})") from error
     return device
-
-
-def proxy_facts(proxy: AnyProxy, *, own: bool = False) -> dict[str, Any]:
-    """What a study keeps of a declared proxy, and an exported schedule tells; `own`: it is the user's."""
-    return {
-        "name": proxy.name,
-        "kind": "declared",
-        **declared_made_of(proxy).facts(),
-        "note": OWN_NOTE if own else "a built-in task stands in for your model: the shape is a suggestion",
-        "optimizer": proxy.optimizer.name,
-        **_settings(proxy.optimizer),
-        "batch_size": proxy.batch_size,
-        "parameters": proxy.parameter_count,
-    }
-
-
-def _settings(optimizer: Optimizer) -> dict[str, Any]:
-    """What its name alone doesn't tell; what it does without is left out."""
-    values = asdict(optimizer).items()
-    return {key: value for key, value in values if key != "name" and value is not None and value is not False}
-
-
-def one_by_one_facts(proxy: CommandProxy | FreeProxy, handed: HandedOver | None = None) -> dict[str, Any]:
-    """The same of a proxy that trains one run at a time.
-
-    Raises:
-        ValueError: a function proxy's module can't be found.
-    """
-    if handed is not None:
-        made_of = handed.made_of
-    else:
-        made_of = command_made_of(proxy) if isinstance(proxy, CommandProxy) else function_made_of(proxy)
-    return {"name": proxy.name, "kind": proxy.kind, **made_of.facts(), "note": OWN_NOTE}
 
 
 def _proxy(declared: DeclaredProxy, place: str) -> AnyProxy:

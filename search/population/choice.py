@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,12 +19,13 @@ from search.population.engine import DeviceData, Engine
 from search.population.engines import can_be_stacked, make_engine
 from search.population.settings import StackKind, stack_kind
 from search.population.vmapped import UnsupportedModelError, VmappedEngine
-from search.proxies.proxy import Proxy
+from search.proxies.proxy import Proxy, Split
 from search.spec.population import ONE_BY_ONE, STACKED, VMAP, Way
 
 LEAST_GAIN = 1.05
 """Times as fast as one by one that company must be; less is within the error of a few steps."""
 STEPS, REPETITIONS = 2, 3
+JUDGED = 67
 Clock = Callable[[], float]
 _LR, _EXPLODING_LR = 1e-3, 1e25
 
@@ -69,19 +70,30 @@ def choose_way(proxy: Proxy, *, slots: int, device: str) -> Choice:
         return Choice(STACKED, slots)
     if slots == 1:
         return Choice(ONE_BY_ONE, slots)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in a worker
+    try:
+        return _tried(proxy, slots, device)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _tried(proxy: Proxy, slots: int, device: str) -> Choice:
     data, kind = DeviceData(proxy, torch.device(device)), stack_kind({}, proxy)
     try:
         many = VmappedEngine(proxy, data, n_slots=slots, kind=kind)
     except UnsupportedModelError as error:
         return Choice(ONE_BY_ONE, slots, obstacle=str(error))
-    if device == "cpu" and not _keeps_bits(proxy, data, slots, kind):
-        text = "in company its numbers would not be the bits that they are alone"
-        return Choice(ONE_BY_ONE, slots, obstacle=text)
     one_by_one = make_engine(proxy, data, n_slots=slots, kind=kind, way=ONE_BY_ONE)
     # On a CPU the time that other processes take is no part of it.
     clock = time.process_time if device == "cpu" else time.perf_counter
     gain = _gain(many, one_by_one, proxy, slots, clock)
-    return Choice(VMAP if gain >= LEAST_GAIN else ONE_BY_ONE, slots, gain)
+    if gain < LEAST_GAIN:
+        return Choice(ONE_BY_ONE, slots, gain)
+    if device == "cpu" and not _keeps_bits(proxy, slots, kind):
+        text = "in company its numbers would not be the bits that they are alone"
+        return Choice(ONE_BY_ONE, slots, obstacle=text)
+    return Choice(VMAP, slots, gain)
 
 
 def _gain(many: Engine, one_by_one: Engine, proxy: Proxy, slots: int, clock: Clock) -> float:
@@ -102,9 +114,12 @@ def _seconds(engine: Engine, samples: torch.Tensor, lrs: NDArray[np.float64], cl
     return clock() - start
 
 
-def _keeps_bits(proxy: Proxy, data: DeviceData, slots: int, kind: StackKind) -> bool:
+def _keeps_bits(proxy: Proxy, slots: int, kind: StackKind) -> bool:
     """Whether the first and the last of `slots` runs get the losses that they get alone, a neighbour that
-    explodes among them."""
+    explodes among them; judged on a few samples."""
+    few = Split(inputs=proxy.validation.inputs[:JUDGED], targets=proxy.validation.targets[:JUDGED])
+    proxy = replace(proxy, validation=few)
+    data = DeviceData(proxy, torch.device("cpu"))
     samples, lrs = _samples(proxy, slots, STEPS + 1), np.full((STEPS + 1, slots), _LR)
     lrs[:, slots // 2] = _EXPLODING_LR
     together = _losses(proxy, data, kind, samples, lrs, range(slots))

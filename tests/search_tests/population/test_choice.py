@@ -56,6 +56,7 @@ def test_a_way_whose_bits_depend_on_the_company_is_not_chosen(monkeypatch: pytes
         return honest(rows, weights, biases) * (1.0 + 1e-3 * len(rows))
 
     monkeypatch.setattr(form_linear, "products", coupled)
+    monkeypatch.setattr(choice, "LEAST_GAIN", 0.0)
     chosen = choose_way(NETS["decoder"], slots=2, device="cpu")
     assert (chosen.way, chosen.gain) == (ONE_BY_ONE, None)
     assert "would not be the bits" in chosen.obstacle
