@@ -72,7 +72,7 @@ def command(
     )
     if detach:
         record = register(study, options, lambda text: tell(console, text)).record
-        snapshot = read_status(record, record.load())
+        snapshot = read_status(record, record.reader())
     else:
         with SpareWorkers(n_spares(options.workers, options.gpus)) as spares:
             snapshot = _watched(lambda: launch(study, options, view_for(console), spares)[1], console)

@@ -32,10 +32,10 @@ def command(
     from search.storage.study_record import find_study
 
     record = find_study(open_for_reading(address(storage)), name)
-    study = record.load()
-    snapshot = read_status(record, study, settle=True)
+    reader = record.reader()
+    snapshot = read_status(record, reader, settle=True)
     if snapshot.best is None:
         raise RunError(f"study {name!r} has no completed trial yet; there is nothing to report.")
     path = output or Path(f"{name}.html")
-    write_whole(path, report(snapshot, study.get_trials(deepcopy=False), record.attributes.proxy))
+    write_whole(path, report(snapshot, reader.everything(), record.attributes.proxy))
     tell(talk(), f"written to {path}")

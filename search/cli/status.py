@@ -42,7 +42,7 @@ def command(
     if name is not None or as_json:
         names = study_names(database) if name is None else [find_study(database, name).name]
         records = [StudyRecord(database, each) for each in names]
-        snapshots = [read_status(record, record.load(), settle=True) for record in records]
+        snapshots = [read_status(record, record.reader(), settle=True) for record in records]
         if as_json:
             print(json.dumps([snapshot_json(snapshot) for snapshot in snapshots]))
         else:
@@ -63,6 +63,6 @@ def _glance(record: StudyRecord) -> StudyStatus | str:
     from search.results.status import read_status
 
     try:
-        return read_status(record, record.load())
+        return read_status(record, record.reader())
     except ValidationError:
         return record.name

@@ -103,7 +103,7 @@ def launch(
     )
     try:
         _watch(record, tasks, setting, view, spares)
-        return record, read_status(record, record.load(), settle=True)
+        return record, read_status(record, record.reader(), settle=True)
     finally:
         view.end()
 
@@ -145,7 +145,7 @@ def _watch(
 ) -> None:
     outages, failures = Outages(view.note), FailureLines()
     record.database.patience = Patience(HOLDING_SECONDS, outages)
-    reader = record.load()
+    reader = record.reader()
     snapshot = read_status(record, reader)
     view.begin(setting, snapshot)
     if snapshot.done:

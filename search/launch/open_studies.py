@@ -11,7 +11,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-import optuna
 from pydantic import ValidationError
 
 from search.errors import UsageError
@@ -19,6 +18,7 @@ from search.messages import Say
 from search.results.status import StudyStatus, read_status
 from search.spec.permission import Permission
 from search.storage.database import Database
+from search.storage.study_reader import StudyReader
 from search.storage.study_record import StudyGoneError, StudyRecord, study_names
 
 FIRST_PAUSE_SECONDS = 30.0
@@ -30,7 +30,7 @@ class _Known:
     """This worker's memory of a study."""
 
     record: StudyRecord
-    reader: optuna.Study  # keeps the finished trials it has read
+    reader: StudyReader
     failures: int = 0
     not_before: float = 0.0
     said: str = ""
@@ -97,7 +97,7 @@ class OpenStudies:
         record = StudyRecord(self._database, name)
         key = (record.study_id, record.attributes.made)  # a reset study may have the same number
         if key not in self._known:
-            self._known[key] = _Known(record, record.load())
+            self._known[key] = _Known(record, record.reader())
         return self._known[key]
 
     def _say_once(self, known: _Known, text: str) -> None:

@@ -14,9 +14,8 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
-from optuna.trial import FixedTrial, FrozenTrial, TrialState
-
 from search.direction import Direction, sign_of
+from search.runs.trial import Trial
 from search.runs.trial_attributes import BASELINE, SCHEDULE_KEY, SEED_INDEX
 from search.spec.params import other_params, params_text
 from warmboot.schedule import WarmbootSchedule
@@ -66,17 +65,33 @@ class Candidate:
 
 def schedule_of(space: Space, params: Mapping[str, Any]) -> WarmbootSchedule:
     """The schedule that a trial's parameters stand for."""
-    return space.sample(FixedTrial(dict(params)))
+    return space.sample(_Given(params))
+
+
+class _Given:
+    """Suggests what a trial had; Optuna's `FixedTrial` does too, but importing it takes a while."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self._params = params
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        return float(self._params[name])
+
+    def suggest_int(self, name: str, low: int, high: int) -> int:
+        return int(self._params[name])
+
+    def suggest_categorical(self, name: str, choices: Sequence[str]) -> Any:
+        return self._params[name]
 
 
 def candidates(
-    trials: Iterable[FrozenTrial], space: Space, confirmation: Mapping[str, Any] | None
+    trials: Iterable[Trial], space: Space, confirmation: Mapping[str, Any] | None
 ) -> list[Candidate]:
     """All schedules with a complete trial, in the order of their first trial."""
     confirmed = (confirmation or {}).get("values", {})
-    groups: dict[str, list[FrozenTrial]] = defaultdict(list)
+    groups: dict[str, list[Trial]] = defaultdict(list)
     for trial in trials:
-        if trial.state == TrialState.COMPLETE and SCHEDULE_KEY in trial.user_attrs:
+        if trial.state.name == "COMPLETE" and SCHEDULE_KEY in trial.user_attrs:
             groups[trial.user_attrs[SCHEDULE_KEY]].append(trial)
     return [_contender(key, group, space, confirmed.get(key, ())) for key, group in groups.items()]
 
@@ -111,7 +126,7 @@ def best_standard(found: Sequence[Candidate], direction: Direction) -> Candidate
     return replace(best, siblings=sum(c.standard == best.standard for c in known))
 
 
-def _contender(key: str, trials: list[FrozenTrial], space: Space, confirmed: Sequence[float]) -> Candidate:
+def _contender(key: str, trials: list[Trial], space: Space, confirmed: Sequence[float]) -> Candidate:
     first = min(trials, key=lambda t: t.number)
     by_seed = sorted(trials, key=lambda t: t.user_attrs.get(SEED_INDEX, 0))
     return Candidate(

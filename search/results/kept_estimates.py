@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from optuna.trial import FrozenTrial, TrialState
-
 from search.results.candidate import Candidate
+from search.runs.trial import Trial
 from search.spec.study import StudySpec
 from search.strategy.sensitivity import Sensitivity
 
 if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
     from search.strategy.study_model import StudyModel
 
 MOST_SCHEDULES = 64
@@ -82,7 +83,7 @@ def stored_sensitivity(stored: Mapping[str, Any] | None, best: Candidate | None)
 
 
 def to_json(
-    trials: Sequence[FrozenTrial],
+    trials: Sequence[Trial],
     searched: Mapping[str, float],
     final: Mapping[str, float],
     **more: Any,
@@ -92,7 +93,7 @@ def to_json(
 
 
 def with_expectations(
-    found: Sequence[Candidate], stored: Mapping[str, Any] | None, trials: Sequence[FrozenTrial]
+    found: Sequence[Candidate], stored: Mapping[str, Any] | None, trials: Sequence[Trial]
 ) -> list[Candidate]:
     """The candidates with what is expected of each; unchanged where trials have been completed since."""
     if stored is None or not is_fresh(stored, trials):
@@ -104,10 +105,10 @@ def with_expectations(
     ]
 
 
-def is_fresh(stored: Mapping[str, Any], trials: Sequence[FrozenTrial]) -> bool:
+def is_fresh(stored: Mapping[str, Any], trials: Sequence[Trial]) -> bool:
     """Whether no trial has been completed since."""
     return bool(stored["complete"] == _n_complete(trials))
 
 
-def _n_complete(trials: Sequence[FrozenTrial]) -> int:
-    return sum(trial.state == TrialState.COMPLETE for trial in trials)
+def _n_complete(trials: Sequence[Trial]) -> int:
+    return sum(trial.state.name == "COMPLETE" for trial in trials)

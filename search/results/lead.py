@@ -16,11 +16,10 @@ from dataclasses import dataclass, replace
 from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
-from optuna.trial import FrozenTrial
-
 from search.results.candidate import Candidate, best_standard, ranked
 from search.results.kept_estimates import is_fresh
 from search.results.verdict import VerdictResult
+from search.runs.trial import Trial
 from search.spec.study import StudySpec
 from search.statistics.sequential import MARGIN_IN_SEED_SDS
 from search.strategy.sureness import SURE_ENOUGH, is_enough, probability_of
@@ -95,7 +94,7 @@ class Lead:
 def lead_of(
     found: Sequence[Candidate],
     expected: Mapping[str, Any] | None,
-    trials: Sequence[FrozenTrial],
+    trials: Sequence[Trial],
     verdict: VerdictResult | None,
 ) -> Lead | None:
     """What leads by what is kept on the study; None where nothing was tried, or what is kept is older than

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from optuna.trial import FrozenTrial
-
+from search.runs.trial import Trial
 from search.runs.trial_attributes import HORIZON_STEPS
 from search.spec.budget import Budget, counts, steps_of, steps_so_far, whole_steps
 from search.spec.training_spans import Moment
@@ -49,7 +48,7 @@ class Pace:
     """Full trainings' worth of steps."""
 
 
-def in_training(trials: Sequence[FrozenTrial], total_steps: int) -> list[Training]:
+def in_training(trials: Sequence[Trial], total_steps: int) -> list[Training]:
     """The trials that train now, `total_steps` being the study's horizon."""
     return [
         Training(
@@ -63,7 +62,7 @@ def in_training(trials: Sequence[FrozenTrial], total_steps: int) -> list[Trainin
     ]
 
 
-def pace(trials: Sequence[FrozenTrial], total_steps: int, now: datetime.datetime) -> Pace | None:
+def pace(trials: Sequence[Trial], total_steps: int, now: datetime.datetime) -> Pace | None:
     """How fast the study trains, or trained last; None where nothing has been trained that would tell.
 
     Args:
@@ -86,7 +85,7 @@ def pace(trials: Sequence[FrozenTrial], total_steps: int, now: datetime.datetime
     return Pace(trials_per_second=counted, runs_per_second=steps / total_steps / seconds)
 
 
-def seconds_left(limit: Budget, trials: Sequence[FrozenTrial], total_steps: int, now: Moment) -> float | None:
+def seconds_left(limit: Budget, trials: Sequence[Trial], total_steps: int, now: Moment) -> float | None:
     """How long the search goes on at its pace where nothing ends it early; None where that is not known.
 
     Args: as of `pace`; `limit` is the study's, and `now` by the clock of its database.
@@ -99,7 +98,7 @@ def seconds_left(limit: Budget, trials: Sequence[FrozenTrial], total_steps: int,
     return None if found is None else _runs_left(limit, trials, total_steps) / found.runs_per_second
 
 
-def _runs_left(limit: Budget, trials: Sequence[FrozenTrial], total_steps: int) -> float:
+def _runs_left(limit: Budget, trials: Sequence[Trial], total_steps: int) -> float:
     """Full trainings' worth of steps that the limit has room for, what is half done counted as that."""
     open_ones = [trial for trial in trials if not trial.state.is_finished()]
     steps = sum(max(0, whole_steps(trial, total_steps) - steps_so_far(trial)) for trial in open_ones)
@@ -112,7 +111,7 @@ def _runs_left(limit: Budget, trials: Sequence[FrozenTrial], total_steps: int) -
     return steps / total_steps + to_begin * _runs_per_trial(trials, total_steps)
 
 
-def _runs_per_trial(trials: Sequence[FrozenTrial], total_steps: int) -> float:
+def _runs_per_trial(trials: Sequence[Trial], total_steps: int) -> float:
     """What a trial to the study's horizon costs in the mean, those that were stopped early among them."""
     full = [
         trial
@@ -122,9 +121,7 @@ def _runs_per_trial(trials: Sequence[FrozenTrial], total_steps: int) -> float:
     return fmean(steps_of(trial, total_steps) for trial in full[-RECENT:]) / total_steps if full else 1.0
 
 
-def _worked_seconds(
-    trials: Sequence[FrozenTrial], begin: datetime.datetime, until: datetime.datetime
-) -> float:
+def _worked_seconds(trials: Sequence[Trial], begin: datetime.datetime, until: datetime.datetime) -> float:
     """Of the time between the two, that in which trials trained, and the moments between them."""
     spans = sorted(
         (trial.datetime_start, min(trial.datetime_complete or until, until))

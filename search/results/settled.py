@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from optuna.trial import FrozenTrial
-
 from search.results.candidate import Candidate
 from search.results.confirmation import is_confirmed
 from search.results.kept_estimates import is_fresh
+from search.runs.trial import Trial
 from search.spec.study import StudySpec
 from search.storage.study_attributes import StudyAttributes
 
 
 def is_settled(
-    spec: StudySpec, found: Sequence[Candidate], trials: Sequence[FrozenTrial], attributes: StudyAttributes
+    spec: StudySpec, found: Sequence[Candidate], trials: Sequence[Trial], attributes: StudyAttributes
 ) -> bool:
     """Whether nothing is left to do once the search is over (`Budget.is_over`).
 

@@ -6,10 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any, Literal
-
-import optuna
-from optuna.trial import FrozenTrial, TrialState
+from typing import TYPE_CHECKING, Any, Literal
 
 from search.direction import sign_of
 from search.results.candidate import Candidate, candidates
@@ -21,6 +18,7 @@ from search.results.settled import is_settled
 from search.results.study_hash import study_hash
 from search.results.transfer import TransferResult, stored_transfer
 from search.results.verdict import VerdictResult, stored_verdict
+from search.runs.trial import Trial
 from search.runs.trial_attributes import BASELINE, DIVERGED, FAILURE, REMARK, SCHEDULE_KEY
 from search.spec.budget import counts, is_held
 from search.spec.study import StudySpec
@@ -28,8 +26,12 @@ from search.spec.training_spans import trained_seconds
 from search.storage.live_leases import live_leases
 from search.storage.study_attributes import StudyAttributes
 from search.storage.study_change import Change, accepted_changes
+from search.storage.study_reader import StudyReader
 from search.storage.study_record import StudyRecord
 from search.strategy.sensitivity import Sensitivity
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 _LEADING = 8  # schedules that are looked at at least
 
@@ -166,28 +168,36 @@ class StudyStatus:
         return stopping.name != "none" or (stopping.plateau and self.spec.sampler.name == "warmboot")
 
 
-def read_status(record: StudyRecord, study: optuna.Study, *, settle: bool = False) -> StudyStatus:
-    """Look at a study; `study` is passed in because it caches the trials it has read.
+def read_status(record: StudyRecord, reader: StudyReader, *, settle: bool = False) -> StudyStatus:
+    """Look at a study.
 
-    `settle`: work out what leads where trials have ended since that was done last, which takes a moment;
-    else the means over the runs tell.
+    Args:
+        record: the study.
+        reader: of it; passed in because it remembers the finished trials that it has read.
+        settle: work out what leads where trials have ended since that was done last, which takes a moment;
+            else the means over the runs tell.
     """
     attributes = record.attributes
     spec = attributes.spec
     limit = attributes.limit
     leases = live_leases(record)  # before the trials, for those that end in between
-    trials = record.trials(study)
-    left = {t.number for t in trials if t.state == TrialState.RUNNING} - leases.keys()
+    trials = reader.trials()
+    left = {t.number for t in trials if t.state.name == "RUNNING"} - leases.keys()
     if left:
         left -= live_leases(record).keys()  # and after them, for those that have begun
     known = [trial for trial in trials if trial.number not in left]
     now = record.now()
     speed = pace(known, spec.horizon_steps, now.local)
     confirmation = attributes.confirmation
-    looked_at = trials if settle else _candidates(trials, spec, attributes)
-    found = candidates(looked_at, spec.parsed_space, confirmation)
-    found = with_expectations(found, attributes.estimates, trials)
-    lead = _lead(found, spec, trials, attributes, settle=settle)
+    leading = reader.with_params(_candidates(trials, spec, attributes))
+    found = with_expectations(
+        candidates(leading, spec.parsed_space, confirmation), attributes.estimates, trials
+    )
+    lead = _stored_lead(found, trials, attributes)
+    if lead is None and settle:
+        lead, found = _worked_out(spec, reader.everything(), attributes)
+    elif lead is None:
+        lead = lead_by_means(found, spec)
     subject = None if lead is None else lead.subject
     search_is_over = limit.is_over(trials, now)
     return StudyStatus(
@@ -215,20 +225,22 @@ def read_status(record: StudyRecord, study: optuna.Study, *, settle: bool = Fals
         settled=is_settled(spec, found, trials, attributes),
         seconds_left=seconds_left(limit, known, spec.horizon_steps, now),
         training=in_training(_begun(known), spec.horizon_steps),
-        hash=study_hash(trials) if search_is_over and attributes.is_same_every_time else None,
+        hash=study_hash(reader.with_params(trials))
+        if search_is_over and attributes.is_same_every_time
+        else None,
     )
 
 
-def _state(trial: FrozenTrial, left: Container[int]) -> str:
+def _state(trial: Trial, left: Container[int]) -> str:
     """What a person calls it; `left`: the numbers of trials whose worker is gone."""
     if trial.number in left:
         return "waiting"
     return "fail" if is_held(trial) else trial.state.name.lower()
 
 
-def _begun(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+def _begun(trials: Sequence[Trial]) -> list[Trial]:
     """Those that train or have ended."""
-    return [trial for trial in trials if trial.state != TrialState.WAITING and not is_held(trial)]
+    return [trial for trial in trials if trial.state.name != "WAITING" and not is_held(trial)]
 
 
 def _is_confirmed(
@@ -241,39 +253,40 @@ def _is_confirmed(
 
 def study_lead(record: StudyRecord) -> tuple[Lead | None, list[Candidate]]:
     """What leads a study, worked out anew where trials have ended since, and all its candidates."""
-    spec, attributes = record.spec, record.attributes
-    trials = record.load().get_trials(deepcopy=False)
-    found = candidates(trials, spec.parsed_space, attributes.confirmation)
+    attributes, reader = record.attributes, record.reader()
+    spec, trials = attributes.spec, reader.trials()
+    ended = reader.with_params([trial for trial in trials if trial.state.name == "COMPLETE"])
+    found = candidates(ended, spec.parsed_space, attributes.confirmation)
     found = with_expectations(found, attributes.estimates, trials)
-    return _lead(found, spec, trials, attributes, settle=True), found
+    stored = _stored_lead(found, trials, attributes)
+    return (stored, found) if stored is not None else _worked_out(spec, reader.everything(), attributes)
 
 
-def _lead(
-    found: Sequence[Candidate],
-    spec: StudySpec,
-    trials: Sequence[FrozenTrial],
-    attributes: StudyAttributes,
-    *,
-    settle: bool,
+def _stored_lead(
+    found: Sequence[Candidate], trials: Sequence[Trial], attributes: StudyAttributes
 ) -> Lead | None:
+    """What leads by what is kept on the study; None where that is older than the last complete trial."""
     if not found:
         return None
-    verdict = stored_verdict(attributes)
-    stored = lead_of(found, attributes.estimates, trials, verdict)
-    if stored is not None:
-        return stored
-    if not settle:
-        return lead_by_means(found, spec)
+    return lead_of(found, attributes.estimates, trials, stored_verdict(attributes))
+
+
+def _worked_out(
+    spec: StudySpec, trials: Sequence[FrozenTrial], attributes: StudyAttributes
+) -> tuple[Lead | None, list[Candidate]]:
+    """What leads by the model of all runs, and all candidates."""
+    found = candidates(trials, spec.parsed_space, attributes.confirmation)
+    found = with_expectations(found, attributes.estimates, trials)
+    if not found:
+        return None, found
     model = model_of(spec, trials, found, confirmed=True)
     assert model is not None, "a study with a candidate has a full run"
-    return lead_by_model(found, model, verdict)
+    return lead_by_model(found, model, stored_verdict(attributes)), found
 
 
-def _candidates(
-    trials: Sequence[FrozenTrial], spec: StudySpec, attributes: StudyAttributes
-) -> list[FrozenTrial]:
+def _candidates(trials: Sequence[Trial], spec: StudySpec, attributes: StudyAttributes) -> list[Trial]:
     """The trials that can matter for best and standard; to rebuild every schedule each second is too slow."""
-    complete = [t for t in trials if t.state == TrialState.COMPLETE and SCHEDULE_KEY in t.user_attrs]
+    complete = [t for t in trials if t.state.name == "COMPLETE" and SCHEDULE_KEY in t.user_attrs]
     standards = {t.user_attrs[SCHEDULE_KEY] for t in complete if BASELINE in t.user_attrs}
     values: dict[str, list[float]] = defaultdict(list)
     for trial in complete:
@@ -288,11 +301,11 @@ def _candidates(
     return [t for t in complete if t.user_attrs[SCHEDULE_KEY] in keys]
 
 
-def _failures(trials: Sequence[FrozenTrial]) -> dict[str, int]:
+def _failures(trials: Sequence[Trial]) -> dict[str, int]:
     """The reasons of failed trials, the most frequent first; a reason is the last line of what was kept.
 
     One that was tried again and is finished otherwise, or in training, has not failed.
     """
-    failed = [t for t in trials if t.state in (TrialState.FAIL, TrialState.WAITING) or is_held(t)]
+    failed = [t for t in trials if t.state.name in ("FAIL", "WAITING") or is_held(t)]
     texts = [str(trial.user_attrs.get(FAILURE, "")).strip() for trial in failed]
     return dict(Counter(text.splitlines()[-1] for text in texts if text).most_common())

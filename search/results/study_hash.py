@@ -6,12 +6,12 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-from optuna.trial import FrozenTrial
+from search.runs.trial import Trial
 
 LENGTH = 16
 
 
-def study_hash(trials: Iterable[FrozenTrial]) -> str:
+def study_hash(trials: Iterable[Trial]) -> str:
     """The first 16 hexadecimal digits of SHA-256 over number, state, parameters and value of each trial.
 
     Args:

@@ -219,7 +219,7 @@ class Study:
         return compact_report(self._snapshot(), self._storage_words)
 
     def _snapshot(self) -> StudyStatus:
-        return read_status(self._record, self._record.load(), settle=True)
+        return read_status(self._record, self._record.reader(), settle=True)
 
     def _with_results(self) -> StudyStatus:
         snapshot = self._snapshot()

@@ -27,7 +27,7 @@ from search.runs.trial_attributes import HELD, HORIZON_STEPS, LOST, REPORTED_BEF
 from search.spec.training_spans import Moment, trained_seconds
 
 if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
+    from search.runs.trial import Trial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class Budget:
         """Plain data for the database."""
         return asdict(self)
 
-    def may_start(self, trials: Sequence[FrozenTrial], now: Moment) -> bool:
+    def may_start(self, trials: Sequence[Trial], now: Moment) -> bool:
         """Whether one more trial may begin.
 
         Args:
@@ -74,7 +74,7 @@ class Budget:
             return self.runs_used(trials) + next_one <= self.n_runs + 1e-9
         return self.seconds_left(trials, now) > 0
 
-    def is_over(self, trials: Sequence[FrozenTrial], now: Moment) -> bool:
+    def is_over(self, trials: Sequence[Trial], now: Moment) -> bool:
         """Whether no trial is left to begin or to end; arguments as of `may_start`."""
         return not self.may_start(trials, now) and all(trial.state.is_finished() for trial in trials)
 
@@ -83,12 +83,12 @@ class Budget:
         """How many full runs it has room for at most; None where time limits it."""
         return self.n_trials if self.n_runs is None else self.n_runs
 
-    def runs_used(self, trials: Sequence[FrozenTrial]) -> float:
+    def runs_used(self, trials: Sequence[Trial]) -> float:
         """What the trials have taken, or will take, in full runs."""
         assert self.total_steps is not None, "the study counts runs"
         return sum(steps_of(trial, self.total_steps) for trial in trials) / self.total_steps
 
-    def seconds_left(self, trials: Sequence[FrozenTrial], now: Moment) -> float:
+    def seconds_left(self, trials: Sequence[Trial], now: Moment) -> float:
         """Of a budget of time: what is left of it, 0 at least; infinite where trials are counted."""
         if self.budget_seconds is None:
             return float("inf")
@@ -107,17 +107,17 @@ class Budget:
         return f"{count} {what}{'s' if count != 1 else ''}"
 
 
-def counts(trial: FrozenTrial) -> bool:
+def counts(trial: Trial) -> bool:
     """Whether a trial takes one of a study's number of trials: not if it failed before it had trained."""
     return trial.state.name != "FAIL" or bool(trial.intermediate_values) or LOST in trial.user_attrs
 
 
-def is_held(trial: FrozenTrial) -> bool:
+def is_held(trial: Trial) -> bool:
     """Whether the training of a trial that looks as if it ran has failed; see `HELD`."""
     return trial.state.name == "RUNNING" and bool(trial.user_attrs.get(HELD))
 
 
-def steps_of(trial: FrozenTrial, total_steps: int) -> int:
+def steps_of(trial: Trial, total_steps: int) -> int:
     """Steps that a trial has trained, or will train if it is not finished and not stopped early."""
     whole = whole_steps(trial, total_steps)
     if trial.state.name == "COMPLETE" or not trial.state.is_finished():
@@ -125,17 +125,17 @@ def steps_of(trial: FrozenTrial, total_steps: int) -> int:
     return min(whole, reported_steps(trial))
 
 
-def whole_steps(trial: FrozenTrial, total_steps: int) -> int:
+def whole_steps(trial: Trial, total_steps: int) -> int:
     """Steps of a trial that is not stopped early."""
     return int(trial.user_attrs.get(STEPS_IN_ALL) or trial.user_attrs.get(HORIZON_STEPS, total_steps))
 
 
-def steps_so_far(trial: FrozenTrial) -> int:
+def steps_so_far(trial: Trial) -> int:
     """Steps of a trial in training as far as it has reported; one that is taken up again begins at 0."""
     step = reported_steps(trial) if trial.state.name == "RUNNING" else 0
     return step if step > trial.user_attrs.get(REPORTED_BEFORE, 0) else 0
 
 
-def reported_steps(trial: FrozenTrial) -> int:
+def reported_steps(trial: Trial) -> int:
     """Steps after which a trial reported last; 0 before its first report."""
     return max(trial.intermediate_values, default=0)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from search.runs.trial_attributes import TRAINED_SPAN
 
 if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
+    from search.runs.trial import Trial
 
 _OPTUNAS = "as Optuna noted it"
 
@@ -36,13 +36,13 @@ class Moment:
         return {"clock": self.clock, "from": self.seconds}
 
 
-def ended(trial: FrozenTrial, now: Callable[[], Moment]) -> dict[str, Any]:
+def ended(trial: Trial, now: Callable[[], Moment]) -> dict[str, Any]:
     """The attribute of a trial that ends now; none where its time is not counted."""
     span = trial.user_attrs.get(TRAINED_SPAN)
     return {} if span is None else {TRAINED_SPAN: {**span, "to": now().seconds}}
 
 
-def ended_unseen(trial: FrozenTrial) -> dict[str, Any]:
+def ended_unseen(trial: Trial) -> dict[str, Any]:
     """The attribute of a trial that ended at an unknown time, because its worker is gone; empty if its time
     is not counted. Like one that is handed back, it counts for nothing: the night until it was found is not
     training."""
@@ -50,7 +50,7 @@ def ended_unseen(trial: FrozenTrial) -> dict[str, Any]:
     return {} if span is None else {TRAINED_SPAN: {**span, "to": span["from"]}}
 
 
-def trained_seconds(trials: Iterable[FrozenTrial], now: Moment | None = None) -> float:
+def trained_seconds(trials: Iterable[Trial], now: Moment | None = None) -> float:
     """Time in which at least one trial was in training; running ones count up to `now`, or not at all.
 
     A trial that was handed back and waits counts for nothing; once it is taken up again, from then on.
@@ -64,7 +64,7 @@ def trained_seconds(trials: Iterable[FrozenTrial], now: Moment | None = None) ->
     return sum(map(_union, spans.values()))
 
 
-def _span(trial: FrozenTrial, started: datetime.datetime, now: Moment | None) -> tuple[str, float, float]:
+def _span(trial: Trial, started: datetime.datetime, now: Moment | None) -> tuple[str, float, float]:
     """Clock, start and end of a trial's training."""
     told = trial.user_attrs.get(TRAINED_SPAN)
     ended = trial.datetime_complete

@@ -12,10 +12,9 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from optuna.exceptions import StorageInternalError
-from optuna.storages import BaseStorage, RDBStorage, get_storage
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
@@ -23,12 +22,15 @@ from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from search.errors import RunError, UsageError
 from search.storage.address import is_sqlite, shown, without_password
 from search.storage.leases import RENEW_SECONDS, create_lease_table
+from search.storage.optuna_tables import are_known
 from search.storage.patience import Patience, Trier, Trouble
-from search.storage.patient_storage import patient_storage
 from search.storage.postgres import PostgresBackend
-from search.storage.rdb_storage import driver_error
+from search.storage.rdb_storage import driver_error, is_optunas
 from search.storage.seed_claims import create_seed_table
 from search.storage.sqlite import SqliteBackend, SqliteReading
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage, RDBStorage
 
 T = TypeVar("T")
 
@@ -41,7 +43,7 @@ class Backend(Protocol):
         """Refuse, in a sentence, what the driver would notice late or explain badly."""
 
     def storage(self) -> RDBStorage:
-        """Connect."""
+        """Connect, for Optuna."""
 
     def watched(self) -> AbstractContextManager[None]:
         """Around each unit of work: notices what happens to the database itself."""
@@ -58,29 +60,63 @@ class Backend(Protocol):
     def close(self) -> None: ...
 
 
+class ReadingBackend(Backend, Protocol):
+    """The same of a database that is only looked at."""
+
+    def engine(self) -> Engine:
+        """Connect, without Optuna."""
+
+
 class Database:
     """One database of studies: Optuna's storage, the engine under it, and the lock.
 
     The lock is held by one process at a time over all machines that share the database. It is taken for
     moments (sweep, count, ask), never while training.
 
+    Args:
+        url: its address.
+        backend: of its kind.
+        rdb: Optuna's storage; None: it is made where it is asked for.
+        engine: with which it is read in that case; its tables are known.
+
     Attributes:
-        rdb: Optuna's storage as it is.
-        storage: the same with patience: what can't be done now is tried again.
+        engine: of SQLAlchemy.
     """
 
-    def __init__(self, url: URL, rdb: RDBStorage, backend: Backend) -> None:
+    def __init__(
+        self, url: URL, backend: Backend, rdb: RDBStorage | None = None, engine: Engine | None = None
+    ) -> None:
         self.url = url
-        self.rdb = rdb
+        self.engine: Engine
+        if engine is not None:
+            self.engine = engine
+        else:
+            assert rdb is not None, "a database is connected to in one of two ways"
+            self.engine = rdb.engine
+        self.needs_no_optuna = rdb is None
+        """Whether what is asked of its studies is read without Optuna."""
         self._backend = backend
+        self._rdb = rdb
         self._trier = Trier(backend.trouble, backend.watched, lambda error: _lasting(backend, error))
-        self.storage = patient_storage(rdb, self._trier)
         # However the process ends, but for a kill: the last to work on a file leaves it whole.
-        self._close = weakref.finalize(self, _close, rdb, backend)
+        self._close = weakref.finalize(self, _close, rdb, self.engine, backend)
 
-    @property
-    def engine(self) -> Engine:
-        return self.rdb.engine
+    @cached_property
+    def rdb(self) -> RDBStorage:
+        """Optuna's storage as it is."""
+        return self._trier(self._backend.storage) if self._rdb is None else self._rdb
+
+    @cached_property
+    def storage(self) -> BaseStorage:
+        """The same with patience: what can't be done now is tried again."""
+        from search.storage.patient_storage import patient_storage
+
+        return patient_storage(self.rdb, self._trier)
+
+    @cached_property
+    def knows_tables(self) -> bool:
+        """Whether Optuna's tables are those that are read and written here without it."""
+        return self.needs_no_optuna or self._trier(lambda: are_known(self.engine))
 
     @property
     def patience(self) -> Patience:
@@ -93,6 +129,10 @@ class Database:
 
     def cached_storage(self) -> BaseStorage:
         """`storage` with a memory of the finished trials it has read, as Optuna's studies have it."""
+        from optuna.storages import get_storage
+
+        from search.storage.patient_storage import patient_storage
+
         return patient_storage(get_storage(self.rdb), self._trier)
 
     @property
@@ -126,9 +166,10 @@ class Database:
         self._close()
 
 
-def _close(rdb: RDBStorage, backend: Backend) -> None:
-    rdb.remove_session()
-    rdb.engine.dispose()
+def _close(rdb: RDBStorage | None, engine: Engine, backend: Backend) -> None:
+    if rdb is not None:
+        rdb.remove_session()
+    engine.dispose()
     backend.close()
 
 
@@ -148,7 +189,7 @@ def open_for_work(url: URL, patience: Patience | None = None) -> Database:
     backend.check()
     with _opening(url, backend):
         storage = _opener(backend, patience)(lambda: _with_tables(backend))
-    database = Database(url, storage, backend)
+    database = Database(url, backend, storage)
     if patience is not None:
         database.patience = patience
     return database
@@ -161,11 +202,16 @@ def open_for_reading(url: URL) -> Database:
         UsageError: there is none, or it is no database of this version of Optuna.
         RunError: it can't be reached.
     """
-    backend = SqliteReading(url) if is_sqlite(url) else PostgresBackend(url, reading=True)
+    backend: ReadingBackend = SqliteReading(url) if is_sqlite(url) else PostgresBackend(url, reading=True)
     backend.check()
     with _opening(url, backend):
-        storage = Trier(lambda error: _without_end(backend.trouble(error)), backend.watched)(backend.storage)
-    return Database(url, storage, backend)
+        trier = Trier(lambda error: _without_end(backend.trouble(error)), backend.watched)
+        engine = trier(backend.engine)
+        if trier(lambda: are_known(engine)):
+            return Database(url, backend, engine=engine)
+        engine.dispose()
+        storage = trier(backend.storage)
+    return Database(url, backend, storage)
 
 
 def _with_tables(backend: Backend) -> RDBStorage:
@@ -187,7 +233,7 @@ def _opener(backend: Backend, patience: Patience | None) -> Trier:
 
 def _lasting(backend: Backend, error: Exception) -> Exception | None:
     """The error to raise for a driver's error that does not pass; None: none, or its caller knows it."""
-    inner = driver_error(error) if isinstance(error, StorageInternalError | OperationalError) else None
+    inner = driver_error(error) if isinstance(error, OperationalError) or is_optunas(error) else None
     return None if inner is None else backend.explained(str(inner.orig), in_use=True)
 
 
@@ -211,10 +257,10 @@ def _translated(url: URL, backend: Backend) -> Iterator[None]:
     """Turn what drivers raise while opening into one sentence with the address and the way out."""
     try:
         yield
-    except (DatabaseError, StorageInternalError) as error:
-        inner = driver_error(error)
-        raise backend.explained(str(error if inner is None else inner.orig)) from error
     except SQLAlchemyError as error:
+        inner = driver_error(error)
+        if isinstance(error, DatabaseError):
+            raise backend.explained(str(error if inner is None else inner.orig)) from error
         raise RunError(f"{shown(url)} can't be used: {error}.") from error
     except OSError as error:  # of the lock file
         reason = error.strerror or error
@@ -227,3 +273,8 @@ def _translated(url: URL, backend: Backend) -> Iterator[None]:
             f"{shown(url)} was made by another version of Optuna: {error} "
             f"Use another one, or upgrade it with: {shlex.join(upgrade)}"
         ) from error
+    except Exception as error:
+        if not is_optunas(error):
+            raise
+        inner = driver_error(error)
+        raise backend.explained(str(error if inner is None else inner.orig)) from error

@@ -66,9 +66,7 @@ def add_trials(connection: Connection, study_id: int, n_known: int, new: Sequenc
     count = select(func.count()).select_from(TRIALS).where(TRIALS.c.study_id == study_id)
     if connection.scalar(count) != n_known:
         return False
-    rows = [
-        {"number": n_known + i, "study_id": study_id, "state": TrialState.WAITING} for i in range(len(new))
-    ]
+    rows = [{"number": n_known + i, "study_id": study_id, "state": "WAITING"} for i in range(len(new))]
     ids = connection.scalars(insert(TRIALS).returning(TRIALS.c.trial_id, sort_by_parameter_order=True), rows)
     pairs = list(zip(ids, new, strict=True))
     _insert(connection, PARAMS, (row for i, trial in pairs for row in _param_rows(i, trial)))
@@ -82,8 +80,8 @@ def start_trials(connection: Connection, study_id: int, numbers: Collection[int]
     of_study = (TRIALS.c.study_id == study_id) & TRIALS.c.number.in_(list(numbers))
     started = (
         update(TRIALS)
-        .where(of_study, TRIALS.c.state == TrialState.WAITING)
-        .values(state=TrialState.RUNNING, datetime_start=_now())
+        .where(of_study, TRIALS.c.state == "WAITING")
+        .values(state="RUNNING", datetime_start=_now())
         .returning(TRIALS.c.number, TRIALS.c.trial_id)
     )
     return {row.number: row.trial_id for row in connection.execute(started)}
@@ -96,8 +94,8 @@ def end_trials(connection: Connection, study_id: int, ended: Sequence[EndedTrial
         running = (TRIALS.c.study_id == study_id) & (TRIALS.c.number == trial.number)
         changed = (
             update(TRIALS)
-            .where(running, TRIALS.c.state == TrialState.RUNNING)
-            .values(state=trial.state, datetime_complete=_now())
+            .where(running, TRIALS.c.state == "RUNNING")
+            .values(state=trial.state.name, datetime_complete=_now())
             .returning(TRIALS.c.trial_id)
         )
         won |= dict.fromkeys(connection.scalars(changed), trial)
@@ -127,7 +125,7 @@ def add_reports(connection: Connection, study_id: int, reports: Mapping[int, Map
     """Write intermediate values of RUNNING trials, number -> step -> value; what was reported at a step
     stays."""
     of_study = (TRIALS.c.study_id == study_id) & TRIALS.c.number.in_(list(reports))
-    running = select(TRIALS.c.number, TRIALS.c.trial_id).where(of_study, TRIALS.c.state == TrialState.RUNNING)
+    running = select(TRIALS.c.number, TRIALS.c.trial_id).where(of_study, TRIALS.c.state == "RUNNING")
     ids = {row.number: row.trial_id for row in connection.execute(running)}
     _add_reports(
         connection, [(ids[n], step, v) for n, row in reports.items() if n in ids for step, v in row.items()]

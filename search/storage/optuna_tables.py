@@ -9,11 +9,10 @@ from __future__ import annotations
 import enum
 import math
 
-from optuna.trial import TrialState
 from sqlalchemy import Column, DateTime, Engine, Enum, Float, Integer, MetaData, String, Table, Text, select
 
-KNOWN_SCHEMA = 12
-"""The version of Optuna's tables that is written here."""
+KNOWN_SCHEMA, KNOWN_REVISION = 12, "v3.2.0.a"
+"""The version of Optuna's tables that is written here, and the last change of them in it."""
 DIALECTS = ("sqlite", "postgresql")
 
 
@@ -36,14 +35,27 @@ class IntermediateValueType(enum.Enum):
 
 _metadata = MetaData()
 VERSION = Table("version_info", _metadata, Column("schema_version", Integer))
-STUDIES = Table("studies", _metadata, Column("study_id", Integer, primary_key=True))
+REVISION = Table("alembic_version", _metadata, Column("version_num", String))
+STUDIES = Table(
+    "studies", _metadata, Column("study_id", Integer, primary_key=True), Column("study_name", String)
+)
+STUDY_ATTRS = Table(
+    "study_user_attributes",
+    _metadata,
+    Column("study_user_attribute_id", Integer, primary_key=True),
+    Column("study_id", Integer),
+    Column("key", String),
+    Column("value_json", Text),
+)
+STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")
+"""Names of the states of a trial."""
 TRIALS = Table(
     "trials",
     _metadata,
     Column("trial_id", Integer, primary_key=True),
     Column("number", Integer),
     Column("study_id", Integer),
-    Column("state", Enum(TrialState, name="trialstate")),
+    Column("state", Enum(*STATES, name="trialstate")),
     Column("datetime_start", DateTime),
     Column("datetime_complete", DateTime),
 )
@@ -97,7 +109,8 @@ def are_known(engine: Engine) -> bool:
     if engine.dialect.name not in DIALECTS:
         return False
     with engine.connect() as connection:
-        return connection.scalar(select(VERSION.c.schema_version)) == KNOWN_SCHEMA
+        schema = connection.scalar(select(VERSION.c.schema_version))
+        return schema == KNOWN_SCHEMA and connection.scalar(select(REVISION.c.version_num)) == KNOWN_REVISION
 
 
 def stored_value(value: float) -> tuple[float | None, str]:

@@ -14,10 +14,9 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from optuna.storages import RDBStorage
-from sqlalchemy import Connection, bindparam, create_engine, inspect, text
+from sqlalchemy import Connection, Engine, bindparam, create_engine, inspect, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -27,6 +26,9 @@ from search.storage.lock_holder import process_text
 from search.storage.patience import LockHeldError, Trouble
 from search.storage.rdb_storage import driver_error, rdb_storage
 from warmboot.extras import install_command
+
+if TYPE_CHECKING:
+    from optuna.storages import RDBStorage
 
 CONNECT_TIMEOUT_SECONDS = 4  # for each address of a name: `localhost` has two
 LOCK_TIMEOUT_SECONDS = 5.0  # then the wait is interrupted for a moment, and tried again
@@ -75,14 +77,22 @@ class PostgresBackend:
     def check(self) -> None:
         """Whatever is wrong with a server shows when it is connected to."""
 
+    def engine(self) -> Engine:
+        if self._reading:
+            self._require_tables()
+        return create_engine(without_password(self._url), **self._engine_kwargs())
+
     def storage(self) -> RDBStorage:
         if self._reading:
             self._require_tables()
         return rdb_storage(
             without_password(self._url),
             create_tables=not self._reading,
-            engine_kwargs={"pool_pre_ping": True, "connect_args": _connect_args(self._url)},
+            engine_kwargs=self._engine_kwargs(),
         )
+
+    def _engine_kwargs(self) -> dict[str, Any]:
+        return {"pool_pre_ping": True, "connect_args": _connect_args(self._url)}
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -13,11 +13,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-from optuna.storages import RDBStorage
-from sqlalchemy import Connection, Engine, NullPool, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine import URL
 
 from search.errors import RunError, UsageError
@@ -26,6 +24,10 @@ from search.storage.lock_holder import holder_of
 from search.storage.patience import LockHeldError, Trouble
 from search.storage.rdb_storage import driver_error, rdb_storage
 from search.storage.sqlite_reading import ChangedWhileReadError, ReadOnlyFile
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+    from optuna.storages import RDBStorage
 
 BUSY_TIMEOUT_SECONDS = 5.0  # then the wait is interrupted for a moment, and tried again
 
@@ -83,7 +85,7 @@ class SqliteBackend:
         lock = _file_lock(self._path, timeout_seconds=BUSY_TIMEOUT_SECONDS)
         try:
             lock.acquire()
-        except Timeout as error:
+        except TimeoutError as error:
             who = holder_of([Path(lock.lock_file)])
             raise LockHeldError(f"{shown(self._url)}: {who} keeps the lock") from error
         try:
@@ -105,7 +107,7 @@ class SqliteBackend:
         """Leave one ordinary file, unless others still work on it; they will then."""
         if self._opened is None or _identity(self._path) != self._opened:
             return
-        with contextlib.suppress(sqlite3.Error, OSError, Timeout):
+        with contextlib.suppress(sqlite3.Error, OSError):
             rest(self._path)
 
 
@@ -125,10 +127,15 @@ class SqliteReading:
         if not os.access(self._path, os.R_OK):
             raise RunError(f"{shown(self._url)} can't be read by this user.")
 
+    def engine(self) -> Engine:
+        return create_engine(self._url, **self._engine_kwargs())
+
     def storage(self) -> RDBStorage:
+        return rdb_storage(self._url, create_tables=False, engine_kwargs=self._engine_kwargs())
+
+    def _engine_kwargs(self) -> dict[str, Any]:
         # A connection for each transaction: the next may find the file in another state.
-        kwargs = {"creator": self._file.connect, "poolclass": NullPool}
-        return rdb_storage(self._url, create_tables=False, engine_kwargs=kwargs)
+        return {"creator": self._file.connect, "poolclass": NullPool}
 
     def lock(self) -> AbstractContextManager[None]:
         raise AssertionError("who looks changes nothing, so there is nothing to lock")
@@ -166,7 +173,7 @@ def rest(path: Path) -> None:
 
     Raises:
         sqlite3.OperationalError: it is in use.
-        Timeout: another process keeps the lock.
+        TimeoutError: another process keeps the lock.
     """
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=0.0)
     try:
@@ -181,6 +188,8 @@ def rest(path: Path) -> None:
 
 def _file_lock(path: Path, *, timeout_seconds: float) -> FileLock:
     """The lock file; all users who may write the database may lock it."""
+    from filelock import FileLock  # imports asyncio, which who only looks does without
+
     mode = path.stat().st_mode & 0o666 if path.exists() else -1
     return FileLock(f"{path}.lock", timeout=timeout_seconds, mode=mode)
 

@@ -11,8 +11,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from optuna.trial import TrialState
-
 from search.errors import UsageError
 from search.messages import Say, next_command
 from search.spec.made_of import MadeOf
@@ -106,8 +104,7 @@ def _has_something(record: StudyRecord) -> bool:
 
 def n_results(record: StudyRecord) -> int:
     """How many trials have ended with a result; failed ones have none."""
-    trials = record.load().get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-    return len(trials)
+    return sum(trial.state.name in ("COMPLETE", "PRUNED") for trial in record.reader().trials())
 
 
 def _other_calls(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, str]:

@@ -10,11 +10,7 @@ import secrets
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
-
-import optuna
-from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
-from optuna.trial import FrozenTrial
+from typing import TYPE_CHECKING, Any
 
 from search.errors import RunError, UsageError, nearest
 from search.messages import Say
@@ -40,6 +36,12 @@ from search.storage.study_attributes import (
     StudyAttributes,
 )
 from search.storage.study_change import check_resumed
+from search.storage.study_reader import StudyReader
+from search.storage.study_rows import attributes_of, names_with, study_id_of
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
 
 _PREFIX = "warmboot:"
 
@@ -59,7 +61,12 @@ class StudyRecord:
         self.database = database
         self.name = name
         with self._there():
-            self.study_id = database.storage.get_study_id_from_name(name)
+            self.study_id = self._find()
+
+    def _find(self) -> int:
+        if self.database.needs_no_optuna:
+            return self.database.patiently(lambda: study_id_of(self.database.engine, self.name))
+        return self.database.storage.get_study_id_from_name(self.name)
 
     @property
     def attributes(self) -> StudyAttributes:
@@ -69,9 +76,14 @@ class StudyRecord:
             StudyGoneError: it was deleted.
         """
         with self._there():
-            stored = self.database.storage.get_study_user_attrs(self.study_id)
+            stored = self._stored()
         ours = {k.removeprefix(_PREFIX): v for k, v in stored.items() if k.startswith(_PREFIX)}
         return StudyAttributes(ours)
+
+    def _stored(self) -> Mapping[str, Any]:
+        if self.database.needs_no_optuna:
+            return self.database.patiently(lambda: attributes_of(self.database.engine, self.study_id))
+        return self.database.storage.get_study_user_attrs(self.study_id)
 
     def gone(self) -> StudyGoneError:
         """The error to raise where nothing of it is found any more."""
@@ -133,12 +145,18 @@ class StudyRecord:
 
         return self.database.locked(count)
 
+    def reader(self) -> StudyReader:
+        """What reads its trials for who only looks, as often as it is asked to."""
+        return StudyReader(self)
+
     def load(
         self,
         sampler: optuna.samplers.BaseSampler | None = None,
         pruner: optuna.pruners.BasePruner | None = None,
     ) -> optuna.Study:
         """Optuna's study, for asking, telling and reading trials; without a pruner it prunes none."""
+        import optuna  # takes long to import, and who only looks does without
+
         with self._there():
             return optuna.load_study(
                 study_name=self.name,
@@ -265,12 +283,17 @@ def find_study(database: Database, name: str) -> StudyRecord:
 
 def study_names(database: Database) -> list[str]:
     """The names of all studies that Warmboot made, in the order of their creation."""
+    if database.needs_no_optuna:
+        return database.patiently(lambda: names_with(database.engine, f"{_PREFIX}{SPEC}"))
     studies = database.storage.get_all_studies()
     return [s.study_name for s in studies if f"{_PREFIX}{SPEC}" in s.user_attrs]
 
 
 def create_empty(database: Database, spec: StudySpec) -> bool:
     """Make a study that nothing is known of yet; False where there is one. Call under the database's lock."""
+    import optuna
+    from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
+
     try:
         study = optuna.create_study(study_name=spec.name, storage=database.storage, direction=spec.direction)
     except DuplicatedStudyError:

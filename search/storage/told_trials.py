@@ -19,7 +19,6 @@ from optuna.trial import FrozenTrial, TrialState
 from search.spec.training_spans import ended
 from search.storage.leases import Leases
 from search.storage.optuna_rows import EndedTrial, add_reports, end_trials
-from search.storage.optuna_tables import are_known
 from search.storage.planned_trial import RunningTrial
 from search.storage.study_record import StudyRecord
 
@@ -38,7 +37,7 @@ class ToldTrials:
 
     def __init__(self, record: StudyRecord, study: optuna.Study, leases: Leases) -> None:
         self._record, self._database, self._study, self._leases = record, record.database, study, leases
-        self.in_bulk = self._database.patiently(lambda: are_known(self._database.engine))
+        self.in_bulk = self._database.knows_tables
         """Whether Optuna's rows may be written here; else each call of its own is made."""
         self.timed = set[int]()
         """Numbers of the trials whose time is noted, which their end closes."""

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from optuna.distributions import BaseDistribution, json_to_distribution
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Engine, Row, Table, select
 
 from search.storage.optuna_tables import (
@@ -86,7 +86,7 @@ def _trial(row: Row[Any], parts: dict[str, list[Row[Any]]]) -> FrozenTrial:
     values = [read_value(v.value, v.value_type) for v in parts[VALUES.name]]
     return FrozenTrial(
         number=row.number,
-        state=row.state,
+        state=TrialState[row.state],
         value=None,
         values=values or None,
         datetime_start=_local(row.datetime_start),

@@ -117,7 +117,7 @@ def _tell(
     record: StudyRecord, subject: StudyLeader, conditions: Conditions, options: Options, say: Say
 ) -> None:
     """Tell what users have to know before it begins."""
-    unfinished = unfinished_text(read_status(record, record.load()))
+    unfinished = unfinished_text(read_status(record, record.reader()))
     if unfinished is not None:
         say(unfinished)
     say(f"leader: {subject.leader.describe()}")

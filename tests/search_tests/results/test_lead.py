@@ -161,8 +161,8 @@ def test_a_study_that_was_kept_without_a_lead_is_read_and_worked_out_anew(tried:
     del stored[LEAD]
     tried.set_attribute("expected", stored)
     assert lead_of(found_in(tried), tried.attributes["expected"], trials_of(tried), None) is None
-    quick = read_status(tried, tried.load()).lead
-    settled = read_status(tried, tried.load(), settle=True).lead
+    quick = read_status(tried, tried.reader()).lead
+    settled = read_status(tried, tried.reader(), settle=True).lead
     assert quick is not None
     assert settled is not None
     assert quick.probability is None
@@ -251,7 +251,7 @@ def test_the_verdict_of_a_study_is_told_by_its_snapshot(tried: StudyRecord) -> N
     assert leader is not None
     verdict = verdict_result("lose", leader.key)
     tried.set_attribute(VERDICT, verdict.to_json())
-    snapshot = read_status(tried, tried.load(), settle=True)
+    snapshot = read_status(tried, tried.reader(), settle=True)
     assert snapshot.verdict == verdict
     assert snapshot.best is not None
     assert snapshot.best.schedule == TUNED

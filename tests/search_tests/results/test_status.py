@@ -30,7 +30,7 @@ def full_ranking(record: StudyRecord) -> list[Candidate]:
 
 
 def look(record: StudyRecord, *, settle: bool = False) -> StudyStatus:
-    return read_status(record, record.load(), settle=settle)
+    return read_status(record, record.reader(), settle=settle)
 
 
 def test_a_study_that_has_not_begun(record: StudyRecord) -> None:
@@ -224,7 +224,7 @@ def test_all_that_can_be_confirmed_is_looked_at(database: Database) -> None:
     record = make_study(database, n_trials=40, confirmation={"leaders": 12})
     fill(record, [({**LINEAR, "lr": 0.01 * (1 + i)}, 1.0 + i / 100) for i in range(10)], standard="linear")
     keys = fill(record, [({**SOFT_START, "lr": 0.01 * (1 + i)}, 2.0 + i / 100) for i in range(30)])
-    looked_at = read_status(record, record.load())
+    looked_at = read_status(record, record.reader())
     everything = plan_confirmation(full_ranking(record), "minimize", None, record.spec.confirmation_size)
     confirmed = {c.key: [1.0] * 3 for c in everything.candidates}
     assert keys[9] in confirmed

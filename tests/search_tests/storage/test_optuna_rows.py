@@ -182,7 +182,7 @@ def test_a_study_of_many_trials_is_read_whole(database: Database, n_trials: int)
     with database.engine.begin() as connection:
         new = NextTrial(params=PARAMS, distributions=DISTRIBUTIONS, user_attrs={"seed": 1})
         assert add_trials(connection, record.study_id, 0, [new] * n_trials)
-        connection.execute(update(TRIALS).values(state=TrialState.FAIL))
+        connection.execute(update(TRIALS).values(state="FAIL"))
     found = TrialsReader(database.engine, record.study_id).read()
     assert [trial.number for trial in found] == [*range(n_trials)]
     assert plain(found[-1]) == plain(study.trials[-1])

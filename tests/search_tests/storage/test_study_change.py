@@ -68,7 +68,7 @@ def test_an_accepted_change_is_kept_and_the_next_launch_needs_no_word(database: 
     launch(database, "second")
     (change,) = accepted_changes(record.attributes)
     assert (change.results, list(change.what)) == (1, ["train.py has changed"])
-    assert read_status(record, record.load()).changes == [change]
+    assert read_status(record, record.reader()).changes == [change]
     fill(record, [ROW])
     launch(database, "first", accept_change=True)
     assert len(record.attributes[CHANGES]) == 2

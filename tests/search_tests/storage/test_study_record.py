@@ -164,11 +164,11 @@ def test_the_first_own_lr_stays_and_every_reader_gets_it(database: Database) -> 
     changes: dict[str, Any] = {"proxy": {"command": "python train.py"}, "space": {"lr": "auto"}}
     record = make_study(database, **changes)
     assert record.spec.lr_is_auto
-    assert read_status(record, record.load()).best is None
+    assert read_status(record, record.reader()).best is None
     for own_lr in (3e-3, 0.5):
         record.keep_own_lr(own_lr)
     expected = FloatRange(low=3e-7, high=30.0, log=True, start=3e-3)
-    for spec in (record.spec, read_status(record, record.load()).spec):
+    for spec in (record.spec, read_status(record, record.reader()).spec):
         assert spec.parsed_space.lr == expected
     again = make_study(database, **changes, n_trials=20)
     assert again.spec.parsed_space.lr == expected

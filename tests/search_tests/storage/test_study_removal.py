@@ -45,7 +45,7 @@ def test_a_reset_study_searches_the_same_from_the_start_when_it_is_launched(foun
     assert set(fresh.attributes) == {"spec", "proxy", "place", "control", "made", "rounds"}
     assert fresh.attributes.rounds == rounds is not None
     assert fresh.load().get_trials() == []
-    assert read_status(fresh, fresh.load()).stopped, "no worker begins it before its launch"
+    assert read_status(fresh, fresh.reader()).stopped, "no worker begins it before its launch"
     assert trial_queue(fresh).next() is None
     again = make_study(fresh.database)
     fill(again, ROWS[:1])
@@ -80,7 +80,7 @@ def test_of_a_deleted_study_nothing_is_found_whatever_is_asked(record: StudyReco
         lambda: record.trials(read),
         lambda: record.set_answer("none"),
         lambda: StudyRecord(record.database, "small"),
-        lambda: read_status(record, read),
+        lambda: read_status(record, record.reader()),
     ]
     for ask in asked:
         with pytest.raises(StudyGoneError, match="study 'small' was deleted from"):

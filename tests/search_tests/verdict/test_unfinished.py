@@ -12,7 +12,7 @@ CONSEQUENCE = ": its leader may change, and this verdict is then about another s
 
 
 def told(record: StudyRecord) -> str | None:
-    return unfinished_text(read_status(record, record.load()))
+    return unfinished_text(read_status(record, record.reader()))
 
 
 def test_a_study_in_training(record: StudyRecord) -> None:

@@ -174,7 +174,7 @@ def test_what_is_told_apart_at_once_takes_the_least_pairs_and_no_more(database: 
 def test_what_leads_is_kept_for_whoever_looks(database: Database) -> None:
     worked = study(database, BETTER)
     worked.work()
-    snapshot = read_status(worked.record, worked.record.load())
+    snapshot = read_status(worked.record, worked.record.reader())
     assert snapshot.done
     assert snapshot.lead == study_lead(worked.record)[0]
     assert snapshot.lead is not None
@@ -213,7 +213,7 @@ def test_an_interrupted_confirmation_goes_on_where_it_was(unclear: Worked) -> No
     assert record.attributes["confirmation"]["open"] is True
     before = rows(record)
     assert {len(row) for row in before.values()} == {SEEDS}, "a pair that was not finished is not kept"
-    snapshot = read_status(record, record.load())
+    snapshot = read_status(record, record.reader())
     assert not snapshot.confirmed
     assert not snapshot.done
 
@@ -224,7 +224,7 @@ def test_an_interrupted_confirmation_goes_on_where_it_was(unclear: Worked) -> No
     for key, row in before.items():
         assert rows(record)[key][: len(row)] == row
     assert max(len(row) for row in rows(record).values()) > SEEDS
-    assert read_status(record, record.load()).done
+    assert read_status(record, record.reader()).done
 
 
 def test_a_study_that_confirms_nothing_has_an_answer_and_no_pairs(database: Database) -> None:

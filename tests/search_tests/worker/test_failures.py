@@ -76,7 +76,7 @@ class Worker:
         return [trial.state for trial in self.trials()]
 
     def look(self) -> StudyStatus:
-        return read_status(self.record, self.record.load())
+        return read_status(self.record, self.record.reader())
 
 
 def _train(play: Play, ready: queue.SimpleQueue[Any], events: queue.SimpleQueue[Event]) -> None:

@@ -1,0 +1,55 @@
+"""`StudyReader`: the trials of a study for who only looks, and remembers what is finished.
+
+Where Optuna's tables are not those known here, Optuna reads them, which is slower and gives the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from search.runs.trial import Trial
+from search.storage.trial_glances import GlanceReader, TrialGlance
+
+if TYPE_CHECKING:
+    import optuna
+
+    from search.storage.study_record import StudyRecord
+
+
+class StudyReader:
+    """Reads one study as often as it is asked to.
+
+    Args:
+        record: the study.
+    """
+
+    def __init__(self, record: StudyRecord) -> None:
+        self._record = record
+        self._glances: GlanceReader | None = None
+        self._study: optuna.Study | None = None
+        if record.database.knows_tables:
+            self._glances = GlanceReader(record.database.engine, record.study_id)
+
+    def trials(self) -> Sequence[Trial]:
+        """All trials, in the order of their numbers; parameters only after `with_params`.
+
+        Raises:
+            StudyGoneError: the study was deleted.
+        """
+        if self._glances is not None:
+            return self._record.database.patiently(self._glances.read)
+        if self._study is None:
+            self._study = self._record.load()
+        return self._record.trials(self._study)
+
+    def with_params(self, trials: Sequence[Trial]) -> Sequence[Trial]:
+        """Some of the trials that were read, with their parameters."""
+        glances, reader = [trial for trial in trials if isinstance(trial, TrialGlance)], self._glances
+        if reader is not None:
+            self._record.database.patiently(lambda: reader.fill_params(glances))
+        return trials
+
+    def everything(self) -> Sequence[optuna.trial.FrozenTrial]:
+        """All trials with all that Optuna has of them, as the model of the search needs them."""
+        return self._record.trials(self._record.load())

@@ -1,0 +1,219 @@
+"""Trials as a look at a study needs them, read without Optuna: no distributions, no attributes for others.
+
+A look is taken every second while a study runs, and by commands that should be there at once. So what is
+finished is read once, and parameters only of those trials of which they are asked for.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, func, select
+
+from search.runs.trial_attributes import (
+    BASELINE,
+    DIVERGED,
+    FAILURE,
+    HELD,
+    HORIZON_STEPS,
+    LOST,
+    REMARK,
+    REPORTED_BEFORE,
+    SCHEDULE_KEY,
+    SEED_INDEX,
+    STEPS_IN_ALL,
+    TRAINED_SPAN,
+)
+from search.storage.optuna_tables import PARAMS, REPORTS, TRIALS, USER_ATTRS, VALUES, read_value
+
+LOOKED_AT = (
+    BASELINE,
+    DIVERGED,
+    FAILURE,
+    HELD,
+    HORIZON_STEPS,
+    LOST,
+    REMARK,
+    REPORTED_BEFORE,
+    SCHEDULE_KEY,
+    SEED_INDEX,
+    STEPS_IN_ALL,
+    TRAINED_SPAN,
+)
+"""The attributes of a trial that are read."""
+_FEW = 500
+"""So many trials are asked for by their ids; of more, all from the first of them on are read."""
+
+
+class GlanceState(enum.Enum):
+    """The state of a trial, by Optuna's names."""
+
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    FAIL = "FAIL"
+    WAITING = "WAITING"
+
+    def is_finished(self) -> bool:
+        return self not in (GlanceState.RUNNING, GlanceState.WAITING)
+
+
+@dataclass(slots=True)
+class TrialGlance:
+    """One trial; see `search.runs.trial.Trial`."""
+
+    number: int
+    trial_id: int
+    state: GlanceState
+    datetime_start: datetime.datetime | None
+    datetime_complete: datetime.datetime | None
+    values: list[float] | None = None
+    user_attrs: dict[str, Any] = field(default_factory=dict)
+    """Of `LOOKED_AT`."""
+    intermediate_values: dict[int, float] = field(default_factory=dict)
+    """The last one alone; none of a trial that is complete."""
+    asked_params: dict[str, Any] | None = None
+    """None before `GlanceReader.fill_params`."""
+
+    @property
+    def value(self) -> float | None:
+        return None if self.values is None else self.values[0]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        assert self.asked_params is not None, "parameters are read where they are needed"
+        return self.asked_params
+
+
+class GlanceReader:
+    """Reads the trials of one study.
+
+    Args:
+        engine: of the database, whose tables are known.
+        study_id: Optuna's.
+    """
+
+    def __init__(self, engine: Engine, study_id: int) -> None:
+        self._engine, self._study_id = engine, study_id
+        self._finished: dict[int, TrialGlance] = {}
+        self._first_open = 0
+
+    def read(self) -> list[TrialGlance]:
+        """All trials, in the order of their numbers."""
+        with self._engine.begin() as connection:
+            rows = connection.execute(
+                select(TRIALS).where(self._of_study(self._first_open)).order_by(TRIALS.c.number)
+            ).all()
+            new = [
+                TrialGlance(
+                    row.number,
+                    row.trial_id,
+                    GlanceState[row.state],
+                    _local(row.datetime_start),
+                    _local(row.datetime_complete),
+                )
+                for row in rows
+                if row.number not in self._finished
+            ]
+            self._fill(connection, new)
+        read = {glance.number: glance for glance in new}
+        self._finished |= {number: glance for number, glance in read.items() if glance.state.is_finished()}
+        numbers = [*range(self._first_open), *(row.number for row in rows)]
+        found = [self._finished.get(number) or read[number] for number in numbers]
+        while self._first_open in self._finished:
+            self._first_open += 1
+        return found
+
+    def fill_params(self, glances: Iterable[TrialGlance]) -> None:
+        """Read the parameters of those that have none yet."""
+        new = [glance for glance in glances if glance.asked_params is None]
+        if not new:
+            return
+        columns = (PARAMS.c.trial_id, PARAMS.c.param_name, PARAMS.c.param_value, PARAMS.c.distribution_json)
+        found: dict[int, dict[str, Any]] = defaultdict(dict)
+        with self._engine.begin() as connection:
+            statement = select(*columns).join(TRIALS, TRIALS.c.trial_id == PARAMS.c.trial_id)
+            for row in connection.execute(
+                statement.where(self._these(new)).order_by(PARAMS.c.param_id)
+            ).tuples():
+                found[row[0]][row[1]] = _external(row[2], row[3])
+        for glance in new:
+            glance.asked_params = found.get(glance.trial_id, {})
+
+    def _fill(self, connection: Connection, new: Sequence[TrialGlance]) -> None:
+        if not new:
+            return
+        by_id = {glance.trial_id: glance for glance in new}
+        for table, columns, put in (
+            (USER_ATTRS, (USER_ATTRS.c.key, USER_ATTRS.c.value_json), _put_attribute),
+            (VALUES, (VALUES.c.value, VALUES.c.value_type), _put_value),
+        ):
+            statement = select(table.c.trial_id, *columns).join(TRIALS, TRIALS.c.trial_id == table.c.trial_id)
+            if table is USER_ATTRS:
+                statement = statement.where(USER_ATTRS.c.key.in_(LOOKED_AT))
+            for trial_id, *stored in connection.execute(statement.where(self._these(new))):
+                if trial_id in by_id:
+                    put(by_id[trial_id], *stored)
+        self._fill_reports(connection, {i: g for i, g in by_id.items() if g.state != GlanceState.COMPLETE})
+
+    def _fill_reports(self, connection: Connection, by_id: Mapping[int, TrialGlance]) -> None:
+        if not by_id:
+            return
+        last = (
+            select(REPORTS.c.trial_id, func.max(REPORTS.c.step).label("step"))
+            .join(TRIALS, TRIALS.c.trial_id == REPORTS.c.trial_id)
+            .where(self._these([*by_id.values()]), TRIALS.c.state != GlanceState.COMPLETE.name)
+            .group_by(REPORTS.c.trial_id)
+            .subquery()
+        )
+        columns = (REPORTS.c.trial_id, REPORTS.c.step, REPORTS.c.intermediate_value)
+        is_last = (REPORTS.c.trial_id == last.c.trial_id) & (REPORTS.c.step == last.c.step)
+        for trial_id, step, value, kind in connection.execute(
+            select(*columns, REPORTS.c.intermediate_value_type).join(last, is_last)
+        ):
+            if trial_id in by_id:
+                by_id[trial_id].intermediate_values[step] = read_value(value, kind)
+
+    def _of_study(self, first_number: int) -> ColumnElement[bool]:
+        return (TRIALS.c.study_id == self._study_id) & (TRIALS.c.number >= first_number)
+
+    def _these(self, glances: Sequence[TrialGlance]) -> ColumnElement[bool]:
+        if len(glances) <= _FEW:
+            return TRIALS.c.trial_id.in_([glance.trial_id for glance in glances])
+        return self._of_study(min(glance.number for glance in glances))
+
+
+def _put_attribute(glance: TrialGlance, key: str, value_json: str) -> None:
+    glance.user_attrs[key] = json.loads(value_json)
+
+
+def _put_value(glance: TrialGlance, value: float | None, kind: Any) -> None:
+    glance.values = [read_value(value, kind)]  # a study has one objective
+
+
+def _external(value: float, distribution_json: str) -> Any:
+    """A parameter as Optuna gives it: it keeps the number of a choice, and counts as floats."""
+    kind, choices = _distribution(distribution_json)
+    if choices is not None:
+        return choices[int(value)]
+    return int(value) if kind in ("IntDistribution", "IntUniformDistribution") else value
+
+
+@lru_cache(maxsize=1000)
+def _distribution(text: str) -> tuple[str, Sequence[Any] | None]:
+    stored = json.loads(text)
+    return stored["name"], stored["attributes"].get("choices")
+
+
+def _local(utc: datetime.datetime | None) -> datetime.datetime | None:
+    """Optuna keeps times in UTC, and gives them by the clock on the wall."""
+    if utc is None:
+        return None
+    return utc.replace(tzinfo=datetime.UTC).astimezone().replace(tzinfo=None)
