@@ -23,7 +23,7 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("plan", "transfer"),
     ("launch", "verdict"),
     ("worker",),
-    ("export", "report", "training"),
+    ("export", "report", "training", "trackers"),
     ("results", "population"),
     ("strategy", "storage", "early_stopping", "proxies", "scripts"),
     ("spec",),

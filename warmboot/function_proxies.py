@@ -102,7 +102,7 @@ def load_function_proxy(reference: str) -> Train:
 
 
 def named_function(
-    reference: str, *, way_out: Callable[[ImportError], str], contract: str
+    reference: str, *, way_out: Callable[[ImportError], str], contract: str, what: str = "proxy"
 ) -> Callable[..., Any]:
     """What is at `package.module:function`; importing it runs its module.
 
@@ -110,22 +110,23 @@ def named_function(
         reference: of somebody's own code.
         way_out: what to do where the module can't be imported.
         contract: what a reference has to be, for errors.
+        what: is named by the reference, for errors.
 
     Raises:
         ValueError: there is no such module or function. Other errors of the module pass.
     """
     module_name, _, name = reference.partition(":")
     if not module_name or not name:
-        raise ValueError(f"proxy {reference}: {contract}.")
+        raise ValueError(f"{what} {reference}: {contract}.")
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
         raise ValueError(
-            f"proxy {reference}: module {module_name!r} can't be imported ({error}); {way_out(error)}."
+            f"{what} {reference}: module {module_name!r} can't be imported ({error}); {way_out(error)}."
         ) from error
     function = getattr(module, name, None)
     if not callable(function):
-        raise ValueError(f"proxy {reference}: module {module_name!r} has no function {name!r}; {contract}.")
+        raise ValueError(f"{what} {reference}: module {module_name!r} has no function {name!r}; {contract}.")
     return function  # type: ignore[no-any-return]
 
 

@@ -26,8 +26,9 @@ _CURVE_HEIGHT = 6
 
 
 def view_for(console: Console) -> LaunchView:
-    """A live panel where the console is a terminal, plain lines where it is not."""
-    return LiveView(console) if console.is_terminal else PlainView(console)
+    """A live panel where the console is a terminal that can be drawn on, plain lines where it is not."""
+    can_be_drawn_on = console.is_terminal and not console.is_dumb_terminal
+    return LiveView(console) if can_be_drawn_on else PlainView(console)
 
 
 class PlainView:

@@ -10,6 +10,7 @@ from typing import Any
 from search.durations import duration_text, rate_text
 from search.messages import next_command
 from search.results.evidence import evidence, evidence_lines
+from search.results.headline import headline
 from search.results.pace import Training
 from search.results.status import StudyStatus
 from search.spec.handed import follow_up
@@ -107,6 +108,10 @@ def best_curve(snapshot: StudyStatus, width: int = _SPARKLINE_WIDTH) -> str:
 
 def status_lines(snapshot: StudyStatus, storage_option: Sequence[str] = ()) -> list[str]:
     """A study on the screen; `storage_option`: the words with which the next command finds it."""
+    return [*_study_lines(snapshot, storage_option), *_sensitivity_lines(snapshot)]
+
+
+def _study_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[str]:
     lines = [f"{snapshot.spec.name}: {counts_text(snapshot)} ({state_text(snapshot)})"]
     lines += [f"{'' if i else 'training':10s}{line}" for i, line in enumerate(training_lines(snapshot))]
     if snapshot.plateau is not None:
@@ -117,12 +122,7 @@ def status_lines(snapshot: StudyStatus, storage_option: Sequence[str] = ()) -> l
     if snapshot.lead is not None:
         lines += evidence_lines(snapshot.spec, snapshot.lead.chosen, snapshot.lead, snapshot.transfer)
         lines.append(f"          {best_curve(snapshot)}")
-    return [
-        *lines,
-        *_sensitivity_lines(snapshot),
-        *_remark_lines(snapshot),
-        *_failure_lines(snapshot, storage_option),
-    ]
+    return [*lines, *_remark_lines(snapshot), *_failure_lines(snapshot, storage_option)]
 
 
 def _sensitivity_lines(snapshot: StudyStatus) -> list[str]:
@@ -163,17 +163,32 @@ def _failure_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list
 
 
 def summary_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[str]:
-    """The last lines of a launch: the result, and the commands that use it."""
+    """The last lines of a launch, on one screen: the answer and what to do next first, then what is known.
+
+    What `warmboot status` has besides, which parameters matter for example, is left to that.
+    """
+    answer = [] if snapshot.lead is None else [f"answer    {headline(snapshot.spec, snapshot.lead)}"]
+    told = [line for line in _study_lines(snapshot, storage_option) if not line.startswith("answer ")]
+    return ["", *answer, *_next_lines(snapshot, storage_option), "", *told]
+
+
+def _next_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[str]:
+    """The commands that continue, the one that helps most first."""
     spec = snapshot.spec
-    options = ("--total-steps", str(spec.example_steps), "-o", "schedule.json")
-    lines = ["", *status_lines(snapshot, storage_option), ""]
-    if snapshot.best is not None and snapshot.done:
-        lines.append(f"verdict   {follow_up(spec, 'verdict', *storage_option)}")
-    if snapshot.best is not None:
-        lines.append(f"export    {next_command('export', spec.name, *storage_option, *options)}")
+    lines = []
+    if not snapshot.done:
+        lines.append("the same launch resumes it")
+    if snapshot.lead is not None:
+        options = ("--total-steps", str(spec.example_steps), "-o", "schedule.json")
+        exported = next_command("export", spec.name, *storage_option, *options)
+        if snapshot.done and snapshot.verdict is None:
+            lines.append(f"{follow_up(spec, 'verdict', *storage_option)}")
+        lines.append(exported)
         if isinstance(spec.proxy, CommandProxy):
-            lines.append("use       start your training as usual, with WARMBOOT_SCHEDULE=schedule.json set")
-    return [*lines, f"look      {shlex.join(['warmboot', 'dashboard', *storage_option])}"]
+            lines.append("start your training as usual, with WARMBOOT_SCHEDULE=schedule.json set")
+    lines.append(next_command("status", spec.name, *storage_option))
+    lines.append(shlex.join(["warmboot", "dashboard", *storage_option]))
+    return [f"{'next' if i == 0 else '':10s}{line}" for i, line in enumerate(lines)]
 
 
 def snapshot_json(snapshot: StudyStatus) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from search.spec.study_file import find_study_file, read_study_file
 from search.storage.database import Database, open_for_work
 from search.storage.study_record import StudyRecord, create_or_resume, study_names
 from search.strategy.optuna_samplers import sampler_problems
+from search.trackers.trackers import tracker_problems
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,7 @@ def check(
         except ValueError as error:
             problems.append(str(error))
     problems += [*_horizon_problems(spec), *_stopping_problems(spec, proxy)]
+    problems += tracker_problems(spec.report) if trains_here else []
     if problems:
         raise UsageError(problems_text(place, problems))
     return CheckedStudy(spec, facts, proxy)

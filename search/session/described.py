@@ -76,7 +76,8 @@ def _with_function(table: dict[str, Any]) -> tuple[dict[str, Any], HandedFunctio
     proxy = table.get("proxy")
     settings = {name: table.pop(name) for name in _OF_THE_PROXY if name in table}
     if isinstance(proxy, Mapping):
-        proxy, settings = proxy.get("train"), {**proxy, **settings}
+        settings = {**proxy, **settings}
+        proxy = proxy.get("train")
     if not callable(proxy):
         if settings and isinstance(table.get("proxy"), Mapping):
             table["proxy"] = settings

@@ -16,6 +16,13 @@ HERE = "__main__"
 
 
 @dataclass(frozen=True)
+class Named:
+    """Code of a person's by its reference, `package.module:function`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Permission:
     """The code that a worker may run besides the built-in proxies."""
 

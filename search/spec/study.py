@@ -22,6 +22,7 @@ from search.spec.own_lr import AUTO, range_around, without_auto
 from search.spec.params import ParamSpace
 from search.spec.population import PopulationSpec, Way
 from search.spec.proxy import CommandProxy, Duration, ProxyKind, ProxySpec, Strict, kind_of
+from search.spec.report import ReportSpec
 from search.spec.rounds import Rounds
 from search.spec.rules import rule_problems
 from search.spec.rungs import squeezed_horizons
@@ -80,6 +81,7 @@ class StudySpec(Strict):
     confirmation: ConfirmationSpec = ConfirmationSpec()
     early_stopping: EarlyStoppingSpec = EarlyStoppingSpec()
     verdict: VerdictSpec = VerdictSpec()
+    report: ReportSpec = ReportSpec()
 
     @model_validator(mode="before")
     @classmethod

@@ -14,6 +14,7 @@ from search.spec.own_lr import without_auto
 from search.spec.packaged import packaged_studies
 from search.spec.params import ParamsError, ParamSpace
 from search.spec.proxy import CommandProxy, FreeProxy
+from search.spec.report import ReportSpec
 from search.spec.rules import rule_problems
 from search.spec.study import StudySpec
 from search.spec.verdict import VerdictSpec
@@ -27,6 +28,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "population": ("slots", "round", "delay", "reproducible"),
     "confirmation": ("leaders", "seeds"),
     "verdict": tuple(VerdictSpec.model_fields),
+    "report": tuple(ReportSpec.model_fields),
     "proxy.command": tuple(CommandProxy.model_fields),
     "proxy.free": tuple(FreeProxy.model_fields),
 }

@@ -12,10 +12,11 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -30,7 +31,7 @@ from search.runs.events import Event
 from search.scripts.command_look import look_problems
 from search.scripts.worker_number import VARIABLE, worker_number
 from search.spec.handed import HandedOver
-from search.spec.permission import Permission
+from search.spec.permission import Named, Permission, option_for, permitted
 from search.spec.proxy import CommandProxy, ProxySpec
 from search.spec.study import StudySpec
 from search.storage.database import open_for_work
@@ -139,8 +140,19 @@ def _work_on(record: StudyRecord, task: WorkerTask, connection: Connection, stop
     if task.permission is not None:
         task.permission.require(spec.proxy)  # of what is run now, whatever it was when it was chosen
         _look(spec.proxy)
-    ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    with _tracked(spec, task, tell) as (ready, events):
+        return _work_with(record, spec, task, ready, events, stop, tell)
+
+
+def _work_with(
+    record: StudyRecord,
+    spec: StudySpec,
+    task: WorkerTask,
+    ready: queue.SimpleQueue[Any],
+    events: queue.SimpleQueue[Event],
+    stop: threading.Event,
+    tell: Callable[[dict[str, Any]], None],
+) -> str:
     trainer, made_of = make_trainer(
         spec, device=task.device, ready=ready, events=events, stop=stop, handed=task.handed
     )
@@ -159,6 +171,33 @@ def _work_on(record: StudyRecord, task: WorkerTask, connection: Connection, stop
         notify=tell,
     )
     return _train(trainer, _StorageThread(loop, stop, ready), stop)
+
+
+@contextlib.contextmanager
+def _tracked(
+    spec: StudySpec, task: WorkerTask, tell: Callable[[dict[str, Any]], None]
+) -> Iterator[tuple[queue.SimpleQueue[Any], queue.SimpleQueue[Any]]]:
+    """The queues to and from the trainer; what passes goes to the study's trackers too."""
+
+    def say(text: str) -> None:
+        tell({"kind": "note", "text": text})
+
+    names = list(spec.report.to)
+    if task.permission is not None:
+        for name in spec.report.functions:
+            if not permitted(Named(name), task.permission.imports):
+                names.remove(name)
+                say(f"report.to: {name} is code and not called here; allow it with {option_for(Named(name))}")
+    if not names:
+        yield queue.SimpleQueue(), queue.SimpleQueue()
+        return
+    from search.trackers.sending import Sending, Tapped
+
+    sending = Sending(spec.name, names, Path(spec.report.folder), say)
+    try:
+        yield Tapped(sending), Tapped(sending)
+    finally:
+        sending.close()
 
 
 def _train(trainer: TrainsRuns, keeping: _StorageThread, stop: threading.Event) -> Outcome:

@@ -18,6 +18,7 @@ from search.cli.snapshots import (
     summary_lines,
     training_lines,
 )
+from search.cli.terminal import fitted
 from search.results.candidate import Candidate
 from search.results.lead import Lead
 from search.results.pace import Training
@@ -186,6 +187,19 @@ def test_a_launch_ends_with_what_to_do_next() -> None:
     assert "cosine to 0, peak lr 0.1, 5% warm-up" in text
     assert "warmboot export small --storage sqlite:///mine.db --total-steps 2500 -o schedule.json" in text
     assert "warmboot dashboard --storage sqlite:///mine.db" in text
+    done = replace(snapshot(), search_is_over=True, settled=True)
+    first, second = summary_lines(done, ())[1:3]
+    assert first.startswith("answer    Not shown to be better than linear yet: ")
+    assert second == "next      warmboot verdict small"
+    assert summary_lines(snapshot(), ())[2] == "next      the same launch resumes it"
+    assert len([line for line in summary_lines(done, ()) if line.startswith("answer ")]) == 1
+
+
+def test_the_end_of_a_launch_fits_a_small_terminal() -> None:
+    done = replace(snapshot(), search_is_over=True, settled=True)
+    fitted_lines = [part for line in summary_lines(done, ()) for part in fitted(line, 80).split("\n")]
+    assert len(fitted_lines) <= 24
+    assert max(map(len, fitted_lines)) <= 80
 
 
 def test_the_json_is_json_with_the_evidence() -> None:
@@ -205,8 +219,8 @@ def test_the_next_commands_can_be_pasted(name: str) -> None:
     spec = study_spec(name=name, proxy={"command": "python train.py"})
     done = replace(snapshot(spec=spec), search_is_over=True, settled=True)
     lines = summary_lines(done, ("--storage", "sqlite:///a b.db"))
-    commands = [shlex.split(line)[2:] for line in lines if line[10:].startswith("warmboot ")]
-    assert [words[0] for words in commands] == ["verdict", "export", "dashboard"]
+    commands = [shlex.split(line[10:])[1:] for line in lines if line[10:].startswith("warmboot ")]
+    assert [words[0] for words in commands] == ["verdict", "export", "status", "dashboard"]
     assert all("sqlite:///a b.db" in words for words in commands)
-    for words in commands[:2]:
+    for words in commands[:3]:
         assert words[1] == name or words[-2:] == ["--", name]

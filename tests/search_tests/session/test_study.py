@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +23,26 @@ SPACE = {"lr": {"low": 0.01, "high": 0.9, "log": True}, "curve": ["cosine", "lin
 class Launched:
     storage: str
     study: Study
+    hook: Path
 
 
 @pytest.fixture(scope="module")
 def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
     storage = f"sqlite:///{tmp_path_factory.mktemp('python')}/studies.db"
-    study = warmboot.launch(
-        cell(), space=SPACE, total_steps=40, n_trials=6, storage=storage, device="cpu", progress=False
-    )
-    yield Launched(storage, study)
+    hook = tmp_path_factory.mktemp("hook") / "reports.jsonl"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("OWN_HOOK_FILE", str(hook))
+        study = warmboot.launch(
+            cell(),
+            space=SPACE,
+            total_steps=40,
+            n_trials=6,
+            storage=storage,
+            device="cpu",
+            progress=False,
+            report={"to": "tests.search_tests.trackers.own_hooks:send"},
+        )
+    yield Launched(storage, study, hook)
     study._record.database.close()
 
 
@@ -46,6 +59,16 @@ def test_a_function_of_a_notebook_is_searched_and_its_answer_read(launched: Laun
     assert repr(best).startswith(f"answer    {best.headline}")
     assert isinstance(study.optuna, optuna.Study)
     assert len(study.optuna.trials) == 6
+
+
+def test_a_hook_has_got_each_report_of_each_trial(launched: Launched) -> None:
+    lines = [json.loads(line) for line in launched.hook.read_text().splitlines()]
+    ends = {
+        trial: metrics["val"] for *_, trial, _, step, metrics in lines if step == 40 and trial is not None
+    }
+    told = {trial.number: trial.value for trial in launched.study.optuna.trials}
+    assert set(ends) == set(told)
+    assert {line[0] for line in lines} == {"train"}
 
 
 def test_it_is_shown_as_a_short_report_without_scripts(launched: Launched) -> None:
@@ -73,7 +96,7 @@ def test_its_schedule_is_exported_for_another_length(launched: Launched, tmp_pat
 def test_its_report_is_one_file(launched: Launched, tmp_path: Path) -> None:
     path = launched.study.report(tmp_path / "report.html")
     assert launched.study.best.headline in path.read_text()
-    with pytest.raises(UsageError, match=r"path /nowhere/report\.html: No such file"):
+    with pytest.raises(UsageError, match=r"path /nowhere/report\.html: the folder /nowhere does not exist"):
         launched.study.report("/nowhere/report.html")
 
 
@@ -125,6 +148,9 @@ def test_what_fails_is_raised_with_the_functions_last_output(tmp_path: Path) -> 
             device="cpu",
             progress=False,
         )
-    assert any("raise ValueError('no data here')" in note for note in raised.value.__notes__)
+    (note,) = raised.value.__notes__
+    assert re.search(
+        r"The last output of trial \d:\n(.*\n)*.*in train\n(.*\n)*ValueError: no data here", note
+    )
     with pytest.raises(RunError, match=r"study 'train' has no completed trial yet \(\d+ failed\)"):
         _ = warmboot.open_study("train", storage=storage).best
