@@ -277,6 +277,7 @@ class Warmboot(Budgeted):
         self.out = 0
         self.to_confirm: list[Training] | None = None
         self.confirmed: dict[int, list[float]] = {}
+        self.learns_from_curves = task.spec.sampler.uses_law
 
     def next(self) -> Training | None:
         if self.to_confirm is None and self._charged + self.task.total_steps > self.search_steps:
@@ -314,7 +315,8 @@ class Warmboot(Budgeted):
         seed = self.seeds.get(key, 0)
         self.seeds[key] = seed + 1
         trial.set_user_attr("seed", seed)
-        training = self.task.training(schedule, seed=seed, steps=proposal.horizon_steps)
+        steps = proposal.horizon_steps
+        training = self.task.training(schedule, seed=seed, steps=steps, reports=self.learns_from_curves)
         training.note = trial
         return training
 
@@ -335,8 +337,12 @@ class Warmboot(Budgeted):
         self.out -= 1
         if self.to_confirm is not None:
             self.confirmed.setdefault(training.note, []).append(training.value)
-        elif training.total_steps < self.task.total_steps:
-            training.note.report(training.value, training.total_steps)
+            return
+        if self.learns_from_curves and training.n_steps == training.total_steps:  # it did not diverge
+            for step in training.report_steps[:-1]:
+                training.note.report(training.curve[step], step)
+        training.note.report(training.value, training.total_steps)
+        if training.total_steps < self.task.total_steps:
             self.study.tell(training.note, state=TrialState.PRUNED)
         else:
             self.study.tell(training.note, training.value)

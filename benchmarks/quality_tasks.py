@@ -43,6 +43,7 @@ TASKS: Mapping[str, Setting] = {
     "mnist5k": Setting("mnist5k:mnist5k", 460, 3e-3, 1.0, short=True),
     "mnist1d_cnn": Setting("mnist1d_cnn", 434, 1e-2, 3.0, short=True),
     "char_gpt": Setting("char_gpt", 250, 3e-4, 1e-1, short=True),
+    "digits_mlp": Setting("digits_mlp", 400, 1e-2, 3.0, short=True),
 }
 
 

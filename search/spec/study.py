@@ -29,6 +29,8 @@ from search.spec.rungs import squeezed_horizons
 from search.spec.verdict import VerdictSpec
 from warmboot.space import FloatRange, Space
 
+LAW = "law"
+"""Option of the sampler `warmboot`: whether it learns from the curves of the runs, by a law of the loss."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\w .+-]+$")]
 PositiveInt = Annotated[int, Field(ge=1, le=10**9)]
 
@@ -44,6 +46,11 @@ class SamplerSpec(Strict):
     @property
     def arguments(self) -> dict[str, Any]:
         return dict(self.model_extra or {})
+
+    @property
+    def uses_law(self) -> bool:
+        """Whether `warmboot` learns from whole loss curves (`search.strategy.study_law`)."""
+        return self.name == "warmboot" and self.arguments.get(LAW) is True
 
 
 class ConfirmationSpec(Strict):

@@ -16,7 +16,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, GPSampler, QMCSampler, RandomSampler, TPESampler
 
 from search.errors import UsageError, nearest, problems_text
-from search.spec.study import SamplerSpec
+from search.spec.study import LAW, SamplerSpec
 
 EARLIER = "earlier"
 """Option of the sampler `warmboot`: names of studies in the storage whose best shapes are tried first."""
@@ -74,11 +74,14 @@ def sampler_problems(spec: SamplerSpec) -> list[str]:
 
 def _own_problems(arguments: Mapping[str, Any]) -> list[str]:
     problems = [
-        f"sampler.{key}: not an argument of the sampler warmboot; {nearest(key, [EARLIER])}"
+        f"sampler.{key}: not an argument of the sampler warmboot; {nearest(key, [EARLIER, LAW])}"
         for key in arguments
-        if key != EARLIER
+        if key not in (EARLIER, LAW)
     ]
     names = arguments.get(EARLIER, [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         problems.append(f"sampler.{EARLIER}: got {names!r}; accepted is a list of names of studies.")
+    law = arguments.get(LAW, False)
+    if not isinstance(law, bool):
+        problems.append(f"sampler.{LAW}: got {law!r}; accepted are true and false.")
     return problems

@@ -6,7 +6,8 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from search.strategy.kernels import Vector
-from search.strategy.surrogate import Belief, Points, Surrogate
+from search.strategy.observations import Belief, Points
+from search.strategy.surrogate import Surrogate
 
 SPARE_ROWS = 32
 """Rows for which room is made at once."""

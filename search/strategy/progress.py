@@ -16,15 +16,18 @@ from search.direction import sign_of
 from search.runs.trial_attributes import (
     DIVERGED,
     EXPECTED_VALUE,
+    HORIZON_STEPS,
     PROPOSAL,
     PURPOSE,
     SEED_INDEX,
+    STEPS_IN_ALL,
     SWEEP,
 )
 from search.spec.study import StudySpec
 from search.strategy.lr_sweep import SweepPoint
+from search.strategy.observations import Observation, Points
 from search.strategy.shape import Shape, ShapeEncoder
-from search.strategy.surrogate import Observation, Points
+from search.strategy.study_law import Curve
 from warmboot.schedule import WarmbootSchedule
 
 
@@ -70,6 +73,8 @@ class Progress:
     in_training: list[EvaluatedTrial] = field(default_factory=list)
     failed: list[EvaluatedTrial] = field(default_factory=list)
     """Trials that ended without a value."""
+    curves: list[Curve] = field(default_factory=list)
+    """Of all that ended, the sweep's as well; none where the study's objective is no loss."""
 
     @property
     def n_full(self) -> int:
@@ -103,6 +108,7 @@ class TrialReader:
         self._space, self._param_space = spec.parsed_space, spec.parsed_params
         self._shapes = ShapeEncoder(spec.horizon_steps, self._param_space)
         self._sign = sign_of(spec.direction)
+        self._total_steps, self._wants_curves = spec.horizon_steps, spec.sampler.uses_law and self._sign > 0
         self._seen: dict[int, EvaluatedTrial] = {}
 
     def read(self, trials: Sequence[FrozenTrial]) -> Progress:
@@ -111,9 +117,12 @@ class TrialReader:
         done: list[EvaluatedTrial] = []
         in_training: list[EvaluatedTrial] = []
         failed: list[EvaluatedTrial] = []
+        curves: list[Curve] = []
         n_swept = waiting = 0
         for trial in trials:
             value = self._value(trial)
+            if value is not None and DIVERGED not in trial.user_attrs and self._wants_curves:
+                curves += self._curve(trial)
             if trial.user_attrs.get(PURPOSE) == SWEEP:
                 n_swept += 1
                 waiting += not trial.state.is_finished()
@@ -130,7 +139,7 @@ class TrialReader:
             elif value is not None:
                 stopped, diverged = trial.state == TrialState.PRUNED, DIVERGED in trial.user_attrs
                 done.append(replace(tried, value=value, stopped=stopped, diverged=diverged))
-        return Progress(sweep, n_swept, waiting, done, in_training, failed)
+        return Progress(sweep, n_swept, waiting, done, in_training, failed, curves)
 
     def shape(self, params: Mapping[str, Any]) -> EvaluatedTrial:
         """A trial that has not been asked for yet."""
@@ -147,6 +156,17 @@ class TrialReader:
     ) -> EvaluatedTrial:
         """The same where `schedule` and the other hyperparameters are known already; `lr` is any."""
         return EvaluatedTrial(params, self._shapes.shape(schedule, others), lr, seed=0, value=None)
+
+    def _curve(self, trial: FrozenTrial) -> list[Curve]:
+        """What a finished trial has validated; nothing of one that trained shorter horizons first, whose
+        steps are those of several runs."""
+        tried = self._tried(trial)
+        if tried is None or STEPS_IN_ALL in trial.user_attrs or not trial.intermediate_values:
+            return []
+        horizon = int(trial.user_attrs.get(HORIZON_STEPS, self._total_steps))
+        reports = sorted(trial.intermediate_values.items())
+        losses = tuple((step, loss) for step, loss in reports if 0 < step <= horizon and math.isfinite(loss))
+        return [Curve(trial.number, tried.shape, tried.log_lr, horizon, losses)]
 
     def _tried(self, trial: FrozenTrial) -> EvaluatedTrial | None:
         if trial.number not in self._seen:

@@ -13,10 +13,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from search.strategy.observations import Belief, Points
 from search.strategy.posterior import Posterior
 from search.strategy.progress import EvaluatedTrial, Progress, points_of
 from search.strategy.shape import Shape
-from search.strategy.surrogate import Belief, Points, Surrogate
+from search.strategy.surrogate import Surrogate
 
 CAUTION = 0.5
 """Standard deviations added to what is expected of a schedule before it counts as the best."""

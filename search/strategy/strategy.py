@@ -35,7 +35,9 @@ from search.strategy.lr_sweep import sweep_plan
 from search.strategy.progress import EvaluatedTrial, Progress, value_of
 from search.strategy.proposal import WAIT, Proposal, ProposalBuilder, Wait
 from search.strategy.round_model import RoundModel
-from search.strategy.surrogate import Scales, Surrogate
+from search.strategy.scales import Scales
+from search.strategy.study_law import law_of
+from search.strategy.surrogate import Surrogate
 from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
 
@@ -119,7 +121,8 @@ class Strategy:
         """
         worst = max(value_of(tried) for tried in progress.done)
         seen = [tried.observed(value_of(tried)) for tried in progress.done]
-        return Surrogate([*seen, *(tried.observed(worst) for tried in progress.failed)], scales)
+        law = law_of(progress.curves, self._builder.total_steps)
+        return Surrogate([*seen, *(tried.observed(worst) for tried in progress.failed)], scales, law)
 
     def _surrogate_of_a_round(self, progress: Progress, runs: list[EvaluatedTrial]) -> Surrogate:
         """The scales are those of the last number of runs at which they are fitted, whoever fits them."""
@@ -127,7 +130,8 @@ class Strategy:
         numbers = [tried.number for tried in fitted_to]
         if self._fitted is None or self._fitted[0] != numbers:
             then = learning_runs(fitted_to, MOST_RUNS_WHILE_SEARCHING)
-            scales = self.surrogate(replace(progress, done=then, failed=[])).scales
+            curves = [curve for curve in progress.curves if curve.number <= numbers[-1]]
+            scales = self.surrogate(replace(progress, done=then, failed=[], curves=curves)).scales
             self._fitted = (numbers, scales)
         return self.surrogate(replace(progress, done=runs), self._fitted[1])
 

@@ -25,11 +25,12 @@ from optuna.trial import FrozenTrial
 from search.direction import sign_of
 from search.spec.study import StudySpec
 from search.strategy.learning_runs import best_schedules_first, learning_runs
+from search.strategy.observations import Points
 from search.strategy.progress import EvaluatedTrial, points_of
 from search.strategy.round_model import CAUTION
 from search.strategy.strategy import Strategy
 from search.strategy.sureness import SURE_ENOUGH, is_enough, probability_of
-from search.strategy.surrogate import Points, Surrogate
+from search.strategy.surrogate import Surrogate
 from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
 

@@ -25,91 +25,35 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
 
 from search.strategy.kernels import Vector, by_length, decay, matern, squared_distances
+from search.strategy.law_mean import LawMean
+from search.strategy.observations import Belief, Observation, Points, points_at
+from search.strategy.scales import EXPLAINED_BY_LAW, SPREAD, TYPICAL, Scales
 from search.strategy.tail import drawn_in, drawn_out, tail_of
 
 MEAN, MEAN_SD = 1.5, 1.5
 """What is expected where nothing is near, in units of the tail: worse than most that was tried."""
 LR_PLACES = 81
+RHO = Scales._fields.index("rho")
 _JITTER = 1e-10
-
-
-class Scales(NamedTuple):
-    """What is fitted. Logs of standard deviations in units of the tail, and of lengths."""
-
-    log_noise: float
-    log_seed_effect: float
-    log_common: float
-    """Of `g`."""
-    log_level: float
-    """Of `A`."""
-    log_own: float
-    """Of `B`."""
-    log_lr_length: float
-    """In units of log lr."""
-    log_shape_length: float
-    """In units of the shapes' features."""
-    rho: float
-
-
-TYPICAL = Scales(
-    math.log(0.3),
-    math.log(0.2),
-    math.log(1.5),
-    math.log(0.4),
-    math.log(0.5),
-    math.log(1.2),
-    math.log(0.5),
-    0.7,
-)
-SPREAD = Scales(0.5, 1.0, 0.6, 0.9, 0.8, 0.5, 0.5, 0.35)
-"""Standard deviations of the prior around `TYPICAL`."""
-
-
-@dataclass(frozen=True, eq=False)
-class Observation:
-    """One run to the full horizon."""
-
-    features: Vector
-    log_lr: float
-    """Of the peak lr."""
-    log_scale: float
-    """Log of the shape's best peak lr relative to that of linear to zero, as the bound has it."""
-    value: float
-    """Lower is better."""
-    seed: int
-
-
-class Points(NamedTuple):
-    """Where the model is asked: `M` shapes, each at a peak lr."""
-
-    features: Vector
-    """`M x F`."""
-    log_lr: Vector
-    log_scale: Vector
-
-
-@dataclass(frozen=True, eq=False)
-class Belief:
-    """Runs whose expected values were believed: where they are, and their rows of the factor."""
-
-    points: Points
-    rows: Vector
-    corner: Vector
 
 
 class Surrogate:
     """The fitted model. Values are those of `Observation.value`."""
 
-    def __init__(self, observations: Sequence[Observation], scales: Scales | None = None) -> None:
-        """Fit to `observations`, at least one; `scales` of an earlier fit save fitting them again."""
-        self._points = _points_of(observations)
+    def __init__(
+        self,
+        observations: Sequence[Observation],
+        scales: Scales | None = None,
+        law: LawMean | None = None,
+    ) -> None:
+        """Fit to `observations`, at least one; `scales` of an earlier fit save fitting them again; `law`: of
+        the same study, if its runs have curves."""
+        self._points = points_at(observations)
         self._seeds = np.array([o.seed for o in observations])
         self._same_seed = (self._seeds[:, None] == self._seeds[None, :]).astype(float)
         values = np.array([o.value for o in observations])
@@ -117,9 +61,11 @@ class Surrogate:
         self.tail = tail_of(values)
         self._y = drawn_in(values - self._best, self.tail) / self.tail - MEAN
         self._shape_distances = np.sqrt(squared_distances(self._points.features, self._points.features))
+        self._law = law
+        self._foretold = np.zeros(len(self._y))
         self.scales = self._fitted() if scales is None else scales
         self._factor = np.linalg.cholesky(self._covariance(self.scales))
-        self._weights = cho_solve((self._factor, True), self._y)
+        self._weights = cho_solve((self._factor, True), self._y - self._by_law(self._points))
 
     @property
     def tried_range(self) -> tuple[float, float]:
@@ -150,7 +96,7 @@ class Surrogate:
         squares is a variance."""
         cross = self._cross(points)
         halves = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
-        return self._best + self.tail * (MEAN + cross @ self._weights), halves
+        return self._best + self.tail * (MEAN + self._by_law(points) + cross @ self._weights), halves
 
     def sd_left(self, explained: Vector) -> Vector:
         """Standard deviation over seeds where a variance of `explained` is explained."""
@@ -166,7 +112,7 @@ class Surrogate:
 
         What is expected stays what it is everywhere, and is surer near the runs.
         """
-        points = _points_of(runs)
+        points = points_at(runs)
         seeds = np.array([run.seed for run in runs])
         luck = math.exp(2 * self.scales.log_seed_effect)
         cross = self._cross(points) + luck * (seeds[:, None] == self._seeds[None, :])
@@ -190,7 +136,8 @@ class Surrogate:
         apart = self._cross(points) - self._cross(base)
         between = self._signal(points, base, self.scales)[:, 0]
         variance = 2 * (self._own_variance - between) - self._explained(apart)
-        return self.tail * (apart @ self._weights), self.tail * np.sqrt(np.maximum(variance, _JITTER))
+        behind = apart @ self._weights + self._by_law(points) - self._by_law(base)
+        return self.tail * behind, self.tail * np.sqrt(np.maximum(variance, _JITTER))
 
     def drawn_out(self, expected: Vector) -> Vector:
         """Values that `predict` gave, in the unit of those that were measured."""
@@ -201,6 +148,15 @@ class Surrogate:
         log_lrs = np.linspace(*self.tried_range, LR_PLACES)
         many = Points(np.tile(features, (LR_PLACES, 1)), log_lrs, np.full(LR_PLACES, log_scale))
         return float(log_lrs[int(self.predict(many)[0].argmin())])
+
+    def _by_law(self, points: Points) -> Vector:
+        """What the law adds to `MEAN`, `M`, in units of the tail."""
+        if self._law is None or self.scales.law == 0.0:
+            return np.zeros(len(points.log_lr))
+        return self.scales.law * self._in_tails(self._law, self._law.losses(points), points)
+
+    def _in_tails(self, law: LawMean, losses: Vector, points: Points) -> Vector:
+        return law.trust(points) * (drawn_in(losses - self._best, self.tail) / self.tail - MEAN)
 
     def _cross(self, points: Points) -> Vector:
         return self._signal(points, self._points, self.scales)
@@ -233,31 +189,46 @@ class Surrogate:
         return covariance
 
     def _fitted(self) -> Scales:
-        """The scales with the highest posterior."""
+        """The scales with the highest posterior; the law has a share where it foretells the schedules left
+        out better than a constant."""
+        plain, loss = self._most_likely(len(TYPICAL) - 1)
+        if self._law is None:
+            return plain
+        self._foretold = self._in_tails(self._law, self._law.left_out(self._points), self._points)
+        with_law, loss_with_law = self._most_likely(len(TYPICAL))
+        return with_law if loss_with_law < loss else plain
+
+    def _most_likely(self, n_scales: int) -> tuple[Scales, float]:
+        """Of the first `n_scales`, and minus the log of the posterior."""
         from scipy.optimize import minimize  # takes long to import; who trains has begun by now
 
-        typical, spread = np.array(TYPICAL), np.array(SPREAD)
+        typical, spread = np.array(TYPICAL)[:n_scales], np.array(SPREAD)[:n_scales]
         bounds = list(zip(typical - 3 * spread, typical + 3 * spread, strict=True))
-        bounds[-1] = (0.0, 1.2)
+        bounds[RHO] = (0.0, 1.2)
+        bounds[RHO + 1 :] = [(0.0, 1.0)] * (n_scales - RHO - 1)
         found = minimize(
             self._loss, typical, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40}
         )
-        return Scales(*(float(x) for x in found.x))
+        return Scales(*(float(x) for x in found.x)), float(found.fun)
 
     def _loss(self, x: Vector) -> tuple[float, Vector]:
         """Minus the log posterior of the scales, up to a constant, and its gradient."""
         scales = Scales(*x)
-        surprise = (x - np.array(TYPICAL)) / np.array(SPREAD)
+        n, spread = len(x), np.array(SPREAD)[: len(x)]
+        explained = np.array(EXPLAINED_BY_LAW)[:n]
+        surprise = (x - np.array(TYPICAL)[:n] - scales.law * explained) / spread
         try:
             factor = np.linalg.cholesky(self._covariance(scales))
         except np.linalg.LinAlgError:
             return 1e10, np.zeros_like(x)
         inverse = cho_solve((factor, True), np.eye(len(factor)))
-        weights = inverse @ self._y
-        loss = 0.5 * self._y @ weights + np.log(np.diag(factor)).sum() + 0.5 * surprise @ surprise
+        rest = self._y - scales.law * self._foretold
+        weights = inverse @ rest
+        loss = 0.5 * rest @ weights + np.log(np.diag(factor)).sum() + 0.5 * surprise @ surprise
         pull = inverse - np.outer(weights, weights)
-        slopes = np.array([0.5 * (pull * part).sum() for part in self._derivatives(scales)])
-        return float(loss), slopes + surprise / np.array(SPREAD)
+        by_law = -self._foretold @ weights - explained @ (surprise / spread)
+        slopes = [*(0.5 * (pull * part).sum() for part in self._derivatives(scales)), by_law]
+        return float(loss), np.array(slopes[:n]) + surprise / spread
 
     def _derivatives(self, s: Scales) -> list[Vector]:
         """Of the observations' covariance by each of the scales."""
@@ -279,14 +250,6 @@ class Surrogate:
             (level + own * lr) * by_length(self._shape_distances, s.log_shape_length),
             by_lr * pull * (c[:, None] - c[None, :]),
         ]
-
-
-def _points_of(observations: Sequence[Observation]) -> Points:
-    return Points(
-        np.array([o.features for o in observations]),
-        np.array([o.log_lr for o in observations]),
-        np.array([o.log_scale for o in observations]),
-    )
 
 
 def _relative(points: Points, scales: Scales) -> Vector:

@@ -12,15 +12,10 @@ from numpy.typing import NDArray
 from scipy.optimize import approx_fprime
 
 from search.strategy.acquisition import expected_improvement
+from search.strategy.observations import Observation, Points
 from search.strategy.posterior import Posterior
-from search.strategy.surrogate import (
-    SPREAD,
-    TYPICAL,
-    Observation,
-    Points,
-    Scales,
-    Surrogate,
-)
+from search.strategy.scales import SPREAD, TYPICAL, Scales
+from search.strategy.surrogate import Surrogate
 from search.strategy.tail import drawn_in, tail_of
 
 Vector = NDArray[np.float64]
@@ -177,7 +172,7 @@ def test_a_loss_that_is_learnt_to_a_ten_thousandth_is_seen_as_finely_as_any_othe
 @pytest.mark.parametrize("where", [0.0, 0.7, -1.1])
 def test_the_gradient_of_the_fit_is_that_of_its_loss(n: int, where: float) -> None:
     response = Surrogate(data(n, 0.01, seeds=3), TYPICAL)
-    x = np.array(TYPICAL) + where * np.array(SPREAD) * np.array([1, -1, 1, -1, 1, 1, -1, 0.5])
+    x = np.array(TYPICAL) + where * np.array(SPREAD) * np.array([1, -1, 1, -1, 1, 1, -1, 0.5, -0.5])
     _, gradient = response._loss(x)
     numeric = approx_fprime(x, lambda at: response._loss(at)[0], 1e-6)
     np.testing.assert_allclose(gradient, numeric, rtol=1e-3, atol=1e-3)
