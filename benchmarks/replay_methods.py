@@ -17,7 +17,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
 from search.results.confirmation import to_confirm
-from search.runs.trial_attributes import HORIZON_STEPS, PROPOSAL, PURPOSE
+from search.runs.trial_attributes import HORIZON_STEPS, PROPOSAL, PURPOSE, kept
 from search.spec.confirmation import confirmation_size
 from search.spec.rounds import Rounds, chosen_rounds
 from search.spec.study import StudySpec
@@ -78,8 +78,7 @@ def _trained(
     params = dict(proposal.params)
     schedule = spec.parsed_space.sample(FixedTrial(params))
     seed = sum(
-        t.user_attrs[PROPOSAL] == params and t.user_attrs[HORIZON_STEPS] == proposal.horizon_steps
-        for t in trials
+        kept(t, PROPOSAL) == params and t.user_attrs[HORIZON_STEPS] == proposal.horizon_steps for t in trials
     )
     value = measure(schedule, seed, proposal.horizon_steps / spec.horizon_steps)
     diverged: dict[str, Any] = {"diverged": {}} if value >= ALMOST * untrained else {}

@@ -1,9 +1,11 @@
 """Pictures for the README, taken by a real browser.
 
     python benchmarks/screenshots.py dashboard http://127.0.0.1:8080 char_lm dashboard.png
+    python benchmarks/screenshots.py pages http://127.0.0.1:8080 char_lm folder --dark --width 400
     python benchmarks/screenshots.py terminal launch.ansi launch.png --at 0.6
 
-The first opens a study's page in the dashboard that runs at that address. The second draws what a
+The first opens a study's page in the dashboard that runs at that address. The second takes the list of
+studies, and of a study its first page, its note, and a trial with a note, each whole. The third draws what a
 terminal showed, here at 60% of its frames, from a file such as
 `script -qec 'warmboot launch char_lm' launch.ansi` records. Needs Debian's packages `chromium` and
 `chromium-driver`.
@@ -12,6 +14,7 @@ terminal showed, here at 60% of its frames, from a file such as
 from __future__ import annotations
 
 import argparse
+import base64
 import io
 import json
 import re
@@ -36,6 +39,11 @@ PAGE_SIZE_PIXELS = (1500, 1250)
 DRAWING_SECONDS = 2.0  # the plots below the first
 PLOT = ".js-plotly-plot .main-svg"
 
+# A note scrolls within the page.
+_WHOLE_HEIGHT = """
+    const inside = [...document.querySelectorAll("div")].map(e => e.scrollHeight - e.clientHeight);
+    return document.documentElement.scrollHeight + Math.max(0, ...inside);
+"""
 _PROGRAMS = ("chromium", "chromedriver")
 _FLAGS = (
     "--headless",
@@ -95,6 +103,37 @@ def open_study(browser: WebDriver, url: str, study: str) -> None:
         raise ValueError(f"{root} has no study {study!r}; it has: {', '.join(sorted(studies))}.")
     browser.get(f"{root}/dashboard/studies/{studies[study]}")
     WebDriverWait(browser, WAIT_SECONDS).until(lambda page: page.find_elements(By.CSS_SELECTOR, PLOT))
+
+
+def page_paths(root: str, study: str) -> dict[str, str]:
+    """What is looked at of a study: a name for each page, and its address."""
+    with urllib.request.urlopen(f"{root}/api/studies", timeout=WAIT_SECONDS) as answer:
+        studies = {row["study_name"]: row["study_id"] for row in json.load(answer)["study_summaries"]}
+    number = studies[study]
+    with urllib.request.urlopen(f"{root}/api/studies/{number}", timeout=WAIT_SECONDS) as answer:
+        trials = json.load(answer)["trials"]
+    noted = next((trial["number"] for trial in trials if trial["note"]["body"]), 0)
+    pages = {"studies": "", "study": f"/studies/{number}", "note": f"/studies/{number}/note"}
+    pages["trial"] = f"/studies/{number}/trials?numbers={noted}"
+    return {name: f"{root}/dashboard{path}" for name, path in pages.items()}
+
+
+def whole_page(browser: WebDriver, *, width: int, dark: bool, url: str, tallest: int = 6000) -> bytes:
+    """A page at that width and in that scheme of colours, from top to bottom, as a PNG."""
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(url)
+    time.sleep(DRAWING_SECONDS)
+    height = 0
+    while height != (now := int(browser.execute_script(_WHOLE_HEIGHT))):  # until nothing more comes
+        height = now
+        time.sleep(DRAWING_SECONDS)
+    tall = min(max(900, height), tallest)
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**size, "height": tall})
+    time.sleep(DRAWING_SECONDS)
+    return base64.b64decode(browser.execute_cdp_cmd("Page.captureScreenshot", {})["data"])
 
 
 def wait_for_text(browser: WebDriver, text: str) -> None:
@@ -165,6 +204,18 @@ def _dashboard(arguments: argparse.Namespace) -> None:
         _write(arguments.out, browser.get_screenshot_as_png())
 
 
+def _pages(arguments: argparse.Namespace) -> None:
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    scheme = "dark" if arguments.dark else "light"
+    with open_browser() as browser:
+        for name, url in page_paths(arguments.url.rstrip("/"), arguments.study).items():
+            tallest = 1100 if name == "trial" else 6000  # the list of all trials stands beside it
+            picture = whole_page(
+                browser, width=arguments.width, dark=arguments.dark, url=url, tallest=tallest
+            )
+            _write(arguments.out / f"{name}-{scheme}-{arguments.width}.png", picture)
+
+
 def _terminal(arguments: argparse.Namespace) -> None:
     recording = arguments.recording.read_bytes().decode()  # read_text would lose its returns
     frames = terminal_frames(_SCRIPT_LINE.sub("", recording))
@@ -181,6 +232,12 @@ def main() -> None:
     dashboard.add_argument("url")
     dashboard.add_argument("study")
     dashboard.set_defaults(take=_dashboard)
+    pages = kinds.add_parser("pages", help="the pages of a study in a running dashboard, each whole")
+    pages.add_argument("url")
+    pages.add_argument("study")
+    pages.add_argument("--dark", action="store_true", help="in the dark scheme of colours")
+    pages.add_argument("--width", type=int, default=1280, help="of the window, in pixels")
+    pages.set_defaults(take=_pages)
     terminal = kinds.add_parser("terminal", help="a recording of a terminal")
     terminal.add_argument("recording", type=Path)
     terminal.add_argument("--at", type=float, default=1.0, help="which frame, 0 (first) to 1 (last)")
@@ -188,6 +245,7 @@ def main() -> None:
     terminal.set_defaults(take=_terminal)
     for kind in (dashboard, terminal):
         kind.add_argument("out", type=Path, help="the PNG file to write")
+    pages.add_argument("out", type=Path, help="the folder to write them to")
     arguments = parser.parse_args()
     arguments.take(arguments)
 

@@ -29,7 +29,7 @@ import optuna
 from machine import describe_machine
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.runs.trial_attributes import HORIZON_STEPS, PROPOSAL, PURPOSE, SEED_INDEX
+from search.runs.trial_attributes import HORIZON_STEPS, PROPOSAL, PURPOSE, SEED_INDEX, kept
 from search.spec.study_file import find_study_file, read_study_file
 from search.strategy.rounds import knowledge
 from search.worker.planner import make_strategy
@@ -166,7 +166,7 @@ def planning_ms(n_trials: int) -> float:
                 break
     while len(trials) < n_trials:  # more of the same, elsewhere
         twin = trials[int(rng.integers(12, 60))]
-        params = dict(twin.user_attrs[PROPOSAL]) | {"lr": float(np.exp(rng.normal(-1.4, 0.4)))}
+        params = dict(kept(twin, PROPOSAL)) | {"lr": float(np.exp(rng.normal(-1.4, 0.4)))}
         params["lr"] = min(max(params["lr"], 0.011), 2.9)
         trials.append(_again(len(trials), twin, params, rng))
     known = next(knowledge(trials, rounds))

@@ -13,11 +13,12 @@ from rich.text import Text
 
 from search.cli.best_so_far import BestSoFar
 from search.cli.drawn_on import DrawnOn, undisturbed
-from search.cli.snapshots import counts_text, pace_text, training_lines
+from search.cli.snapshots import training_lines
 from search.cli.terminal import tell
 from search.launch.launch import LaunchView, Setting
 from search.launch.placement import processes_text
 from search.results.candidate import Candidate
+from search.results.progress_text import counts_text, pace_text
 from search.results.status import StudyStatus
 from warmboot.preview import draw
 

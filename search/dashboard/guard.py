@@ -30,6 +30,7 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 READING_METHODS = frozenset({"GET", "HEAD"})
 TELL_BODY_LIMIT_BYTES = 64 * 1024
 
+_RENAME = re.compile(r"/+api/studies/-?\d+/rename/*")
 _TELL = re.compile(r"/+api/trials/-?\d+/tell/*")
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/?#@,\[\]]+)(:\d{1,5})?")
 _SECURITY_HEADERS = (
@@ -91,6 +92,7 @@ class Guard:
             self._refuse_method,
             self._refuse_other_origin,
             refuse_unreadable_result,
+            refuse_renaming,
         )
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -177,6 +179,18 @@ def refuse_unreadable_result(environ: WSGIEnvironment) -> Refusal | None:
     if _values_are_finite(body):
         return None
     return Refusal("400 Bad Request", "The values of a result must be finite numbers.")
+
+
+def refuse_renaming(environ: WSGIEnvironment) -> Refusal | None:
+    """Refuse to rename a study, which the dashboard does by copying it without what Warmboot keeps on it, and
+    deleting the first: nothing could be exported from the copy."""
+    if environ["REQUEST_METHOD"] != "POST" or not _RENAME.fullmatch(environ["PATH_INFO"]):
+        return None
+    return Refusal(
+        "403 Forbidden",
+        "A study renamed here would lose what Warmboot keeps on it. Launch the study file under another name "
+        "instead.",
+    )
 
 
 def _values_are_finite(body: bytes) -> bool:

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.direction import Direction
 from search.early_stopping.rung_rule import Decision, decide, foreseen
-from search.runs.trial_attributes import AVERAGED_AT_HALFWAY
+from search.runs.trial_attributes import AVERAGED_AT_HALFWAY, is_kept, kept
 
 Known = Callable[[], Sequence[FrozenTrial]]
 """The trials of the study that have ended, as far as a decision may know them."""
@@ -74,9 +74,9 @@ class AveragedStopper:
         if value is None:
             return None
         pairs = [
-            (float(trial.user_attrs[AVERAGED_AT_HALFWAY]), float(trial.values[0]))
+            (float(kept(trial, AVERAGED_AT_HALFWAY)), float(trial.values[0]))
             for trial in known()
-            if trial.state == TrialState.COMPLETE and AVERAGED_AT_HALFWAY in trial.user_attrs
+            if trial.state == TrialState.COMPLETE and is_kept(trial, AVERAGED_AT_HALFWAY)
         ]
         rung = f"{look.rung}, averaged weights"
         return decide(value, pairs, direction=self.direction, rung=rung)

@@ -15,7 +15,7 @@ from search.results.candidate import Candidate
 from search.results.headline import baseline_name
 from search.results.transfer import ShapeTrend, TransferResult
 from search.results.verdict import VerdictResult
-from search.runs.trial_attributes import PURPOSE, RUNS, SCHEDULE, SHAPE, SWEEP
+from search.runs.trial_attributes import PURPOSE, RUNS, SCHEDULE, SHAPE, SWEEP, kept
 from search.statistics.intervals import Interval
 from search.statistics.log_trend import FARTHEST
 
@@ -32,7 +32,7 @@ COLOURS = (BEST, STANDARD, "#845ef7")
 
 def schedules(best: Candidate, other: Candidate | None, total_steps: int) -> go.Figure:
     """The lr of each step of the answer, and of what it is compared with."""
-    figure = _figure("optimizer step", "lr")
+    figure = new_figure("optimizer step", "lr")
     steps = np.arange(total_steps)
     if other is not None and other.key != best.key:
         table = other.schedule.lr_table(total_steps)
@@ -49,7 +49,7 @@ def schedules(best: Candidate, other: Candidate | None, total_steps: int) -> go.
 
 def tried(trials: Sequence[FrozenTrial], objective: str) -> go.Figure:
     """Every full run in its order, by what it was for."""
-    figure = _figure("trial", objective)
+    figure = new_figure("trial", objective)
     complete = [t for t in trials if t.state == TrialState.COMPLETE]
     for purpose in dict.fromkeys(t.user_attrs.get(PURPOSE, SHAPE) for t in complete):
         chosen = [t for t in complete if t.user_attrs.get(PURPOSE, SHAPE) == purpose]
@@ -66,7 +66,7 @@ def tried(trials: Sequence[FrozenTrial], objective: str) -> go.Figure:
 
 def peak_lrs(trials: Sequence[FrozenTrial], objective: str) -> go.Figure:
     """Value by peak lr; the short trainings of the sweep beside the full ones."""
-    figure = _figure("peak lr", objective)
+    figure = new_figure("peak lr", objective)
     figure.update_xaxes(type="log")
     full = [t for t in trials if t.state == TrialState.COMPLETE and "lr" in t.params]
     short = [t for t in trials if t.user_attrs.get(PURPOSE) == SWEEP and t.intermediate_values]
@@ -92,14 +92,14 @@ def learning_curves(
     trials: Sequence[FrozenTrial], best: Candidate, other: Candidate | None, objective: str
 ) -> go.Figure:
     """The objective on the way: the last trials, and above them those of the answer and its opponent."""
-    figure = _figure("optimizer step", objective)
+    figure = new_figure("optimizer step", objective)
     own = dict.fromkeys(best.trial_numbers, ("answer", BEST))
     if other is not None and other.key != best.key:
         own |= dict.fromkeys(other.trial_numbers, ("compared with", STANDARD))
     others = [t for t in trials if t.state == TrialState.COMPLETE and t.number not in own][-MOST_CURVES:]
     shown: set[str] = set()
     for trial in [*others, *(t for t in trials if t.number in own)]:
-        run = trial.user_attrs.get(RUNS, [{}])[0]
+        run = kept(trial, RUNS, [{}])[0]
         if objective not in run:
             continue
         name, colour = own.get(trial.number, ("others", OTHER))
@@ -122,7 +122,7 @@ def gains(verdict: VerdictResult, direction: Direction) -> go.Figure:
     sign = sign_of(direction)
     values = sign * np.subtract(verdict.standard_values, verdict.candidate_values)
     look, margin = verdict.looks[-1], verdict.margin
-    figure = _figure("pair of runs on one fresh seed", f"gain in {verdict.objective}")
+    figure = new_figure("pair of runs on one fresh seed", f"gain in {verdict.objective}")
     figure.add_hrect(y0=-margin, y1=margin, fillcolor=OTHER, opacity=0.25, line_width=0)
     figure.add_hline(y=0, line={"color": "#495057", "width": 1})
     figure.add_scatter(
@@ -147,7 +147,7 @@ def gains(verdict: VerdictResult, direction: Direction) -> go.Figure:
 
 def lrs_over_horizons(found: TransferResult) -> go.Figure:
     """Each shape's best peak lr at each horizon, and the power law through them."""
-    figure = _figure("optimizer steps", "best peak lr")
+    figure = new_figure("optimizer steps", "best peak lr")
     figure.update_xaxes(type="log")
     figure.update_yaxes(type="log")
     steps = _reach(found)
@@ -163,7 +163,7 @@ def lrs_over_horizons(found: TransferResult) -> go.Figure:
 
 def gains_over_horizons(found: TransferResult) -> go.Figure:
     """The gain over each standard at each horizon, and the line through it."""
-    figure = _figure("optimizer steps", f"gain in {found.objective}")
+    figure = new_figure("optimizer steps", f"gain in {found.objective}")
     figure.update_xaxes(type="log")
     figure.add_hline(y=0, line={"color": "#495057", "width": 1})
     steps = _reach(found)
@@ -229,7 +229,8 @@ def _band(figure: go.Figure, steps: NDArray[np.float64], intervals: Sequence[Int
     )
 
 
-def _figure(x: str, y: str) -> go.Figure:
+def new_figure(x: str, y: str) -> go.Figure:
+    """An empty figure with the titles of its axes."""
     figure = go.Figure()
     figure.update_layout(
         template="plotly_white",

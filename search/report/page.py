@@ -17,9 +17,8 @@ from search.report import figures
 from search.report.html_page import Page
 from search.report.pictures import schedules_svg
 from search.results.candidate import Candidate
-from search.results.evidence import edge_lines, sentence
-from search.results.headline import baseline_name, headline
-from search.results.lead import Lead
+from search.results.evidence import basis_lines
+from search.results.headline import headline
 from search.results.rounded import value_text
 from search.results.status import StudyStatus
 from search.results.verdict import VerdictResult
@@ -42,7 +41,7 @@ def report(snapshot: StudyStatus, trials: Sequence[FrozenTrial], proxy: Mapping[
     objective = snapshot.spec.objective
     page = Page(f"{snapshot.spec.name}: what the search has found")
     page.paragraph(headline(snapshot.spec, lead), "answer")
-    for line in _told(snapshot, best, lead):
+    for line in basis_lines(snapshot.spec, lead):
         page.paragraph(line)
     page.paragraph(_counts(snapshot), "quiet")
     for change in snapshot.changes:
@@ -66,13 +65,6 @@ def report(snapshot: StudyStatus, trials: Sequence[FrozenTrial], proxy: Mapping[
     page.heading("Where it comes from")
     page.code(json.dumps({"proxy": proxy, "study": snapshot.spec.to_json(), "made": _made()}, indent=1))
     return page.text()
-
-
-def _told(snapshot: StudyStatus, best: Candidate, lead: Lead) -> list[str]:
-    """What the headline rests on, and what it is about."""
-    known = sentence(snapshot.spec, lead) if snapshot.verdict is None else snapshot.verdict.sentence
-    name = baseline_name(best) if best.standard is not None else "the searched schedule"
-    return [f"{name[0].upper()}{name[1:]}: {best.describe()}. {known}", *edge_lines(snapshot.spec, best)]
 
 
 def _tried(page: Page, trials: Sequence[FrozenTrial], objective: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from search.direction import Direction, sign_of
 from search.runs.trial import Trial
-from search.runs.trial_attributes import BASELINE, SCHEDULE_KEY, SEED_INDEX
+from search.runs.trial_attributes import BASELINE, SCHEDULE_KEY, SEED_INDEX, is_kept, kept
 from search.spec.params import other_params, params_text
 from warmboot.schedule import WarmbootSchedule
 from warmboot.space import Space
@@ -91,8 +91,8 @@ def candidates(
     confirmed = (confirmation or {}).get("values", {})
     groups: dict[str, list[Trial]] = defaultdict(list)
     for trial in trials:
-        if trial.state.name == "COMPLETE" and SCHEDULE_KEY in trial.user_attrs:
-            groups[trial.user_attrs[SCHEDULE_KEY]].append(trial)
+        if trial.state.name == "COMPLETE" and is_kept(trial, SCHEDULE_KEY):
+            groups[kept(trial, SCHEDULE_KEY)].append(trial)
     return [_contender(key, group, space, confirmed.get(key, ())) for key, group in groups.items()]
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
-from search.direction import sign_of
 from search.results.candidate import Candidate, candidates
+from search.results.candidates_that_matter import that_matter
 from search.results.confirmation import is_confirmed
 from search.results.kept_estimates import model_of, stored_sensitivity, with_expectations
 from search.results.lead import Lead, lead_by_means, lead_by_model, lead_of
@@ -19,21 +18,19 @@ from search.results.study_hash import study_hash
 from search.results.transfer import TransferResult, stored_transfer
 from search.results.verdict import VerdictResult, stored_verdict
 from search.runs.trial import Trial
-from search.runs.trial_attributes import BASELINE, DIVERGED, FAILURE, REMARK, SCHEDULE_KEY
+from search.runs.trial_attributes import DIVERGED, FAILURE, REMARK
 from search.spec.budget import counts, is_held
 from search.spec.study import StudySpec
 from search.spec.training_spans import trained_seconds
 from search.storage.live_leases import live_leases
 from search.storage.study_attributes import StudyAttributes
 from search.storage.study_change import Change, accepted_changes
-from search.storage.study_reader import StudyReader
+from search.storage.study_reader import KnownTrials, StudyReader
 from search.storage.study_record import StudyRecord
 from search.strategy.sensitivity import Sensitivity
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
-
-_LEADING = 8  # schedules that are looked at at least
 
 
 @dataclass(frozen=True)
@@ -168,7 +165,9 @@ class StudyStatus:
         return stopping.name != "none" or (stopping.plateau and self.spec.sampler.name == "warmboot")
 
 
-def read_status(record: StudyRecord, reader: StudyReader, *, settle: bool = False) -> StudyStatus:
+def read_status(
+    record: StudyRecord, reader: StudyReader | KnownTrials, *, settle: bool = False
+) -> StudyStatus:
     """Look at a study.
 
     Args:
@@ -189,7 +188,7 @@ def read_status(record: StudyRecord, reader: StudyReader, *, settle: bool = Fals
     now = record.now()
     speed = pace(known, spec.horizon_steps, now.local)
     confirmation = attributes.confirmation
-    leading = reader.with_params(_candidates(trials, spec, attributes))
+    leading = reader.with_params(that_matter(trials, spec, attributes))
     found = with_expectations(
         candidates(leading, spec.parsed_space, confirmation), attributes.estimates, trials
     )
@@ -282,23 +281,6 @@ def _worked_out(
     model = model_of(spec, trials, found, confirmed=True)
     assert model is not None, "a study with a candidate has a full run"
     return lead_by_model(found, model, stored_verdict(attributes)), found
-
-
-def _candidates(trials: Sequence[Trial], spec: StudySpec, attributes: StudyAttributes) -> list[Trial]:
-    """The trials that can matter for best and standard; to rebuild every schedule each second is too slow."""
-    complete = [t for t in trials if t.state.name == "COMPLETE" and SCHEDULE_KEY in t.user_attrs]
-    standards = {t.user_attrs[SCHEDULE_KEY] for t in complete if BASELINE in t.user_attrs}
-    values: dict[str, list[float]] = defaultdict(list)
-    for trial in complete:
-        if trial.user_attrs[SCHEDULE_KEY] not in standards:
-            values[trial.user_attrs[SCHEDULE_KEY]].append(trial.value or 0.0)
-    sign = sign_of(spec.direction)
-    most = max(_LEADING, spec.confirmation_size.leaders + 1)  # all that can be confirmed are among them
-    keys = set(sorted(values, key=lambda key: sign * fmean(values[key]))[:most])
-    keys |= standards
-    keys |= set((attributes.confirmation or {}).get("values", {}))
-    keys |= set((attributes.estimates or {}).get("searched", {}))
-    return [t for t in complete if t.user_attrs[SCHEDULE_KEY] in keys]
 
 
 def _failures(trials: Sequence[Trial]) -> dict[str, int]:

@@ -42,6 +42,9 @@ class Trial(Protocol):
     def user_attrs(self) -> Mapping[str, Any]: ...
 
     @property
+    def system_attrs(self) -> Mapping[str, Any]: ...
+
+    @property
     def intermediate_values(self) -> Mapping[int, float]: ...
 
     @property

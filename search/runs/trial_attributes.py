@@ -1,9 +1,13 @@
-"""The attributes of a trial: every user attribute of ours, each named once.
+"""The attributes of a trial: every one of ours, each named once, and how they are kept.
+
+What a person can read is a user attribute, so that dashboards show it; what only we read is `OUT_OF_SIGHT`, a
+system attribute under `warmboot:`. Studies of earlier versions have all of them among their user attributes:
+`kept` reads either, `in_sight` and `out_of_sight` say what is written where.
 
 | who | attribute |
 | --- | --- |
 | plans it (`worker/planner.py`) | `PROPOSAL`, `PURPOSE`, `WHY`, `HORIZON_STEPS`, `LEFT_TO_GAIN`, `BASELINE` |
-| | `SCHEDULE_KEY`, `SEED_INDEX`, `SCHEDULE`, `KNOWN_BELOW` |
+| | `SCHEDULE_KEY`, `SEED_INDEX`, `SCHEDULE`, `RESTARTS`, `KNOWN_BELOW` |
 | begins it (`storage/begun_trials.py`) | `TRAINED_SPAN`, `REPORTED_BEFORE` |
 | makes its runs (`worker/trial_runs.py`) | `STEPS_IN_ALL` |
 | takes it back (`storage/lost_trials.py`) | `LOST` |
@@ -14,6 +18,9 @@ The values of the constants are stored in people's databases and stay as they ar
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 PROPOSAL = "proposal"
 """Its parameters from the moment it is asked for."""
@@ -35,6 +42,8 @@ SEED_INDEX = "seed"
 """Which of its schedule's seeds it trains with, counted from 0."""
 SCHEDULE = "schedule"
 """The schedule in words."""
+RESTARTS = "restarts"
+"""Where it restarts, in words; missing where it does not."""
 KNOWN_BELOW = "known_below"
 """Its round knew the results of the trials below this number; what may stop it knows no others either."""
 STEPS_IN_ALL = "steps"
@@ -49,6 +58,7 @@ ASKED_FOR = (
     SCHEDULE_KEY,
     SEED_INDEX,
     SCHEDULE,
+    RESTARTS,
     KNOWN_BELOW,
     STEPS_IN_ALL,
 )
@@ -78,3 +88,56 @@ REMARK = "remark"
 """A remark on its training, for the user."""
 FAILURE = "failed"
 """What was left behind by a training of it that failed, the reason as its last line."""
+
+OUT_OF_SIGHT = frozenset(
+    {
+        PROPOSAL,
+        LEFT_TO_GAIN,
+        SCHEDULE_KEY,
+        KNOWN_BELOW,
+        STEPS_IN_ALL,
+        TRAINED_SPAN,
+        REPORTED_BEFORE,
+        HELD,
+        RUNS,
+        AVERAGED_AT_HALFWAY,
+    }
+)
+"""What only we read."""
+PREFIX = "warmboot:"
+"""Of their names among the system attributes."""
+
+
+class Attributed(Protocol):
+    """A trial, with what is kept on it."""
+
+    @property
+    def user_attrs(self) -> Mapping[str, Any]: ...
+
+    @property
+    def system_attrs(self) -> Mapping[str, Any]: ...
+
+
+def kept(trial: Attributed, key: str, default: Any = None) -> Any:
+    """What is kept on a trial under the name `key`; `default` where nothing is."""
+    name = PREFIX + key
+    return trial.system_attrs[name] if name in trial.system_attrs else trial.user_attrs.get(key, default)
+
+
+def is_kept(trial: Attributed, key: str) -> bool:
+    """Whether anything is kept on a trial under the name `key`."""
+    return PREFIX + key in trial.system_attrs or key in trial.user_attrs
+
+
+def in_sight(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `attributes` that become user attributes.
+
+    >>> in_sight({"why": "a baseline", "held": False}), out_of_sight({"why": "a baseline", "held": False})
+    ({'why': 'a baseline'}, {'warmboot:held': False})
+    """
+    return {key: value for key, value in attributes.items() if key not in OUT_OF_SIGHT}
+
+
+def out_of_sight(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The others, under the names that they have among the system attributes."""
+    return {PREFIX + key: value for key, value in attributes.items() if key in OUT_OF_SIGHT}

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from search.durations import duration_text
-from search.runs.trial_attributes import HELD, HORIZON_STEPS, LOST, REPORTED_BEFORE, STEPS_IN_ALL
+from search.runs.trial_attributes import HELD, HORIZON_STEPS, LOST, REPORTED_BEFORE, STEPS_IN_ALL, kept
 from search.spec.training_spans import Moment, trained_seconds
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def counts(trial: Trial) -> bool:
 
 def is_held(trial: Trial) -> bool:
     """Whether the training of a trial that looks as if it ran has failed; see `HELD`."""
-    return trial.state.name == "RUNNING" and bool(trial.user_attrs.get(HELD))
+    return trial.state.name == "RUNNING" and bool(kept(trial, HELD))
 
 
 def steps_of(trial: Trial, total_steps: int) -> int:
@@ -127,13 +127,13 @@ def steps_of(trial: Trial, total_steps: int) -> int:
 
 def whole_steps(trial: Trial, total_steps: int) -> int:
     """Steps of a trial that is not stopped early."""
-    return int(trial.user_attrs.get(STEPS_IN_ALL) or trial.user_attrs.get(HORIZON_STEPS, total_steps))
+    return int(kept(trial, STEPS_IN_ALL) or trial.user_attrs.get(HORIZON_STEPS, total_steps))
 
 
 def steps_so_far(trial: Trial) -> int:
     """Steps of a trial in training as far as it has reported; one that is taken up again begins at 0."""
     step = reported_steps(trial) if trial.state.name == "RUNNING" else 0
-    return step if step > trial.user_attrs.get(REPORTED_BEFORE, 0) else 0
+    return step if step > kept(trial, REPORTED_BEFORE, 0) else 0
 
 
 def reported_steps(trial: Trial) -> int:

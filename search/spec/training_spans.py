@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from search.runs.trial_attributes import TRAINED_SPAN
+from search.runs.trial_attributes import TRAINED_SPAN, kept
 
 if TYPE_CHECKING:
     from search.runs.trial import Trial
@@ -38,7 +38,7 @@ class Moment:
 
 def ended(trial: Trial, now: Callable[[], Moment]) -> dict[str, Any]:
     """The attribute of a trial that ends now; none where its time is not counted."""
-    span = trial.user_attrs.get(TRAINED_SPAN)
+    span = kept(trial, TRAINED_SPAN)
     return {} if span is None else {TRAINED_SPAN: {**span, "to": now().seconds}}
 
 
@@ -46,7 +46,7 @@ def ended_unseen(trial: Trial) -> dict[str, Any]:
     """The attribute of a trial that ended at an unknown time, because its worker is gone; empty if its time
     is not counted. Like one that is handed back, it counts for nothing: the night until it was found is not
     training."""
-    span = trial.user_attrs.get(TRAINED_SPAN)
+    span = kept(trial, TRAINED_SPAN)
     return {} if span is None else {TRAINED_SPAN: {**span, "to": span["from"]}}
 
 
@@ -66,7 +66,7 @@ def trained_seconds(trials: Iterable[Trial], now: Moment | None = None) -> float
 
 def _span(trial: Trial, started: datetime.datetime, now: Moment | None) -> tuple[str, float, float]:
     """Clock, start and end of a trial's training."""
-    told = trial.user_attrs.get(TRAINED_SPAN)
+    told = kept(trial, TRAINED_SPAN)
     ended = trial.datetime_complete
     if told is not None and ("to" in told or ended is None):
         running = now.seconds if now is not None and now.clock == told["clock"] else told["from"]

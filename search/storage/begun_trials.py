@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import optuna
 from optuna.pruners import NopPruner
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.runs.trial_attributes import HELD, KNOWN_BELOW, REPORTED_BEFORE, TRAINED_SPAN
+from search.runs.trial_attributes import HELD, KNOWN_BELOW, REPORTED_BEFORE, TRAINED_SPAN, is_kept
 from search.spec.budget import Budget, reported_steps
 from search.storage.leases import Lease, Leases, is_mine
 from search.storage.optuna_rows import add_trials, start_trials
-from search.storage.planned_trial import PlannedTrial, RunningTrial, is_planned_whole
+from search.storage.planned_trial import PlannedTrial, RunningTrial, is_planned_whole, keep, kept_on
 from search.storage.plans import NextTrial
 from search.storage.study_record import StudyRecord
 from search.storage.told_trials import ToldTrials
@@ -46,7 +46,7 @@ class BegunTrials:
         """Under the lock: append trials, WAITING; in one transaction where they have their distributions."""
         if not self._told.in_bulk or not all(trial.distributions for trial in planned):
             for trial in planned:
-                self._study.enqueue_trial(dict(trial.params), user_attrs=dict(trial.user_attrs))
+                self._study.add_trial(_waiting(trial))
             return
         with self._database.engine.begin() as connection:
             add_trials(connection, self._record.study_id, n_known, planned)
@@ -77,9 +77,7 @@ class BegunTrials:
         return optuna.Trial(self._study, trial_id)
 
     def _needs_nothing_read(self, frozen: FrozenTrial) -> bool:
-        judged_by_what_is_in = not (
-            KNOWN_BELOW in frozen.user_attrs or isinstance(self._study.pruner, NopPruner)
-        )
+        judged_by_what_is_in = not (is_kept(frozen, KNOWN_BELOW) or isinstance(self._study.pruner, NopPruner))
         return is_planned_whole(frozen) and not judged_by_what_is_in
 
     def ask(
@@ -94,14 +92,23 @@ class BegunTrials:
         return trial
 
     def _note_begin(self, trial: RunningTrial, limit: Budget, reported: int) -> None:
-        if trial.user_attrs.get(HELD):
-            trial.set_user_attr(HELD, False)
+        if kept_on(trial, HELD):
+            keep(trial, HELD, False)
         if limit.budget_seconds is not None:
-            trial.set_user_attr(TRAINED_SPAN, self._record.now().begun())
-        if TRAINED_SPAN in trial.user_attrs:  # its end closes one of an earlier launch too
+            keep(trial, TRAINED_SPAN, self._record.now().begun())
+        if kept_on(trial, TRAINED_SPAN) is not None:  # its end closes one of an earlier launch too
             self._told.timed.add(trial.number)
         if reported:
-            trial.set_user_attr(REPORTED_BEFORE, reported)
+            keep(trial, REPORTED_BEFORE, reported)
+
+
+def _waiting(trial: NextTrial) -> FrozenTrial:
+    """A trial as Optuna's `enqueue_trial` makes it, with the attributes that are out of sight too."""
+    return create_trial(
+        state=TrialState.WAITING,
+        user_attrs=dict(trial.user_attrs),
+        system_attrs={**trial.system_attrs, "fixed_params": dict(trial.params)},
+    )
 
 
 def _attempt(before: Lease | None) -> int:

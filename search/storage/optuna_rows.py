@@ -104,7 +104,7 @@ def end_trials(connection: Connection, study_id: int, ended: Sequence[EndedTrial
     values |= _last_reports(connection, [i for i, t in won.items() if t.state == TrialState.PRUNED])
     _insert(connection, VALUES, (_value_row(trial_id, value) for trial_id, value in values.items()))
     _set_attributes(connection, USER_ATTRS, {i: trial.user_attrs for i, trial in won.items()})
-    _set_attributes(connection, SYSTEM_ATTRS, {i: t.system_attrs for i, t in won.items() if t.system_attrs})
+    _set_attributes(connection, SYSTEM_ATTRS, {i: trial.system_attrs for i, trial in won.items()})
     return [trial.number for trial in won.values()]
 
 
@@ -142,6 +142,8 @@ def _add_reports(connection: Connection, reports: Sequence[tuple[int, int, float
 def _set_attributes(connection: Connection, table: Table, of_trials: Mapping[int, Mapping[str, Any]]) -> None:
     """Trial id -> attributes; those that were set before are replaced."""
     for trial_id, attributes in of_trials.items():
+        if not attributes:
+            continue
         old = (table.c.trial_id == trial_id) & table.c.key.in_(list(attributes))
         connection.execute(delete(table).where(old))
     _insert(connection, table, (row for i, attrs in of_trials.items() for row in _attr_rows(i, attrs)))

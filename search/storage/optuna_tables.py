@@ -47,6 +47,14 @@ STUDY_ATTRS = Table(
     Column("key", String),
     Column("value_json", Text),
 )
+STUDY_SYSTEM_ATTRS = Table(
+    "study_system_attributes",
+    _metadata,
+    Column("study_system_attribute_id", Integer, primary_key=True),
+    Column("study_id", Integer),
+    Column("key", String),
+    Column("value_json", Text),
+)
 STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")
 """Names of the states of a trial."""
 TRIALS = Table(

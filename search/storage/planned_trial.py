@@ -9,7 +9,7 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FixedTrial, FrozenTrial
 
-from search.runs.trial_attributes import SEED_INDEX
+from search.runs.trial_attributes import OUT_OF_SIGHT, PREFIX, SEED_INDEX, kept
 
 
 class PlannedTrial:
@@ -17,7 +17,8 @@ class PlannedTrial:
 
     Attributes:
         number: of the trial.
-        user_attrs: its attributes; changed by `set_user_attr` alone.
+        user_attrs: those of its attributes that a person reads; changed by `keep` alone.
+        system_attrs: the others.
 
     Args:
         frozen: the trial as it was written.
@@ -26,7 +27,8 @@ class PlannedTrial:
     """
 
     def __init__(self, frozen: FrozenTrial, trial_id: int, storage: BaseStorage) -> None:
-        self.number, self.user_attrs = frozen.number, dict(frozen.user_attrs)
+        self.number = frozen.number
+        self.user_attrs, self.system_attrs = dict(frozen.user_attrs), dict(frozen.system_attrs)
         self._fixed = FixedTrial(dict(frozen.params), frozen.number)
         self._id, self._storage = trial_id, storage
 
@@ -50,13 +52,36 @@ class PlannedTrial:
         return self._fixed.suggest_categorical(name, choices)
 
     def set_user_attr(self, key: str, value: Any) -> None:
-        """Keep an attribute with it."""
+        """Keep an attribute with it, in sight."""
         self._storage.set_trial_user_attr(self._id, key, value)
         self.user_attrs[key] = value
+
+    def set_system_attr(self, key: str, value: Any) -> None:
+        """Keep an attribute with it, out of sight."""
+        self._storage.set_trial_system_attr(self._id, key, value)
+        self.system_attrs[key] = value
 
 
 RunningTrial = optuna.Trial | PlannedTrial
 """A trial that this process trains."""
+
+
+def keep(trial: RunningTrial, key: str, value: Any) -> None:
+    """Keep an attribute with a trial in training, in sight or not (`search.runs.trial_attributes`)."""
+    if key not in OUT_OF_SIGHT:
+        trial.set_user_attr(key, value)
+    elif isinstance(trial, PlannedTrial):
+        trial.set_system_attr(PREFIX + key, value)
+    else:
+        trial.storage.set_trial_system_attr(trial._trial_id, PREFIX + key, value)
+
+
+def kept_on(trial: RunningTrial, key: str, default: Any = None) -> Any:
+    """What is kept on a trial in training; see `search.runs.trial_attributes.kept`."""
+    if isinstance(trial, PlannedTrial):
+        return kept(trial, key, default)
+    system = trial.storage.get_trial_system_attrs(trial._trial_id)
+    return system.get(PREFIX + key, trial.user_attrs.get(key, default))
 
 
 def is_planned_whole(frozen: FrozenTrial) -> bool:

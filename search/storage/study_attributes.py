@@ -1,4 +1,4 @@
-"""The attributes of a study, stored under `warmboot:` among its user attributes: every entry, named once.
+"""The attributes of a study, stored under `warmboot:` among its system attributes: every entry, named once.
 
 So `worker`, `status` and `export` need no study file, and a copied study stays whole. Beside them stands
 `answer`, for a person who looks at the study in the dashboard.
@@ -49,6 +49,9 @@ VERDICT = "verdict"
 """The last verdict on its leader; see `search.verdict`."""
 TRANSFER = "transfer"
 """The last transfer of its leader; see `search.transfer`."""
+
+BOARD = "board"
+"""Which notes and plots in the dashboard are Warmboot's own; see `search.storage.dashboard_rows`."""
 
 
 class StudyAttributes(Mapping[str, Any]):
@@ -163,6 +166,11 @@ class StudyAttributes(Mapping[str, Any]):
     def verdict(self) -> Mapping[str, Any] | None:
         """See `search.results.verdict.VerdictResult`."""
         return self._stored.get(VERDICT)
+
+    @property
+    def board_seconds(self) -> float | None:
+        """When its pages in the dashboard were last looked after, by the clock of the database."""
+        return (self._stored.get(BOARD) or {}).get("at")
 
     @property
     def transfer(self) -> Mapping[str, Any] | None:

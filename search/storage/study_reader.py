@@ -13,6 +13,7 @@ from search.storage.trial_glances import GlanceReader, TrialGlance
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.trial import FrozenTrial
 
     from search.storage.study_record import StudyRecord
 
@@ -53,3 +54,26 @@ class StudyReader:
     def everything(self) -> Sequence[optuna.trial.FrozenTrial]:
         """All trials with all that Optuna has of them, as the model of the search needs them."""
         return self._record.trials(self._record.load())
+
+
+class KnownTrials:
+    """A study whose trials the caller has read, with all that Optuna has of them.
+
+    Args:
+        trials: all of it.
+    """
+
+    def __init__(self, trials: Sequence[FrozenTrial]) -> None:
+        self._trials = trials
+
+    def trials(self) -> Sequence[FrozenTrial]:
+        """All of them."""
+        return self._trials
+
+    def with_params(self, trials: Sequence[Trial]) -> Sequence[Trial]:
+        """Some of them; they have their parameters."""
+        return trials
+
+    def everything(self) -> Sequence[FrozenTrial]:
+        """All of them."""
+        return self._trials

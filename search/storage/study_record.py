@@ -37,13 +37,14 @@ from search.storage.study_attributes import (
 )
 from search.storage.study_change import check_resumed
 from search.storage.study_reader import StudyReader
-from search.storage.study_rows import attributes_of, names_with, study_id_of
+from search.storage.study_rows import attributes_under, move_out_of_sight, names_with, study_id_of
 
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-_PREFIX = "warmboot:"
+PREFIX = "warmboot:"
+"""Of the names of a study's attributes that are ours."""
 
 
 class StudyGoneError(RunError):
@@ -77,13 +78,15 @@ class StudyRecord:
         """
         with self._there():
             stored = self._stored()
-        ours = {k.removeprefix(_PREFIX): v for k, v in stored.items() if k.startswith(_PREFIX)}
+        ours = {k.removeprefix(PREFIX): v for k, v in stored.items() if k.startswith(PREFIX)}
         return StudyAttributes(ours)
 
     def _stored(self) -> Mapping[str, Any]:
-        if self.database.needs_no_optuna:
-            return self.database.patiently(lambda: attributes_of(self.database.engine, self.study_id))
-        return self.database.storage.get_study_user_attrs(self.study_id)
+        database, study_id = self.database, self.study_id
+        if database.knows_tables:
+            return database.patiently(lambda: attributes_under(database.engine, study_id, PREFIX))
+        user = database.storage.get_study_user_attrs(study_id)
+        return user | database.storage.get_study_system_attrs(study_id)
 
     def gone(self) -> StudyGoneError:
         """The error to raise where nothing of it is found any more."""
@@ -106,7 +109,13 @@ class StudyRecord:
             StudyGoneError: the study is there no more.
         """
         with self._there():
-            self.database.storage.set_study_user_attr(self.study_id, f"{_PREFIX}{key}", value)
+            self.database.storage.set_study_system_attr(self.study_id, f"{PREFIX}{key}", value)
+
+    def move_out_of_sight(self) -> None:
+        """Move what an earlier version kept in sight of everybody; hold the database's lock."""
+        if self.database.knows_tables:
+            with self.database.engine.begin() as connection:
+                move_out_of_sight(connection, self.study_id, PREFIX)
 
     def keep_rounds(self, spec: StudySpec) -> None:
         """Note how the study proposes its trials, for all its life."""
@@ -232,6 +241,7 @@ def _create_or_resume(
         check_resumed(record, spec, made_of, accept=accept_change, say=say)
         _check_rounds(spec, stored)
         _check_way(spec, stored)
+        record.move_out_of_sight()
     else:
         record.set_answer("none yet: the search has not ended")
         record.keep_rounds(spec)
@@ -283,10 +293,11 @@ def find_study(database: Database, name: str) -> StudyRecord:
 
 def study_names(database: Database) -> list[str]:
     """The names of all studies that Warmboot made, in the order of their creation."""
-    if database.needs_no_optuna:
-        return database.patiently(lambda: names_with(database.engine, f"{_PREFIX}{SPEC}"))
+    key = f"{PREFIX}{SPEC}"
+    if database.knows_tables:
+        return database.patiently(lambda: names_with(database.engine, key))
     studies = database.storage.get_all_studies()
-    return [s.study_name for s in studies if f"{_PREFIX}{SPEC}" in s.user_attrs]
+    return [s.study_name for s in studies if key in {**s.user_attrs, **s.system_attrs}]
 
 
 def create_empty(database: Database, spec: StudySpec) -> bool:

@@ -16,6 +16,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.pruners import NopPruner
 from optuna.trial import FrozenTrial, TrialState
 
+from search.runs.trial_attributes import in_sight, out_of_sight
 from search.spec.training_spans import ended
 from search.storage.leases import Leases
 from search.storage.optuna_rows import EndedTrial, add_reports, end_trials
@@ -83,8 +84,8 @@ class ToldTrials:
             number=number,
             state=state,
             value=value,
-            user_attrs=attributes,
-            system_attrs=marks or {},
+            user_attrs=in_sight(attributes),
+            system_attrs={**out_of_sight(attributes), **(marks or {})},
             reports=self._reports.pop(number, {}),
         )
         if not self.in_bulk:

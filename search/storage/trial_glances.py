@@ -30,8 +30,9 @@ from search.runs.trial_attributes import (
     SEED_INDEX,
     STEPS_IN_ALL,
     TRAINED_SPAN,
+    out_of_sight,
 )
-from search.storage.optuna_tables import PARAMS, REPORTS, TRIALS, USER_ATTRS, VALUES, read_value
+from search.storage.optuna_tables import PARAMS, REPORTS, SYSTEM_ATTRS, TRIALS, USER_ATTRS, VALUES, read_value
 
 LOOKED_AT = (
     BASELINE,
@@ -48,6 +49,7 @@ LOOKED_AT = (
     TRAINED_SPAN,
 )
 """The attributes of a trial that are read."""
+_NAMES = {USER_ATTRS: LOOKED_AT, SYSTEM_ATTRS: [*out_of_sight(dict.fromkeys(LOOKED_AT))]}
 _FEW = 500
 """So many trials are asked for by their ids; of more, all from the first of them on are read."""
 
@@ -77,6 +79,8 @@ class TrialGlance:
     values: list[float] | None = None
     user_attrs: dict[str, Any] = field(default_factory=dict)
     """Of `LOOKED_AT`."""
+    system_attrs: dict[str, Any] = field(default_factory=dict)
+    """The others of them."""
     intermediate_values: dict[int, float] = field(default_factory=dict)
     """The last one alone; none of a trial that is complete."""
     asked_params: dict[str, Any] | None = None
@@ -153,11 +157,12 @@ class GlanceReader:
         by_id = {glance.trial_id: glance for glance in new}
         for table, columns, put in (
             (USER_ATTRS, (USER_ATTRS.c.key, USER_ATTRS.c.value_json), _put_attribute),
+            (SYSTEM_ATTRS, (SYSTEM_ATTRS.c.key, SYSTEM_ATTRS.c.value_json), _put_system_attribute),
             (VALUES, (VALUES.c.value, VALUES.c.value_type), _put_value),
         ):
             statement = select(table.c.trial_id, *columns).join(TRIALS, TRIALS.c.trial_id == table.c.trial_id)
-            if table is USER_ATTRS:
-                statement = statement.where(USER_ATTRS.c.key.in_(LOOKED_AT))
+            if table in _NAMES:
+                statement = statement.where(table.c.key.in_(_NAMES[table]))
             for trial_id, *stored in connection.execute(statement.where(self._these(new))):
                 if trial_id in by_id:
                     put(by_id[trial_id], *stored)
@@ -192,6 +197,10 @@ class GlanceReader:
 
 def _put_attribute(glance: TrialGlance, key: str, value_json: str) -> None:
     glance.user_attrs[key] = json.loads(value_json)
+
+
+def _put_system_attribute(glance: TrialGlance, key: str, value_json: str) -> None:
+    glance.system_attrs[key] = json.loads(value_json)
 
 
 def _put_value(glance: TrialGlance, value: float | None, kind: Any) -> None:

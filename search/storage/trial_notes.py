@@ -6,12 +6,20 @@ import re
 
 import optuna
 
+MOST_NOTES = 50
+"""Trials of a study with a note. For each trial that it shows, the dashboard looks at every piece of every
+note; what a training left behind is among the attributes of the trial too."""
+
 
 def keep_trial_note(study: optuna.Study, trial_id: int, markdown: str) -> None:
-    """Keep a note on a trial, in whatever state; it takes the place of an earlier one."""
+    """Keep a note on a trial, in whatever state; it takes the place of an earlier one. Nothing happens where
+    the study has enough of them."""
     from optuna_dashboard import save_note  # takes long to import, and few processes ever need it
 
-    save_note(optuna.trial.Trial(study, trial_id), markdown)
+    trial = optuna.trial.Trial(study, trial_id)
+    attributes = trial.storage.get_study_system_attrs(study._study_id)
+    if sum(key.endswith(":note_ver") for key in attributes) < MOST_NOTES:
+        save_note(trial, markdown)
 
 
 def failure_note(left_behind: str) -> str:

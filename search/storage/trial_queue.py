@@ -27,7 +27,7 @@ from search.storage.begun_trials import BegunTrials
 from search.storage.job_claims import claim_job
 from search.storage.leases import CONFIRMATION, PLANNING, Lease, Leases, is_mine, this_owner
 from search.storage.lost_trials import LostTrials, is_held
-from search.storage.planned_trial import RunningTrial
+from search.storage.planned_trial import RunningTrial, keep
 from search.storage.plans import WAIT, NextTrial, Plan, Planned, StopSearch, Wait
 from search.storage.seed_claims import SeedClaims
 from search.storage.study_attributes import CONTROL
@@ -117,8 +117,8 @@ class TrialQueue:
         if SEED_INDEX in trial.user_attrs:
             return int(trial.user_attrs[SEED_INDEX])
         seed = self._database.patiently(lambda: self._claims.claim(schedule_key, trial.number))
-        trial.set_user_attr(SCHEDULE_KEY, schedule_key)
-        trial.set_user_attr(SEED_INDEX, seed)
+        keep(trial, SCHEDULE_KEY, schedule_key)
+        keep(trial, SEED_INDEX, seed)
         return seed
 
     def stored(self, number: int) -> FrozenTrial:

@@ -22,6 +22,8 @@ from search.runs.trial_attributes import (
     SEED_INDEX,
     STEPS_IN_ALL,
     SWEEP,
+    is_kept,
+    kept,
 )
 from search.spec.study import StudySpec
 from search.strategy.lr_sweep import SweepPoint
@@ -127,7 +129,7 @@ class TrialReader:
                 n_swept += 1
                 waiting += not trial.state.is_finished()
                 if value is not None:
-                    sweep.append(SweepPoint(float(trial.user_attrs[PROPOSAL]["lr"]), value))
+                    sweep.append(SweepPoint(float(kept(trial, PROPOSAL)["lr"]), value))
                 continue
             tried = self._tried(trial)
             if tried is None:
@@ -161,7 +163,7 @@ class TrialReader:
         """What a finished trial has validated; nothing of one that trained shorter horizons first, whose
         steps are those of several runs."""
         tried = self._tried(trial)
-        if tried is None or STEPS_IN_ALL in trial.user_attrs or not trial.intermediate_values:
+        if tried is None or is_kept(trial, STEPS_IN_ALL) or not trial.intermediate_values:
             return []
         horizon = int(trial.user_attrs.get(HORIZON_STEPS, self._total_steps))
         reports = sorted(trial.intermediate_values.items())
@@ -170,7 +172,7 @@ class TrialReader:
 
     def _tried(self, trial: FrozenTrial) -> EvaluatedTrial | None:
         if trial.number not in self._seen:
-            params = trial.user_attrs.get(PROPOSAL) or trial.params
+            params = kept(trial, PROPOSAL) or trial.params
             try:
                 self._seen[trial.number] = replace(self.shape(params), number=trial.number)
             except ValueError:  # asked for by another process, its parameters not all drawn yet

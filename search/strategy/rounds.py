@@ -14,11 +14,10 @@ number of workers, after any number of interruptions.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.runs.trial_attributes import ASKED_FOR
+from search.runs.trial_attributes import ASKED_FOR, PREFIX, in_sight, is_kept, kept, out_of_sight
 from search.spec.rounds import Rounds
 
 
@@ -62,13 +61,14 @@ def _have_ended(trials: Sequence[FrozenTrial]) -> bool:
 def _in_training(trial: FrozenTrial) -> FrozenTrial:
     if trial.state == TrialState.RUNNING and not trial.intermediate_values:
         return trial
-    asked: dict[str, Any] = {key: trial.user_attrs[key] for key in ASKED_FOR if key in trial.user_attrs}
+    asked = {key: kept(trial, key) for key in ASKED_FOR if is_kept(trial, key)}
+    samplers = {key: value for key, value in trial.system_attrs.items() if not key.startswith(PREFIX)}
     masked = create_trial(
         state=TrialState.RUNNING,
         params=trial.params,
         distributions=trial.distributions,
-        user_attrs=asked,
-        system_attrs=trial.system_attrs,
+        user_attrs=in_sight(asked),
+        system_attrs={**samplers, **out_of_sight(asked)},
     )
     masked.number = trial.number
     return masked

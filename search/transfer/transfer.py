@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from search.errors import UsageError
 from search.messages import Say
+from search.report.board import refresh_board
 from search.results.transfer import TransferResult
 from search.results.verdict import VerdictResult, stored_verdict
 from search.spec.handed import HandedOver
@@ -95,6 +96,7 @@ def hold_transfer(
             say=say,
         )
     record.set_attribute(TRANSFER, found.to_json())
+    refresh_board(record, say)
     return found
 
 

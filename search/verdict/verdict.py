@@ -8,6 +8,7 @@ from functools import partial
 
 from search.errors import UsageError
 from search.messages import Say
+from search.report.board import refresh_board
 from search.results.status import read_status
 from search.results.verdict import VerdictResult
 from search.spec.handed import HandedOver
@@ -97,6 +98,7 @@ def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify
         result = contest(subject.spec, subject.leader, arms, conditions, say)
     record.set_attribute(VERDICT, result.to_json())
     record.set_answer(result.sentence)
+    refresh_board(record, say)
     return result
 
 

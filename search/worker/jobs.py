@@ -7,6 +7,7 @@ thread.
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ from search.runs.trial_attributes import (
     STOPPED,
 )
 from search.spec.study import StudySpec
-from search.storage.planned_trial import RunningTrial
+from search.storage.planned_trial import RunningTrial, keep, kept_on
 from search.storage.trial_queue import TrialQueue
 from search.training.runs import AnyRun, make_run
 
@@ -127,7 +128,7 @@ class TrialJob:
     def remarked(self, text: str) -> None:
         self._remarks.append(text)
         with contextlib.suppress(UpdateFinishedTrialError):  # finished elsewhere
-            self.trial.set_user_attr(REMARK, "\n".join(self._remarks))
+            keep(self.trial, REMARK, "\n".join(self._remarks))
 
     def failed(self, reason: str) -> None:
         self.queue.fail(self.trial.number, reason)
@@ -138,8 +139,8 @@ class TrialJob:
     def hold(self, reason: str) -> None:
         """The run has failed; whether the trial has, another training tells."""
         with contextlib.suppress(UpdateFinishedTrialError):  # finished elsewhere
-            self.trial.set_user_attr(FAILURE, reason)
-            self.trial.set_user_attr(HELD, True)
+            keep(self.trial, FAILURE, reason)
+            keep(self.trial, HELD, True)
 
     def hand_back(self, reason: str | None = None) -> None:
         self.queue.hand_back(self.trial.number, reason)
@@ -156,10 +157,11 @@ class TrialJob:
                 self._curve.setdefault(name, []).append(value)
         self._averaged = measurement.metrics.get(f"averaged_{self.spec.objective}", self._averaged)
 
-    @property
+    @functools.cached_property
     def _known_below(self) -> int | None:
         """Of a trial that was planned in a round: what is decided about it knows the trials below this."""
-        return self.trial.user_attrs.get(KNOWN_BELOW)
+        below: int | None = kept_on(self.trial, KNOWN_BELOW)
+        return below
 
     def _known(self) -> list[FrozenTrial]:
         """The trials that have ended and may be known when it is decided whether this one ends."""

@@ -14,6 +14,7 @@ from typing import Any
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
 from search.runs.schedule_key import schedule_key
+from search.runs.schedule_words import described
 from search.runs.trial_attributes import (
     BASELINE,
     HORIZON_STEPS,
@@ -21,10 +22,13 @@ from search.runs.trial_attributes import (
     LEFT_TO_GAIN,
     PROPOSAL,
     PURPOSE,
-    SCHEDULE,
     SCHEDULE_KEY,
     SEED_INDEX,
     WHY,
+    in_sight,
+    is_kept,
+    kept,
+    out_of_sight,
 )
 from search.spec.study import StudySpec
 from search.storage.database import Database
@@ -137,7 +141,7 @@ class _Asked:
 
     def __post_init__(self) -> None:
         for trial in self.known:
-            key = trial.user_attrs.get(SCHEDULE_KEY)
+            key = kept(trial, SCHEDULE_KEY)
             if key is not None:
                 self._seeds[key] = max(self._seeds.get(key, 0), 1 + int(trial.user_attrs[SEED_INDEX]))
 
@@ -155,14 +159,15 @@ class _Asked:
             WHY: proposal.why,
             SCHEDULE_KEY: key,
             SEED_INDEX: seed,
-            SCHEDULE: schedule.describe(),
+            **described(schedule, proposal.horizon_steps),
             **more,
         }
         if proposal.standard:
             attributes[BASELINE] = proposal.standard
         if proposal.outlook is not None:
             attributes[LEFT_TO_GAIN] = proposal.outlook.left_to_gain
-        return NextTrial(drawn.params, attributes, drawn.distributions, proposal.system_attrs)
+        system = {**proposal.system_attrs, **out_of_sight(attributes)}
+        return NextTrial(drawn.params, in_sight(attributes), drawn.distributions, system)
 
 
 def _begun(trial: NextTrial) -> FrozenTrial:
@@ -171,13 +176,14 @@ def _begun(trial: NextTrial) -> FrozenTrial:
         params=dict(trial.params),
         distributions=dict(trial.distributions),
         user_attrs=dict(trial.user_attrs),
+        system_attrs=dict(trial.system_attrs),
     )
 
 
 def _plateau(outlook: ExpectedGain | None, trials: Sequence[FrozenTrial]) -> str | None:
     if outlook is None:
         return None
-    gains = [float(t.user_attrs[LEFT_TO_GAIN]) for t in trials if LEFT_TO_GAIN in t.user_attrs]
+    gains = [float(kept(t, LEFT_TO_GAIN)) for t in trials if is_kept(t, LEFT_TO_GAIN)]
     return plateau(
         [*gains, outlook.left_to_gain],
         noise_sd=outlook.noise_sd,

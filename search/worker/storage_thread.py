@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from optuna.trial import TrialState
 
+from search.report.board import BoardKeeper
 from search.results.confirmation import Confirmation
 from search.results.settled import is_settled
 from search.runs.events import Admitted, Cancelled, Event, Remarked, TrainingFailed
@@ -66,6 +67,7 @@ class StorageLoop:
         self._trials = trials
         self._spec = record.spec
         self._conclusion = Conclusion(record, trials, slots)
+        self._board = BoardKeeper(record, trials.all, lambda text: notify({"kind": "note", "text": text}))
         self._slots = slots
         self._ready = ready
         self._events = events
@@ -83,9 +85,11 @@ class StorageLoop:
             while not self._stop.is_set():
                 self._take_in_events()
                 self._ask_for_more()
+                self._board.look()
                 if not self._jobs:
                     outcome = self._when_idle()
                     if outcome is not None:
+                        self._board.refresh()
                         return outcome
         except StorageAwayError:
             if not self._stop.is_set():
@@ -223,6 +227,7 @@ class StorageLoop:
             while waiting and len(self._jobs) < self._slots:
                 self._send(waiting.pop(0))
             self._take_in_events()
+            self._board.look()
             done = before + left - len(waiting) - len(self._jobs)
             if done != told:
                 self._notify({"kind": "confirming", "done": done, "of": count})
@@ -233,6 +238,8 @@ class StorageLoop:
             self._failures.hand_back()
             for job in self._jobs.values():
                 job.hand_back()
+            if self._stop.is_set():
+                self._board.last_look()
         except StorageAwayError as error:
             self._notify({"kind": "note", "text": f"trials not handed back, taken up in a minute: {error}"})
         self._jobs.clear()

@@ -18,11 +18,12 @@ from search.early_stopping.stoppers import (
 )
 from search.runs import seeds
 from search.runs.schedule_key import schedule_key
+from search.runs.schedule_words import described
 from search.runs.trial_attributes import HORIZON_STEPS, KNOWN_BELOW, PURPOSE, SCHEDULE, SHAPE, STEPS_IN_ALL
 from search.spec.early_stopping import OWN
 from search.spec.rungs import halfway
 from search.spec.study import StudySpec
-from search.storage.planned_trial import RunningTrial
+from search.storage.planned_trial import RunningTrial, keep, kept_on
 from search.storage.trial_queue import TrialQueue
 from search.strategy.lr_sweep import lr_at_horizon
 from search.training.runs import AnyRun, make_run
@@ -79,7 +80,8 @@ def trial_job(queue: TrialQueue, spec: StudySpec, trial: RunningTrial) -> TrialJ
     horizon = int(trial.user_attrs.get(HORIZON_STEPS, spec.horizon_steps))
     seed_index = queue.claim_seed(trial, schedule_key(schedule.lr_table(horizon), params))
     if SCHEDULE not in trial.user_attrs:
-        trial.set_user_attr(SCHEDULE, schedule.describe())
+        for key, value in described(schedule, horizon).items():
+            keep(trial, key, value)
     judged = _is_judged(spec, trial)
     rungs = spec.rung_horizons if judged else ()
     averages = judged and spec.early_stopping.name == "averaged"
@@ -105,7 +107,7 @@ def _stopper(spec: StudySpec, trial: RunningTrial) -> tuple[Stopper, Mapping[str
     if name == "averaged":
         return AveragedStopper(spec.direction, spec.objective), {}
     assert name not in OWN, name
-    if KNOWN_BELOW in trial.user_attrs:
+    if kept_on(trial, KNOWN_BELOW) is not None:
         pruner = RoundPruner(spec, trial.number)
         return PrunerStopper(name, pruner), pruner.marks
     running = trial
@@ -119,8 +121,8 @@ def _rungs_left(
     """Steps of the shorter trainings that a trial has behind it, taken up again, and those to come."""
     if not rungs:
         return 0, ()
-    if STEPS_IN_ALL not in trial.user_attrs:
-        trial.set_user_attr(STEPS_IN_ALL, sum(rungs) + horizon)
+    if kept_on(trial, STEPS_IN_ALL) is None:
+        keep(trial, STEPS_IN_ALL, sum(rungs) + horizon)
     trained = max(queue.stored(trial.number).intermediate_values, default=0)
     before = 0
     while rungs and before + rungs[0] <= trained:

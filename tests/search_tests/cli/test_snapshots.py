@@ -10,10 +10,7 @@ from typing import Any
 import pytest
 
 from search.cli.snapshots import (
-    counts_text,
-    pace_text,
     snapshot_json,
-    state_text,
     status_lines,
     summary_lines,
     training_lines,
@@ -22,6 +19,7 @@ from search.cli.terminal import fitted
 from search.results.candidate import Candidate
 from search.results.lead import Lead
 from search.results.pace import Training
+from search.results.progress_text import counts_text, pace_text, state_text
 from search.results.status import StudyStatus
 from tests.search_tests.studies import study_spec
 from warmboot.schedule import WarmbootSchedule
@@ -33,7 +31,6 @@ BEST = Candidate(
     searched=(2.0, 2.2),
     confirmed=(2.1, 2.1, 2.4),
 )
-
 
 PLAIN = Candidate(
     key="plain",

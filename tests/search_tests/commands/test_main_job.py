@@ -12,6 +12,7 @@ import pytest
 from optuna.trial import TrialState
 
 import warmboot
+from search.runs.trial_attributes import RUNS, kept
 from tests.search_tests.commands.workplace import Workplace
 from tests.search_tests.patience import PATIENCE_SECONDS
 
@@ -27,7 +28,7 @@ def test_every_trial_tells_a_person_what_it_was(finished: Workplace) -> None:
         assert f"peak lr {trial.params['lr']:.4g}" in trial.user_attrs["schedule"]
         assert trial.user_attrs["seed"] >= 0
         assert trial.user_attrs["why"]
-        assert trial.user_attrs["runs"][0]["step"] == [8, 16, 24, 32, 40]
+        assert kept(trial, RUNS)[0]["step"] == [8, 16, 24, 32, 40]
         assert list(trial.intermediate_values) == [8, 16, 24, 32, 40]
         assert trial.intermediate_values[40] == trial.value
 

@@ -40,7 +40,7 @@ def test_a_handful_of_runs_ends_with_an_answer_although_none_is_left_to_confirm_
     assert report["runs_used"] <= 8
     assert report["best"] is not None
     study = optuna.load_study(study_name="end", storage=workplace.storage)
-    assert study.user_attrs["answer"].startswith("answer ")
+    assert study.user_attrs["answer"].startswith(("Use ", "Not shown", "Too early"))
     assert "(done)" in workplace.run("status", "end").stdout
 
 

@@ -282,3 +282,11 @@ def test_a_result_in_chunks_is_refused() -> None:
     guard = Guard(Dashboard(), allow_edit=True)
     answer = ask(guard, "POST", "/api/trials/7/tell", HTTP_TRANSFER_ENCODING="chunked")
     assert answer[0] == 411
+
+
+@pytest.mark.parametrize("path", ["/api/studies/7/rename", "//api/studies/7/rename/"])
+def test_a_study_is_not_renamed_without_what_warmboot_keeps_on_it(path: str) -> None:
+    dashboard = Dashboard()
+    code, _, text = ask(Guard(dashboard, allow_edit=True), "POST", path, b'{"study_name": "b"}')
+    assert (code, dashboard.bodies) == (403, [])
+    assert "under another name" in text

@@ -20,11 +20,13 @@ from optuna.storages import RDBStorage
 
 from search.dashboard import AddressError, DashboardServer, open_server
 from search.errors import UsageError
+from search.report.board import refresh_board
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from tests.search_tests.browser import screenshots_module
 from tests.search_tests.patience import PATIENCE_SECONDS
+from tests.search_tests.studies import LINEAR, fill, make_study, open_database
 
 ROOT = Path(__file__).parents[3]
 N_COMPLETE = 6
@@ -256,3 +258,25 @@ def test_every_page_works_read_only_in_a_real_browser(server: DashboardServer) -
         assert [row for row in browser.get_log("browser") if row["level"] == "SEVERE"] == []
     assert {method for method, _, _ in log.rows} == {"GET"}
     assert [row for row in log.rows if row[2] >= 400] == []
+
+
+def test_a_study_of_warmboot_explains_itself_in_a_real_browser(tmp_path: Path) -> None:
+    """Its note, its plots, and the note of a trial, through the guard and read-only."""
+    screenshots = screenshots_module()
+    database = open_database(tmp_path)
+    record = make_study(database)
+    keys = fill(record, [({**LINEAR, "lr": lr}, 1.0 + lr) for lr in (0.1, 0.3)], standard="linear")
+    assert len(keys) == 2
+    assert refresh_board(record, print)
+    with serving(open_server(database.rdb, port=0)) as server, screenshots.open_browser() as browser:
+        paths = screenshots.page_paths(server.url.rstrip("/"), record.name)
+        for page, landmarks in [
+            ("study", ["Schedules that lead", "Value by peak lr", "What the training has bought", "answer"]),
+            ("note", ["Linear: linear to 0, peak lr 0.1.", "└ step 0 ... step 99", "warmboot export small"]),
+            ("trial", ["The answer so far.", "Drawn by the sampler."]),
+        ]:
+            browser.get(paths[page])
+            for landmark in landmarks:
+                screenshots.wait_for_text(browser, landmark)
+        assert [row for row in browser.get_log("browser") if row["level"] == "SEVERE"] == []
+    database.close()

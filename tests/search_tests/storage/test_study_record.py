@@ -11,7 +11,8 @@ from search.errors import UsageError
 from search.results.status import read_status
 from search.spec.budget import Budget
 from search.storage.database import Database
-from search.storage.study_record import StudyRecord, create_or_resume, find_study, study_names
+from search.storage.study_record import PREFIX, StudyRecord, create_or_resume, find_study, study_names
+from search.storage.study_rows import set_system_attributes
 from tests.search_tests.studies import LINEAR, PROXY, SPACE, fill, make_study, study_spec
 from warmboot.space import FloatRange
 
@@ -205,3 +206,36 @@ def test_a_study_from_before_there_were_ways_goes_on_as_it_did(database: Databas
     create_or_resume(database, study_spec(), PROXY, way={"way": "vmap"})
     assert record.attributes.way is None
     assert record.spec.population.way == "auto"
+
+
+def as_an_earlier_version_kept_it(record: StudyRecord) -> optuna.Study:
+    """The study with all that is Warmboot's among its user attributes."""
+    study = optuna.load_study(study_name=record.name, storage=record.database.rdb)
+    kept = {f"{PREFIX}{key}": value for key, value in record.attributes.items()}
+    for key, value in kept.items():
+        study.set_user_attr(key, value)
+    with record.database.engine.begin() as connection:
+        set_system_attributes(connection, record.study_id, {}, gone=[*kept])
+    return study
+
+
+def test_what_only_warmboot_reads_is_no_user_attribute(record: StudyRecord) -> None:
+    assert {*record.load().user_attrs} == {"answer"}
+
+
+def test_a_study_of_an_earlier_version_is_read_and_moved_out_of_sight_when_it_is_launched_again(
+    database: Database,
+) -> None:
+    record = make_study(database)
+    record.set_control(n_trials=5)
+    record.keep_own_lr(0.25)
+    before = dict(record.attributes)
+    study = as_an_earlier_version_kept_it(record)
+    assert study_names(database) == ["small"]
+    assert dict(StudyRecord(database, "small").attributes) == before
+    record.set_control(stop=True)
+    assert record.attributes["control"] == {**before["control"], "stop": True}, "the newer one counts"
+    again = make_study(database)
+    assert {*study.user_attrs} == {"answer"}
+    assert again.attributes.own_lr == 0.25
+    assert again.attributes.made == before["made"]

@@ -12,7 +12,7 @@ import pytest
 from optuna.trial import FrozenTrial, Trial, TrialState
 from optuna_dashboard import get_note
 
-from search.runs.trial_attributes import TRAINED_SPAN
+from search.runs.trial_attributes import SCHEDULE_KEY, TRAINED_SPAN, kept
 from search.spec.budget import Budget, counts
 from search.spec.training_spans import trained_seconds
 from search.storage.address import is_sqlite
@@ -103,7 +103,7 @@ def test_the_standards_come_first_and_once_over_all_processes(raced: Race) -> No
 def test_repeats_of_a_schedule_train_each_seed_once_over_all_processes(raced: Race) -> None:
     seeds = defaultdict(list)
     for trial in raced.trials:
-        seeds[trial.user_attrs["schedule_key"]].append(trial.user_attrs["seed"])
+        seeds[kept(trial, SCHEDULE_KEY)].append(trial.user_attrs["seed"])
     assert len(seeds) == 2
     for used in seeds.values():
         assert sorted(used) == list(range(len(used)))
@@ -288,11 +288,11 @@ def test_where_time_is_the_limit_a_trial_keeps_when_it_trained(database: Databas
     queue.hand_back(trial.number)
     again = queue.next()
     assert again is not None
-    began = queue.stored(trial.number).user_attrs[TRAINED_SPAN]
+    began = kept(queue.stored(trial.number), TRAINED_SPAN)
     assert began["clock"] == before.clock
     assert began["from"] >= before.seconds, "what was handed back begins anew"
     assert queue.complete(again, 1.0, {})
-    ended = queue.stored(trial.number).user_attrs[TRAINED_SPAN]
+    ended = kept(queue.stored(trial.number), TRAINED_SPAN)
     assert began["from"] <= ended["to"] <= record.now().seconds
 
 
@@ -301,7 +301,7 @@ def test_the_night_until_a_killed_worker_is_found_is_no_training(database: Datab
     queue = trial_queue(record)
     trial = queue.next()
     assert trial is not None
-    began = queue.stored(0).user_attrs[TRAINED_SPAN]
+    began = kept(queue.stored(0), TRAINED_SPAN)
     trial.set_user_attr(TRAINED_SPAN, {**began, "from": began["from"] - 11 * 3600})
     Leases(database.engine, record.study_id, "elsewhere|1|0.00").give_up(0, attempts=MAX_ATTEMPTS)
     following = queue.next()
@@ -388,4 +388,4 @@ def test_a_span_that_an_earlier_launch_has_begun_is_closed_where_time_limits_no_
     assert taken is not None
     assert taken.number == trial.number
     assert again.complete(taken, 1.0, {})
-    assert "to" in trials_of(record)[0].user_attrs[TRAINED_SPAN]
+    assert "to" in kept(trials_of(record)[0], TRAINED_SPAN)

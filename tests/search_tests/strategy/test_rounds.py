@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState
 
-from search.runs.trial_attributes import PROPOSAL
+from search.runs.trial_attributes import PROPOSAL, kept
 from search.spec.rounds import Rounds, chosen_rounds
 from search.strategy.rounds import knowledge, known_below
 from search.strategy.strategy import Strategy
@@ -46,7 +46,7 @@ def test_what_has_ended_past_the_delay_is_as_if_it_trained() -> None:
     assert [trial.state for trial in known[12:]] == [TrialState.RUNNING] * 4
     assert [trial.number for trial in known] == list(range(16))
     assert all(trial.values is None and not trial.intermediate_values for trial in known[12:])
-    assert [t.user_attrs[PROPOSAL] for t in known] == [t.user_attrs[PROPOSAL] for t in trials]
+    assert [kept(t, PROPOSAL) for t in known] == [kept(t, PROPOSAL) for t in trials]
     assert known[:12] == trials[:12]
 
 

@@ -11,6 +11,7 @@ from search.results.confirmation import plan_confirmation
 from search.results.status import study_lead
 from search.runs import seeds
 from search.runs.run import Measurement, Run
+from search.runs.trial_attributes import RUNS, SCHEDULE_KEY, kept
 from search.storage.database import Database
 from search.storage.plans import NextTrial
 from search.storage.study_record import StudyRecord
@@ -62,13 +63,13 @@ def test_other_hyperparameters_reach_the_run_and_the_key(database: Database) -> 
         jobs.append(trial_job(queue, record.spec, trial))
     first, second = (job.queue.stored(job.trial.number) for job in jobs)
     assert {name: first.params[name] for name in ("weight_decay", "batch_size")} == jobs[0].run.params
-    assert first.user_attrs["schedule_key"] != second.user_attrs["schedule_key"], "one schedule, two settings"
+    assert kept(first, SCHEDULE_KEY) != kept(second, SCHEDULE_KEY), "one schedule, two settings"
     for job in jobs:
         job.began(UNTRAINED)
         job.measured(measurement(100, 3.0, last=True))
     plan = plan_confirmation(study_lead(record)[1], "minimize", None)
     confirming = {job.candidate.key: job.run.params for job in confirmation_jobs(plan, record.spec)}
-    assert confirming[first.user_attrs["schedule_key"]] == jobs[0].run.params
+    assert confirming[kept(first, SCHEDULE_KEY)] == jobs[0].run.params
 
 
 def test_a_repeat_trains_the_next_seed(job: TrialJob) -> None:
@@ -85,7 +86,7 @@ def test_measurements_become_reports_and_the_last_the_value(job: TrialJob) -> No
     assert stored.state == TrialState.COMPLETE
     assert stored.value == 3.0
     assert stored.intermediate_values == {step: 4.0 - step / 100 for step in job.run.report_steps}
-    (run,) = stored.user_attrs["runs"]
+    (run,) = kept(stored, RUNS)
     assert run["seed"] == 0
     assert run["step"] == [20, 40, 60, 80, 100]
     assert run["val_error"] == [0.5] * 5
@@ -100,7 +101,7 @@ def test_a_diverged_trial_is_told_the_untrained_value_and_keeps_what_happened(jo
     assert (stored.state, stored.value) == (TrialState.COMPLETE, 4.6)
     assert stored.intermediate_values == {20: 4.6, 33: 4.6}, "no plot breaks"
     assert stored.user_attrs["diverged"]["diverged_at_step"] == 33
-    assert not any(math.isnan(value) for value in stored.user_attrs["runs"][0]["val_loss"])
+    assert not any(math.isnan(value) for value in kept(stored, RUNS)[0]["val_loss"])
 
 
 def test_a_trial_that_is_resumed_reports_each_step_once(job: TrialJob) -> None:

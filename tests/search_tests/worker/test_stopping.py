@@ -7,7 +7,15 @@ from optuna.trial import TrialState, create_trial
 
 from search.runs.events import Cancel
 from search.runs.run import Measurement, Run
-from search.runs.trial_attributes import ANOTHER_SEED, EXPECTED_VALUE, KNOWN_BELOW, PURPOSE, STEPS_IN_ALL
+from search.runs.trial_attributes import (
+    ANOTHER_SEED,
+    EXPECTED_VALUE,
+    KNOWN_BELOW,
+    PURPOSE,
+    RUNS,
+    STEPS_IN_ALL,
+    kept,
+)
 from search.spec.budget import steps_of
 from search.storage.database import Database
 from search.storage.plans import NextTrial
@@ -75,7 +83,7 @@ def test_the_steps_of_the_shorter_trainings_are_reported_and_counted(database: D
     record = study(database, "squeezed")
     queue = planned(record)
     job = next_job(queue, record)
-    assert queue.stored(0).user_attrs[STEPS_IN_ALL] == 1300
+    assert kept(queue.stored(0), STEPS_IN_ALL) == 1300
     assert steps_of(queue.stored(0), HORIZON) == 1300
     train_through(job, (4.0, 3.0), 2.0)
     stored = queue.stored(0)
@@ -229,7 +237,7 @@ def test_how_far_a_trial_comes_before_it_hears_that_it_is_to_end_is_left_out(dat
         stored = queue.stored(job.trial.number)
         assert (stored.state, stored.value) == (TrialState.PRUNED, 4.3)
         assert stored.intermediate_values == {180: 4.3}
-        assert [run["step"] for run in stored.user_attrs["runs"]] == [[180]]
+        assert [run["step"] for run in kept(stored, RUNS)] == [[180]]
 
 
 def test_stopped_trials_take_only_the_steps_they_trained() -> None:
