@@ -144,10 +144,9 @@ class GlanceReader:
         found: dict[int, dict[str, Any]] = defaultdict(dict)
         with self._engine.begin() as connection:
             statement = select(*columns).join(TRIALS, TRIALS.c.trial_id == PARAMS.c.trial_id)
-            for row in connection.execute(
-                statement.where(self._these(new)).order_by(PARAMS.c.param_id)
-            ).tuples():
-                found[row[0]][row[1]] = _external(row[2], row[3])
+            these = statement.where(self._these(new)).order_by(PARAMS.c.param_id)
+            for trial_id, name, value, distribution in connection.execute(these):
+                found[trial_id][name] = _external(value, distribution)
         for glance in new:
             glance.asked_params = found.get(glance.trial_id, {})
 

@@ -11,6 +11,7 @@ from search.results.candidate import Candidate, ranked
 from search.results.confirmation import plan_confirmation
 from search.results.lead import lead_by_means
 from search.results.status import StudyStatus, read_status, study_lead
+from search.results.study_hash import study_hash
 from search.runs.trial_attributes import STEPS_IN_ALL
 from search.storage.database import Database
 from search.storage.leases import Leases, this_owner
@@ -174,6 +175,7 @@ def test_a_hash_is_told_where_the_same_file_gives_the_same_study(database: Datab
         status = look(record)
         assert status.search_is_over
         assert (status.hash is not None) == (name == "counted")
+        assert status.hash in (None, study_hash(record.load().trials)), "whoever reads the trials"
 
 
 def test_nothing_is_confirmed_where_nothing_was_to_be(database: Database) -> None:
