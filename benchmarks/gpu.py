@@ -10,8 +10,8 @@ ended, what came stands. `benchmarks/records/gpu.json` is written after every pa
 The parts, the most telling first:
 
 - `floors`: what nothing on this card passes: gap between nodes of a graph, launches from Python, bandwidth.
-- `equality:PROXY`: runs in permuted slots and beside one that diverges, equal bit for bit; and within 1e-5 of
-  a population of one and of a plain loop, after 20 steps.
+- `equality:PROXY`: runs in permuted slots and beside one that diverges, equal bit for bit; how far from a
+  population of one and from a plain loop after 20 steps, beside what one last bit of the weights makes of it.
 - `throughput:PROXY`: model-steps a second of populations of 1 to 512, an eager loop, a loop compiled and
   captured, and JAX `vmap` in `jit`; the part of each K that the floors explain.
 - `study:STUDY`: a whole study beside the same number of full trainings by `plain_optuna.py`.

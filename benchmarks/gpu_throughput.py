@@ -14,6 +14,7 @@ from gpu_measuring import LR, Tell, attempted, rate, timed_run, wait
 from plain_training import PlainTraining
 from torch import Tensor
 
+from search.population.choice import choose_way
 from search.population.make import make_population
 from search.proxies.proxy import Proxy
 from search.proxies.registry import build_proxy
@@ -60,7 +61,8 @@ def population_figures(
     proxy: Proxy, slots: int, device: str, seconds: float, eager: object
 ) -> dict[str, object]:
     """Model-steps a second of a full population; beside the eager loop, and beside the floor."""
-    population = make_population(proxy, slots=slots, device=device)
+    choice = choose_way(proxy, slots=slots, device=device)
+    population = make_population(proxy, slots=slots, device=device, way=choice.way)
     for key in range(slots):
         population.admit(timed_run(key, HORIZON))
 
@@ -71,7 +73,11 @@ def population_figures(
     train()  # what is made once: graphs, workspaces
     found = rate(train, device, seconds)
     step_us = 1e6 * slots / found
-    figures: dict[str, object] = {"model_steps_per_second": round(found), "step_us": round(step_us, 1)}
+    figures: dict[str, object] = {
+        "model_steps_per_second": round(found),
+        "step_us": round(step_us, 1),
+        "way": choice.text(proxy.name),
+    }
     if isinstance(eager, float):
         figures["times_eager"] = round(found / eager, 2)
     if device.startswith("cuda"):

@@ -12,8 +12,9 @@ import sys
 
 import optuna
 import torch
-from plain_training import PlainTraining, on_device
+from plain_training import PlainTraining
 
+from search.population.on_device import on_device
 from search.proxies import build_proxy
 from search.proxies.proxy import Proxy, Split
 from search.spec.proxy import DeclaredProxy

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from search.population.on_device import on_device
 from search.population.stream import BatchStream
 from search.proxies.counter_random import sample_keys, step_keys
 from search.proxies.proxy import SGD, Proxy, Split
@@ -66,8 +67,8 @@ class PlainTraining:
         """Mean cross entropy on a split that lies on the device."""
         self.model.eval()
         total = torch.zeros((), device=self.device)
-        parts = zip(split.inputs.split(JUDGED_AT_ONCE), split.targets.split(JUDGED_AT_ONCE), strict=True)
-        for inputs, targets in parts:
+        blocks = (torch.split(part, JUDGED_AT_ONCE) for part in (split.inputs, split.targets))
+        for inputs, targets in zip(*blocks, strict=True):
             logits = self.model(inputs).flatten(0, -2)
             total += nn.functional.cross_entropy(logits, targets.flatten(), reduction="sum")
         self.model.train()
@@ -82,24 +83,6 @@ class PlainTraining:
 
     def _targets(self, samples: Tensor) -> Tensor:
         return self._train.targets[samples].flatten()
-
-
-def on_device(split: Split, device: str) -> Split:
-    """A split on the device; windows that share their tokens go on sharing them."""
-    return Split(inputs=_moved(split.inputs, device), targets=_moved(split.targets, device))
-
-
-def _moved(values: Tensor, device: str) -> Tensor:
-    """The same strides over a storage that is moved once: `to` would copy every window."""
-    if device == "cpu" or values.is_contiguous():
-        return values.to(device)
-    n_used = (
-        values.storage_offset()
-        + 1
-        + sum((n - 1) * stride for n, stride in zip(values.shape, values.stride(), strict=True))
-    )
-    base = torch.as_strided(values, (n_used,), (1,), 0).to(device)
-    return torch.as_strided(base, values.shape, values.stride(), values.storage_offset())
 
 
 def _optimizer(proxy: Proxy, weights: list[nn.Parameter], lr: Tensor | float) -> torch.optim.Optimizer:

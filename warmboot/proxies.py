@@ -11,24 +11,31 @@ from warmboot.function_proxies import Context, function_proxy
 from warmboot.service import service_module
 
 if TYPE_CHECKING:
-    from search.proxies.proxy import SGD, AdamW, Proxy, RandomBatches, ShuffledEpochs, Split
+    from search.proxies.counter_random import uniform, whole
+    from search.proxies.proxy import SGD, AdamW, Augment, Proxy, RandomBatches, ShuffledEpochs, Split
 
 __all__ = [
     "SGD",
     "AdamW",
+    "Augment",
     "Context",
     "Proxy",
     "RandomBatches",
     "ShuffledEpochs",
     "Split",
     "function_proxy",
+    "uniform",
+    "whole",
 ]
+_DRAWS = ("uniform", "whole")
+"""What an augmentation draws its random numbers with."""
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'warmboot.proxies' has no attribute {name!r}")
-    value = getattr(service_module("search.proxies.proxy", f"warmboot.proxies.{name}"), name)
+    home = "search.proxies.counter_random" if name in _DRAWS else "search.proxies.proxy"
+    value = getattr(service_module(home, f"warmboot.proxies.{name}"), name)
     globals()[name] = value
     return value
 

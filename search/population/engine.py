@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from search.population.averages import StackedAverages
 from search.population.layers import padded
+from search.population.on_device import on_device
 from search.population.settings import StackKind
 from search.population.stacked import StackedModel
 from search.population.stacked_sgd import StackedSGD
@@ -82,9 +83,7 @@ class DeviceData:
     def plain(self, name: str) -> Split:
         """A split as it is."""
         if name not in self._plain:
-            split = self._splits[name]
-            inputs, targets = split.inputs.to(self.device), split.targets.to(self.device)
-            self._plain[name] = Split(inputs=inputs, targets=targets)
+            self._plain[name] = on_device(self._splits[name], self.device)
         return self._plain[name]
 
 

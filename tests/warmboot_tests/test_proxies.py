@@ -10,10 +10,11 @@ from types import ModuleType
 import pytest
 
 import warmboot.proxies
-from search.proxies import proxy
+from search.proxies import counter_random, proxy
 
 ROOT = Path(__file__).parents[2]
-DECLARED = ["AdamW", "Proxy", "RandomBatches", "SGD", "ShuffledEpochs", "Split"]
+DECLARED = ["AdamW", "Augment", "Proxy", "RandomBatches", "SGD", "ShuffledEpochs", "Split"]
+DRAWS = ["uniform", "whole"]
 
 
 def imported_anew(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -26,8 +27,13 @@ def test_the_types_of_a_declared_model_are_the_services(name: str) -> None:
     assert getattr(warmboot.proxies, name) is getattr(proxy, name)
 
 
+@pytest.mark.parametrize("name", DRAWS)
+def test_what_augmentation_draws_with_is_the_services(name: str) -> None:
+    assert getattr(warmboot.proxies, name) is getattr(counter_random, name)
+
+
 def test_all_there_is_is_listed() -> None:
-    assert sorted([*DECLARED, "Context", "function_proxy"]) == sorted(warmboot.proxies.__all__)
+    assert sorted([*DECLARED, *DRAWS, "Context", "function_proxy"]) == sorted(warmboot.proxies.__all__)
     assert dir(warmboot.proxies) == sorted(warmboot.proxies.__all__)
     with pytest.raises(AttributeError, match=r"module 'warmboot\.proxies' has no attribute 'Adam'"):
         warmboot.proxies.Adam  # noqa: B018  # the look-up is the test

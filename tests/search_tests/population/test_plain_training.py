@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from plain_training import PlainTraining, on_device
+from plain_training import PlainTraining
 
 from search.population import Run
 from search.population.make import make_population
+from search.population.on_device import on_device
 from search.proxies.proxy import Proxy
 from search.proxies.registry import build_proxy
 from tests.search_tests.needs import NEEDS_FASHION_MNIST

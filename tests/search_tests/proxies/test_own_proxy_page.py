@@ -6,19 +6,28 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from search.launch.checks import check
+from search.population.make import make_population
 from search.proxies.registry import CONTRACT, build_proxy
+from search.runs.run import Measurement, Run
 from search.spec.study import StudySpec
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "own_proxy.md"
 
 
+def page() -> str:
+    return PAGE.read_text(encoding="utf-8")
+
+
 def block(mark: str) -> str:
-    found = re.search(rf"<!-- {mark} -->\n```\w+\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    found = re.search(rf"<!-- {mark} -->\n```\w+\n(.*?)```", page(), re.DOTALL)
     assert found is not None
     return found[1]
 
@@ -56,6 +65,42 @@ def test_a_fingerprint_that_is_left_out_is_that_of_the_source(
 def test_one_that_is_given_is_kept(module: Path) -> None:
     module.write_text(module.read_text().replace("batch_size=32,", 'batch_size=32, fingerprint="mine",'))
     assert build_proxy("two_moons:factory", {}).fingerprint == "mine"
+
+
+@pytest.fixture
+def stripes(monkeypatch: pytest.MonkeyPatch) -> StudySpec:
+    """The study of the example with convolutions, and its module on the path."""
+    folder = ROOT / "examples" / "own_model"
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "stripes", raising=False)
+    return StudySpec.model_validate(tomllib.loads((folder / "study.toml").read_text(encoding="utf-8")))
+
+
+def test_the_example_with_convolutions_can_be_launched_and_learns(stripes: StudySpec) -> None:
+    checked = check(stripes, "study.toml")
+    assert checked.spec.horizon_steps == 300
+    assert checked.proxy is not None
+    population = make_population(checked.proxy, slots=1)
+    lr_table = 0.2 * (1 - np.arange(100) / 100)
+    population.admit(Run(key=0, lr_table=lr_table, seed=(0, 1, 0), report_steps=(100,)))
+    measured: list[Measurement] = []
+    while population.active:
+        measured += population.advance()
+    assert measured[-1].metrics["val_error"] < 0.5, "five of six would be wrong by chance"
+
+
+def test_the_augmentation_of_the_page_mirrors_half() -> None:
+    found = re.search(
+        r"```python\n(import torch\nfrom warmboot.proxies import uniform.*?)```", page(), re.DOTALL
+    )
+    assert found is not None
+    names: dict[str, Any] = {}
+    exec(found[1], names)
+    pictures = torch.arange(4.0).reshape(1, 1, 2, 2).expand(200, 1, 2, 2)
+    mirrored = names["mirrored"](pictures, torch.arange(200, dtype=torch.int32))
+    changed = (mirrored != pictures).any(dim=-1).any(dim=-1).any(dim=-1)
+    assert torch.equal(mirrored[changed], pictures[changed].flip(-1))
+    assert 70 < int(changed.sum()) < 130
 
 
 WRONG = [
