@@ -18,7 +18,7 @@ from search.report.html_page import Page
 from search.report.pictures import schedules_svg
 from search.results.candidate import Candidate
 from search.results.evidence import edge_lines, sentence
-from search.results.headline import baseline_name, headline
+from search.results.headline import headline, short_name
 from search.results.lead import Lead
 from search.results.rounded import value_text
 from search.results.status import StudyStatus
@@ -71,7 +71,7 @@ def report(snapshot: StudyStatus, trials: Sequence[FrozenTrial], proxy: Mapping[
 def _told(snapshot: StudyStatus, best: Candidate, lead: Lead) -> list[str]:
     """What the headline rests on, and what it is about."""
     known = sentence(snapshot.spec, lead) if snapshot.verdict is None else snapshot.verdict.sentence
-    name = baseline_name(best) if best.standard is not None else "the searched schedule"
+    name = short_name(best)
     return [f"{name[0].upper()}{name[1:]}: {best.describe()}. {known}", *edge_lines(snapshot.spec, best)]
 
 
