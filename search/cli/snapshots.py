@@ -124,8 +124,8 @@ def _next_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[st
     if snapshot.lead is not None:
         options = ("--total-steps", str(spec.example_steps), "-o", "schedule.json")
         exported = next_command("export", spec.name, *storage_option, *options)
-        if snapshot.done and snapshot.verdict is None:
-            lines.append(f"{follow_up(spec, 'verdict', *storage_option)}")
+        if snapshot.done and (snapshot.verdict is None or snapshot.verdict.outcome == "not settled"):
+            lines.append(follow_up(spec, "verdict", *storage_option))
         lines.append(exported)
         if isinstance(spec.proxy, CommandProxy):
             lines.append("start your training as usual, with WARMBOOT_SCHEDULE=schedule.json set")

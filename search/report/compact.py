@@ -99,7 +99,7 @@ def _next(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[str]:
     """What to do now, in Python and on the command line."""
     spec = snapshot.spec
     lines = []
-    if snapshot.verdict is None and snapshot.done:
+    if snapshot.done and (snapshot.verdict is None or snapshot.verdict.outcome == "not settled"):
         command = follow_up(spec, "verdict", *storage_option)
         other = "" if command == "study.verdict()" else f" ({command})"
         lines.append(f"study.verdict(){other} settles whether it is better, on fresh seeds.")

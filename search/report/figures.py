@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.direction import Direction, sign_of
 from search.results.candidate import Candidate
-from search.results.headline import baseline_name
+from search.results.headline import short_name
 from search.results.transfer import ShapeTrend, TransferResult
 from search.results.verdict import VerdictResult
 from search.runs.trial_attributes import PURPOSE, RUNS, SCHEDULE, SHAPE, SWEEP, kept
@@ -36,12 +36,12 @@ def schedules(best: Candidate, other: Candidate | None, total_steps: int) -> go.
     steps = np.arange(total_steps)
     if other is not None and other.key != best.key:
         table = other.schedule.lr_table(total_steps)
-        name = f"compared with: {_short(other)}"
+        name = f"compared with: {short_name(other)}"
         figure.add_scatter(x=steps, y=table, name=name, line={"color": STANDARD, "dash": "dash"})
     figure.add_scatter(
         x=steps,
         y=best.schedule.lr_table(total_steps),
-        name=f"answer: {_short(best)}",
+        name=f"answer: {short_name(best)}",
         line={"color": BEST},
     )
     return figure
@@ -200,10 +200,6 @@ def shown_values(trials: Sequence[FrozenTrial]) -> tuple[float, float] | None:
     inside = [value for value in values if low - reach <= value <= high + reach]
     margin = 0.05 * (max(inside) - min(inside))
     return min(inside) - margin, max(inside) + margin
-
-
-def _short(candidate: Candidate) -> str:
-    return "searched schedule" if candidate.standard is None else baseline_name(candidate)
 
 
 def _sides(found: TransferResult) -> list[ShapeTrend]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from search.direction import sign_of
 from search.results.candidate import Candidate
-from search.results.headline import baseline_name, claim, fresh_gain, headline
+from search.results.headline import baseline_name, claim, fresh_gain, headline, short_name
 from search.results.lead import Lead
 from search.results.rounded import percent_text, value_text
 from search.results.transfer import TransferResult
@@ -88,7 +88,7 @@ def basis_lines(spec: StudySpec, lead: Lead) -> list[str]:
     """What the headline is about and rests on: the answer in words, and how sure it is."""
     best = lead.chosen
     known = sentence(spec, lead) if lead.verdict is None else lead.verdict.sentence
-    name = baseline_name(best) if best.standard is not None else "the searched schedule"
+    name = short_name(best)
     return [f"{name[0].upper()}{name[1:]}: {best.describe()}. {known}", *edge_lines(spec, best)]
 
 

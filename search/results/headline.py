@@ -13,6 +13,7 @@ from search.results.candidate import Candidate
 from search.results.lead import Lead
 from search.results.rounded import percent_text
 from search.spec.study import StudySpec
+from warmboot.baseline_schedules import baselines
 
 CLEAR = 0.8
 """The probability of a gain above the verdict's margin from which it is called more than little."""
@@ -30,8 +31,17 @@ _NAMES = {
 
 def baseline_name(baseline: Candidate) -> str:
     """A baseline as people call it; one of a verdict's own by the name it was given."""
-    name = baseline.standard
-    return baseline.schedule.replace(lr=None).describe() if name is None else _NAMES.get(name, name)
+    shape = baseline.schedule.replace(lr=None)
+    known = (name for name, each in baselines().items() if each == shape)  # it may have been found by chance
+    name = baseline.standard or next(known, None)
+    return shape.describe() if name is None else _NAMES.get(name, name)
+
+
+def short_name(candidate: Candidate) -> str:
+    """A baseline by its name, any other as the searched one: the names of pictures."""
+    shape = candidate.schedule.replace(lr=None)
+    is_plain = candidate.standard is not None or shape in baselines().values()
+    return baseline_name(candidate) if is_plain else "searched schedule"
 
 
 def claim(spec: StudySpec, lead: Lead) -> str:
@@ -62,7 +72,7 @@ def headline(spec: StudySpec, lead: Lead) -> str:
         return "Use this, the best that was tried: the search space has no baseline to compare it with."
     plain = baseline_name(lead.baseline)
     if lead.leader is None:
-        return f"Use {_plain(plain)}: nothing else has been tried."
+        return f"Use {_plain(plain)}: only schedules in common use have been tried."
     if lead.gain is None or lead.probability is None:
         return f"Too early to say: nothing is shown to be better than {plain} yet."
     found = claim(spec, lead)

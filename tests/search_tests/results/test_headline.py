@@ -14,6 +14,7 @@ from search.results.verdict import VerdictResult
 from search.statistics.steps_gain import StepsGain
 from tests.search_tests.leads import candidate, stored_verdict
 from tests.search_tests.studies import study_spec
+from warmboot.schedule import WarmbootSchedule
 
 LEADER = candidate("best", 1.0, confirmed=(1.0, 1.1, 1.2))
 LINEAR = candidate("linear", 1.1, confirmed=(1.1, 1.2, 1.3), standard="linear")
@@ -45,7 +46,7 @@ STATES = [
         replace(LEAD, probability=None, gain=None),
         "Too early to say: nothing is shown to be better than linear yet.",
     ),
-    (replace(LEAD, leader=None), "Use plain linear: nothing else has been tried."),
+    (replace(LEAD, leader=None), "Use plain linear: only schedules in common use have been tried."),
     (
         replace(LEAD, baseline=None),
         "Use this, the best that was tried: the search space has no baseline to compare it with.",
@@ -89,8 +90,10 @@ def test_a_leader_that_is_behind_on_the_fresh_seeds_is_claimed_to_be_a_little_be
 def test_baselines_have_names_that_people_use() -> None:
     assert baseline_name(replace(LINEAR, standard="cosine_floor")) == "cosine with a floor"
     assert baseline_name(replace(LINEAR, standard="our usual one")) == "our usual one"
+    sgdr = WarmbootSchedule(lr=0.1, restarts=(1 / 3, 2 / 3))
+    assert baseline_name(replace(LINEAR, standard=None, schedule=sgdr)) == "SGDR", "found by chance"
     assert headline(study_spec(), Lead(None, replace(LINEAR, standard="constant"))) == (
-        "Use a constant lr: nothing else has been tried."
+        "Use a constant lr: only schedules in common use have been tried."
     )
 
 
