@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 
 from search.cli import (
+    copy,
     dashboard,
     data,
     delete,
@@ -48,7 +49,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 _SEARCHING = (launch, plan, worker, status, logs, stop)
-_AFTERWARDS = (verdict, transfer, report, export, dashboard, preview, data, reset, delete, migrate)
+_AFTERWARDS = (verdict, transfer, report, export, dashboard, preview, data, copy, reset, delete, migrate)
 for module in (*_SEARCHING, *_AFTERWARDS):
     app.command(name=module.NAME)(module.command)
 

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-_PREFIX = "warmboot:"
+OURS = "warmboot:"
+"""How keys of a study's user attributes begin that are ours."""
 
 
 class StudyGoneError(RunError):
@@ -77,7 +78,7 @@ class StudyRecord:
         """
         with self._there():
             stored = self._stored()
-        ours = {k.removeprefix(_PREFIX): v for k, v in stored.items() if k.startswith(_PREFIX)}
+        ours = {k.removeprefix(OURS): v for k, v in stored.items() if k.startswith(OURS)}
         return StudyAttributes(ours)
 
     def _stored(self) -> Mapping[str, Any]:
@@ -106,7 +107,7 @@ class StudyRecord:
             StudyGoneError: the study is there no more.
         """
         with self._there():
-            self.database.storage.set_study_user_attr(self.study_id, f"{_PREFIX}{key}", value)
+            self.database.storage.set_study_user_attr(self.study_id, f"{OURS}{key}", value)
 
     def keep_rounds(self, spec: StudySpec) -> None:
         """Note how the study proposes its trials, for all its life."""
@@ -284,9 +285,9 @@ def find_study(database: Database, name: str) -> StudyRecord:
 def study_names(database: Database) -> list[str]:
     """The names of all studies that Warmboot made, in the order of their creation."""
     if database.needs_no_optuna:
-        return database.patiently(lambda: names_with(database.engine, f"{_PREFIX}{SPEC}"))
+        return database.patiently(lambda: names_with(database.engine, f"{OURS}{SPEC}"))
     studies = database.storage.get_all_studies()
-    return [s.study_name for s in studies if f"{_PREFIX}{SPEC}" in s.user_attrs]
+    return [s.study_name for s in studies if f"{OURS}{SPEC}" in s.user_attrs]
 
 
 def create_empty(database: Database, spec: StudySpec) -> bool:
