@@ -1,5 +1,5 @@
 # The service with PostgreSQL's driver: one image for every service of docker-compose.yml but the database.
-FROM python:3.12-slim
+FROM python:3.12.12-slim-trixie
 
 # torch for the CPU; for NVIDIA GPUs build with TORCH_INDEX_URL=https://download.pytorch.org/whl/cu126
 # in the environment. Empty: torch as PyPI has it.

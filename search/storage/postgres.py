@@ -49,6 +49,7 @@ _HOLDERS = text(
     "JOIN pg_database d ON d.oid = l.database WHERE d.datname = current_database() AND l.granted AND "
     "l.locktype = 'advisory' AND ((l.classid::bigint << 32) | l.objid::bigint) = :key"
 ).bindparams(bindparam("key", LOCK_KEY))
+_MAY_CREATE = text("SELECT has_schema_privilege(current_schema(), 'CREATE')")
 _UNLOCK = text("SELECT pg_advisory_unlock(:key)").bindparams(bindparam("key", LOCK_KEY))
 
 
@@ -83,8 +84,8 @@ class PostgresBackend:
         return create_engine(without_password(self._url), **self._engine_kwargs())
 
     def storage(self) -> RDBStorage:
-        if self._reading:
-            self._require_tables()
+        with self._lock_engine.connect() as connection:
+            self._require_tables(connection)
         return rdb_storage(
             without_password(self._url),
             create_tables=not self._reading,
@@ -159,13 +160,20 @@ class PostgresBackend:
                 return process_text(int(found[1])) if here else f"process {found[1]} on {found[2]}"
         return "another process"
 
-    def _require_tables(self) -> None:
-        with self._lock_engine.connect() as connection:
-            if not inspect(connection).has_table("alembic_version"):  # the last that Optuna makes
-                raise UsageError(
-                    f"{shown(self._url)} holds no studies yet; make its tables with: warmboot migrate, "
-                    "or start a study with: warmboot launch char_lm"
-                )
+    def _require_tables(self, connection: Connection) -> None:
+        """Refuse a database without tables to who only reads, and to who may not make them."""
+        if inspect(connection).has_table("alembic_version"):  # the last that Optuna makes
+            return
+        if self._reading:
+            raise UsageError(
+                f"{shown(self._url)} holds no studies yet; make its tables with: warmboot migrate, "
+                "or start a study with: warmboot launch char_lm"
+            )
+        if not connection.scalar(_MAY_CREATE):
+            raise UsageError(
+                f"{shown(self._url)} has no tables yet, and this user may not make them; "
+                "make them as their owner with: warmboot migrate"
+            )
 
     def _one_line(self, said: str) -> str:
         """One line of the driver's message. Drivers should not echo the password; it is masked anyway."""
