@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from sqlalchemy.engine import URL
 
 from search.cli.options import StorageOption, address, talk
 from search.cli.terminal import tell
+from search.errors import UsageError
 
 NAME = "copy"
 
@@ -36,10 +38,19 @@ def command(
     from search.storage.study_copy import copy_study
     from search.storage.study_record import find_study
 
+    to_url = _target(to)
     source = find_study(open_for_reading(address(storage)), name)
-    target = open_for_work(address(to))
+    target = open_for_work(to_url)
     copy = copy_study(source, target, as_name or name)
     trials = copy.load().get_trials(deepcopy=False)
     counted = f"{len(trials)} trial{'s' * (len(trials) != 1)}"
     renamed = "" if copy.name == name else f" as {copy.name}"
     tell(talk(), f"{name}: {counted} copied to {shown(target.url)}{renamed}, hash {study_hash(trials)}")
+
+
+def _target(to: str) -> URL:
+    """The address, its mistakes told under the option's own name."""
+    try:
+        return address(to)
+    except UsageError as error:
+        raise UsageError(str(error).replace("--storage: ", "--to: ", 1)) from error

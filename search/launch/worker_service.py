@@ -168,7 +168,7 @@ class _Service:
         return Candidate(
             name=study.name,
             priority=study.priority,
-            at_work=0 if study.name in self._work else study.status.running,
+            at_work=0 if study.name in self._work else study.status.running or int(study.status.at_work),
             served_at=self._served_at.get(study.name, -math.inf),
             gpus_per_trial=getattr(spec.proxy, "gpus_per_trial", 1),
             most_workers=1 if alone else None,
