@@ -11,7 +11,14 @@ COPY constraints.txt /build/
 RUN pip install --constraint /build/constraints.txt \
     ${TORCH_INDEX_URL:+--extra-index-url "$TORCH_INDEX_URL"} torch
 
-COPY pyproject.toml README.md LICENSE /build/
+# Then what else the service needs: a layer that a change of the project's own code leaves cached, too.
+COPY pyproject.toml /build/
+RUN python -c "import tomllib; about = tomllib.load(open('/build/pyproject.toml', 'rb'))['project']; \
+    extras = about['optional-dependencies']; \
+    print(*about['dependencies'], *extras['search'], *extras['postgres'], sep='\n')" > /build/requirements.txt && \
+    pip install --constraint /build/constraints.txt --requirement /build/requirements.txt
+
+COPY README.md LICENSE /build/
 COPY warmboot /build/warmboot
 COPY search /build/search
 COPY studies /build/studies

@@ -29,7 +29,7 @@ container() { podman ps -a --filter label=com.docker.compose.project=$name \
 containers() { podman ps -a --filter label=com.docker.compose.project=$name --format '{{.Names}}'; }
 answer() { curl -sk -o "$work/page" -w '%{http_code}' "$@"; }
 status() { warmboot status char_lm --json >"$work/status.json"; }
-of_status() { python3 -c "import json; print(json.load(open('$work/status.json'))$1)"; }
+of_status() { python3 -c "import json; print(json.load(open('$work/status.json'))[0]$1)"; }
 until_true() { # SECONDS, WHAT, COMMAND...
     local deadline=$((SECONDS + $1)) what=$2; shift 2
     until "$@"; do
@@ -54,14 +54,14 @@ echo "WARMBOOT_PORT=$port" >"$project/.env"
 # What the official images have and these lack: a program for the health check, a folder for the socket.
 caddy=$(sed -n 's/^FROM //p' "$project/deploy/Dockerfile.proxy")
 postgres=$(sed -n 's/^ *image: \(postgres:.*\)/\1/p' "$project/docker-compose.yml")
-complete() { # IMAGE, LINE
+mend_image() { # IMAGE, LINE, TEST
     podman run --rm --entrypoint sh "docker.io/library/$1" -c "$3" >/dev/null 2>&1 ||
         printf 'FROM docker.io/library/%s\n%s\n' "$1" "$2" |
         podman build -q --pull=never --network=host -t "docker.io/library/$1" - >/dev/null
 }
-complete "$caddy" 'RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends wget >/dev/null' \
+mend_image "$caddy" 'RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends wget >/dev/null' \
     'command -v wget'
-complete "$postgres" 'RUN install -d -o postgres -g postgres -m 3777 /run/postgresql' \
+mend_image "$postgres" 'RUN install -d -o postgres -g postgres -m 3777 /run/postgresql' \
     '[ "$(stat -c %U /run/postgresql)" = postgres ]'
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install -q 'podman-compose==1.6.*' pyyaml
@@ -91,18 +91,19 @@ up
 
 step "A worker killed, then the database, then the proxy, while a study is trained"
 warmboot launch char_lm --n-trials $n_trials --detach
-has_finished() { status && [ "$(of_status '["finished"]')" -ge "$1" ]; }
+complete() { of_status '["trials"].get("complete", 0)'; }
+has_finished() { status && [ "$(complete)" -ge "$1" ]; }
 until_true 300 "no trial was trained" has_finished 2
 podman kill "$(container worker)" >/dev/null && podman start "$(container worker)" >/dev/null
 until_true 300 "no trial after the worker was killed" has_finished 8
 podman kill "$(container postgres)" >/dev/null && sleep 5 && podman start "$(container postgres)" >/dev/null
 until_true 60 "the database is not back" podman exec "$(container postgres)" pg_isready -q -h 127.0.0.1
 podman kill "$(container proxy)" >/dev/null && podman start "$(container proxy)" >/dev/null
-is_done() { status && [ "$(of_status '["state"]')" = done ]; }
-until_true 600 "the study is not done: $(cat "$work/status.json")" is_done
+is_done() { status && [ "$(complete)" = "$1" ] && [ "$(of_status '["confirmed"]')" = True ]; }
+until_true 600 "the study is not done" is_done $n_trials
 warmboot status char_lm
 hash=$(of_status '["hash"]')
-[ "$(of_status '["finished"]')" = $n_trials ] || fail "not every trial is finished, or one too many"
+[ "$(of_status '["trials"]')" = "{'complete': $n_trials}" ] || fail "another trial: $(of_status '["trials"]')"
 
 step "The same study of one process, never interrupted, has the same hash"
 podman run --rm -i -e HOME=/tmp -e WARMBOOT_STORAGE=sqlite:////tmp/studies.db $name sh -c \
@@ -200,7 +201,7 @@ status
 [ "$(of_status '["hash"]')" = "$hash" ] || fail "restored with the hash $(of_status '["hash"]'), not $hash"
 [ "$(answer -u "ada:$person" "$site/api/studies")" = 200 ] || fail "the dashboard does not answer"
 warmboot launch char_lm --n-trials $((n_trials + 8)) --detach
-until_true 300 "the restored study does not go on" is_done
+until_true 300 "the restored study does not go on" is_done $((n_trials + 8))
 
 step "New passwords"
 old=$(cat "$project/secrets/worker.txt")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlalchemy.engine import URL
+
 
 from search.cli.options import StorageOption, address, talk
 from search.cli.terminal import tell
 from search.errors import UsageError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 NAME = "copy"
 

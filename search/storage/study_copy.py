@@ -221,9 +221,7 @@ def _fill(copy: StudyRecord, found: _Contents) -> None:
 def _check(source: StudyRecord, copy: StudyRecord, found: _Contents) -> None:
     """Compare the copy with what was read, and that with the source as it is now."""
     if live_owners(source) or found.differences(_Contents.of(source)):
-        raise RunError(
-            f"copy: study {source.name!r} changed while it was copied; stop it, and copy it again."
-        )
+        raise RunError(f"copy: study {source.name!r} changed while it was copied; stop it and copy it again.")
     differences = found.differences(_Contents.of(copy))
     if differences:
         where = shown(copy.database.url)

@@ -178,7 +178,10 @@ def test_a_viewer_who_works_is_told_what_it_may_not(base: URL) -> None:
 def test_a_worker_works_and_deletes_studies(base: URL) -> None:
     with as_role(base, "worker") as database:
         record = make_study(database, name="worked on")
-        assert [s.name for s in OpenStudies(database, Permission(), ServiceLog(print)).all()] == ["worked on"]
+        assert [s.name for s in OpenStudies(database, Permission(), ServiceLog(print)).all()] == [
+            "small",
+            "worked on",
+        ]
         fill(record, ROWS)
         assert trial_queue(record).next() is not None
         record.load().get_trials()

@@ -23,7 +23,7 @@ from search.storage.seed_claims import SeedClaims
 from search.storage.study_copy import copy_study
 from search.storage.study_record import StudyRecord, find_study, study_names
 from search.storage.study_removal import delete_study
-from tests.search_tests.storage.conftest import new_database
+from tests.search_tests.storage.conftest import new_database, new_file
 from tests.search_tests.studies import fill, make_study, trial_queue
 
 ROWS = [({"lr": lr, "warmup": 0.0, "n_restarts": 0, "curve": "linear"}, lr) for lr in (0.1, 0.2, 1 / 3)]
@@ -188,12 +188,14 @@ def test_a_study_of_another_version_is_left_to_that(found: StudyRecord, target: 
         copy_study(found, target, "small")
 
 
-def test_a_database_of_another_schema_is_refused_by_name(found: StudyRecord) -> None:
-    with found.database.engine.begin() as connection:
+def test_a_database_of_another_schema_is_refused_by_name(tmp_path: Path) -> None:
+    database = new_file(tmp_path)
+    with database.engine.begin() as connection:
         connection.execute(text("UPDATE version_info SET schema_version = 11"))
         connection.execute(text("UPDATE alembic_version SET version_num = 'v3.0.0.d'"))
-    with pytest.raises(UsageError, match="was made by another version of Optuna"):
-        open_for_reading(found.database.url)
+    database.close()
+    with pytest.raises(UsageError, match=r"studies\.db was made by another version of Optuna"):
+        open_for_reading(database.url)
 
 
 def test_a_copy_that_is_deleted_leaves_no_row_in_any_table(found: StudyRecord, target: Database) -> None:
