@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-
 from search.cli.options import StorageOption, address, talk
 from search.cli.terminal import tell
 from search.errors import UsageError

@@ -79,13 +79,11 @@ class PostgresBackend:
         """Whatever is wrong with a server shows when it is connected to."""
 
     def engine(self) -> Engine:
-        if self._reading:
-            self._require_tables()
+        self._require_tables()
         return create_engine(without_password(self._url), **self._engine_kwargs())
 
     def storage(self) -> RDBStorage:
-        with self._lock_engine.connect() as connection:
-            self._require_tables(connection)
+        self._require_tables()
         return rdb_storage(
             without_password(self._url),
             create_tables=not self._reading,
@@ -160,16 +158,18 @@ class PostgresBackend:
                 return process_text(int(found[1])) if here else f"process {found[1]} on {found[2]}"
         return "another process"
 
-    def _require_tables(self, connection: Connection) -> None:
+    def _require_tables(self) -> None:
         """Refuse a database without tables to who only reads, and to who may not make them."""
-        if inspect(connection).has_table("alembic_version"):  # the last that Optuna makes
-            return
+        with self._lock_engine.connect() as connection:
+            if inspect(connection).has_table("alembic_version"):  # the last that Optuna makes
+                return
+            may_make_them = connection.scalar(_MAY_CREATE)
         if self._reading:
             raise UsageError(
                 f"{shown(self._url)} holds no studies yet; make its tables with: warmboot migrate, "
                 "or start a study with: warmboot launch char_lm"
             )
-        if not connection.scalar(_MAY_CREATE):
+        if not may_make_them:
             raise UsageError(
                 f"{shown(self._url)} has no tables yet, and this user may not make them; "
                 "make them as their owner with: warmboot migrate"

@@ -147,7 +147,7 @@ def _work_on(
         task.permission.require(spec.proxy)  # of what is run now, whatever it was when it was chosen
         _look(spec.proxy)
     with _tracked(spec, task, tell) as (ready, events):
-        return _work_with(record, spec, task, ready, events, stop, tell)
+        return _work_with(record, spec, task, ready, events, stop, finish, tell)
 
 
 def _work_with(
@@ -157,6 +157,7 @@ def _work_with(
     ready: queue.SimpleQueue[Any],
     events: queue.SimpleQueue[Event],
     stop: threading.Event,
+    finish: threading.Event,
     tell: Callable[[dict[str, Any]], None],
 ) -> str:
     trainer, made_of = make_trainer(
