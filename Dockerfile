@@ -1,5 +1,5 @@
 # The service with PostgreSQL's driver: one image for every service of docker-compose.yml but the database.
-FROM python:3.12-slim
+FROM python:3.12.12-slim-trixie
 
 # torch for the CPU; for NVIDIA GPUs build with TORCH_INDEX_URL=https://download.pytorch.org/whl/cu126
 # in the environment. Empty: torch as PyPI has it.
@@ -11,7 +11,14 @@ COPY constraints.txt /build/
 RUN pip install --constraint /build/constraints.txt \
     ${TORCH_INDEX_URL:+--extra-index-url "$TORCH_INDEX_URL"} torch
 
-COPY pyproject.toml README.md LICENSE /build/
+# Then what else the service needs: a layer that a change of the project's own code leaves cached, too.
+COPY pyproject.toml /build/
+RUN python -c "import tomllib; about = tomllib.load(open('/build/pyproject.toml', 'rb'))['project']; \
+    extras = about['optional-dependencies']; \
+    print(*about['dependencies'], *extras['search'], *extras['postgres'], sep='\n')" > /build/requirements.txt && \
+    pip install --constraint /build/constraints.txt --requirement /build/requirements.txt
+
+COPY README.md LICENSE /build/
 COPY warmboot /build/warmboot
 COPY search /build/search
 COPY studies /build/studies

@@ -1,24 +1,42 @@
 #!/usr/bin/env bash
-# docker-compose.yml for real: built, brought up, a study launched, trained and exported, taken down.
+# docker-compose.yml for real: built, brought up, a study launched while worker, database and proxy are killed in
+# turn; what can be reached, what can be written, where passwords stand; a backup restored into a fresh volume.
 #
 # It needs root, podman from Debian and the tools in ../shared/tools, which stand in for Docker and for the
 # images of a registry; where they are absent it says so and ends with 0. It works on a copy under another
-# name and port, so that a service of yours is not touched. Some minutes the first time, then about one.
+# name and port, so that a service of yours is not touched. Minutes the first time, then about five.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-tools=$root/../shared/tools
+tools=${WARMBOOT_COMPOSE_TOOLS:-$root/../shared/tools}
 if [ ! -x "$tools/compose-up" ]; then echo "skipped: there is no $tools"; exit 0; fi
 if [ "$(id -u)" != 0 ]; then echo "skipped: the stand-ins for the images need root"; exit 0; fi
 
 work=$(mktemp -d)
 project=$work/project
-port=18080
+name=warmboot-check
+port=18443
+site=https://localhost:$port
 password='check {@/%:$x'
+person='open sesame'
+n_trials=48
 step() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 fail() { echo "FAILED: $*" >&2; exit 1; }
-compose() { (cd "$project" && podman-compose -f docker-compose.yml "$@"); }
-up() { (cd "$project" && "$work/venv/bin/python" "$tools/compose-up" --file docker-compose.yml "$@"); }
+compose() { (cd "$project" && podman-compose -f docker-compose.yml "$@" 2>>"$work/compose.log"); }
+up() { (cd "$project" && "$work/venv/bin/python" "$tools/compose-up" --file docker-compose.yml --timeout 300 "$@"); }
 warmboot() { compose run --rm -T --no-deps worker warmboot "$@"; }
+container() { podman ps -a --filter label=com.docker.compose.project=$name \
+    --filter "label=com.docker.compose.service=$1" --format '{{.Names}}' | head -1; }
+containers() { podman ps -a --filter label=com.docker.compose.project=$name --format '{{.Names}}'; }
+answer() { curl -sk -o "$work/page" -w '%{http_code}' "$@"; }
+status() { warmboot status char_lm --json >"$work/status.json"; }
+of_status() { python3 -c "import json; print(json.load(open('$work/status.json'))[0]$1)"; }
+until_true() { # SECONDS, WHAT, COMMAND...
+    local deadline=$((SECONDS + $1)) what=$2; shift 2
+    until "$@"; do
+        [ "$SECONDS" -lt "$deadline" ] || fail "$what"
+        sleep 1
+    done
+}
 end() {
     [ ! -d "$project" ] || ! command -v podman-compose >/dev/null || compose down -v >/dev/null 2>&1 || true
     rm -rf "$work"
@@ -28,72 +46,174 @@ trap end EXIT
 step "A copy, podman, and images to stand in"
 mkdir "$project"
 tar -C "$root" -c Dockerfile docker-compose.yml .dockerignore constraints.txt pyproject.toml README.md LICENSE \
-    warmboot search studies | tar -C "$project" -x
-sed -i "s/^name: warmboot$/name: warmboot-check/; s/image: warmboot$/image: warmboot-check/; \
-    s/127.0.0.1:8080:/127.0.0.1:$port:/" "$project/docker-compose.yml"
+    warmboot search studies deploy | tar -C "$project" -x
+sed -i "s/^name: warmboot$/name: $name/; s/image: warmboot$/image: $name/; \
+    s/image: warmboot-proxy$/image: $name-proxy/; s/image: warmboot-gpu$/image: $name/" "$project/docker-compose.yml"
+echo "WARMBOOT_PORT=$port" >"$project/.env"
 "$tools/standin-images" "$project"
+# What the official images have and these lack: a program for the health check, a folder for the socket.
+caddy=$(sed -n 's/^FROM //p' "$project/deploy/Dockerfile.proxy")
+postgres=$(sed -n 's/^ *image: \(postgres:.*\)/\1/p' "$project/docker-compose.yml")
+mend_image() { # IMAGE, LINE, TEST
+    podman run --rm --entrypoint sh "docker.io/library/$1" -c "$3" >/dev/null 2>&1 ||
+        printf 'FROM docker.io/library/%s\n%s\n' "$1" "$2" |
+        podman build -q --pull=never --network=host -t "docker.io/library/$1" - >/dev/null
+}
+mend_image "$caddy" 'RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends wget >/dev/null' \
+    'command -v wget'
+mend_image "$postgres" 'RUN install -d -o postgres -g postgres -m 3777 /run/postgresql' \
+    '[ "$(stat -c %U /run/postgresql)" = postgres ]'
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install -q 'podman-compose==1.6.*' pyyaml
 export PATH=$work/venv/bin:$PATH
 export TORCH_INDEX_URL=${TORCH_INDEX_URL-} # the images' network knows PyPI alone
 
 step "Build"
-compose_build_log=$work/build.log
-(cd "$project" && mkdir -m 700 secrets && touch secrets/postgres.txt secrets/dashboard.txt)
-up --build no-such-service >"$compose_build_log" 2>&1 || true # builds all, starts nothing
-podman image exists warmboot-check || { tail -30 "$compose_build_log"; fail "the image was not built"; }
+(cd "$project" && mkdir -m 700 secrets && touch secrets/{postgres,owner,worker,viewer,dashboard,dashboard_login,users}.txt)
+sed -i '/profiles: \[gpu\]/,/deploy:/{/build:/,/TORCH_INDEX_URL/d}' "$project/docker-compose.yml" # no such card here
+up --build no-such-service >"$work/build.log" 2>&1 || true # builds all, starts nothing
+for image in $name $name-proxy; do
+    podman image exists $image || { tail -30 "$work/build.log"; fail "the image $image was not built"; }
+done
 
 step "Without passwords nothing starts"
 rm "$project"/secrets/*.txt
 ! up postgres >"$work/refused.log" 2>&1 || fail "it started without a password"
 tail -1 "$work/refused.log"
-compose down -v >/dev/null 2>&1
+compose down -v >/dev/null
 
-step "Up"
-printf '%s\n' "$password" >"$project/secrets/postgres.txt"
-echo "warmboot:dashboard-secret" >"$project/secrets/dashboard.txt"
-chmod 644 "$project"/secrets/*.txt
+step "Passwords, a person, and up"
+"$project/deploy/secrets.sh"
+printf '%s\n' "$password" >"$project/secrets/worker.txt"
+hash=$(printf '%s\n' "$person" | compose run --rm --no-deps -T proxy caddy hash-password | grep -o '\$2.*')
+echo "ada $hash" >"$project/secrets/users.txt"
 up
 
-step "Launch, and wait for the worker"
-warmboot launch char_lm --n-trials 16 --detach
-deadline=$((SECONDS + 300))
-until warmboot status char_lm --json >"$work/status.json" && grep -q '"confirmed": true' "$work/status.json"; do
-    [ "$SECONDS" -lt "$deadline" ] || fail "the study is not done: $(cat "$work/status.json")"
-    sleep 3
-done
+step "A worker killed, then the database, then the proxy, while a study is trained"
+warmboot launch char_lm --n-trials $n_trials --detach
+complete() { of_status '["trials"].get("complete", 0)'; }
+has_finished() { status && [ "$(complete)" -ge "$1" ]; }
+until_true 300 "no trial was trained" has_finished 2
+podman kill "$(container worker)" >/dev/null && podman start "$(container worker)" >/dev/null
+until_true 300 "no trial after the worker was killed" has_finished 8
+podman kill "$(container postgres)" >/dev/null && sleep 5 && podman start "$(container postgres)" >/dev/null
+until_true 60 "the database is not back" podman exec "$(container postgres)" pg_isready -q -h 127.0.0.1
+podman kill "$(container proxy)" >/dev/null && podman start "$(container proxy)" >/dev/null
+is_done() { status && [ "$(complete)" = "$1" ] && [ "$(of_status '["confirmed"]')" = True ]; }
+until_true 600 "the study is not done" is_done $n_trials
 warmboot status char_lm
+hash=$(of_status '["hash"]')
+[ "$(of_status '["trials"]')" = "{'complete': $n_trials}" ] || fail "another trial: $(of_status '["trials"]')"
+
+step "The same study of one process, never interrupted, has the same hash"
+podman run --rm -i -e HOME=/tmp -e WARMBOOT_STORAGE=sqlite:////tmp/studies.db $name sh -c \
+    "warmboot launch char_lm --n-trials $n_trials 2>/dev/null >/dev/null; warmboot status char_lm --json" >"$work/status.json"
+[ "$(of_status '["hash"]')" = "$hash" ] || fail "another hash: $(of_status '["hash"]'), not $hash"
 
 step "Export"
 warmboot export char_lm --total-steps 15000 >"$work/schedule.json"
 grep -q '"total_steps": 15000' "$work/schedule.json" || fail "no schedule: $(cat "$work/schedule.json")"
 
-step "The dashboard: on this machine, with its password, read-only"
-site=http://127.0.0.1:$port
-answer() { curl -s -o "$work/page" -w '%{http_code}' "$@"; }
-[ "$(answer "$site/api/studies")" = 401 ] || fail "the dashboard asks for no password"
-[ "$(answer -u warmboot:dashboard-secret "$site/api/studies")" = 200 ] || fail "the dashboard does not answer"
+step "The dashboard: through the proxy, with a password, read-only"
+[ "$(answer "$site/dashboard/")" = 401 ] || fail "the proxy asks for no password"
+[ "$(answer -u "ada:wrong" "$site/api/studies")" = 401 ] || fail "the proxy takes any password"
+[ "$(answer -u "ada:$person" "$site/api/studies")" = 200 ] || fail "the dashboard does not answer"
 grep -q char_lm "$work/page" || fail "the dashboard does not know the study"
-code=$(answer -u warmboot:dashboard-secret -X DELETE "$site/api/studies/1")
-case $code in 403 | 405) ;; *) fail "deleting a study was answered with $code" ;; esac
+[ "$(answer -u "ada:$person" -X DELETE "$site/api/studies/1")" = 405 ] || fail "DELETE is not refused"
+if command -v chromium >/dev/null; then
+    chromium --headless --no-sandbox --disable-gpu --ignore-certificate-errors --virtual-time-budget=20000 \
+        --user-data-dir="$work/chromium" --dump-dom "https://ada:${person/ /%20}@localhost:$port/dashboard/" \
+        >"$work/dom" 2>/dev/null || true
+    grep -q char_lm "$work/dom" || fail "the page does not show the study in Chromium"
+    echo "Chromium shows the study"
+else
+    echo "skipped: Chromium is not installed"
+fi
 
-step "Not root, nothing to write, no password in any log"
-[ "$(compose exec -T worker id -u)" = 10001 ] || fail "the worker is root"
-! compose exec -T worker touch /home/warmboot/x 2>/dev/null || fail "the worker can write its image"
-for name in $(podman ps -a --filter label=com.docker.compose.project=warmboot-check --format '{{.Names}}'); do
-    podman logs "$name" >"$work/$name.log" 2>&1
-    ! grep -F -e "$password" -e dashboard-secret "$work/$name.log" || fail "a password is in the log of $name"
+step "A write with the viewer's role is refused by the database"
+compose exec -T dashboard python -c '
+from search.storage.address import storage_address
+from search.storage.database import open_for_reading
+from sqlalchemy import text
+engine = open_for_reading(storage_address(None)).engine
+for statement in ("DELETE FROM studies", "DROP TABLE trials", "INSERT INTO studies (study_name) VALUES (1)"):
+    with engine.connect() as connection:
+        connection.execute(text("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE"))
+        connection.commit()
+        try:
+            connection.execute(text(statement))
+        except Exception as error:
+            print(statement, "->", str(error.orig).splitlines()[0])
+            assert "permission denied" in str(error) or "must be owner" in str(error)
+        else:
+            raise SystemExit(f"not refused: {statement}")
+'
+
+step "No port but the proxy's, no way from one network into the other"
+published=$(podman ps --filter label=com.docker.compose.project=$name --format '{{.Ports}}' | grep . || true)
+[ "$published" = "127.0.0.1:$port->8443/tcp" ] || fail "published: $published"
+reach() { # FROM, HOST, PORT: through Python, where there is one
+    compose exec -T "$1" python3 -c "import socket; socket.create_connection(('$2', $3), 3)" >/dev/null 2>&1
+}
+reach worker postgres 5432 || fail "the worker does not reach the database"
+! reach proxy postgres 5432 || fail "the proxy reaches the database"
+! reach worker proxy 8443 || fail "the worker reaches the proxy"
+! reach worker 1.1.1.1 443 || fail "the worker reaches the world"
+! reach dashboard 1.1.1.1 443 || fail "the dashboard reaches the world"
+
+step "Nobody is root or can write; no password in ps, logs, images, or the environment"
+for service in postgres worker dashboard proxy; do
+    [ "$(compose exec -T $service id -u)" != 0 ] || fail "$service is root"
+    ! compose exec -T $service sh -c 'touch /etc/x' 2>/dev/null || fail "$service can write its image"
+    [ "$(compose exec -T $service sh -c "sed -n 's/^CapBnd:[[:space:]]*//p' /proc/self/status")" = 0000000000000000 ] ||
+        fail "$service has capabilities"
 done
+for file in "$project"/secrets/{postgres,owner,worker,viewer,dashboard}.txt; do head -n 1 "$file"; done >"$work/words"
+sed 's/.*"Basic \(.*\)"/\1/' "$project/secrets/dashboard_login.txt" >>"$work/words"
+echo "$person" >>"$work/words"
+ps -eo args >"$work/ps.log"
+for container in $(containers); do
+    podman logs "$container" >"$work/$container.log" 2>&1
+    podman inspect "$container" >"$work/$container.inspect.log"
+    pid=$(podman inspect --format '{{.State.Pid}}' "$container")
+    [ "$pid" = 0 ] || tr '\0' '\n' <"/proc/$pid/environ" >"$work/$container.environ.log"
+done
+compose exec -T dashboard sh -c 'cat /proc/[0-9]*/environ' 2>/dev/null | tr '\0' '\n' >"$work/dashboard.environ.log"
+for image in $name $name-proxy; do
+    podman history --no-trunc $image >"$work/$image.history.log"
+    podman inspect $image >"$work/$image.image.log"
+    ! podman run --rm --entrypoint sh $image -c 'ls /run/secrets/* 2>/dev/null | grep .' || fail "secrets in $image"
+done
+! grep -F -f "$work/words" "$work"/*.log || fail "a password can be read there"
 
-step "The worker ends when it is told to"
-worker=$(podman ps --filter label=com.docker.compose.service=worker --format '{{.Names}}' | head -1)
-podman stop -t 40 "$worker" >/dev/null
+step "A backup, restored into a fresh volume"
+compose exec -T postgres pg_dump -U warmboot_owner --no-privileges -Fc warmboot >"$work/backup.dump"
+worker=$(container worker)
+podman stop -t 60 "$worker" >/dev/null
 code=$(podman inspect --format '{{.State.ExitCode}}' "$worker")
 [ "$code" = 143 ] || fail "the worker ended with $code"
+compose down -v >/dev/null
+! podman volume exists ${name}_postgres || fail "the volume is still there"
+up postgres
+compose exec -T postgres pg_restore -U warmboot_owner --no-owner --exit-on-error -d warmboot <"$work/backup.dump"
+up
+status
+[ "$(of_status '["hash"]')" = "$hash" ] || fail "restored with the hash $(of_status '["hash"]'), not $hash"
+[ "$(answer -u "ada:$person" "$site/api/studies")" = 200 ] || fail "the dashboard does not answer"
+warmboot launch char_lm --n-trials $((n_trials + 8)) --detach
+until_true 300 "the restored study does not go on" is_done $((n_trials + 8))
+
+step "New passwords"
+old=$(cat "$project/secrets/worker.txt")
+for role in worker viewer; do openssl rand -hex 24 >"$project/secrets/$role.txt"; done
+compose exec -T postgres sh /docker-entrypoint-initdb.d/roles.sh
+warmboot status char_lm >/dev/null || fail "the new password is not taken"
+! compose exec -T postgres env PGPASSWORD="$old" psql -h "$(podman inspect "$(container postgres)" \
+    --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}')" -U warmboot_worker warmboot -c 'SELECT 1' \
+    >/dev/null 2>&1 || fail "the old password is still taken"
 
 step "Down"
-compose down -v >/dev/null 2>&1
-left=$(podman ps -a --filter label=com.docker.compose.project=warmboot-check --format '{{.Names}}')
+compose down -v >/dev/null
+left=$(containers)
 [ -z "$left" ] || fail "still there: $left"
-! podman volume exists warmboot-check_postgres || fail "the volume is still there"
 printf '\nThe compose file works: %d s.\n' "$SECONDS"

@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 
 from search.cli import (
+    copy,
     dashboard,
     data,
     delete,
@@ -22,6 +23,7 @@ from search.cli import (
     migrate,
     plan,
     preview,
+    priority,
     report,
     reset,
     status,
@@ -47,8 +49,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-_SEARCHING = (launch, plan, worker, status, logs, stop)
-_AFTERWARDS = (verdict, transfer, report, export, dashboard, preview, data, reset, delete, migrate)
+_SEARCHING = (launch, plan, worker, status, logs, stop, priority)
+_AFTERWARDS = (verdict, transfer, report, export, dashboard, preview, data, copy, reset, delete, migrate)
 for module in (*_SEARCHING, *_AFTERWARDS):
     app.command(name=module.NAME)(module.command)
 

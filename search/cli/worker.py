@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import functools
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,6 +22,7 @@ from search.cli.options import (
 from search.cli.terminal import tell
 
 NAME = "worker"
+LogFormat = Literal["text", "json"]
 
 
 def command(
@@ -38,13 +42,25 @@ def command(
         bool, typer.Option("--allow-commands", help="Also train studies whose proxy is a command.")
     ] = False,
     until_done: Annotated[bool, typer.Option("--until-done", help="Exit when no study is open.")] = False,
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", help="text, or json: an object a line, for log collectors.")
+    ] = "text",
+    health_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--health-file",
+            help="Write this file every few seconds, so that its age tells whether the worker lives.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Work on every open study of a storage.
 
-    One after another, until stopped; waits for new ones.
+    Studies of the highest priority share the machine (see: warmboot priority); runs until stopped.
 
     Example: warmboot worker --storage postgresql://warmboot@db.example/warmboot
     """
+    from search.launch.service_log import ServiceLog
     from search.launch.worker_service import ServiceOptions, serve
 
     options = ServiceOptions(
@@ -54,6 +70,13 @@ def command(
         device=device,
         gpus=gpu_list(gpus),
         until_done=until_done,
+        health_file=health_file,
     )
     console = talk()
-    serve(options, lambda text: tell(console, text))
+    say = functools.partial(tell, console) if log_format == "text" else _print_line
+    serve(options, ServiceLog(say, log_format))
+
+
+def _print_line(text: str) -> None:
+    """To a program: whole, whatever the width of a terminal."""
+    print(text, file=sys.stderr, flush=True)

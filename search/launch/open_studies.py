@@ -1,8 +1,8 @@
-"""Which of a storage's studies a worker takes up next.
+"""The open studies of a storage, as one worker sees them.
 
-A study is open while something is left to train in it and it is not stopped. Of several, the one is taken
-that the fewest work on, so that several workers spread over them. One that failed here is set aside for a
-while, longer each time: others may have what it needs, and the rest of the studies must not wait for it.
+A study is open while something is left to train in it and it is not stopped. One that failed here is set
+aside for a while, longer each time: others may have what it needs, and the rest of the studies must not wait
+for it. One that this worker may not run is told of once, and left to others.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
 from search.errors import UsageError
-from search.messages import Say
+from search.launch.service_log import ServiceLog
 from search.results.status import StudyStatus, read_status
 from search.spec.permission import Permission
 from search.storage.database import Database
+from search.storage.study_attributes import CONTROL
 from search.storage.study_reader import StudyReader
 from search.storage.study_record import StudyGoneError, StudyRecord, study_names
 
@@ -34,15 +36,30 @@ class _Known:
     failures: int = 0
     not_before: float = 0.0
     said: str = ""
+    done_at: Any = None
+    """Its limit when nothing was left to do: until that changes it need not be looked at again."""
+
+
+@dataclass(frozen=True)
+class OpenStudy:
+    """A study that can be worked on here and now."""
+
+    status: StudyStatus
+    priority: int
+    """The higher, the earlier."""
+
+    @property
+    def name(self) -> str:
+        return self.status.spec.name
 
 
 class OpenStudies:
     """The studies of one storage, as one worker sees them."""
 
-    def __init__(self, database: Database, permission: Permission, say: Say) -> None:
+    def __init__(self, database: Database, permission: Permission, log: ServiceLog) -> None:
         self._database = database
         self._permission = permission
-        self._say = say
+        self._log = log
         self._known: dict[tuple[int, object], _Known] = {}
 
     @property
@@ -50,10 +67,9 @@ class OpenStudies:
         """Studies that failed here when they were last worked on."""
         return [known.record.name for known in self._known.values() if known.failures]
 
-    def choose(self) -> StudyStatus | None:
-        """The study to work on now; None where there is none."""
-        found = [snapshot for name in study_names(self._database) if (snapshot := self._look(name))]
-        return min(found, key=lambda snapshot: snapshot.running, default=None)
+    def all(self) -> list[OpenStudy]:
+        """Those that can be worked on now, the oldest first."""
+        return [study for name in study_names(self._database) if (study := self._look(name)) is not None]
 
     def succeeded(self, name: str) -> None:
         """Nothing is left to do on a study, or it was stopped."""
@@ -65,18 +81,22 @@ class OpenStudies:
         try:
             known = self._of(name)
         except StudyGoneError:
-            self._say(f"{name}: {reason}")
+            self._log(reason, name)
             return
         pause_seconds = min(FIRST_PAUSE_SECONDS * 2**known.failures, LONGEST_PAUSE_SECONDS)
         known.failures += 1
         known.not_before = time.monotonic() + pause_seconds
-        self._say(f"{name}: {reason}\n{name} is set aside for {pause_seconds:.0f} s.")
+        self._log(reason, name)
+        self._log(f"set aside for {pause_seconds:.0f} s.", name)
 
-    def _look(self, name: str) -> StudyStatus | None:
+    def _look(self, name: str) -> OpenStudy | None:
         """The study where it can be worked on here and now."""
         try:
             known = self._of(name)
-            if time.monotonic() < known.not_before:
+            attributes = known.record.attributes
+            if time.monotonic() < known.not_before or attributes.is_stopped:
+                return None
+            if known.done_at is not None and known.done_at == attributes[CONTROL]:
                 return None
             snapshot = read_status(known.record, known.reader)
         except StudyGoneError:  # deleted since it was listed
@@ -84,14 +104,15 @@ class OpenStudies:
         except ValidationError:
             self._say_once(known, "was made by another version of Warmboot; skipped.")
             return None
-        if snapshot.stopped or snapshot.done:
+        known.done_at = attributes[CONTROL] if snapshot.done else None
+        if snapshot.done:
             return None
         try:
             self._permission.require(snapshot.spec.proxy)
         except UsageError as refusal:
             self._say_once(known, f"skipped: {refusal}")
             return None
-        return snapshot
+        return OpenStudy(snapshot, attributes.priority)
 
     def _of(self, name: str) -> _Known:
         record = StudyRecord(self._database, name)
@@ -103,4 +124,4 @@ class OpenStudies:
     def _say_once(self, known: _Known, text: str) -> None:
         if known.said != text:
             known.said = text
-            self._say(f"{known.record.name}: {text}")
+            self._log(text, known.record.name)

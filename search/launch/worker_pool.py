@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy.engine import make_url
 
@@ -20,7 +20,7 @@ from search.worker.process import WorkerTask, ctrl_c_held_back, main_left_alone,
 from warmboot.service import call_as_service, pickled_call
 
 MOST_LOST_WORKERS = 3
-_GRACE_SECONDS = 20.0
+GRACE_SECONDS = 20.0
 
 
 @dataclass
@@ -92,12 +92,16 @@ class WorkerPool:
         elif message["kind"] == "failed":
             self._streak.failed(message["reason"], message["text"])
 
-    def stop(self) -> None:
-        """Let every worker hand back what it has, and wait until all are gone."""
+    def tell(self, word: Literal["stop", "finish"]) -> None:
+        """Have every worker end, without waiting for it: at once, or when what it trains has ended."""
         for worker in self._workers:
             if not worker.ended:
-                _say_stop(worker.connection)
-        deadline = time.monotonic() + _GRACE_SECONDS
+                _say(worker.connection, word)
+
+    def stop(self) -> None:
+        """Let every worker hand back what it has, and wait until all are gone."""
+        self.tell("stop")
+        deadline = time.monotonic() + GRACE_SECONDS
         for worker in self._workers:
             worker.process.join(max(0.0, deadline - time.monotonic()))
             if worker.process.is_alive():
@@ -140,6 +144,6 @@ class WorkerPool:
             worker.connection.close()
 
 
-def _say_stop(connection: Connection) -> None:
+def _say(connection: Connection, word: str) -> None:
     with contextlib.suppress(OSError):  # it may be gone already
-        connection.send("stop")
+        connection.send(word)

@@ -46,6 +46,7 @@ RENEW_SECONDS = LEASE_SECONDS / 4
 CONFIRMATION = -1  # confirming the best schedules
 OWN_LR = -2  # starting the script to learn its own lr
 PLANNING = -3  # working out what to train next
+COPYING = -4  # writing the study as a copy of another
 
 _metadata = MetaData()
 _leases = Table(
@@ -205,6 +206,14 @@ class Leases:
             connection.execute(
                 update(_leases).where(self._row(number)).values(expires_at=0.0, attempts=attempts)
             )
+
+    def remember(self, attempts: Mapping[int, int]) -> None:
+        """Keep how often trials were begun that nobody trains, trial number -> attempts."""
+        if not attempts:
+            return
+        self.take_all(attempts)
+        with self._engine.begin() as connection:
+            connection.execute(update(_leases).where(self._rows(attempts)).values(expires_at=0.0))
 
     def forget_all(self) -> None:
         """Drop every lease under this study's id; SQLite reuses the id of a deleted study."""

@@ -49,6 +49,7 @@ _HOLDERS = text(
     "JOIN pg_database d ON d.oid = l.database WHERE d.datname = current_database() AND l.granted AND "
     "l.locktype = 'advisory' AND ((l.classid::bigint << 32) | l.objid::bigint) = :key"
 ).bindparams(bindparam("key", LOCK_KEY))
+_MAY_CREATE = text("SELECT has_schema_privilege(current_schema(), 'CREATE')")
 _UNLOCK = text("SELECT pg_advisory_unlock(:key)").bindparams(bindparam("key", LOCK_KEY))
 
 
@@ -78,13 +79,11 @@ class PostgresBackend:
         """Whatever is wrong with a server shows when it is connected to."""
 
     def engine(self) -> Engine:
-        if self._reading:
-            self._require_tables()
+        self._require_tables()
         return create_engine(without_password(self._url), **self._engine_kwargs())
 
     def storage(self) -> RDBStorage:
-        if self._reading:
-            self._require_tables()
+        self._require_tables()
         return rdb_storage(
             without_password(self._url),
             create_tables=not self._reading,
@@ -160,12 +159,21 @@ class PostgresBackend:
         return "another process"
 
     def _require_tables(self) -> None:
+        """Refuse a database without tables to who only reads, and to who may not make them."""
         with self._lock_engine.connect() as connection:
-            if not inspect(connection).has_table("alembic_version"):  # the last that Optuna makes
-                raise UsageError(
-                    f"{shown(self._url)} holds no studies yet; make its tables with: warmboot migrate, "
-                    "or start a study with: warmboot launch char_lm"
-                )
+            if inspect(connection).has_table("alembic_version"):  # the last that Optuna makes
+                return
+            may_make_them = connection.scalar(_MAY_CREATE)
+        if self._reading:
+            raise UsageError(
+                f"{shown(self._url)} holds no studies yet; make its tables with: warmboot migrate, "
+                "or start a study with: warmboot launch char_lm"
+            )
+        if not may_make_them:
+            raise UsageError(
+                f"{shown(self._url)} has no tables yet, and this user may not make them; "
+                "make them as their owner with: warmboot migrate"
+            )
 
     def _one_line(self, said: str) -> str:
         """One line of the driver's message. Drivers should not echo the password; it is masked anyway."""

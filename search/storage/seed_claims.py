@@ -6,6 +6,9 @@ trials.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
@@ -25,6 +28,14 @@ def create_seed_table(engine: Engine) -> None:
     _metadata.create_all(engine)
 
 
+class SeedClaim(NamedTuple):
+    """A trial that trains a seed of a schedule."""
+
+    schedule_key: str
+    seed: int
+    number: int
+
+
 class SeedClaims:
     """The seeds of one study's schedules."""
 
@@ -39,6 +50,20 @@ class SeedClaims:
                 return self._claim(schedule_key, number)
             except IntegrityError:
                 continue  # another process claimed the same seed in between; the next is free
+
+    def all(self) -> list[SeedClaim]:
+        """Every claim of the study."""
+        columns = (_claims.c.schedule_key, _claims.c.seed, _claims.c.number)
+        with self._engine.begin() as connection:
+            rows = connection.execute(select(*columns).where(_claims.c.study_id == self._study_id))
+            return [SeedClaim(*row) for row in rows]
+
+    def add(self, claims: Sequence[SeedClaim]) -> None:
+        """Write claims that another study of the same trials has."""
+        if claims:
+            rows = [{"study_id": self._study_id, **claim._asdict()} for claim in claims]
+            with self._engine.begin() as connection:
+                connection.execute(insert(_claims), rows)
 
     def forget_all(self) -> None:
         """Drop every claim under this study's id; SQLite reuses the id of a deleted study."""

@@ -39,6 +39,8 @@ WAY = "way"
 for, and the `gain` over one by one that was measured then. A study from before there were ways has none."""
 OPENINGS = "openings"
 """How many processes have opened it; each samples from a seed of its own."""
+PRIORITY = "priority"
+"""The order in which workers take up studies, the higher the earlier; without it 0."""
 CONFIRMATION = "confirmation"
 """The best schedules trained again on fresh seeds; see `search.results.confirmation`."""
 ESTIMATES = "expected"
@@ -116,6 +118,11 @@ class StudyAttributes(Mapping[str, Any]):
     def is_stopped(self) -> bool:
         """Whether it was told to stop."""
         return bool(self._stored[CONTROL]["stop"])
+
+    @property
+    def priority(self) -> int:
+        """See `PRIORITY`."""
+        return int(self._stored.get(PRIORITY, 0))
 
     @property
     def file(self) -> str | None:

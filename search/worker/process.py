@@ -99,15 +99,15 @@ def run_worker(task: WorkerTask, connection: Connection) -> None:
 
     The last message sent is `{"kind": "end", "outcome": ...}`, with `message` and `traceback` where it
     failed. When the other end of the connection says "stop" or is gone, the worker hands its trials back
-    and ends.
+    and ends; told "finish", it ends when its trials have.
     """
     # Ctrl-C reaches the whole group of processes; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    stop = threading.Event()
+    stop, finish = threading.Event(), threading.Event()
     for number in ending_signals():
         signal.signal(number, lambda *_: stop.set())
-    threading.Thread(target=_listen, args=(connection, stop), daemon=True).start()
+    threading.Thread(target=_listen, args=(connection, stop, finish), daemon=True).start()
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     if task.visible_gpus is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = task.visible_gpus  # read when CUDA is first used
@@ -115,7 +115,7 @@ def run_worker(task: WorkerTask, connection: Connection) -> None:
     threadpool_limits(1)  # the model of the search: the cores are for training, and its bits stay the same
     end: dict[str, Any] = {"kind": "end"}
     try:
-        end["outcome"] = _work(task, connection, stop)
+        end["outcome"] = _work(task, connection, stop, finish)
     except (UsageError, RunError) as error:
         end |= {"outcome": "failed", "message": str(error), "traceback": traceback.format_exc()}
     except Exception as error:
@@ -126,22 +126,28 @@ def run_worker(task: WorkerTask, connection: Connection) -> None:
     _send(connection, end)
 
 
-def _work(task: WorkerTask, connection: Connection, stop: threading.Event) -> str:
+def _work(task: WorkerTask, connection: Connection, stop: threading.Event, finish: threading.Event) -> str:
     patience = Patience(task.patience_seconds, functools.partial(_tell_outage, connection), stop)
     database = open_for_work(make_url(task.storage_address), patience)
     try:
-        return _work_on(StudyRecord(database, task.study_name), task, connection, stop)
+        return _work_on(StudyRecord(database, task.study_name), task, connection, stop, finish)
     finally:
         database.close()
 
 
-def _work_on(record: StudyRecord, task: WorkerTask, connection: Connection, stop: threading.Event) -> str:
+def _work_on(
+    record: StudyRecord,
+    task: WorkerTask,
+    connection: Connection,
+    stop: threading.Event,
+    finish: threading.Event,
+) -> str:
     spec, tell = spec_here(record), functools.partial(notify, connection)
     if task.permission is not None:
         task.permission.require(spec.proxy)  # of what is run now, whatever it was when it was chosen
         _look(spec.proxy)
     with _tracked(spec, task, tell) as (ready, events):
-        return _work_with(record, spec, task, ready, events, stop, tell)
+        return _work_with(record, spec, task, ready, events, stop, finish, tell)
 
 
 def _work_with(
@@ -151,6 +157,7 @@ def _work_with(
     ready: queue.SimpleQueue[Any],
     events: queue.SimpleQueue[Event],
     stop: threading.Event,
+    finish: threading.Event,
     tell: Callable[[dict[str, Any]], None],
 ) -> str:
     trainer, made_of = make_trainer(
@@ -168,6 +175,7 @@ def _work_with(
         ready=ready,
         events=events,
         stop=stop,
+        finish=finish,
         notify=tell,
     )
     return _train(trainer, _StorageThread(loop, stop, ready), stop)
@@ -256,11 +264,11 @@ class _StorageThread(threading.Thread):
         return self._outcome
 
 
-def _listen(connection: Connection, stop: threading.Event) -> None:
+def _listen(connection: Connection, stop: threading.Event, finish: threading.Event) -> None:
     """End the worker when told to, or when the process that started it is gone."""
     with contextlib.suppress(EOFError, OSError):
         while connection.recv() != "stop":
-            pass
+            finish.set()
     stop.set()
 
 

@@ -49,6 +49,7 @@ class StorageLoop:
         ready: takes runs to the training thread.
         events: brings back what happened to them.
         stop: set from outside: hand everything back and end.
+        finish: set from outside: begin no more trials, and end when those in training have.
         notify: told what a person may want to watch.
     """
 
@@ -62,6 +63,7 @@ class StorageLoop:
         events: queue.SimpleQueue[Event],
         stop: threading.Event,
         notify: Notify,
+        finish: threading.Event | None = None,
     ) -> None:
         self._record = record
         self._trials = trials
@@ -72,6 +74,7 @@ class StorageLoop:
         self._ready = ready
         self._events = events
         self._stop = stop
+        self._finish = finish or threading.Event()
         self._notify = notify
         self._jobs: dict[Hashable, Job] = {}
         self._ask_again_at = 0.0
@@ -162,7 +165,7 @@ class StorageLoop:
     def _ask_for_more(self) -> None:
         # Where one run trains at a time it takes long, and a trial asked for later is asked for knowing more.
         ahead = RUNS_AHEAD if self._slots > 1 else 0
-        room = len(self._jobs) < self._slots + ahead
+        room = len(self._jobs) < self._slots + ahead and not self._finish.is_set()
         if not room or time.monotonic() < self._ask_again_at:
             return
         trials = self._trials.take(self._slots + ahead - len(self._jobs))
@@ -179,6 +182,8 @@ class StorageLoop:
 
     def _when_idle(self) -> Outcome | None:
         """Nothing trains here: the study is stopped, or done, or others have its last trials."""
+        if self._finish.is_set():
+            return "handed back"
         if self._failures.settle(self._has_trained):
             self._ask_again_at = 0.0
             return None

@@ -28,6 +28,10 @@ CASES = {
     ("preview", "missing.json"): "no such file",
     ("preview", "small.toml"): "format",
     ("dashboard",): "no studies yet",
+    ("copy", "small", "--to", "x.db"): "--to: got a path; write it as sqlite:///x.db",
+    ("copy", "small", "--to", "sqlite:///copies.db"): "no studies yet",
+    ("priority", "small", "1"): "no studies yet",
+    ("worker", "--log-format", "xml"): "Invalid value for '--log-format'",
     ("frobnicate",): "No such command",
 }
 

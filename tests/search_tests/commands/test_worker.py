@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import time
@@ -78,12 +79,14 @@ def test_two_workers_on_a_server_share_a_study_that_was_only_registered(
 
 
 def test_a_worker_waits_for_studies_and_hands_back_when_it_is_told_to_end(workplace: Workplace) -> None:
-    worker = workplace.start("worker", "--workers", "1")
+    health = workplace.folder / "health.json"
+    worker = workplace.start("worker", "--workers", "1", "--log-format", "json", "--health-file", str(health))
     assert worker.stderr is not None
     try:
         for line in worker.stderr:
-            if "waiting for a study" in line:
+            if "waiting for a study" in json.loads(line)["message"]:
                 break
+        assert json.loads(health.read_text())["pid"] == worker.pid
         workplace.write_study(n_trials=500, total_steps=2000)
         register_here(workplace, "small.toml")
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -92,13 +95,35 @@ def test_a_worker_waits_for_studies_and_hands_back_when_it_is_told_to_end(workpl
             time.sleep(0.1)
         children = psutil.Process(worker.pid).children(recursive=True)
         worker.send_signal(signal.SIGTERM)
-        finish(worker, expect=143)
+        lines = [json.loads(line) for line in finish(worker, expect=143).splitlines()]
     finally:
         worker.kill()
+    assert [line["study"] for line in lines if line["message"].startswith("started")] == ["small"]
+    assert not health.exists(), "it is gone with the worker"
     assert states(workplace)[TrialState.RUNNING] == 0
     assert states(workplace)[TrialState.WAITING] > 0
     _, alive = psutil.wait_procs(children, timeout=PATIENCE_SECONDS)
     assert alive == []
+
+
+def test_open_studies_share_the_machine_and_the_last_gets_all_of_it(workplace: Workplace) -> None:
+    for name, n_trials in (("first", 8), ("second", 24)):
+        register_here(workplace, write_study(workplace, name, n_trials=n_trials))
+    err = workplace.run("worker", "--until-done", "--workers", "2").stderr
+    told = [line for line in err.splitlines() if ": " in line]
+    assert [line.partition(",")[0] for line in told[:2]] == ["first: started", "second: started"]
+    assert "first: nothing is left to do" in told
+    assert told[-1] == "second: nothing is left to do"
+    assert states(workplace, "first") == {TrialState.COMPLETE: 8}
+    assert states(workplace, "second") == {TrialState.COMPLETE: 24}
+
+
+def test_the_study_of_the_highest_priority_comes_first(workplace: Workplace) -> None:
+    for name in ("first", "urgent"):
+        register_here(workplace, write_study(workplace, name))
+    assert workplace.run("priority", "urgent", "1").stderr == "urgent: priority 1\n"
+    err = workplace.run("worker", "--until-done", "--workers", "1").stderr
+    assert err.index("urgent: nothing is left to do") < err.index("first: started")
 
 
 def test_studies_that_may_not_or_can_not_be_trained_do_not_hold_up_the_rest(
@@ -119,5 +144,5 @@ def test_studies_that_may_not_or_can_not_be_trained_do_not_hold_up_the_rest(
     module.write_text("def small(device): raise OSError('the data is not here')\n")
     serve = ("worker", "--until-done", "--workers", "1", "--allow-import", "mylab")
     err = workplace.run(*serve, expect=1).stderr
-    assert "the factory raised OSError: the data is not here.\ncode is set aside for 30 s." in err
+    assert "the factory raised OSError: the data is not here.\ncode: set aside for 30 s." in err
     assert err.endswith("warmboot: failed: code; see above.\n")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import Counter
+from collections.abc import Hashable
 from multiprocessing import Pipe
 from typing import Any
 
@@ -63,6 +65,57 @@ def test_leases_are_renewed_and_stop_is_heard_between_the_events_of_a_flood(
     assert keeper.work() == "handed back"
     assert renewed_at == list(range(21))
     assert trials.stored(0).state.name == "WAITING"
+
+
+class Training(queue.SimpleQueue[Any]):
+    """The events of runs that train to their end, one after another, as soon as they are asked for."""
+
+    def __init__(self, ready: queue.SimpleQueue[Any], steps: int) -> None:
+        self._ready, self._steps = ready, steps
+        self._key: Hashable | None = None
+        self.ended = 0
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Event:
+        if self._key is None:
+            self._key = self._ready.get_nowait().key
+            return Admitted(self._key, {"val_loss": 4.6})
+        key, self._key = self._key, None
+        self.ended += 1
+        return Measurement(key=key, step=self._steps, metrics={"val_loss": 2.0}, last=True)
+
+    def get_nowait(self) -> Event:
+        raise queue.Empty
+
+
+def test_told_to_finish_it_begins_no_trial_and_ends_when_those_in_training_have(database: Database) -> None:
+    record = make_study(database, early_stopping={"name": "none"})
+    ready, finish = queue.SimpleQueue[Any](), threading.Event()
+    events = Training(ready, steps=100)
+    params = [{**LINEAR, "lr": 0.1 * (i + 1)} for i in range(8)]
+    trials = trial_queue(record, lambda found: NextTrial(params[len(found)], {}))
+    events_get = events.get
+
+    def get(block: bool = True, timeout: float | None = None) -> Event:
+        if events.ended == 2:
+            finish.set()
+        return events_get(block, timeout)
+
+    events.get = get  # type: ignore[method-assign]
+    keeper = StorageLoop(
+        record,
+        trials,
+        slots=2,
+        ready=ready,
+        events=events,
+        stop=threading.Event(),
+        finish=finish,
+        notify=lambda _: None,
+    )
+    assert keeper.work() == "handed back"
+    states = Counter(trial.state.name for trial in record.load().get_trials())
+    assert states["RUNNING"] == 0
+    assert 3 <= states["COMPLETE"] < 8, "what was in training has ended, and no more was begun"
+    assert events.ended == states["COMPLETE"]
 
 
 def test_a_parent_that_reads_nothing_is_not_waited_for() -> None:
