@@ -9,36 +9,18 @@ such layers fill the core, and nothing is to be gained.
 from __future__ import annotations
 
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
 from search.population.form import Form, slot_first
 from search.population.form_linear import products
 from search.population.form_loop import looped
+from search.population.windows import Geometry, Windows
 
-LARGEST_WINDOWS = 1 << 18
-"""Floats in the windows of one model, at most: a megabyte, as much as a core's cache holds of a few."""
-
-
-class Geometry(NamedTuple):
-    """Of a convolution: pairs are (down, along)."""
-
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    padding: tuple[int, int]
-    dilation: tuple[int, int]
-
-    def places(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Places of its output, for an input of `H x W`."""
-        down, along = (
-            (size[i] + 2 * self.padding[i] - self.dilation[i] * (self.kernel[i] - 1) - 1) // self.stride[i]
-            + 1
-            for i in (0, 1)
-        )
-        return down, along
+LARGEST_WINDOWS = 1 << 17
+"""Floats in the windows of one model, at most: half a megabyte, of which a core's cache holds a few."""
 
 
 def convolution(
@@ -71,7 +53,7 @@ class _Convolution(Form):
         biases = None if bias is None else slot_first(bias, in_dims[2], k)
         n_samples, n_outputs = inputs.shape[1], weights.shape[1]
         images = _channels_last(inputs).flatten(0, 1)
-        rows: Tensor = _Windows.apply(images, geometry)  # type: ignore[no-untyped-call]
+        rows: Tensor = Windows.apply(images, geometry)  # type: ignore[no-untyped-call]
         kernels = _channels_last(weights).reshape(k, n_outputs, -1)
         made = products(rows.view(k, -1, kernels.shape[2]), kernels, biases)
         places = geometry.places((images.shape[1], images.shape[2]))
@@ -79,39 +61,6 @@ class _Convolution(Form):
         if inputs.ndim == 4:
             spread = spread[:, :, 0]
         return spread.movedim(-1, 2), 0
-
-
-class _Windows(torch.autograd.Function):
-    """`N x H x W x C` to one row a window, `(N places) x (window C)`; and back, what overlaps added up."""
-
-    @staticmethod
-    def forward(ctx: Any, images: Tensor, geometry: Geometry) -> Tensor:
-        n, height, width, channels = ctx.size = images.shape
-        ctx.geometry = geometry
-        (kernel, stride, padding, dilation), (down, along) = geometry, geometry.places((height, width))
-        if any(padding):
-            images = functional.pad(images, (0, 0, padding[1], padding[1], padding[0], padding[0]))
-        images = images.contiguous()
-        image, line, place, channel = images.stride()
-        windows = images.as_strided(
-            (n, down, along, *kernel, channels),
-            (image, line * stride[0], place * stride[1], line * dilation[0], place * dilation[1], channel),
-        )
-        return windows.reshape(n * down * along, kernel[0] * kernel[1] * channels)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (n, height, width, channels), geometry = ctx.size, ctx.geometry
-        (kernel, stride, padding, dilation), (down, along) = geometry, geometry.places((height, width))
-        gradient = gradients[0].view(n, down, along, *kernel, channels)
-        shape = (n, height + 2 * padding[0], width + 2 * padding[1], channels)
-        images = gradient.new_zeros(shape)
-        for i in range(kernel[0]):
-            lines = slice(i * dilation[0], i * dilation[0] + (down - 1) * stride[0] + 1, stride[0])
-            for j in range(kernel[1]):
-                places = slice(j * dilation[1], j * dilation[1] + (along - 1) * stride[1] + 1, stride[1])
-                images[:, lines, places] += gradient[:, :, :, i, j]
-        return images[:, padding[0] : padding[0] + height, padding[1] : padding[1] + width], None
 
 
 def _geometry(weight: Tensor, stride: Any, padding: Any, dilation: Any) -> Geometry:

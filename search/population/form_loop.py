@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -27,17 +27,21 @@ class _Loop(Form):
     def vmap(
         info: Any, in_dims: Any, function: Callable[..., Tensor], names: tuple[str, ...], *given: Any
     ) -> tuple[Tensor, int]:
-        n_args, dims = len(given) - len(names), in_dims[2:]
-        results = []
-        for slot in range(info.batch_size):
-            own = [of_slot(value, dim, slot) for value, dim in zip(given, dims, strict=True)]
-            results.append(function(*own[:n_args], **dict(zip(names, own[n_args:], strict=True))))
+        n_args, k = len(given) - len(names), info.batch_size
+        columns = [slot_parts(value, dim, k) for value, dim in zip(given, in_dims[2:], strict=True)]
+        results = [
+            function(*own[:n_args], **dict(zip(names, own[n_args:], strict=True)))
+            for own in zip(*columns, strict=True)
+        ]
         return torch.stack(results), 0
 
 
-def of_slot(argument: Any, dim: int | None, slot: int) -> Any:
-    """A slot's part of what vmap hands over, aligned as any other slot's."""
+def slot_parts(argument: Any, dim: int | None, n_slots: int) -> Sequence[Any]:
+    """Each slot's part of what vmap hands over, all equally aligned.
+
+    They are split, not selected: the gradient of that is put together once, not added up slot by slot.
+    """
     if not isinstance(argument, Tensor) or dim is None:
-        return argument
-    part = argument.select(dim, slot)
-    return part if argument.stride(dim) % LANES == 0 else part.clone()
+        return [argument] * n_slots
+    parts = [part.squeeze(dim) for part in argument.split(1, dim)]
+    return parts if argument.stride(dim) % LANES == 0 else [part.clone() for part in parts]

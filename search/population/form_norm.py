@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from search.population.form import Form, slot_first
-from search.population.form_loop import of_slot
+from search.population.form_loop import slot_parts
 
 
 def batch_norm(
@@ -72,14 +72,15 @@ class _BatchNorm(Form):
         bias: Tensor | None,
         settings: tuple[bool, float, float],
     ) -> tuple[Tensor, int]:
-        results = []
-        for slot in range(info.batch_size):
-            # Views, not aligned copies: they are written to.
-            mean = None if running_mean is None else running_mean.select(in_dims[1], slot)
-            variance = None if running_var is None else running_var.select(in_dims[2], slot)
-            inputs, scale, shift = (
-                of_slot(part, dim, slot)
-                for part, dim in zip((input, weight, bias), (in_dims[0], *in_dims[3:5]), strict=True)
-            )
-            results.append(functional.batch_norm(inputs, mean, variance, scale, shift, *settings))
-        return torch.stack(results), 0
+        k = info.batch_size
+        inputs, scales, shifts = (
+            slot_parts(part, dim, k)
+            for part, dim in zip((input, weight, bias), (in_dims[0], *in_dims[3:5]), strict=True)
+        )
+        # Running statistics are written to: views of each slot's, whatever their alignment.
+        means, variances = (
+            [None] * k if kept is None else kept.unbind(dim)
+            for kept, dim in ((running_mean, in_dims[1]), (running_var, in_dims[2]))
+        )
+        parts = zip(inputs, means, variances, scales, shifts, strict=True)
+        return torch.stack([functional.batch_norm(*part, *settings) for part in parts]), 0
