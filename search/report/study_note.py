@@ -104,7 +104,9 @@ def drawing(schedule: WarmbootSchedule, total_steps: int) -> str:
 
 def values_row(name: str, candidate: Candidate, noise_sd: float | None) -> list[str]:
     """A row of the table of schedules: its mean in the search and on fresh seeds."""
-    means = [_mean(values, noise_sd) for values in (candidate.searched, candidate.confirmed)]
+    # A baseline that a verdict tuned has no run of the search, and other seeds than the confirmation's.
+    fresh = candidate.confirmed if candidate.searched else ()
+    means = [_mean(values, noise_sd) for values in (candidate.searched, fresh)]
     return [name, plain(candidate.describe()), *means]
 
 
@@ -134,8 +136,15 @@ def _headline(snapshot: StudyStatus) -> list[str]:
 def _answer_parts(snapshot: StudyStatus) -> list[str]:
     rows, steps = compared(snapshot), snapshot.spec.horizon_steps
     noise_sd = None if snapshot.lead is None else snapshot.lead.noise_sd
-    head = ("", "schedule", f"{snapshot.spec.objective} in the search", "on fresh seeds")
-    parts = [table(head, [values_row(name, candidate, noise_sd) for name, candidate in rows])]
+    head: tuple[str, ...] = ("", "schedule", f"{snapshot.spec.objective} in the search", "on fresh seeds")
+    cells = [values_row(name, candidate, noise_sd) for name, candidate in rows]
+    found = snapshot.verdict
+    if found is not None and found.candidate_values:
+        head = (*head, f"{found.objective} in the verdict")
+        for row, (_, candidate) in zip(cells, rows, strict=True):
+            values = found.candidate_values if candidate.key == found.key else found.standard_values
+            row.append(_mean(values, found.seed_sd))
+    parts = [table(head, cells)]
     for name, candidate in rows:
         parts += [f"**{name}**: lr over {steps} steps", drawing(candidate.schedule, steps)]
     return parts

@@ -75,7 +75,7 @@ def _note(title: str, snapshot: StudyStatus, candidate: Candidate, trial: Frozen
     if against is not None:
         rows.append(values_row("compared with", against, noise_sd))
     parts.append(table(head, rows))
-    if against is not None:
+    if against is not None and against.searched:  # not tuned by a verdict, on seeds of its own
         parts.append(plain(comparison(snapshot.spec, candidate, against)))
     runs = ", ".join(str(number) for number in candidate.trial_numbers[:12])
     parts.append(f"Trials of this schedule, each with a seed of its own: {runs}.")

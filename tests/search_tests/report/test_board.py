@@ -26,9 +26,11 @@ from search.runs.trial_attributes import (
 )
 from search.storage.database import Database
 from search.storage.plans import NextTrial
+from search.storage.study_attributes import VERDICT
 from search.storage.study_reader import KnownTrials
 from search.storage.study_record import StudyRecord
 from search.worker.trial_runs import trial_job
+from tests.search_tests.leads import stored_verdict
 from tests.search_tests.studies import LINEAR, fill, make_study, trial_queue
 
 WARM = {"lr": 0.2, "warmup": 0.1, "n_restarts": 0, "curve": "cosine"}
@@ -193,3 +195,20 @@ def test_a_board_that_cannot_be_made_is_told_once_and_ends_nothing(
     for _ in range(2):
         keeper.refresh()
     assert said == ["the study's note in the dashboard is not kept: ZeroDivisionError: division by zero"]
+
+
+def test_after_a_verdict_both_are_told_by_its_pairs_alone(searched: StudyRecord) -> None:
+    """The baseline that it tuned has other seeds than those of the confirmation."""
+    key = kept(searched.load().get_trials()[3], SCHEDULE_KEY)
+    searched.set_attribute(VERDICT, stored_verdict("win", key=key))
+    study = refresh(searched)
+    note = optuna_dashboard.get_note(study)
+    assert note.startswith("## Use this: it is better than tuned ")
+    answer, baseline = (
+        line for line in note.splitlines() if line.startswith(("| answer", "| best baseline"))
+    )
+    assert answer.split(" | ")[-1] != baseline.split(" | ")[-1]
+    assert baseline.split(" | ")[2:4] == ["-", "-"]
+    assert "warmboot-4-verdict" in plots(study)
+    trial = optuna_dashboard.get_note(optuna.trial.Trial(study, study.trials[3]._trial_id))
+    assert "On the same" not in trial
