@@ -8,7 +8,7 @@ from typing import Any
 
 from search.direction import sign_of
 from search.results.candidate import Candidate
-from search.results.headline import baseline_name, claim, fresh_gain, headline, short_name
+from search.results.headline import claim, fresh_gain, headline, short_name
 from search.results.lead import Lead
 from search.results.rounded import percent_text, value_text
 from search.results.transfer import TransferResult

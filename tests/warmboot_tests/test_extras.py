@@ -53,7 +53,7 @@ def test_every_extra_is_one_of_the_project() -> None:
         ("import warmboot; warmboot.WarmbootLR", "torch", "warmboot.WarmbootLR needs torch"),
         ("from search.entry import main; main()", "typer", "the command line needs the package typer"),
         (
-            "import sys; sys.argv[1:] = ['status']; from search.entry import main; main()",
+            "import sys; sys.argv[1:] = ['verdict', 'x']; from search.entry import main; main()",
             "optuna",
             "this needs the package optuna",
         ),
