@@ -11,6 +11,9 @@ _IMPORTS_OF = {
     "postgres": "psycopg",
     "digits": "sklearn",
     "mnist1d": "mnist1d",
+    "tensorboard": "tensorboard",
+    "mlflow": "mlflow",
+    "wandb": "wandb",
 }
 EXTRA_OF = {package: extra for extra, packages in _IMPORTS_OF.items() for package in packages.split()}
 """What is imported -> the extra that brings it."""

@@ -52,7 +52,8 @@ def test_status_shows_the_study_and_its_answer(finished: Workplace) -> None:
     assert re.fullmatch(r"small +done +12 of 12 +val_loss \d\.\d+ +.* peak lr .*", table[1])
     out = finished.run("status", "small").stdout
     assert "small: 12 of 12 trials done (done)" in out
-    assert re.search(r"^answer    .* peak lr ", out, re.M)
+    assert re.search(r"^answer    (Use|Not shown) ", out, re.M)
+    assert re.search(r"^schedule  .* peak lr ", out, re.M)
     assert re.search(r"val_loss \d\.\d+ on \d+ fresh seeds", out)
     assert re.search(r"\((\d+|over 99|under 1)% likely", out), "how sure that is"
 

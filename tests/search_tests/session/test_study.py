@@ -78,7 +78,7 @@ def test_it_is_shown_as_a_short_report_without_scripts(launched: Launched) -> No
     assert "aria-label=" in shown
     assert "<script" not in shown
     assert "study.verdict() settles whether it is better" in shown
-    assert "verdict   study.verdict()" in repr(launched.study)
+    assert "next      study.verdict()" in repr(launched.study)
 
 
 def test_its_schedule_is_exported_for_another_length(launched: Launched, tmp_path: Path) -> None:
