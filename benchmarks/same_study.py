@@ -1,10 +1,11 @@
 """One study file, a dozen ways to run it: is it the same study, bit for bit?
 
-    python benchmarks/same_study.py [--study char_lm] [--kills 20]
+    python benchmarks/same_study.py [--study char_lm] [--stopped-by median] [--kills 20]
 
 One, two and four processes; SQLite and PostgreSQL; stopped and resumed; killed at random moments, again and
 again; two launches at once; a machine that is busy besides. Of each, the hash of its trials, the values of
-its confirmation and its answer. Writes `benchmarks/records/same_study.json`.
+its confirmation and its answer. With `--stopped-by` one of Optuna's pruners ends its trials early.
+Writes `benchmarks/records/same_study.json`, or `same_study_median.json`.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from typing import Any
 from machine import describe_machine
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from search.spec.packaged import packaged_studies
 from tests.search_tests.postgres_server import running_server
 
-RECORD = Path(__file__).parent / "records" / "same_study.json"
+RECORDS = Path(__file__).parent / "records"
 LONGEST_SECONDS = 6.0
 """A launch that is to be killed lives no longer than this, and at least until its workers have begun."""
 SHORTEST_SECONDS = 2.5
@@ -37,10 +39,12 @@ SHORTEST_SECONDS = 2.5
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--study", default="char_lm")
+    parser.add_argument("--stopped-by", choices=("median", "percentile", "halving", "hyperband"))
     parser.add_argument("--kills", type=int, default=20)
     arguments = parser.parse_args()
     rows: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder, running_server() as server:
+        file = study_file(arguments.study, arguments.stopped_by, Path(folder))
         for name, way in ways(arguments.kills).items():
             on_postgres = name.endswith("PostgreSQL")
             number = len(rows)
@@ -48,7 +52,7 @@ def main() -> None:
             if on_postgres:
                 storage = server.new_database().render_as_string(hide_password=False)
             began = time.perf_counter()
-            way(Study(arguments.study, storage))
+            way(Study(file, storage))
             rows[name] = found(arguments.study, storage) | {"seconds": round(time.perf_counter() - began)}
             print(name, rows[name], file=sys.stderr, flush=True)
     same = {
@@ -61,19 +65,31 @@ def main() -> None:
         "different_studies": len(same),
         "rows": rows,
     }
-    RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    name = "same_study" if arguments.stopped_by is None else f"same_study_{arguments.stopped_by}"
+    (RECORDS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(record, indent=1))
 
 
-class Study:
-    """One study in one storage."""
+def study_file(name: str, stopped_by: str | None, folder: Path) -> str:
+    """What `launch` is given: the packaged study, or a file of it with one of Optuna's pruners."""
+    if stopped_by is None:
+        return name
+    arguments = "percentile = 50.0\n" if stopped_by == "percentile" else ""
+    text = packaged_studies()[name].read_text(encoding="utf-8")
+    path = folder / f"{name}.toml"
+    path.write_text(f'{text}\n[early_stopping]\nname = "{stopped_by}"\n{arguments}', encoding="utf-8")
+    return str(path)
 
-    def __init__(self, name: str, storage: str) -> None:
-        self._name, self._storage = name, storage
+
+class Study:
+    """One study in one storage; `file` is its file, or the name of a packaged one."""
+
+    def __init__(self, file: str, storage: str) -> None:
+        self._file, self._storage = file, storage
 
     def begin(self, workers: int = 2) -> subprocess.Popen[bytes]:
         """A launch in a session of its own, so that all of it can be killed."""
-        command = [sys.executable, "-m", "search", "launch", self._name, "--storage", self._storage]
+        command = [sys.executable, "-m", "search", "launch", self._file, "--storage", self._storage]
         return subprocess.Popen(
             [*command, "--workers", str(workers)],
             stdout=subprocess.DEVNULL,

@@ -1,6 +1,7 @@
 """Rules of the house that a reader should not have to check: who may import whom, and sizes."""
 
 import ast
+import functools
 import re
 import sys
 from collections.abc import Iterator
@@ -81,12 +82,13 @@ def files(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
-def imports(package: str) -> list[Import]:
-    return [
+@functools.cache
+def imports(package: str) -> tuple[Import, ...]:
+    return tuple(
         found
         for file in files(package)
         for found in imports_of(file.read_text(), str(file.relative_to(ROOT)))
-    ]
+    )
 
 
 def module_of(file: Path) -> str:

@@ -1,6 +1,5 @@
 """The export for optax, trained with its real optimizers under jit and scan, in float64 and float32."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,37 +61,47 @@ def resumed(module):
             refused.append(str(error))
     return {{"longer": lrs, "refused": refused}}
 
-found = []
-for i, name in enumerate(modules):
+def found_of(i, name):
+    sys.modules.pop(name, None)  # it may keep numbers of the precision it was imported in
     module = importlib.import_module(name)
     if i >= short:
         counts = jnp.arange({LONG})
-        found.append({{"lrs": jax.jit(module.make_schedule(1.0, {LONG}))(counts).tolist()}})
-        continue
+        return {{"lrs": jax.jit(module.make_schedule(1.0, {LONG}))(counts).tolist()}}
     schedule = module.make_schedule(base_lr)
     stepped, scanned = train(schedule)
     past = [schedule(steps + 5).item(), jax.vmap(schedule)(jnp.array([steps + 5]))[0].item()]
-    found.append({{"lrs": stepped, "scanned": scanned, "past": past, "first": schedule(0).item()}})
-found[0] |= resumed(importlib.import_module(modules[0]))
+    found = {{"lrs": stepped, "scanned": scanned, "past": past, "first": schedule(0).item()}}
+    return found | (resumed(module) if i == 0 else {{}})
+
+found = [{{}} for _ in modules]
+for precision, wide in (("float32", False), ("float64", True)):
+    jax.config.update("jax_enable_x64", wide)
+    for i, name in enumerate(modules):
+        found[i][precision] = found_of(i, name)
 print(json.dumps(found))
 """
 
+Found = dict[str, dict[str, Any]]
+"""By schedule."""
 
-def run(folder: Path, **environment: str) -> dict[str, Any]:
+
+@pytest.fixture(scope="module")
+def in_both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Found]:
     export_runs.skip_without("optax")
     files = {name: to_optax(made, total_steps=STEPS) for name, made in SCHEDULES.items()}
     files |= {name: to_optax(made) for name, made in LONG_SCHEDULES.items()}
-    return export_runs.run_driver(DRIVER, folder, files, JAX_PLATFORMS="cpu", **environment)
+    ran = export_runs.run_driver(DRIVER, tmp_path_factory.mktemp("optax"), files, JAX_PLATFORMS="cpu")
+    return {bits: {name: row[bits] for name, row in ran.items()} for bits in ("float32", "float64")}
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return run(tmp_path_factory.mktemp("optax"), JAX_ENABLE_X64="1")
+def found(in_both: dict[str, Found]) -> Found:
+    return in_both["float64"]
 
 
 @pytest.fixture(scope="module")
-def found_in_float32(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return run(tmp_path_factory.mktemp("optax32"))
+def found_in_float32(in_both: dict[str, Found]) -> Found:
+    return in_both["float32"]
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

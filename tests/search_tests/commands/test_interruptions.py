@@ -13,19 +13,28 @@ from tests.search_tests.commands.workplace import Workplace
 from tests.search_tests.patience import PATIENCE_SECONDS
 
 
-@pytest.mark.parametrize(
-    ("sent", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
-)
+@pytest.mark.parametrize(("sent", "exit_code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
 def test_an_interrupted_launch_hands_its_trials_back(
     workplace: Workplace, sent: signal.Signals, exit_code: int
 ) -> None:
     workplace.write_study(n_trials=400, total_steps=400)
     process = workplace.start("launch", "small.toml", "--workers", "1")
     wait_until(under_way(workplace), process)
-    # a terminal sends Ctrl-C, and that it is closed, to the whole group of processes
-    (os.kill if sent == signal.SIGTERM else os.killpg)(process.pid, sent)
+    os.killpg(process.pid, sent)  # a terminal sends Ctrl-C, and that it is closed, to the whole group
     _, err = process.communicate(timeout=PATIENCE_SECONDS)
+    check_handed_back(workplace, err)
     assert process.returncode == exit_code, err
+
+
+def test_a_launch_that_is_told_to_end_hands_its_trials_back(workplace: Workplace) -> None:
+    workplace.write_study(n_trials=400, total_steps=400)
+    launch = workplace.begin("launch", "small.toml", "--workers", "1")
+    wait_until(under_way(workplace), launch)
+    os.kill(launch.process_id, signal.SIGTERM)
+    check_handed_back(workplace, workplace.finish(launch, expect=143).stderr)
+
+
+def check_handed_back(workplace: Workplace, err: str) -> None:
     assert "Traceback" not in err
     assert "interrupted: trials in training were handed back" in err
     assert TrialState.RUNNING not in states(workplace)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import psutil
 import torch
 from optuna.trial import FrozenTrial, TrialState
@@ -12,7 +15,7 @@ from search.results.candidate import schedule_of
 from search.runs.run import Run
 from search.runs.seeds import run_seed
 from search.spec.study_file import read_study_file
-from tests.search_tests.commands.watching import under_way, wait_until
+from tests.search_tests.commands.watching import at_work, under_way, wait_until
 from tests.search_tests.commands.workplace import Workplace
 from tests.search_tests.patience import PATIENCE_SECONDS
 
@@ -37,11 +40,10 @@ def retrained_value(workplace: Workplace, trial: FrozenTrial) -> float:
 
 def test_after_kill_minus_9_the_same_command_goes_on_and_loses_nothing(workplace: Workplace) -> None:
     workplace.write_study(n_trials=16, total_steps=400)
-    process = workplace.start("launch", "small.toml", "--workers", "1")
-    wait_until(under_way(workplace), process)
-    for each in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
-        each.kill()
-    process.communicate()
+    launch = workplace.begin("launch", "small.toml", "--workers", "1")
+    wait_until(under_way(workplace), launch)
+    launch.kill_all()
+    assert launch.result(PATIENCE_SECONDS).returncode == -9
     left = {t.number: t for t in workplace.trials() if t.state == TrialState.RUNNING}
     assert left, "no trial was hit"
 
@@ -60,13 +62,10 @@ def test_a_killed_worker_is_replaced_and_its_trials_are_finished(workplace: Work
     workplace.write_study(n_trials=16, total_steps=400)
     process = workplace.start("launch", "small.toml", "--workers", "1")
     wait_until(under_way(workplace), process)
-    workers = [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if "spawn_main" in " ".join(child.cmdline())
-    ]
-    assert len(workers) == 1
-    workers[0].kill()
+    (worker,) = at_work(workplace)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert worker in [child.pid for child in children]
+    os.kill(worker, signal.SIGKILL)
     _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, err
     assert "a worker process was lost (exit code -9)" in err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 
@@ -47,9 +46,9 @@ def test_a_study_that_was_killed_and_stopped_again_and_again_is_the_same(
     workplace.write_study(n_trials=N_TRIALS, total_steps=300, leaders=2)
     moments = random.Random(7)
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
-        process = workplace.start("launch", "small.toml", "--workers", "1")
+        launch = workplace.begin("launch", "small.toml", "--workers", "1")
         before = states(workplace).count(TrialState.COMPLETE)
-        wait_until(under_way(workplace, done=before + moments.randint(1, 3)), process)
-        os.killpg(process.pid, number)
-        process.communicate(timeout=PATIENCE_SECONDS)
+        wait_until(under_way(workplace, done=before + moments.randint(1, 3)), launch)
+        launch.kill_all(number)
+        launch.result(PATIENCE_SECONDS)
     assert hash_of(workplace, "2") == undisturbed

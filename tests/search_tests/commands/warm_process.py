@@ -55,6 +55,10 @@ class WarmCommand:
         """None while it runs; what its end was, `result` tells."""
         return 0 if _is_readable(self._status, 0.0) else None
 
+    def kill_all(self, number: int = signal.SIGKILL) -> None:
+        """Send a signal to the command and all that it has started."""
+        os.killpg(self.process_id, number)
+
     def result(self, timeout_seconds: float) -> subprocess.CompletedProcess[str]:
         """Wait for its end.
 
@@ -63,7 +67,7 @@ class WarmCommand:
         """
         in_time = _is_readable(self._status, timeout_seconds)
         if not in_time:
-            os.killpg(self.process_id, signal.SIGKILL)
+            self.kill_all()
         with self._files:
             code, out, err = int(self._status.readline()), _read(self._out), _read(self._err)
         if not in_time:
