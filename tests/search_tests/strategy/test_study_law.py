@@ -99,6 +99,13 @@ def test_what_was_validated_early_does_not_count() -> None:
     np.testing.assert_array_equal(known_law(early).losses(asked), known_law(curves).losses(asked))
 
 
+def test_a_run_that_reports_every_step_counts_like_any_other() -> None:
+    reports = tuple((step, 1.0 / step) for step in range(1, STEPS + 1))
+    late = replace(curve_of(schedules(1)[0]), losses=reports).late
+    assert len(late) == 8
+    assert (late[0][0], late[-1][0]) == (120, STEPS)
+
+
 def test_a_run_far_above_the_best_lr_of_its_shape_does_not_count() -> None:
     curves = [curve_of(schedule) for schedule in schedules(6)]
     broken = curve_of(WarmbootSchedule(curve="linear", lr=3.0), 9, more=5.0)
