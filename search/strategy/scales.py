@@ -35,7 +35,7 @@ TYPICAL = Scales(
     math.log(1.2),
     math.log(0.5),
     0.7,
-    1.0,
+    0.5,
 )
 SPREAD = Scales(0.5, 1.0, 0.6, 0.9, 0.8, 0.5, 0.5, 0.35, 0.5)
 """Standard deviations of the prior around `TYPICAL`."""

@@ -189,15 +189,14 @@ class Surrogate:
         return covariance
 
     def _fitted(self) -> Scales:
-        """The scales with the highest posterior; the law has a share unless a constant foretells the
-        schedules left out clearly better."""
+        """The scales with the highest posterior; the law has a share where it foretells the schedules left
+        out better than a constant."""
         plain, loss = self._most_likely(len(TYPICAL) - 1)
         if self._law is None:
             return plain
         self._foretold = self._in_tails(self._law, self._law.left_out(self._points), self._points)
         with_law, loss_with_law = self._most_likely(len(TYPICAL))
-        against_none = 0.5 * (TYPICAL.law / SPREAD.law) ** 2  # as the prior has it
-        return with_law if with_law.law > 0.0 and loss_with_law < loss + against_none else plain
+        return with_law if with_law.law > 0.0 and loss_with_law < loss else plain
 
     def _most_likely(self, n_scales: int) -> tuple[Scales, float]:
         """Of the first `n_scales`, and minus the log of the posterior."""
