@@ -22,6 +22,8 @@ from search.strategy.shape import Shape
 
 FIRST_SHARE = 0.2
 """Of a run, which the law is not fitted to: it begins from other weights every time."""
+MOST_OF_A_RUN = 8
+"""Validations of one run that count: more of them tell hardly more, and a script may report every step."""
 LEAST_VALIDATIONS = 6
 """The law has six numbers."""
 MOST_RUNS = 96
@@ -57,8 +59,10 @@ class Curve:
 
     @property
     def late(self) -> list[tuple[int, float]]:
-        """Those after the first fifth."""
-        return [(step, loss) for step, loss in self.losses if step >= FIRST_SHARE * self.total_steps]
+        """Those after the first fifth, `MOST_OF_A_RUN` at even distances, the last among them."""
+        found = [(step, loss) for step, loss in self.losses if step >= FIRST_SHARE * self.total_steps]
+        places = np.linspace(0, len(found) - 1, min(len(found), MOST_OF_A_RUN)).round().astype(int)
+        return [found[place] for place in places]
 
 
 def law_of(curves: Sequence[Curve], total_steps: int) -> LawMean | None:

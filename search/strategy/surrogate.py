@@ -196,7 +196,7 @@ class Surrogate:
             return plain
         self._foretold = self._in_tails(self._law, self._law.left_out(self._points), self._points)
         with_law, loss_with_law = self._most_likely(len(TYPICAL))
-        return with_law if loss_with_law < loss else plain
+        return with_law if with_law.law > 0.0 and loss_with_law < loss else plain
 
     def _most_likely(self, n_scales: int) -> tuple[Scales, float]:
         """Of the first `n_scales`, and minus the log of the posterior."""
