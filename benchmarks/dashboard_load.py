@@ -45,7 +45,8 @@ from search.storage.address import parse_address
 from search.storage.database import Database, open_for_work
 from search.storage.optuna_rows import EndedTrial, add_trials, end_trials, start_trials
 from search.storage.plans import NextTrial
-from search.storage.study_record import StudyRecord, create_or_resume
+from search.storage.study_making import create_or_resume
+from search.storage.study_record import StudyRecord
 
 STEPS = (120, 240, 360, 480, 600)
 ROUNDS = 3

@@ -25,7 +25,8 @@ from search.spec.proxy import CommandProxy, DeclaredProxy
 from search.spec.study import StudySpec
 from search.spec.study_file import find_study_file, read_study_file
 from search.storage.database import Database, open_for_work
-from search.storage.study_record import StudyRecord, create_or_resume, study_names
+from search.storage.study_making import create_or_resume
+from search.storage.study_record import StudyRecord, study_names
 from search.strategy.optuna_samplers import sampler_problems
 from search.trackers.trackers import tracker_problems
 

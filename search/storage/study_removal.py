@@ -14,7 +14,8 @@ from search.processes.identity import shown_process
 from search.storage.address import storage_option
 from search.storage.live_leases import live_owners
 from search.storage.study_attributes import CONTROL, PLACE, PROXY, SPEC
-from search.storage.study_record import StudyRecord, create_empty, forget_rows
+from search.storage.study_making import create_empty
+from search.storage.study_record import StudyRecord, forget_rows
 
 _KEPT = (PLACE, PROXY, SPEC)
 """Of a study that is reset; `spec` last, since a reader that finds it expects the others."""

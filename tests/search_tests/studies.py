@@ -17,7 +17,8 @@ from search.spec.study import StudySpec
 from search.storage.address import parse_address
 from search.storage.database import Database, open_for_work
 from search.storage.plans import NextTrial, Plan
-from search.storage.study_record import StudyRecord, create_or_resume
+from search.storage.study_making import create_or_resume
+from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
 from search.strategy.baselines_first import baselines_first
 from search.worker.planner import BaselinesPlan

@@ -19,7 +19,8 @@ from search.spec.proxy import CommandProxy
 from search.spec.study_file import find_study_file, read_study_file
 from search.storage.address import parse_address
 from search.storage.database import Database
-from search.storage.study_record import StudyRecord, create_or_resume
+from search.storage.study_making import create_or_resume
+from search.storage.study_record import StudyRecord
 from search.strategy.candidates import UniformTrial
 from tests.search_tests.needs import NEEDS_FASHION_MNIST
 from tests.search_tests.studies import LINEAR, fill, study_spec

@@ -10,6 +10,7 @@ from search.launch.service_log import ServiceLog
 from search.results.status import StudyStatus, read_status
 from search.spec.permission import Permission
 from search.storage.database import Database
+from search.storage.study_reader import StudyReader
 from search.storage.study_record import StudyRecord
 from tests.search_tests.studies import make_study, trial_queue
 
@@ -53,9 +54,9 @@ def test_a_study_that_is_done_is_looked_at_again_when_more_is_wanted_of_it(
     assert queue.fail(trial.number, "on purpose")
     looks: list[str] = []
 
-    def looked(read: StudyRecord, *rest: optuna.Study) -> StudyStatus:
+    def looked(read: StudyRecord, reader: StudyReader) -> StudyStatus:
         looks.append(read.name)
-        return read_status(read, *rest)
+        return read_status(read, reader)
 
     monkeypatch.setattr("search.launch.open_studies.read_status", looked)
     serving = Serving(database)

@@ -101,7 +101,7 @@ def ask(app: Any, method: str, path: str, body: bytes = b"") -> tuple[int, bytes
 def test_a_viewer_reads_all_that_commands_and_the_dashboard_show(base: URL) -> None:
     with as_role(base, "viewer", reading=True) as database:
         record = find_study(database, "small")
-        assert read_status(record, record.load()).finished == len(ROWS)
+        assert read_status(record, record.reader()).finished == len(ROWS)
         app = optuna_dashboard.wsgi(database.rdb)
         code, studies = ask(app, "GET", "/api/studies")
         assert (code, json.loads(studies)["study_summaries"][0]["study_name"]) == (200, "small")

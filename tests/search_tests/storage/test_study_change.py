@@ -12,7 +12,8 @@ from search.spec.study import StudySpec
 from search.storage.database import Database
 from search.storage.study_attributes import CHANGES
 from search.storage.study_change import accepted_changes
-from search.storage.study_record import StudyRecord, create_or_resume
+from search.storage.study_making import create_or_resume
+from search.storage.study_record import StudyRecord
 from tests.search_tests.studies import fill, study_spec, trial_queue
 
 ROW = ({"lr": 0.1, "warmup": 0.0, "n_restarts": 0, "curve": "linear"}, 1.0)

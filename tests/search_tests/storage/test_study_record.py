@@ -11,7 +11,8 @@ from search.errors import UsageError
 from search.results.status import read_status
 from search.spec.budget import Budget
 from search.storage.database import Database
-from search.storage.study_record import PREFIX, StudyRecord, create_or_resume, find_study, study_names
+from search.storage.study_making import create_or_resume
+from search.storage.study_record import PREFIX, StudyRecord, find_study, study_names
 from search.storage.study_rows import set_system_attributes
 from tests.search_tests.studies import LINEAR, PROXY, SPACE, fill, make_study, study_spec
 from warmboot.space import FloatRange
