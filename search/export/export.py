@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from optuna.trial import TrialState
-
 from search.errors import RunError, UsageError, nearest
 from search.export.horizon import HorizonForecast, at_horizon
 from search.results.candidate import Candidate, ranked
@@ -157,7 +155,7 @@ def export(
     """
     if format not in EXPORTERS:
         raise UsageError(f"--format {format}: no such format; {nearest(format, EXPORTERS)}")
-    lead, found = study_lead(record)
+    lead, found = study_lead(record, also=choice.trial)
     if lead is None:
         raise _nothing_yet(record)
     candidate = choice.of(record.spec, lead, found)
@@ -209,10 +207,10 @@ def _cawb(file: ScheduleFile, max_deviation: float) -> tuple[str, str]:
 
 
 def _nothing_yet(record: StudyRecord) -> RunError:
-    trials = record.load().get_trials(deepcopy=False)
+    trials = record.reader().trials()
     leases = live_leases(record)
-    running = sum(t.state == TrialState.RUNNING and t.number in leases for t in trials)
-    failed = sum(t.state == TrialState.FAIL for t in trials)
+    running = sum(t.state.name == "RUNNING" and t.number in leases for t in trials)
+    failed = sum(t.state.name == "FAIL" for t in trials)
     return RunError(
         f"study {record.name!r} has no completed trial yet ({running} running, {failed} failed); "
         f"nothing to export."
@@ -222,6 +220,11 @@ def _nothing_yet(record: StudyRecord) -> RunError:
 def _optunas_best(record: StudyRecord, candidate: Candidate) -> int | None:
     best = record.load().best_trial.number
     return None if best in candidate.trial_numbers else best
+
+
+def _hash(record: StudyRecord) -> str:
+    reader = record.reader()
+    return study_hash(reader.with_params(reader.trials()))
 
 
 def _origin(
@@ -250,7 +253,7 @@ def _origin(
         "lr_kept": there.lr is not None,
         **there.to_json(),
         "study_seed": spec.seed,
-        **({"study_hash": study_hash(record.trials(record.load()))} if attributes.is_same_every_time else {}),
+        **({"study_hash": _hash(record)} if attributes.is_same_every_time else {}),
         **({"accepted_changes": [change.to_json() for change in changes]} if changes else {}),
         "evidence": evidence(spec, candidate, lead, transfer),
         "versions": {

@@ -31,9 +31,11 @@ def known_candidates(
     return with_expectations(found, attributes.estimates, trials)
 
 
-def that_matter(trials: Sequence[Trial], spec: StudySpec, attributes: StudyAttributes) -> list[Trial]:
-    """The trials of the best, of all baselines, and of whatever was confirmed or estimated; to rebuild every
-    schedule each second is too slow."""
+def that_matter(
+    trials: Sequence[Trial], spec: StudySpec, attributes: StudyAttributes, *, also: int | None = None
+) -> list[Trial]:
+    """The trials of the best, of all baselines, of whatever was confirmed or estimated, and of the schedule
+    of trial `also`; to rebuild every schedule each second is too slow."""
     complete = [t for t in trials if t.state.name == "COMPLETE" and is_kept(t, SCHEDULE_KEY)]
     standards = {kept(t, SCHEDULE_KEY) for t in complete if BASELINE in t.user_attrs}
     values: dict[str, list[float]] = defaultdict(list)
@@ -43,7 +45,7 @@ def that_matter(trials: Sequence[Trial], spec: StudySpec, attributes: StudyAttri
     sign = sign_of(spec.direction)
     most = max(_LEADING, spec.confirmation_size.leaders + 1)  # all that can be confirmed are among them
     keys = set(sorted(values, key=lambda key: sign * fmean(values[key]))[:most])
-    keys |= standards
+    keys |= standards | {kept(trial, SCHEDULE_KEY) for trial in complete if trial.number == also}
     keys |= set((attributes.confirmation or {}).get("values", {}))
     keys |= set((attributes.estimates or {}).get("searched", {}))
     return [t for t in complete if kept(t, SCHEDULE_KEY) in keys]

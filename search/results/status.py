@@ -250,12 +250,13 @@ def _is_confirmed(
     return bool(found) and size.most_runs > 0 and is_confirmed(found, spec.direction, confirmation, size)
 
 
-def study_lead(record: StudyRecord) -> tuple[Lead | None, list[Candidate]]:
-    """What leads a study, worked out anew where trials have ended since, and all its candidates."""
+def study_lead(record: StudyRecord, *, also: int | None = None) -> tuple[Lead | None, list[Candidate]]:
+    """What leads a study, worked out anew where trials have ended since, and its candidates: those that can
+    matter, and the schedule of trial `also`."""
     attributes, reader = record.attributes, record.reader()
     spec, trials = attributes.spec, reader.trials()
-    ended = reader.with_params([trial for trial in trials if trial.state.name == "COMPLETE"])
-    found = candidates(ended, spec.parsed_space, attributes.confirmation)
+    leading = reader.with_params(that_matter(trials, spec, attributes, also=also))
+    found = candidates(leading, spec.parsed_space, attributes.confirmation)
     found = with_expectations(found, attributes.estimates, trials)
     stored = _stored_lead(found, trials, attributes)
     return (stored, found) if stored is not None else _worked_out(spec, reader.everything(), attributes)

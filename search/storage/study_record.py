@@ -52,12 +52,7 @@ class StudyRecord:
         self.database = database
         self.name = name
         with self._there():
-            self.study_id = self._find()
-
-    def _find(self) -> int:
-        if self.database.needs_no_optuna:
-            return self.database.patiently(lambda: study_id_of(self.database.engine, self.name))
-        return self.database.storage.get_study_id_from_name(self.name)
+            self.study_id = study_id_of(database, name)
 
     @property
     def attributes(self) -> StudyAttributes:
@@ -192,11 +187,7 @@ def find_study(database: Database, name: str) -> StudyRecord:
 
 def study_names(database: Database) -> list[str]:
     """The names of all studies that Warmboot made, in the order of their creation."""
-    key = f"{PREFIX}{SPEC}"
-    if database.knows_tables:
-        return database.patiently(lambda: names_with(database.engine, key))
-    studies = database.storage.get_all_studies()
-    return [s.study_name for s in studies if key in {**s.user_attrs, **s.system_attrs}]
+    return names_with(database, f"{PREFIX}{SPEC}")
 
 
 def forget_rows(record: StudyRecord) -> None:

@@ -8,24 +8,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, Table, delete, insert, or_, select
 
 from search.storage.optuna_tables import STUDIES, STUDY_ATTRS, STUDY_SYSTEM_ATTRS
 
+if TYPE_CHECKING:
+    from search.storage.database import Database
 
-def study_id_of(engine: Engine, name: str) -> int:
-    """Optuna's id of a study.
+
+def study_id_of(database: Database, name: str) -> int:
+    """Optuna's id of a study, found by Optuna itself where its tables are not those known here.
 
     Raises:
         KeyError: there is none of that name.
     """
-    with engine.begin() as connection:
-        found = connection.scalar(select(STUDIES.c.study_id).where(STUDIES.c.study_name == name))
+    if not database.knows_tables:
+        return database.storage.get_study_id_from_name(name)
+    found = database.patiently(lambda: _id_of(database.engine, name))
     if found is None:
         raise KeyError(name)
-    return int(found)
+    return found
+
+
+def _id_of(engine: Engine, name: str) -> int | None:
+    with engine.begin() as connection:
+        return connection.scalar(select(STUDIES.c.study_id).where(STUDIES.c.study_name == name))
 
 
 def attributes_under(engine: Engine, study_id: int, prefix: str) -> dict[str, Any]:
@@ -45,8 +54,16 @@ def attributes_under(engine: Engine, study_id: int, prefix: str) -> dict[str, An
     return found
 
 
-def names_with(engine: Engine, key: str) -> list[str]:
-    """The names of the studies that have an attribute of either kind, in the order of their creation."""
+def names_with(database: Database, key: str) -> list[str]:
+    """The names of the studies that have an attribute of either kind, in the order of their creation; by
+    Optuna where its tables are not those known here."""
+    if database.knows_tables:
+        return database.patiently(lambda: _names_with(database.engine, key))
+    studies = database.storage.get_all_studies()
+    return [s.study_name for s in studies if key in {**s.user_attrs, **s.system_attrs}]
+
+
+def _names_with(engine: Engine, key: str) -> list[str]:
     ids = [select(t.c.study_id).where(t.c.key == key) for t in (STUDY_ATTRS, STUDY_SYSTEM_ATTRS)]
     has_it = or_(*(STUDIES.c.study_id.in_(some) for some in ids))
     named = select(STUDIES.c.study_name).where(has_it).order_by(STUDIES.c.study_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from search.storage.optuna_tables import REVISION
 from search.storage.study_record import StudyGoneError, StudyRecord, study_names
 from search.storage.study_removal import delete_study
 from search.storage.trial_glances import LOOKED_AT, GlanceReader
+from tests.search_tests.storage.conftest import new_file
 from tests.search_tests.storage.test_optuna_rows import by_optuna
 from tests.search_tests.studies import make_study, trial_queue
 
@@ -92,11 +94,15 @@ def test_a_look_finds_studies_and_their_attributes_without_optuna(database: Data
     looking.close()
 
 
-def test_tables_that_are_not_known_are_read_by_optuna(database: Database) -> None:
+def test_tables_that_are_not_known_are_left_to_optuna(tmp_path: Path) -> None:
     """Which then says that it does not know them either."""
+    database = new_file(tmp_path)
     make_study(database)
-    assert open_for_reading(database.url).needs_no_optuna
+    looking = open_for_reading(database.url)
+    assert looking.needs_no_optuna
+    looking.close()
     with database.engine.begin() as connection:
         connection.execute(update(REVISION).values(version_num="v9.9.9.a"))
     with pytest.raises(Exception, match="made by another version of Optuna"):
         open_for_reading(database.url)
+    database.close()
