@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord
@@ -18,6 +20,23 @@ def postgres() -> Iterator[PostgresServer]:
     """A real server, started by the first test that asks for it."""
     with running_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrations_are_read_once() -> Iterator[None]:
+    """To open a database Optuna reads all its migrations, files that stay as they are, for four fifths of the
+    time."""
+    read, found = ScriptDirectory.from_config, dict[str | None, ScriptDirectory]()
+
+    def read_once(config: Config) -> ScriptDirectory:
+        place = config.get_main_option("script_location")
+        if place not in found:
+            found[place] = read(config)
+        return found[place]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptDirectory, "from_config", read_once)
+        yield
 
 
 @pytest.fixture

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from optuna.samplers import RandomSampler
-from optuna.trial import FrozenTrial
+from optuna.trial import FixedTrial, FrozenTrial
 
 from search.early_stopping.pruners import build_pruner
 from search.runs.schedule_key import schedule_key
+from search.runs.trial_attributes import SCHEDULE_KEY, SEED_INDEX
 from search.spec.study import StudySpec
 from search.storage.address import parse_address
 from search.storage.database import Database, open_for_work
 from search.storage.plans import NextTrial, Plan
+from search.storage.seed_claims import SeedClaims
 from search.storage.study_making import create_or_resume
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import TrialQueue
@@ -99,16 +101,18 @@ def fill(
     record: StudyRecord, rows: Sequence[tuple[Mapping[str, Any], float]], **attributes: Any
 ) -> list[str]:
     """Complete one trial for each `(parameters, value)`; returns their schedule keys."""
-    start = len(record.load().get_trials(deepcopy=False))
-    params = {start + i: row for i, (row, _) in enumerate(rows)}
-    queue = trial_queue(record, lambda trials: NextTrial(params[len(trials)], attributes))
-    keys = []
+    start, spec = len(record.load().get_trials(deepcopy=False)), record.spec
+    claims = SeedClaims(record.database.engine, record.study_id)
+    planned: dict[int, NextTrial] = {}
+    for number, (row, _) in enumerate(rows, start):
+        drawn = FixedTrial(dict(row), number)
+        schedule, other = spec.parsed_space.sample(drawn), spec.parsed_params.sample(drawn)
+        key = schedule_key(schedule.lr_table(spec.horizon_steps), other)
+        seed = {SCHEDULE_KEY: key, SEED_INDEX: claims.claim(key, number)}
+        planned[number] = NextTrial(drawn.params, {**attributes, **seed}, drawn.distributions)
+    queue = trial_queue(record, lambda trials: planned[len(trials)])
     for _, value in rows:
         trial = queue.next()
         assert trial is not None, "the study has no room for so many trials"
-        spec = record.spec
-        schedule, other = spec.parsed_space.sample(trial), spec.parsed_params.sample(trial)
-        keys.append(schedule_key(schedule.lr_table(spec.horizon_steps), other))
-        queue.claim_seed(trial, keys[-1])
         assert queue.complete(trial, value, {})
-    return keys
+    return [trial.user_attrs[SCHEDULE_KEY] for trial in planned.values()]

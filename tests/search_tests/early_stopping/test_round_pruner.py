@@ -16,7 +16,7 @@ from search.spec.study import StudySpec
 from tests.search_tests.studies import study_spec
 
 STEPS = (20, 40, 60, 80, 100)
-PRUNERS = {
+PRUNERS: dict[str, dict[str, object]] = {
     "median": {"n_startup_trials": 2},
     "percentile": {"percentile": 40.0, "n_startup_trials": 2},
     "halving": {"min_resource": 20, "reduction_factor": 2},
