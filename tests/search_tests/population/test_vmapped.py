@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from statistics import fmean
+from typing import Any
 
 import pytest
 import torch
@@ -17,10 +18,12 @@ from search.population.modules import make_optimizer
 from search.population.settings import optimizer_of, with_batch_size
 from search.population.stream import BatchStream
 from search.population.vmapped import UnsupportedModelError
+from search.proxies import build_proxy
 from search.proxies.counter_random import sample_keys, step_keys
 from search.proxies.proxy import SGD, Proxy, Split
 from search.runs.seeds import run_generators
 from search.spec.population import ONE_BY_ONE, VMAP
+from tests.search_tests.needs import NEEDS_FASHION_MNIST
 from tests.search_tests.population.models import EXPLODING_LR, NETS
 
 MakeRun = Callable[..., Run]
@@ -154,6 +157,28 @@ def test_a_study_of_momenta_trains_each_run_with_its_own(make_run: MakeRun) -> N
         model, _ = plain_training(proxy, run)
         expected = judged(model, proxy.validation)[0]
         assert measurement.metrics["val_loss"] == pytest.approx(expected, abs=TOLERANCE, rel=0)
+
+
+SMALL_PROXIES: tuple[Any, ...] = (
+    ("char_gpt", {"context": 16, "width": 16}),
+    ("code_gpt", {"context": 16, "width": 16, "layers": 1, "dropout": 0.1}),
+    pytest.param("fashion_resnet", {"norm": "batch", "batch_size": 16}, marks=NEEDS_FASHION_MNIST),
+    pytest.param("fashion_resnet", {"norm": "group", "batch_size": 16}, marks=NEEDS_FASHION_MNIST),
+    ("mnist1d_cnn", {"batch_size": 30}),
+)
+
+
+@pytest.mark.parametrize(("name", "arguments"), SMALL_PROXIES)
+def test_built_in_proxies_equal_plain_torch(name: str, arguments: dict[str, Any], make_run: MakeRun) -> None:
+    proxy = build_proxy(name, arguments)
+    few = Split(inputs=proxy.validation.inputs[:64], targets=proxy.validation.targets[:64])
+    proxy = replace(proxy, validation=few)
+    run = make_run(1, total_steps=20, lr=1e-3)
+    model, losses = plain_training(proxy, run)
+    (measurement,) = train(proxy, [run], slots=2)[1]
+    loss, error = judged(model, few)
+    expected = {"val_loss": loss, "val_error": error, "train_loss": fmean(losses)}
+    assert measurement.metrics == pytest.approx(expected, abs=TOLERANCE, rel=0)
 
 
 class _Branching(nn.Linear):
