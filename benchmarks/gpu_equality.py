@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ def equality(name: str, *, device: str, ends: float, tiny: bool, tell: Tell) -> 
     tell("chosen", chosen)
     attempted(tell, "one_ulp_apart_by", lambda: one_ulp_apart(proxy, runs[0], device))
     for way in dict.fromkeys((chosen, VMAP)):
-        attempted(tell, way, lambda way=way: _of_way(proxy, runs, device, way))
+        attempted(tell, way, partial(_of_way, proxy, runs, device, way))
 
 
 def _of_way(proxy: Proxy, runs: Sequence[Run], device: str, way: Way) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,10 @@ def throughput(name: str, *, device: str, ends: float, tiny: bool, tell: Tell) -
     for slots in stacks:
         if time.monotonic() + 3 * seconds > ends:
             return tell(f"K={slots}", {"failed": "no time was left"})
-        attempted(tell, f"K={slots}", lambda k=slots: population_figures(proxy, k, device, seconds, eager))
+        attempted(tell, f"K={slots}", partial(population_figures, proxy, slots, device, seconds, eager))
     attempted(tell, "captured_loop", lambda: captured_rates(proxy, device, seconds))
     for slots in stacks[:2]:
-        attempted(tell, f"jax K={slots}", lambda k=slots: jax_rate(proxy, k, device, seconds))
+        attempted(tell, f"jax K={slots}", partial(jax_rate, proxy, slots, device, seconds))
     return None
 
 
@@ -111,9 +112,7 @@ def captured_rates(proxy: Proxy, device: str, seconds: float) -> dict[str, objec
     """Steps a second of one module whose whole step is captured in a graph, compiled before and as it is."""
     found: dict[str, object] = {}
     for name, compiled in (("captured", False), ("compiled_and_captured", True)):
-        attempted(
-            found.__setitem__, name, lambda c=compiled: round(_captured_rate(proxy, device, seconds, c), 1)
-        )
+        attempted(found.__setitem__, name, partial(_captured_rate, proxy, device, seconds, compiled))
     return found
 
 
@@ -131,14 +130,14 @@ def _captured_rate(proxy: Proxy, device: str, seconds: float, compiled: bool) ->
             step()
         return STEPS
 
-    return rate(train, device, seconds)
+    return round(rate(train, device, seconds), 1)
 
 
 def _captured(training: PlainTraining, samples: Tensor) -> Callable[[], object]:
-    """A step as a graph that reads `samples`; what it draws for augmentation is the same in each replay."""
+    """A step as a graph that reads `samples`."""
     assert isinstance(training.lr, Tensor)
     training.lr.fill_(LR)
-    stream = torch.cuda.Stream()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(4):
@@ -161,16 +160,16 @@ def jax_rate(proxy: Proxy, slots: int, device: str, seconds: float) -> dict[str,
     platform = jax.devices()[0].platform
     if (platform == "gpu") != device.startswith("cuda"):
         raise RuntimeError(f"JAX here computes on {platform}, not on {device}")
-    jax.config.update("jax_default_matmul_precision", "highest")  # float32, as torch computes
+    # Float32, as torch computes.
+    jax.config.update("jax_default_matmul_precision", "highest")  # type: ignore[no-untyped-call]
     trainings = [PlainTraining(proxy, (0, 1, key)) for key in range(slots)]
     samples = torch.stack([training.batches.take(STEPS) for training in trainings], dim=1)
-    used, places = samples.unique(
-        return_inverse=True
-    )  # windows share their tokens; a copy of all would not fit
+    # Windows share their tokens; a copy of all of them would not fit.
+    used, places = np.unique(samples.numpy(), return_inverse=True)
     inputs, targets = (jnp.asarray(part[used].numpy()) for part in (proxy.train.inputs, proxy.train.targets))
     state: list[Any] = [jax_models.start(jax_models.weights_of(proxy, [0] * slots))]
     train, lrs = jax_models.make_train(proxy), jnp.full((STEPS, slots), LR, dtype=np.float32)
-    batches = jnp.asarray(places.numpy())
+    batches = jnp.asarray(places.reshape(samples.shape))
 
     def action() -> int:
         state[0], losses = train(state[0], inputs, targets, batches, lrs)

@@ -129,7 +129,7 @@ def make_train(proxy: Proxy) -> Callable[[Any, Any, Any, Any, Any], tuple[Any, A
     def train(state: Any, inputs: Any, targets: Any, samples: Any, lrs: Any) -> tuple[Any, Any]:
         return lax.scan(partial(step, (inputs, targets)), state, (samples, lrs))
 
-    return train  # type: ignore[no-any-return]
+    return train
 
 
 def start(weights: Any) -> Any:

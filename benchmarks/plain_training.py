@@ -32,15 +32,17 @@ class PlainTraining:
             capturable: whether steps are to be captured: the lr lies on the device then.
         """
         generators = run_generators(seed)
-        self.proxy, self.device, self._seed = proxy, device, generators.weights_seed
-        self.model = proxy.build_model(self._seed).to(device).train()
+        self.proxy, self.device = proxy, device
+        self.model = proxy.build_model(generators.weights_seed).to(device).train()
+        # On the device, since a captured step can take nothing from the host.
+        self._seed = torch.tensor(generators.weights_seed, device=device)
+        self._n_steps = torch.zeros((), dtype=torch.int64, device=device)
         self.batches = BatchStream(proxy, generators.order)
         self._train = on_device(proxy.train, device)
         self._loss = nn.CrossEntropyLoss(label_smoothing=proxy.label_smoothing)
         self.lr = torch.zeros((), device=device) if capturable else 0.0
         self._optimizer = _optimizer(proxy, list(self.model.parameters()), self.lr)
         self.forward: Callable[[Tensor], Tensor] = self.model
-        self._n_steps = 0
 
     def step(self, samples: Tensor, lr: float) -> Tensor:
         """One step on a batch (sample numbers on the device); its mean loss, before the step."""
@@ -78,8 +80,7 @@ class PlainTraining:
         inputs = self._train.inputs[samples]
         if self.proxy.augment is None:
             return inputs
-        keys = step_keys(torch.tensor(self._seed), torch.tensor(self._n_steps)).to(self.device)
-        return self.proxy.augment(inputs, sample_keys(keys, len(samples)))
+        return self.proxy.augment(inputs, sample_keys(step_keys(self._seed, self._n_steps), len(samples)))
 
     def _targets(self, samples: Tensor) -> Tensor:
         return self._train.targets[samples].flatten()

@@ -58,7 +58,7 @@ def uniform(keys: Tensor, draw: int) -> Tensor:
     >>> uniform(sample_keys(torch.tensor(1, dtype=torch.int32), 3), draw=0).shape
     torch.Size([3])
     """
-    bits = combined(keys, torch.tensor(draw, dtype=torch.int32, device=keys.device))
+    bits = combined(keys, torch.full((), draw, dtype=torch.int32, device=keys.device))
     return ((bits >> 8) & 0xFFFFFF).float() * 2.0**-24
 
 

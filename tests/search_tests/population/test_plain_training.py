@@ -62,11 +62,15 @@ def test_jax_trains_the_same_models(name: str) -> None:
     trainings = [PlainTraining(proxy, seed) for seed in seeds]
     samples = torch.stack([training.batches.take(3) for training in trainings], dim=1)
     expected = [[float(t.step(samples[i, k], lrs[i, k])) for k, t in enumerate(trainings)] for i in range(3)]
-    used, places = samples.unique(return_inverse=True)
+    used, places = np.unique(samples.numpy(), return_inverse=True)
     state = start(weights_of(proxy, [run_generators(seed).weights_seed for seed in seeds]))
     inputs, targets = (jnp.asarray(part[used].numpy()) for part in (proxy.train.inputs, proxy.train.targets))
     _, losses = make_train(proxy)(
-        state, inputs, targets, jnp.asarray(places.numpy()), jnp.asarray(lrs, dtype=jnp.float32)
+        state,
+        inputs,
+        targets,
+        jnp.asarray(places.reshape(samples.shape)),
+        jnp.asarray(lrs, dtype=jnp.float32),
     )
     assert np.asarray(losses) == pytest.approx(np.array(expected), abs=5 * TOLERANCE)
 
