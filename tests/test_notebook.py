@@ -15,6 +15,7 @@ import warmboot
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "examples" / "notebook.ipynb"
 SECONDS_FOR_A_CELL = 600
+FORMAT: Any = nbformat  # its functions have no types
 
 
 def shown(notebook: Any, kind: str) -> list[str]:
@@ -29,7 +30,7 @@ def test_the_notebook_goes_from_a_function_to_an_exported_schedule(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = FORMAT.read(NOTEBOOK, as_version=4)
     here = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(notebook, timeout=SECONDS_FOR_A_CELL, kernel_name="python3", resources=here).execute()
     answers = shown(notebook, "text/html")
@@ -41,8 +42,8 @@ def test_the_notebook_goes_from_a_function_to_an_exported_schedule(
 
 
 def test_the_notebook_was_saved_with_its_outputs_and_without_an_error() -> None:
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    nbformat.validate(notebook)
+    notebook = FORMAT.read(NOTEBOOK, as_version=4)
+    FORMAT.validate(notebook)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(cell.execution_count for cell in cells)
     kinds = {output.output_type for cell in cells for output in cell.outputs}

@@ -31,7 +31,7 @@ class BestSoFar:
 
 
 def _reason(before: Candidate, best: Candidate) -> str:
-    value = f"{before.mean:.4f} before"
+    value = f"{before.mean:#.4g} before"
     if best.key == before.key:
         n_more = len(best.values) - len(before.values)
         more = "another seed" if n_more == 1 else f"{n_more} more seeds"

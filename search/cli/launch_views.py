@@ -160,4 +160,4 @@ def _pace_text(snapshot: StudyStatus, confirming: tuple[int, int] | None) -> str
 
 def _value_text(snapshot: StudyStatus, candidate: Candidate) -> str:
     seeds = len(candidate.values)
-    return f"{snapshot.spec.objective} {candidate.mean:.4f} ({seeds} seed{'s' * (seeds > 1)})"
+    return f"{snapshot.spec.objective} {candidate.mean:#.4g} ({seeds} seed{'s' * (seeds > 1)})"

@@ -38,7 +38,7 @@ def _training_text(snapshot: StudyStatus, training: Training) -> str:
     name = f"trial {training.number}"
     if training.value is None:
         return f"{name}: no report yet, of {training.total_steps} steps"
-    value = f"{snapshot.spec.objective} {training.value:.4f}"
+    value = f"{snapshot.spec.objective} {training.value:#.4g}"
     return f"{name}: step {training.step} of {training.total_steps}, {value}"
 
 

@@ -73,6 +73,8 @@ def evidence_lines(
     lines += [f"{'':10s}{line}" for line in edge_lines(spec, schedule)]
     if not is_answer:
         lines.append(f"{'':10s}It is not the answer of the study; that is {lead.chosen.describe()}.")
+        if schedule == lead.leader and lead.verdict is None:
+            lines.append(f"{'':10s}{headline(spec, lead)} {follow_up(spec, 'verdict')} settles it.")
     if lead.verdict is not None:
         lines += _labelled("verdict", verdict_lines(spec, lead))
     else:

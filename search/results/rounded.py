@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-_MOST_DECIMALS = 9
+_MOST_DIGITS = 5
 
 
 def value_text(value: float, sd: float | None) -> str:
@@ -16,10 +16,14 @@ def value_text(value: float, sd: float | None) -> str:
 
     >>> value_text(2.3456789, 0.012), value_text(81.2345, 3.1), value_text(2.3456789, None)
     ('2.346', '81.2', '2.346')
+    >>> value_text(2.3456789, 1e-9)  # a training without noise
+    '2.3457'
     """
     if not sd or not math.isfinite(sd) or not math.isfinite(value):
         return f"{value:.4g}"
-    decimals = min(max(0, 1 - math.floor(math.log10(sd))), _MOST_DECIMALS)
+    decimals = max(0, 1 - math.floor(math.log10(sd)))
+    if value:
+        decimals = min(decimals, max(0, _MOST_DIGITS - 1 - math.floor(math.log10(abs(value)))))
     return f"{value:.{decimals}f}"
 
 

@@ -101,12 +101,13 @@ class _Output:
         self._handle: Any = None
 
     def show(self, html: str) -> None:
-        from IPython.display import HTML, display
+        from IPython import display as shown  # untyped
 
+        ipython: Any = shown
         if self._handle is None:
-            self._handle = display(HTML(html), display_id=True)
-        elif self._handle is not None:
-            self._handle.update(HTML(html))
+            self._handle = ipython.display(ipython.HTML(html), display_id=True)
+        else:
+            self._handle.update(ipython.HTML(html))
 
 
 def _in_a_cell() -> Iterator[tuple[Say, Notify]]:

@@ -41,12 +41,12 @@ def test_nothing_is_said_of_what_is_better_or_as_good() -> None:
 
 
 def test_more_seeds_of_the_same_schedule() -> None:
-    assert told(A, replace(A, searched=(2.0, 2.4))).startswith("2.0000 before; trained on another seed")
+    assert told(A, replace(A, searched=(2.0, 2.4))).startswith("2.000 before; trained on another seed")
     assert "on 2 more seeds it did worse" in told(A, replace(A, searched=(2.0, 2.4, 2.5)))
 
 
 def test_another_schedule_leads_since_the_first_did_worse_on_further_seeds() -> None:
-    why = "2.0000 before, of another schedule that did worse on further seeds"
+    why = "2.000 before, of another schedule that did worse on further seeds"
     assert told(A, B) == why
     assert told(A, B, B) == why
     assert told(A, B, replace(A, key="c", searched=(1.9,))) == ""
@@ -61,4 +61,4 @@ def test_all_runs_together_decide() -> None:
 
 
 def test_a_higher_value_is_better_where_it_is_to_be_maximized() -> None:
-    assert told(B, A, direction="maximize").startswith("2.1000 before")
+    assert told(B, A, direction="maximize").startswith("2.100 before")

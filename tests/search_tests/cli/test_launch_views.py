@@ -71,9 +71,9 @@ def test_the_panel_shows_progress_pace_the_best_and_its_curve() -> None:
         "small",
         "40 of 100 trials done, 16 running, 3 diverged",
         "2.0 trials/s, at most 30 s left",
-        "best so far  val_loss 2.0000 (1 seed)",
+        "best so far  val_loss 2.000 (1 seed)",
         "linear to 0, peak lr 0.1, restart at 50%",
-        "best baseline  linear to 0, peak lr 0.1: val_loss 2.5000 (1 seed)",
+        "best baseline  linear to 0, peak lr 0.1: val_loss 2.500 (1 seed)",
     ):
         assert part in text
     assert re.search("[█▇▆▅▄▃▂▁]{8}", text), "the curve is drawn"
@@ -81,13 +81,13 @@ def test_the_panel_shows_progress_pace_the_best_and_its_curve() -> None:
 
 def test_where_the_best_is_a_plain_one_the_best_other_is_named() -> None:
     text = panel_text(snapshot(lead=replace(LEAD, ahead=False)))
-    assert "best so far  val_loss 2.5000" in text
-    assert "best other one  linear to 0, peak lr 0.1, restart at 50%: val_loss 2.0000" in text
+    assert "best so far  val_loss 2.500" in text
+    assert "best other one  linear to 0, peak lr 0.1, restart at 50%: val_loss 2.000" in text
 
 
 def test_where_nothing_else_was_tried_the_best_is_named_once() -> None:
     text = panel_text(snapshot(lead=Lead(None, candidate("linear", 1.0, "linear"))))
-    assert "best so far  val_loss 1.0000" in text
+    assert "best so far  val_loss 1.000" in text
     assert "best baseline" not in text
     assert "other one" not in text
 
@@ -104,15 +104,15 @@ def test_before_the_first_result_it_says_what_is_happening() -> None:
 def test_a_training_of_ones_own_shows_its_reports() -> None:
     spec = study_spec(proxy={"command": "python train.py"})
     training = [Training(number=7, step=60, total_steps=100, value=1.25)]
-    assert "trial 7: step 60 of 100, val 1.2500" in panel_text(snapshot(spec=spec, training=training))
+    assert "trial 7: step 60 of 100, val 1.250" in panel_text(snapshot(spec=spec, training=training))
     on = console(200)
     PlainView(on).update(snapshot(spec=spec, training=training), None)
-    assert "; trial 7: step 60 of 100, val 1.2500; " in shown(on)
+    assert "; trial 7: step 60 of 100, val 1.250; " in shown(on)
 
 
 def test_a_best_that_becomes_worse_says_why_in_both_views() -> None:
     worse = replace(LEAD, leader=replace(candidate("best", 2.0), searched=(2.0, 2.4)))
-    why = "2.0000 before; trained on another seed it did worse, and the mean counts"
+    why = "2.000 before; trained on another seed it did worse, and the mean counts"
     on = console(120, terminal=True)
     live = LiveView(on)
     live.begin(SETTING, snapshot())
@@ -162,7 +162,7 @@ def test_plain_lines_tell_the_same_but_not_too_often() -> None:
     assert "1 process x 8 runs at once on cpu" in first
     assert second == (
         "40 of 100 trials done, 16 running, 3 diverged; 2.0 trials/s, at most 30 s left; "
-        "best val_loss 2.0000 (1 seed)"
+        "best val_loss 2.000 (1 seed)"
     )
 
 

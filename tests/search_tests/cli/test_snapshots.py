@@ -131,14 +131,14 @@ def test_where_a_search_may_end_early_the_time_left_is_a_bound(
 def test_how_far_trainings_of_ones_own_are_is_told() -> None:
     waiting = Training(number=8, step=0, total_steps=100, value=None)
     lines = training_lines(snapshot(spec=study_spec(**OWN), training=[AT_60, waiting]))
-    assert lines == ["trial 7: step 60 of 100, val 1.2500", "trial 8: no report yet, of 100 steps"]
+    assert lines == ["trial 7: step 60 of 100, val 1.250", "trial 8: no report yet, of 100 steps"]
     assert training_lines(snapshot(spec=study_spec(**OWN), training=[AT_60] * 9))[4:] == ["and 5 more"]
     assert training_lines(snapshot(training=[AT_60])) == [], "a population trains many, each for a moment"
 
 
 def test_status_shows_what_trains() -> None:
     lines = status_lines(snapshot(spec=study_spec(**OWN), training=[AT_60]))
-    assert lines[1] == "training  trial 7: step 60 of 100, val 1.2500"
+    assert lines[1] == "training  trial 7: step 60 of 100, val 1.250"
 
 
 def test_status_is_readable_before_the_first_result() -> None:

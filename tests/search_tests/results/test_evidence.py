@@ -229,6 +229,8 @@ def test_of_another_schedule_than_the_answer_nothing_is_said_that_is_the_answers
     assert "It is better than" not in text
     assert "answer    " not in text
     assert made.chosen.describe() in text, "what the answer is"
+    if made is UNSURE:
+        assert "nothing is shown to be better than linear yet. warmboot verdict small settles it." in text
 
 
 def test_after_a_verdict_its_words_stand_instead_of_the_models() -> None:

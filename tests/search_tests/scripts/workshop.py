@@ -9,7 +9,7 @@ import shlex
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 
 from search.runs.events import Cancel, Cancelled, Event, TrainingFailed
@@ -45,7 +45,7 @@ if os.fork() == 0:
 """
 
 
-def script_run(key: str = "a", **changes: object) -> ScriptRun:
+def script_run(key: Hashable = "a", **changes: object) -> ScriptRun:
     fields = {
         "key": key,
         "study": "own",

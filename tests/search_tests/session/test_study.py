@@ -13,6 +13,7 @@ import pytest
 
 import warmboot
 from search.errors import RunError, UsageError
+from search.session.best import Best
 from search.session.study import Study
 from tests.search_tests.session.notebook_functions import CELL, cell
 
@@ -154,3 +155,13 @@ def test_what_fails_is_raised_with_the_functions_last_output(tmp_path: Path) -> 
     )
     with pytest.raises(RunError, match=r"study 'train' has no completed trial yet \(\d+ failed\)"):
         _ = warmboot.open_study("train", storage=storage).best
+
+
+def test_what_the_page_says_of_a_study_is_there() -> None:
+    page = (Path(warmboot.__file__).parents[1] / "docs" / "python.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"study\.(\w+)", page))
+    assert {"best", "status", "verdict", "transfer", "export", "report", "optuna"} <= named
+    assert [name for name in sorted(named) if not hasattr(Study, name)] == []
+    table = re.search(r"\| `study\.best` \| the answer: (.*) \|", page)
+    assert table is not None
+    assert [name for name in re.findall(r"`(\w+)`", table[1]) if name not in Best.__dataclass_fields__] == []

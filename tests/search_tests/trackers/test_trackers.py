@@ -6,6 +6,7 @@ import json
 import queue
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ from tests.search_tests.scripts.workshop import script_run
 from tests.search_tests.studies import study_table
 
 HOOKS = "tests.search_tests.trackers.own_hooks"
-RUNS = {
+RUNS: dict[tuple[str | int, ...], list[Any]] = {
     # key of a run -> what becomes of it
     ("trial", 3): [Admitted(("trial", 3), {"val": 9.0}), ("measured", 50, 2.0), ("measured", 100, 1.5)],
     ("trial", 4): [("measured", 50, 4.0), Cancelled(("trial", 4))],
