@@ -29,7 +29,8 @@ container() { podman ps -a --filter label=com.docker.compose.project=$name \
 containers() { podman ps -a --filter label=com.docker.compose.project=$name --format '{{.Names}}'; }
 answer() { curl -sk -o "$work/page" -w '%{http_code}' "$@"; }
 status() { warmboot status char_lm --json >"$work/status.json"; }
-of_status() { python3 -c "import json; print(json.load(open('$work/status.json'))[0]$1)"; }
+of_status() { python3 -c "import json; status = json.load(open('$work/status.json'))[0]; print($1)"; }
+finished() { of_status 'sum(status["trials"].get(state, 0) for state in ("complete", "pruned"))'; }
 until_true() { # SECONDS, WHAT, COMMAND...
     local deadline=$((SECONDS + $1)) what=$2; shift 2
     until "$@"; do
@@ -91,24 +92,23 @@ up
 
 step "A worker killed, then the database, then the proxy, while a study is trained"
 warmboot launch char_lm --n-trials $n_trials --detach
-complete() { of_status '["trials"].get("complete", 0)'; }
-has_finished() { status && [ "$(complete)" -ge "$1" ]; }
+has_finished() { status && [ "$(finished)" -ge "$1" ]; }
 until_true 300 "no trial was trained" has_finished 2
 podman kill "$(container worker)" >/dev/null && podman start "$(container worker)" >/dev/null
 until_true 300 "no trial after the worker was killed" has_finished 8
 podman kill "$(container postgres)" >/dev/null && sleep 5 && podman start "$(container postgres)" >/dev/null
 until_true 60 "the database is not back" podman exec "$(container postgres)" pg_isready -q -h 127.0.0.1
 podman kill "$(container proxy)" >/dev/null && podman start "$(container proxy)" >/dev/null
-is_done() { status && [ "$(complete)" = "$1" ] && [ "$(of_status '["confirmed"]')" = True ]; }
+is_done() { status && [ "$(finished)" = "$1" ] && [ "$(of_status 'status["confirmed"]')" = True ]; }
 until_true 600 "the study is not done" is_done $n_trials
 warmboot status char_lm
-hash=$(of_status '["hash"]')
-[ "$(of_status '["trials"]')" = "{'complete': $n_trials}" ] || fail "another trial: $(of_status '["trials"]')"
+hash=$(of_status 'status["hash"]')
+[ "$(of_status 'status["n_trials"]')" = $n_trials ] && [ "$(of_status 'sum(status["trials"].values())')" = $n_trials ] || fail "one trial too many"
 
 step "The same study of one process, never interrupted, has the same hash"
 podman run --rm -i -e HOME=/tmp -e WARMBOOT_STORAGE=sqlite:////tmp/studies.db $name sh -c \
     "warmboot launch char_lm --n-trials $n_trials 2>/dev/null >/dev/null; warmboot status char_lm --json" >"$work/status.json"
-[ "$(of_status '["hash"]')" = "$hash" ] || fail "another hash: $(of_status '["hash"]'), not $hash"
+[ "$(of_status 'status["hash"]')" = "$hash" ] || fail "another hash: $(of_status 'status["hash"]'), not $hash"
 
 step "Export"
 warmboot export char_lm --total-steps 15000 >"$work/schedule.json"
@@ -198,7 +198,7 @@ up postgres
 compose exec -T postgres pg_restore -U warmboot_owner --no-owner --exit-on-error -d warmboot <"$work/backup.dump"
 up
 status
-[ "$(of_status '["hash"]')" = "$hash" ] || fail "restored with the hash $(of_status '["hash"]'), not $hash"
+[ "$(of_status 'status["hash"]')" = "$hash" ] || fail "restored with the hash $(of_status 'status["hash"]'), not $hash"
 [ "$(answer -u "ada:$person" "$site/api/studies")" = 200 ] || fail "the dashboard does not answer"
 warmboot launch char_lm --n-trials $((n_trials + 8)) --detach
 until_true 300 "the restored study does not go on" is_done $((n_trials + 8))
