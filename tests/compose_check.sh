@@ -28,7 +28,7 @@ container() { podman ps -a --filter label=com.docker.compose.project=$name \
     --filter "label=com.docker.compose.service=$1" --format '{{.Names}}' | head -1; }
 containers() { podman ps -a --filter label=com.docker.compose.project=$name --format '{{.Names}}'; }
 answer() { curl -sk -o "$work/page" -w '%{http_code}' "$@"; }
-status() { warmboot status char_lm --json >"$work/status.json"; }
+status() { compose exec -T dashboard warmboot status char_lm --json >"$work/status.json"; }
 of_status() { python3 -c "import json; status = json.load(open('$work/status.json'))[0]; print($1)"; }
 finished() { of_status 'sum(status["trials"].get(state, 0) for state in ("complete", "pruned"))'; }
 until_true() { # SECONDS, WHAT, COMMAND...
