@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -96,15 +96,17 @@ class Database:
         self.needs_no_optuna = rdb is None
         """Whether what is asked of its studies is read without Optuna."""
         self._backend = backend
-        self._rdb = rdb
+        self._opened = [] if rdb is None else [rdb]
         self._trier = Trier(backend.trouble, backend.watched, lambda error: _lasting(backend, error))
         # However the process ends, but for a kill: the last to work on a file leaves it whole.
-        self._close = weakref.finalize(self, _close, rdb, self.engine, backend)
+        self._close = weakref.finalize(self, _close, self._opened, self.engine, backend)
 
     @cached_property
     def rdb(self) -> RDBStorage:
         """Optuna's storage as it is."""
-        return self._trier(self._backend.storage) if self._rdb is None else self._rdb
+        if not self._opened:
+            self._opened.append(self._trier(self._backend.storage))
+        return self._opened[0]
 
     @cached_property
     def storage(self) -> BaseStorage:
@@ -166,9 +168,10 @@ class Database:
         self._close()
 
 
-def _close(rdb: RDBStorage | None, engine: Engine, backend: Backend) -> None:
-    if rdb is not None:
+def _close(opened: Sequence[RDBStorage], engine: Engine, backend: Backend) -> None:
+    for rdb in opened:
         rdb.remove_session()
+        rdb.engine.dispose()
     engine.dispose()
     backend.close()
 
