@@ -82,7 +82,9 @@ def population_figures(
     if isinstance(eager, float):
         figures["times_eager"] = round(found / eager, 2)
     if device.startswith("cuda"):
-        figures |= _beside_the_floor(proxy, train, slots, device, step_us)
+        # Apart, since a profiler that a machine does not allow costs this figure and no other.
+        floor = partial(_beside_the_floor, proxy, train, slots, device, step_us)
+        attempted(figures.__setitem__, "floor", floor)
         figures["gigabytes"] = round(torch.cuda.max_memory_allocated() / 1e9, 2)
         torch.cuda.reset_peak_memory_stats()
     return figures
