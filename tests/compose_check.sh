@@ -92,12 +92,14 @@ up
 
 step "A worker killed, then the database, then the proxy, while a study is trained"
 warmboot launch char_lm --n-trials $n_trials --detach
+# Over TCP: while it sets itself up, the server answers on its socket alone.
+database_is_ready() { podman exec "$(container postgres)" pg_isready -q -h 127.0.0.1; }
 has_finished() { status && [ "$(finished)" -ge "$1" ]; }
 until_true 300 "no trial was trained" has_finished 2
 podman kill "$(container worker)" >/dev/null && podman start "$(container worker)" >/dev/null
 until_true 300 "no trial after the worker was killed" has_finished 8
 podman kill "$(container postgres)" >/dev/null && sleep 5 && podman start "$(container postgres)" >/dev/null
-until_true 60 "the database is not back" podman exec "$(container postgres)" pg_isready -q -h 127.0.0.1
+until_true 120 "the database is not back" database_is_ready
 podman kill "$(container proxy)" >/dev/null && podman start "$(container proxy)" >/dev/null
 is_done() { status && [ "$(finished)" = "$1" ] && [ "$(of_status 'status["confirmed"]')" = True ]; }
 until_true 600 "the study is not done" is_done $n_trials
@@ -210,6 +212,7 @@ code=$(podman inspect --format '{{.State.ExitCode}}' "$worker")
 compose down -v >/dev/null
 ! podman volume exists ${name}_postgres || fail "the volume is still there"
 up postgres
+until_true 120 "the database is not up" database_is_ready
 compose exec -T postgres pg_restore -U warmboot_owner --no-owner --exit-on-error -d warmboot <"$work/backup.dump"
 up
 status
