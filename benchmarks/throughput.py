@@ -188,7 +188,7 @@ def flops_of_a_run(proxy: Proxy, run: Run) -> float:
     with FlopCounterMode(display=False) as judging, torch.no_grad():
         model.eval()(proxy.validation.inputs[:64])
     per_evaluation = judging.get_total_flops() * len(proxy.validation) / 64
-    return training.get_total_flops() * run.total_steps + per_evaluation * len(run.report_steps)
+    return float(training.get_total_flops() * run.total_steps + per_evaluation * len(run.report_steps))
 
 
 def sgemm_rate(side: int = 1024) -> float:

@@ -43,5 +43,5 @@ def slot_parts(argument: Any, dim: int | None, n_slots: int) -> Sequence[Any]:
     """
     if not isinstance(argument, Tensor) or dim is None:
         return [argument] * n_slots
-    parts = [part.squeeze(dim) for part in argument.split(1, dim)]
+    parts = [part.squeeze(dim) for part in torch.split(argument, 1, dim)]
     return parts if argument.stride(dim) % LANES == 0 else [part.clone() for part in parts]

@@ -121,7 +121,7 @@ class Workshop:
     ) -> list[Event]:
         """The events of one run of a script of this text, after which nothing of it is left."""
         with Working(self.launcher(body, arguments), self.runs, limits) as working:
-            events = working.events_of(script_run(**changes))  # type: ignore[arg-type]
+            events = working.events_of(script_run(**changes))
         self.assert_nothing_left()
         return events
 
