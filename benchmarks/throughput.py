@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,7 @@ def main() -> None:
     torch.set_num_threads(1)
     record: dict[str, Any] = {
         **describe_machine(),
+        "load": os.getloadavg()[0],
         "runs_at_once": arguments.runs,
         "steps": arguments.steps,
         "evaluations": REPORTS,
@@ -70,8 +72,8 @@ def main() -> None:
         measured = measure(proxy, arguments.runs, arguments.steps, arguments.rounds)
         record["proxies"][name] = measured
         print(name, json.dumps(measured), flush=True)
-    if not arguments.no_record:
-        RECORD.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        if not arguments.no_record:
+            RECORD.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def measure(proxy: Proxy, n_runs: int, n_steps: int, n_rounds: int) -> dict[str, Any]:
