@@ -48,7 +48,7 @@ def test_twenty_steps_equal_a_plain_loop(name: str, make_run: MakeRun) -> None:
     assert measured.metrics["val_loss"] == pytest.approx(training.judged(proxy.validation), abs=TOLERANCE)
 
 
-@pytest.mark.parametrize("name", ["char_lm_mlp", *(NAMES[i] for i in (0, 2))])
+@pytest.mark.parametrize("name", ["char_lm_mlp", NAMES[0]])
 def test_jax_trains_the_same_models(name: str) -> None:
     pytest.importorskip("jax", reason="JAX is not installed")
     import jax.numpy as jnp

@@ -185,7 +185,7 @@ def test_the_first_tell_wins(record: StudyRecord, first_to_tell: str) -> None:
     assert loser.fail(other.number, "too late") is False
     loser.report(other, 30, 2.0)  # nothing happens, and nothing is raised
     (trial,) = trials_of(record)
-    assert (trial.value, trial.user_attrs, trial.intermediate_values) == (1.0, {"runs": "first"}, {})
+    assert (trial.value, kept(trial, "runs"), trial.intermediate_values) == (1.0, "first", {})
 
 
 def test_a_trial_that_was_handed_back_can_not_be_told(record: StudyRecord) -> None:
@@ -197,7 +197,7 @@ def test_a_trial_that_was_handed_back_can_not_be_told(record: StudyRecord) -> No
     assert queue.fail(trial.number, "late") is False
     (waiting,) = trials_of(record)
     assert waiting.state == TrialState.WAITING
-    assert waiting.user_attrs == {}, "what the next worker finds is its own"
+    assert kept(waiting, "runs") is None, "what the next worker finds is its own"
 
 
 def test_a_value_that_is_no_number_is_refused_and_the_trial_goes_on(record: StudyRecord) -> None:
