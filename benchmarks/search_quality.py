@@ -110,9 +110,18 @@ def _is_wanted(method: str, budget: int, *, methods: Sequence[str], budgets: Seq
 
 
 def _with_others(made: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """What was measured now, with what an earlier record has of other methods and budgets."""
-    tables = ("test_loss", "against_the_best_sweep", "answers_of_warmboot", "test_loss_of_each_answer")
+    """What was measured now, with what an earlier record has of other methods and budgets.
+
+    Where this search or the sweep is of the earlier record, the two are compared by the means of each search
+    over the same fresh seeds: that record has no more.
+    """
+    tables = ("test_loss", "answers_of_warmboot", "test_loss_of_each_answer")
     merged = {table: {**before.get(table, {}), **made[table]} for table in tables}
+    means = {key: np.array(values)[:, None] for key, values in merged["test_loss_of_each_answer"].items()}
+    merged["against_the_best_sweep"] = {
+        **against_sweeps(means, made["seed_sd"]),
+        **made["against_the_best_sweep"],
+    }
     others = [key for key in before.get("test_loss", {}) if key not in made["test_loss"]]
     return {**made, **merged, "kept_from": {"date": before.get("date"), "methods": others}}
 
@@ -156,7 +165,7 @@ def record_of(
         "fresh_seeds": n_pairs,
         "seed_sd": seed_sd(losses),
         "test_loss": {key: summary(values.mean(1)) for key, values in losses.items()},
-        "against_the_best_sweep": against_sweeps(losses),
+        "against_the_best_sweep": against_sweeps(losses, seed_sd(losses)),
         "answers_of_warmboot": {k: v for k, v in answers.items() if k.startswith("warmboot")},
         "test_loss_of_each_answer": {k: np.round(v.mean(1), 5).tolist() for k, v in losses.items()},
     }
@@ -202,8 +211,13 @@ def summary(values: NDArray[np.float64]) -> dict[str, Any]:
     }
 
 
-def against_sweeps(losses: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
-    """Search by search against the sweep with the best median at that budget, chosen with hindsight."""
+def against_sweeps(losses: Mapping[str, NDArray[np.float64]], sd: float) -> dict[str, Any]:
+    """Search by search against the sweep with the best median at that budget, chosen with hindsight.
+
+    Args:
+        losses: of each method, `searches x fresh seeds`, or `searches x 1`, their means.
+        sd: between the seeds of one answer.
+    """
     compared = {}
     for budget in (8, 16, 24, 64):
         ours = losses.get(f"warmboot @ {budget}")
@@ -212,18 +226,27 @@ def against_sweeps(losses: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
             continue
         name = min(sweeps, key=lambda key: float(np.median(losses[key].mean(1))))
         gains = losses[name] - ours
-        test = stats.ttest_1samp(gains, 0.0, axis=1)
         every = stats.bootstrap((gains.mean(1),), np.mean, rng=0, n_resamples=4000, method="percentile")
-        sd = seed_sd(losses)
         compared[str(budget)] = {
             "sweep": name,
             "gain_in_seed_sds": round(float(gains.mean()) / sd, 3),
             "interval": [round(float(x) / sd, 3) for x in every.confidence_interval],
-            "searches_better_at_5_percent": int(((test.pvalue < 0.05) & (test.statistic > 0)).sum()),
-            "searches_worse_at_5_percent": int(((test.pvalue < 0.05) & (test.statistic < 0)).sum()),
+            **told_apart(gains),
             "of": len(gains),
         }
     return compared
+
+
+def told_apart(gains: NDArray[np.float64]) -> dict[str, int]:
+    """How many searches are better and worse by their fresh seeds; nothing where only means are known."""
+    if gains.shape[1] == 1:
+        return {}
+    test = stats.ttest_1samp(gains, 0.0, axis=1)
+    sure = test.pvalue < 0.05
+    return {
+        "searches_better_at_5_percent": int((sure & (test.statistic > 0)).sum()),
+        "searches_worse_at_5_percent": int((sure & (test.statistic < 0)).sum()),
+    }
 
 
 def print_table(record: Mapping[str, Any]) -> None:
