@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from search.proxies.fingerprints import built_in_fingerprint
+from search.proxies.made_data import Arrays, made_once
 from search.proxies.proxy import SGD, Proxy, ShuffledEpochs, Split
 
 VERSION = 1
@@ -140,11 +141,15 @@ def curves(proxy: str) -> tuple[Split, Split, Split]:
 def _curves() -> tuple[Split, Split, Split]:
     from mnist1d.data import get_dataset_args, make_dataset
 
-    arguments = get_dataset_args()
-    arguments.num_samples, arguments.train_split = TRAIN + VALIDATION + TEST, 1.0
-    arguments.seed = DATA_SEED
-    with _own_random_state():
-        data = make_dataset(arguments)
+    def make() -> Arrays:
+        arguments = get_dataset_args()
+        arguments.num_samples, arguments.train_split = TRAIN + VALIDATION + TEST, 1.0
+        arguments.seed = DATA_SEED
+        with _own_random_state():
+            data = make_dataset(arguments)
+        return {axis: np.asarray(data[axis]) for axis in ("x", "y")}
+
+    data = made_once("mnist1d", make, made_with=("mnist1d", "numpy", "scipy"))
     inputs = torch.tensor(data["x"], dtype=torch.float32)
     targets = torch.tensor(data["y"], dtype=torch.int64)
     first, second = TRAIN, TRAIN + VALIDATION
