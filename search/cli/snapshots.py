@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from search.messages import next_command
-from search.results.evidence import evidence, evidence_lines
+from search.results.evidence import evidence, evidence_lines, stand_in_lines
 from search.results.headline import headline
 from search.results.pace import Training
 from search.results.progress_text import counts_text, state_text
@@ -64,7 +64,8 @@ def _study_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[s
         lines.append(f"hash      {snapshot.hash}: the same file gives the same trials, value by value")
     if snapshot.lead is not None:
         lines += evidence_lines(snapshot.spec, snapshot.lead.chosen, snapshot.lead, snapshot.transfer)
-        lines.append(f"          {best_curve(snapshot)}")
+        lines.append(f"{'lr':10s}{best_curve(snapshot)} over the steps of the answer")
+        lines += [f"{'note':10s}{line}" for line in stand_in_lines(snapshot.spec)]
     return [*lines, *_remark_lines(snapshot), *_failure_lines(snapshot, storage_option)]
 
 

@@ -11,6 +11,7 @@ from search.spec.handed import HandedOver
 from search.spec.proxy import CommandProxy, FreeProxy
 
 OWN_NOTE = "searched on your own training"
+STAND_IN_NOTE = "a built-in task stands in for your model: the shape is a suggestion"
 
 
 def proxy_facts(proxy: AnyProxy, *, own: bool = False) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def proxy_facts(proxy: AnyProxy, *, own: bool = False) -> dict[str, Any]:
         "name": proxy.name,
         "kind": "declared",
         **declared_made_of(proxy).facts(),
-        "note": OWN_NOTE if own else "a built-in task stands in for your model: the shape is a suggestion",
+        "note": OWN_NOTE if own else STAND_IN_NOTE,
         "optimizer": proxy.optimizer.name,
         **{name: value for name, value in asdict(proxy.optimizer).items() if name != "name"},
         "batch_size": proxy.batch_size,

@@ -123,7 +123,15 @@ def gains(verdict: VerdictResult, direction: Direction) -> go.Figure:
     values = sign * np.subtract(verdict.standard_values, verdict.candidate_values)
     look, margin = verdict.looks[-1], verdict.margin
     figure = new_figure("pair of runs on one fresh seed", f"gain in {verdict.objective}")
-    figure.add_hrect(y0=-margin, y1=margin, fillcolor=OTHER, opacity=0.25, line_width=0)
+    figure.add_hrect(
+        y0=-margin,
+        y1=margin,
+        fillcolor=OTHER,
+        opacity=0.25,
+        line_width=0,
+        annotation_text="a mean in here is as good",
+        annotation_position="bottom right",
+    )
     figure.add_hline(y=0, line={"color": "#495057", "width": 1})
     figure.add_scatter(
         x=list(range(1, len(values) + 1)), y=values, mode="markers", name="pairs", marker={"color": BEST}

@@ -102,7 +102,10 @@ def _values(
 
 
 def _numbers(values: Sequence[float], seed_sd: float | None) -> str:
-    return ", ".join(value_text(value, seed_sd) for value in values) or "-"
+    if not values:
+        return "-"
+    seeds = "1 seed" if len(values) == 1 else f"mean of {len(values)} seeds"
+    return f"{value_text(fmean(values), seed_sd)} ({seeds})"
 
 
 def _verdict(page: Page, snapshot: StudyStatus) -> None:

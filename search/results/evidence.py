@@ -13,6 +13,7 @@ from search.results.lead import Lead
 from search.results.rounded import percent_text, value_text
 from search.results.transfer import TransferResult
 from search.spec.handed import follow_up
+from search.spec.proxy import DeclaredProxy
 from search.spec.study import StudySpec
 from warmboot.space import FloatRange
 
@@ -91,7 +92,18 @@ def basis_lines(spec: StudySpec, lead: Lead) -> list[str]:
     best = lead.chosen
     known = sentence(spec, lead) if lead.verdict is None else lead.verdict.sentence
     name = short_name(best)
-    return [f"{name[0].upper()}{name[1:]}: {best.describe()}. {known}", *edge_lines(spec, best)]
+    told = [f"{name[0].upper()}{name[1:]}: {best.describe()}. {known}", *edge_lines(spec, best)]
+    return [*told, *stand_in_lines(spec)]
+
+
+def stand_in_lines(spec: StudySpec) -> list[str]:
+    """What an answer of a built-in training is for somebody else's; empty for the user's own."""
+    if not isinstance(spec.proxy, DeclaredProxy) or ":" in spec.proxy.name:
+        return []
+    return [
+        f"Measured on {spec.proxy.name}, a short built-in training: for your own model the shape is a "
+        "suggestion, and the peak lr is one to find there."
+    ]
 
 
 def sentence(spec: StudySpec, lead: Lead) -> str:

@@ -81,7 +81,7 @@ def headline(spec: StudySpec, lead: Lead) -> str:
             f"Use this: it is better than {plain} by {_size(lead)} so far ({_chance(lead)}; no verdict yet)."
         )
     if found == "a little better":
-        return f"Not shown to be better than {plain} yet: it is {_standing(spec, lead)}."
+        return f"Not shown to be better than {plain} yet: it is {_standing(spec, lead)}; either will do."
     return f"Use {_plain(plain)}: nothing is shown to be better than {plain} yet."
 
 

@@ -35,11 +35,12 @@ STATES = [
     (
         replace(LEAD, probability_of_margin=0.5, gain=0.02),
         f"{AHEAD}ahead by 0.4 seed standard deviations, which is little or within the noise (97% likely to "
-        "be better).",
+        "be better); either will do.",
     ),
     (
         replace(LEAD, leader=BEHIND),
-        f"{AHEAD}expected to be ahead (97% likely to be better), but was not on the 3 fresh seeds.",
+        f"{AHEAD}expected to be ahead (97% likely to be better), but was not on the 3 fresh seeds; either "
+        "will do.",
     ),
     (replace(LEAD, probability=0.5), "Use plain linear: nothing is shown to be better than linear yet."),
     (
