@@ -58,7 +58,7 @@ def _write(path: Path, arrays: Arrays) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, **{**arrays, _DIGEST: np.array(_digest(arrays))})
+            np.savez(file, allow_pickle=False, **arrays, **{_DIGEST: np.array(_digest(arrays))})
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -51,7 +51,8 @@ def test_a_damaged_file_is_made_anew(cache: Path, damage: str) -> None:
     if damage == "flipped":
         at = content.index(np.arange(3).tobytes())
         content[at] ^= 1
-    path.write_bytes({"cut": content[:-40], "flipped": content, "emptied": b""}[damage])
+    damaged: dict[str, bytearray] = {"cut": content[:-40], "flipped": content, "emptied": bytearray()}
+    path.write_bytes(damaged[damage])
     assert same(made_once("curves", make, made_with=("numpy",)), make())
     assert make.n == 3
     made_once("curves", make, made_with=("numpy",))
