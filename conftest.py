@@ -7,6 +7,29 @@ from collections.abc import Generator
 
 import pytest
 
+SLOW_FILES = (
+    "tests/search_tests/commands/",
+    "tests/test_own_training.py",
+    "tests/test_notebook.py",
+    "tests/search_tests/storage/",
+    "tests/search_tests/dashboard/",
+    "tests/search_tests/session/",
+    "tests/search_tests/scripts/",
+    "tests/search_tests/trackers/",
+    "tests/warmboot_tests/test_exporter_",
+)
+"""How their ids begin, those that take longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow files first: of the processes that share the files none is left with a slow one at the end."""
+    last = len(SLOW_FILES)
+    items.sort(
+        key=lambda item: next(
+            (i for i, begin in enumerate(SLOW_FILES) if item.nodeid.startswith(begin)), last
+        )
+    )
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
