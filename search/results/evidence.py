@@ -100,10 +100,7 @@ def stand_in_lines(spec: StudySpec) -> list[str]:
     """What an answer of a built-in training is for somebody else's; empty for the user's own."""
     if not isinstance(spec.proxy, DeclaredProxy) or ":" in spec.proxy.name:
         return []
-    return [
-        f"Measured on {spec.proxy.name}, a short built-in training: for your own model the shape is a "
-        "suggestion, and the peak lr is one to find there."
-    ]
+    return ["From a built-in training: take the shape, find your own peak lr."]
 
 
 def sentence(spec: StudySpec, lead: Lead) -> str:
