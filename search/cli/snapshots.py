@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from search.messages import next_command
-from search.results.evidence import evidence, evidence_lines, stand_in_lines
+from search.results.evidence import evidence, evidence_lines, sentence, stand_in_lines
 from search.results.headline import headline
 from search.results.pace import Training
 from search.results.progress_text import counts_text, state_text
@@ -111,8 +111,11 @@ def summary_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[
 
     What `warmboot status` has besides, which parameters matter for example, is left to that.
     """
-    answer = [] if snapshot.lead is None else [f"answer    {headline(snapshot.spec, snapshot.lead)}"]
-    told = [line for line in _study_lines(snapshot, storage_option) if not line.startswith("answer ")]
+    answer, said = [], set()
+    if snapshot.lead is not None:
+        answer = [f"answer    {headline(snapshot.spec, snapshot.lead)}"]
+        said = {*answer, f"{'':10s}{sentence(snapshot.spec, snapshot.lead)}"}  # the same once more
+    told = [line for line in _study_lines(snapshot, storage_option) if line not in said]
     return ["", *answer, *_next_lines(snapshot, storage_option), "", *told]
 
 
