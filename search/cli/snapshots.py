@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from search.messages import next_command
-from search.results.evidence import evidence, evidence_lines, sentence, stand_in_lines
+from search.results.evidence import evidence, evidence_lines, stand_in_lines
 from search.results.headline import headline
 from search.results.pace import Training
 from search.results.progress_text import counts_text, state_text
@@ -54,7 +54,9 @@ def status_lines(snapshot: StudyStatus, storage_option: Sequence[str] = ()) -> l
     return [*_study_lines(snapshot, storage_option), *_sensitivity_lines(snapshot)]
 
 
-def _study_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[str]:
+def _study_lines(
+    snapshot: StudyStatus, storage_option: Sequence[str], *, answer_is_told: bool = False
+) -> list[str]:
     lines = [f"{snapshot.spec.name}: {counts_text(snapshot)} ({state_text(snapshot)})"]
     lines += [f"{'' if i else 'training':10s}{line}" for i, line in enumerate(training_lines(snapshot))]
     if snapshot.plateau is not None:
@@ -63,7 +65,10 @@ def _study_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[s
     if snapshot.hash is not None:
         lines.append(f"hash      {snapshot.hash}: the same file gives the same trials, value by value")
     if snapshot.lead is not None:
-        lines += evidence_lines(snapshot.spec, snapshot.lead.chosen, snapshot.lead, snapshot.transfer)
+        lead = snapshot.lead
+        lines += evidence_lines(
+            snapshot.spec, lead.chosen, lead, snapshot.transfer, answer_is_told=answer_is_told
+        )
         lines.append(f"{'lr':10s}{best_curve(snapshot)} over the steps of the answer")
         lines += [f"{'note':10s}{line}" for line in stand_in_lines(snapshot.spec)]
     return [*lines, *_remark_lines(snapshot), *_failure_lines(snapshot, storage_option)]
@@ -111,11 +116,8 @@ def summary_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[
 
     What `warmboot status` has besides, which parameters matter for example, is left to that.
     """
-    answer, said = [], set()
-    if snapshot.lead is not None:
-        answer = [f"answer    {headline(snapshot.spec, snapshot.lead)}"]
-        said = {*answer, f"{'':10s}{sentence(snapshot.spec, snapshot.lead)}"}  # the same once more
-    told = [line for line in _study_lines(snapshot, storage_option) if line not in said]
+    answer = [] if snapshot.lead is None else [f"answer    {headline(snapshot.spec, snapshot.lead)}"]
+    told = _study_lines(snapshot, storage_option, answer_is_told=True)
     return ["", *answer, *_next_lines(snapshot, storage_option), "", *told]
 
 

@@ -61,11 +61,20 @@ def evidence(
 
 
 def evidence_lines(
-    spec: StudySpec, schedule: Candidate, lead: Lead, transfer: TransferResult | None = None
+    spec: StudySpec,
+    schedule: Candidate,
+    lead: Lead,
+    transfer: TransferResult | None = None,
+    *,
+    answer_is_told: bool = False,
 ) -> list[str]:
-    """The same for a person: what to use and why first, in a few lines."""
+    """The same for a person: what to use and why first, in a few lines.
+
+    `answer_is_told`: the headline stands elsewhere; it and what it says once more are left out.
+    """
     is_answer = schedule.key == lead.chosen.key
-    told = [f"{'answer':10s}{headline(spec, lead)}"] if is_answer else []
+    tells_answer = is_answer and not answer_is_told
+    told = [f"{'answer':10s}{headline(spec, lead)}"] if tells_answer else []
     lines = [
         *told,
         f"{'schedule':10s}{schedule.describe()}",
@@ -79,7 +88,7 @@ def evidence_lines(
     if lead.verdict is not None:
         lines += _labelled("verdict", verdict_lines(spec, lead))
     else:
-        known = [f"{'':10s}{sentence(spec, lead)}"] if is_answer else []
+        known = [f"{'':10s}{sentence(spec, lead)}"] if tells_answer else []
         lines += [*known, *_other_lines(spec, schedule, lead)]
     horizons = [] if transfer is None else transfer.lines()
     if horizons and lead.chosen != lead.subject:

@@ -6,6 +6,7 @@ calls are made.
 
 from __future__ import annotations
 
+import datetime
 import enum
 import math
 
@@ -34,27 +35,27 @@ class IntermediateValueType(enum.Enum):
 
 
 _metadata = MetaData()
+
+
+def _attributes(name: str, *, of: str) -> Table:
+    """Attributes of what the column `of` names, each a row of JSON; `name` is that of one."""
+    return Table(
+        f"{name}s",
+        _metadata,
+        Column(f"{name}_id", Integer, primary_key=True),
+        Column(of, Integer),
+        Column("key", String),
+        Column("value_json", Text),
+    )
+
+
 VERSION = Table("version_info", _metadata, Column("schema_version", Integer))
 REVISION = Table("alembic_version", _metadata, Column("version_num", String))
 STUDIES = Table(
     "studies", _metadata, Column("study_id", Integer, primary_key=True), Column("study_name", String)
 )
-STUDY_ATTRS = Table(
-    "study_user_attributes",
-    _metadata,
-    Column("study_user_attribute_id", Integer, primary_key=True),
-    Column("study_id", Integer),
-    Column("key", String),
-    Column("value_json", Text),
-)
-STUDY_SYSTEM_ATTRS = Table(
-    "study_system_attributes",
-    _metadata,
-    Column("study_system_attribute_id", Integer, primary_key=True),
-    Column("study_id", Integer),
-    Column("key", String),
-    Column("value_json", Text),
-)
+STUDY_ATTRS = _attributes("study_user_attribute", of="study_id")
+STUDY_SYSTEM_ATTRS = _attributes("study_system_attribute", of="study_id")
 STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")
 """Names of the states of a trial."""
 TRIALS = Table(
@@ -76,22 +77,8 @@ PARAMS = Table(
     Column("param_value", Float(precision=53)),
     Column("distribution_json", Text),
 )
-USER_ATTRS = Table(
-    "trial_user_attributes",
-    _metadata,
-    Column("trial_user_attribute_id", Integer, primary_key=True),
-    Column("trial_id", Integer),
-    Column("key", String),
-    Column("value_json", Text),
-)
-SYSTEM_ATTRS = Table(
-    "trial_system_attributes",
-    _metadata,
-    Column("trial_system_attribute_id", Integer, primary_key=True),
-    Column("trial_id", Integer),
-    Column("key", String),
-    Column("value_json", Text),
-)
+USER_ATTRS = _attributes("trial_user_attribute", of="trial_id")
+SYSTEM_ATTRS = _attributes("trial_system_attribute", of="trial_id")
 VALUES = Table(
     "trial_values",
     _metadata,
@@ -135,3 +122,10 @@ def read_value(stored: float | None, kind: ValueType | IntermediateValueType) ->
     if stored is not None:
         return stored
     return {"INF_POS": math.inf, "INF_NEG": -math.inf}.get(kind.name, math.nan)
+
+
+def local_time(utc: datetime.datetime | None) -> datetime.datetime | None:
+    """A stored time, which is in UTC, as Optuna gives it: by the clock on the wall, without a zone."""
+    if utc is None:
+        return None
+    return utc.replace(tzinfo=datetime.UTC).astimezone().replace(tzinfo=None)

@@ -23,13 +23,12 @@ from optuna.trial import FrozenTrial
 from pydantic import ValidationError
 
 from search.errors import RunError, UsageError
-from search.messages import next_command
 from search.processes.identity import shown_process
 from search.spec.study import StudySpec
-from search.storage.address import shown, storage_option
+from search.storage.address import shown
 from search.storage.database import Database
 from search.storage.leases import COPYING, Leases, this_owner
-from search.storage.live_leases import live_owners
+from search.storage.live_leases import live_owners, refuse_in_training
 from search.storage.seed_claims import SeedClaim, SeedClaims
 from search.storage.study_attributes import BOARD, MADE, SPEC
 from search.storage.study_record import PREFIX, StudyRecord, forget_rows
@@ -54,7 +53,7 @@ def copy_study(source: StudyRecord, target: Database, name: str) -> StudyRecord:
             version of Warmboot.
         RunError: the source changed meanwhile, or the copy differs from it; nothing of the copy is left.
     """
-    _refuse_in_training(source)
+    refuse_in_training(source, "copy")
     spec = {**_stored_spec(source), "name": name}
     _refuse_wrong_name(spec, name)
     found = _Contents.of(source)
@@ -165,17 +164,6 @@ def _board_of(copy: StudyRecord, source: StudyRecord, board: Mapping[str, Any]) 
             trial_id = str(storage.get_trial_id_from_study_id_trial_number(copy.study_id, number))
         notes[trial_id] = known_by
     return {**board, "notes": notes}
-
-
-def _refuse_in_training(record: StudyRecord) -> None:
-    owners = live_owners(record)
-    if owners:
-        processes = ", ".join(map(shown_process, owners))
-        stop = next_command("stop", record.name, *storage_option(record.database.url))
-        raise UsageError(
-            f"copy: study {record.name!r} is being trained by {processes}; end that first, "
-            f"with Ctrl-C there or with: {stop}"
-        )
 
 
 def _stored_spec(record: StudyRecord) -> Mapping[str, Any]:

@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import optuna
 
-from search.errors import UsageError
-from search.messages import next_command
-from search.processes.identity import shown_process
-from search.storage.address import storage_option
-from search.storage.live_leases import live_owners
+from search.storage.live_leases import refuse_in_training
 from search.storage.study_attributes import CONTROL, PLACE, PROXY, SPEC
 from search.storage.study_making import create_empty
 from search.storage.study_record import StudyRecord, forget_rows
@@ -28,7 +24,7 @@ def delete_study(record: StudyRecord) -> None:
         UsageError: a worker trains for it.
     """
     with record.database.lock():
-        _refuse_in_training(record, "delete")
+        refuse_in_training(record, "delete")
         _remove(record)
 
 
@@ -41,7 +37,7 @@ def reset_study(record: StudyRecord) -> StudyRecord:
         UsageError: a worker trains for it.
     """
     with record.database.lock():
-        _refuse_in_training(record, "reset")
+        refuse_in_training(record, "reset")
         stored, spec = record.attributes, record.spec
         _remove(record)
         create_empty(record.database, spec)
@@ -58,14 +54,3 @@ def reset_study(record: StudyRecord) -> StudyRecord:
 def _remove(record: StudyRecord) -> None:
     forget_rows(record)
     optuna.delete_study(study_name=record.name, storage=record.database.storage)
-
-
-def _refuse_in_training(record: StudyRecord, what: str) -> None:
-    owners = live_owners(record)
-    if owners:
-        processes = ", ".join(map(shown_process, owners))
-        stop = next_command("stop", record.name, *storage_option(record.database.url))
-        raise UsageError(
-            f"{what}: study {record.name!r} is being trained by {processes}; end that first, "
-            f"with Ctrl-C there or with: {stop}"
-        )

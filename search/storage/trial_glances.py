@@ -12,10 +12,10 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, func, select
 
 from search.runs.trial_attributes import (
     BASELINE,
@@ -32,7 +32,17 @@ from search.runs.trial_attributes import (
     TRAINED_SPAN,
     out_of_sight,
 )
-from search.storage.optuna_tables import PARAMS, REPORTS, SYSTEM_ATTRS, TRIALS, USER_ATTRS, VALUES, read_value
+from search.storage.finished_once import FinishedOnce
+from search.storage.optuna_tables import (
+    PARAMS,
+    REPORTS,
+    SYSTEM_ATTRS,
+    TRIALS,
+    USER_ATTRS,
+    VALUES,
+    local_time,
+    read_value,
+)
 
 LOOKED_AT = (
     BASELINE,
@@ -106,34 +116,26 @@ class GlanceReader:
 
     def __init__(self, engine: Engine, study_id: int) -> None:
         self._engine, self._study_id = engine, study_id
-        self._finished: dict[int, TrialGlance] = {}
-        self._first_open = 0
+        self._trials = FinishedOnce[TrialGlance](study_id)
 
     def read(self) -> list[TrialGlance]:
         """All trials, in the order of their numbers."""
         with self._engine.begin() as connection:
-            rows = connection.execute(
-                select(TRIALS).where(self._of_study(self._first_open)).order_by(TRIALS.c.number)
-            ).all()
-            new = [
-                TrialGlance(
-                    row.number,
-                    row.trial_id,
-                    GlanceState[row.state],
-                    _local(row.datetime_start),
-                    _local(row.datetime_complete),
-                )
-                for row in rows
-                if row.number not in self._finished
-            ]
-            self._fill(connection, new)
-        read = {glance.number: glance for glance in new}
-        self._finished |= {number: glance for number, glance in read.items() if glance.state.is_finished()}
-        numbers = [*range(self._first_open), *(row.number for row in rows)]
-        found = [self._finished.get(number) or read[number] for number in numbers]
-        while self._first_open in self._finished:
-            self._first_open += 1
-        return found
+            return self._trials.read(connection, partial(self._read, connection))
+
+    def _read(self, connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, TrialGlance]:
+        new = [
+            TrialGlance(
+                row.number,
+                row.trial_id,
+                GlanceState[row.state],
+                local_time(row.datetime_start),
+                local_time(row.datetime_complete),
+            )
+            for row in rows
+        ]
+        self._fill(connection, new)
+        return {glance.number: glance for glance in new}
 
     def fill_params(self, glances: Iterable[TrialGlance]) -> None:
         """Read the parameters of those that have none yet."""
@@ -218,10 +220,3 @@ def _external(value: float, distribution_json: str) -> Any:
 def _distribution(text: str) -> tuple[str, Sequence[Any] | None]:
     stored = json.loads(text)
     return stored["name"], stored["attributes"].get("choices")
-
-
-def _local(utc: datetime.datetime | None) -> datetime.datetime | None:
-    """Optuna keeps times in UTC, and gives them by the clock on the wall."""
-    if utc is None:
-        return None
-    return utc.replace(tzinfo=datetime.UTC).astimezone().replace(tzinfo=None)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Engine, Row, Table, select
 
+from search.storage.finished_once import FinishedOnce
 from search.storage.optuna_tables import (
     PARAMS,
     REPORTS,
     SYSTEM_ATTRS,
-    TRIALS,
     USER_ATTRS,
     VALUES,
+    local_time,
     read_value,
 )
 
@@ -36,25 +36,13 @@ class TrialsReader:
     """
 
     def __init__(self, engine: Engine, study_id: int) -> None:
-        self._engine, self._study_id = engine, study_id
-        self._finished: dict[int, FrozenTrial] = {}
-        self._first_open = 0
+        self._engine = engine
+        self._trials = FinishedOnce[FrozenTrial](study_id)
 
     def read(self) -> list[FrozenTrial]:
         """All trials, in the order of their numbers."""
         with self._engine.begin() as connection:
-            rows = connection.execute(
-                select(TRIALS)
-                .where(TRIALS.c.study_id == self._study_id, TRIALS.c.number >= self._first_open)
-                .order_by(TRIALS.c.number)
-            ).all()
-            new = _trials_of(connection, [row for row in rows if row.number not in self._finished])
-        self._finished |= {number: t for number, t in new.items() if t.state.is_finished()}
-        numbers = [*range(self._first_open), *(row.number for row in rows)]
-        found = [self._finished.get(number) or new[number] for number in numbers]
-        while self._first_open in self._finished:
-            self._first_open += 1
-        return found
+            return self._trials.read(connection, partial(_trials_of, connection))
 
 
 def _trials_of(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, FrozenTrial]:
@@ -89,8 +77,8 @@ def _trial(row: Row[Any], parts: dict[str, list[Row[Any]]]) -> FrozenTrial:
         state=TrialState[row.state],
         value=None,
         values=values or None,
-        datetime_start=_local(row.datetime_start),
-        datetime_complete=_local(row.datetime_complete),
+        datetime_start=local_time(row.datetime_start),
+        datetime_complete=local_time(row.datetime_complete),
         params={
             p.param_name: distributions[p.param_name].to_external_repr(p.param_value)
             for p in parts[PARAMS.name]
@@ -108,10 +96,3 @@ def _trial(row: Row[Any], parts: dict[str, list[Row[Any]]]) -> FrozenTrial:
 @lru_cache(maxsize=1000)
 def _distribution(text: str) -> BaseDistribution:
     return json_to_distribution(text)
-
-
-def _local(utc: datetime.datetime | None) -> datetime.datetime | None:
-    """Optuna keeps times in UTC, and gives them by the clock on the wall."""
-    if utc is None:
-        return None
-    return utc.replace(tzinfo=datetime.UTC).astimezone().replace(tzinfo=None)
