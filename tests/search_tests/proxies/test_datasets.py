@@ -10,7 +10,7 @@ import pytest
 from search.errors import UsageError
 from search.proxies.datasets import FASHION_MNIST, DataSet, cache_folder, find, read
 from tests.search_tests.needs import NEEDS_FASHION_MNIST
-from tests.search_tests.proxies.small_data_set import CONTENT, fill, small_data_set
+from tests.search_tests.proxies.small_data_set import CONTENT, fill, published, small_data_set
 
 
 @pytest.fixture
@@ -82,10 +82,10 @@ def test_a_part_is_told_and_not_passed_over(data_set: DataSet) -> None:
     ("content", "message"),
     [
         (
-            gzip.compress(b"1 2 4"),
+            published(b"1 2 4"),
             "must have the SHA-256 [0-9a-f]{64} but has [0-9a-f]{64}; delete .*/system and",
         ),
-        (gzip.compress(b"1 2 3")[:-9], r"can't be read \(Compressed file ended .*data small gets it"),
+        (published(b"1 2 3")[:-9], r"can't be read \(Compressed file ended .*data small gets it"),
         (b"no archive", r"can't be read \(Not a gzipped file"),
     ],
 )
