@@ -9,11 +9,11 @@ from __future__ import annotations
 import optuna
 
 from search.storage.live_leases import refuse_in_training
-from search.storage.study_attributes import CONTROL, PLACE, PROXY, SPEC
+from search.storage.study_attributes import CONTROL, PLACE, PROXY, SPEC, WAY
 from search.storage.study_making import create_empty
 from search.storage.study_record import StudyRecord, forget_rows
 
-_KEPT = (PLACE, PROXY, SPEC)
+_KEPT = (PLACE, PROXY, WAY, SPEC)
 """Of a study that is reset; `spec` last, since a reader that finds it expects the others."""
 
 

@@ -53,6 +53,11 @@ def test_a_reset_study_searches_the_same_from_the_start_when_it_is_launched(foun
     assert (trial.number, trial.user_attrs["seed"]) == (0, 0)
 
 
+def test_a_reset_study_trains_its_runs_as_before(found: StudyRecord) -> None:
+    found.set_attribute("way", {"way": "vmap", "slots": 8, "gain": 2.0})
+    assert reset_study(found).attributes.way == "vmap"
+
+
 def test_a_study_that_is_trained_is_left_alone_and_its_process_named(record: StudyRecord) -> None:
     assert trial_queue(record).next() is not None
     for end in (delete_study, reset_study):
