@@ -6,6 +6,7 @@ from typing import Any
 
 from search.errors import UsageError, problems_text
 from search.messages import Say
+from search.population.choice import Choice
 from search.population.make import choose_training
 from search.proxies.registry import AnyProxy
 from search.spec.population import STACKED
@@ -13,27 +14,31 @@ from search.spec.study import StudySpec
 from search.training.trainers import slots_for
 
 
-def new_way(
-    spec: StudySpec, proxy: AnyProxy | None, place: str, device: str, say: Say
-) -> dict[str, Any] | None:
-    """The way as the study keeps it; None where there is no choice.
+def chosen_way(spec: StudySpec, proxy: AnyProxy | None, place: str, device: str) -> Choice | None:
+    """The way in which a study's runs would be trained if it were made now; None where there is no choice.
 
     Args:
         spec: the study, which may ask for one.
         proxy: its proxy, where it is a declared one.
         place: what messages call the study.
         device: of torch.
-        say: told the way where it had to be tried out.
 
     Raises:
         UsageError: the way that the study asks for is not possible.
     """
-    asked, slots = spec.population.way, slots_for(spec, device)
+    asked = spec.population.way
     try:
-        choice = choose_training(proxy, asked, slots=slots, device=device)
+        return choose_training(proxy, asked, slots=slots_for(spec, device), device=device)
     except ValueError as error:
         problem = f"population.way: {asked!r} is not possible: {error}"
         raise UsageError(problems_text(place, [problem])) from error
+
+
+def new_way(
+    spec: StudySpec, proxy: AnyProxy | None, place: str, device: str, say: Say
+) -> dict[str, Any] | None:
+    """The same as a new study keeps it; `say` is told the way where it had to be tried out."""
+    choice = chosen_way(spec, proxy, place, device)
     if choice is None or proxy is None:
         return None
     if choice.way != STACKED:

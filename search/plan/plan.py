@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.errors import UsageError
-from search.launch.checks import CheckedStudy, check, located_from, resolve_device
+from search.launch.checks import CheckedStudy, check, located_from, resolve_device, wanted
 from search.launch.launch import LaunchOptions
 from search.launch.placement import placements_for
+from search.launch.way import chosen_way
 from search.plan.estimate import Estimate, Pace, estimate
-from search.population.make import choose_training, trains_together
+from search.population.make import trains_together
 from search.spec.population import AUTO, Way
 from search.spec.study import StudySpec
-from search.spec.study_file import find_study_file, read_study_file
 from search.storage.address import shown
 from search.strategy.baselines_first import baselines_first
 from search.strategy.lr_bracket import most_runs
@@ -87,16 +87,17 @@ def make_plan(
         UsageError: what a launch would refuse is refused here, in the same words.
         RunError: the user's own training failed while it was timed.
     """
-    path = find_study_file(study)
-    spec = read_study_file(path)
+    want = wanted(study)
+    spec = want.spec
     if options.n_trials is not None:
         spec = spec.with_n_trials(options.n_trials)
     device = "cuda" if options.gpus is not None else resolve_device(options.device)
-    checked = check(located_from(spec, path.absolute().parent), str(path))
+    checked = check(located_from(spec, want.home), want.named)
     spec = checked.spec
     slots = slots_for(spec, device)
     workers = len(placements_for(spec, device=device, gpus=options.gpus, workers=options.workers))
-    way = _way(checked, slots, device)
+    choice = chosen_way(spec, checked.proxy, want.named, device)
+    way = AUTO if choice is None else choice.way
     pace = _pace(checked, slots, device, way, seconds_per_run=seconds_per_run, time_scripts=time_scripts)
     size = spec.confirmation_size
     runs = size.most_runs
@@ -141,12 +142,6 @@ def _check_timeable(spec: StudySpec) -> None:
             "--time runs the command on a short horizon, and this one has no {total_steps}; give the "
             "time of one training with --run-takes 10m, or add {total_steps} to the command."
         )
-
-
-def _way(checked: CheckedStudy, slots: int, device: str) -> Way:
-    """How a launch would train its runs if it made the study now."""
-    choice = choose_training(checked.proxy, checked.spec.population.way, slots=slots, device=device)
-    return AUTO if choice is None else choice.way
 
 
 def _pace(

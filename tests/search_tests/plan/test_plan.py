@@ -183,3 +183,14 @@ def test_what_a_launch_would_refuse_is_refused(tmp_path: Path) -> None:
         plan(tmp_path, proxy='"char_lm_mpl"')
     with pytest.raises(UsageError, match="--time and --run-takes are for commands and functions"):
         plan(tmp_path, time_scripts=True)
+
+
+def test_a_way_that_is_not_possible_is_refused_in_the_words_of_a_launch(tmp_path: Path) -> None:
+    file = tmp_path / "gpt.toml"
+    file.write_text(
+        'name = "gpt"\ntotal_steps = 60\nn_trials = 4\nproxy = "char_gpt"\n'
+        "[space]\nlr = { low = 1e-4, high = 1e-1, log = true }\n[population]\nway = 'stacked'\n"
+    )
+    options = LaunchOptions(storage=make_url(f"sqlite:///{tmp_path / 'w.db'}"))
+    with pytest.raises(UsageError, match=r"population\.way: 'stacked' is not possible: stacked layers are"):
+        make_plan(str(file), options)
