@@ -80,11 +80,6 @@ class StackedAverages:
         for average, weight in self._first(len(weights)):
             average.lerp_(weight, weights)
 
-    def rows(self) -> Tensor:
-        """All averages of a stack whose weights are one tensor, `K x rows x lanes`, as `K x (rows lanes)`."""
-        (averages,) = self._averages
-        return averages.flatten(1)
-
     def of_slot(self, slot: int) -> list[Tensor]:
         """One slot's averages, each `1 x rows x lanes`, in the order of the weights."""
         return [average[slot : slot + 1] for average in self._averages]

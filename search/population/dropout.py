@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from search.proxies.counter_random import combined, mixed
+from search.proxies.counter_random import drawn_keys, mixed
 
 _LOWEST, _RANGE = -(2**31), 2**32
 
@@ -57,9 +57,9 @@ class CounterDropout(TorchFunctionMode):
     def _factors(self, like: Tensor, p: float) -> Tensor:
         """Zero with probability `p`, else what keeps the mean, for every element."""
         assert self._key is not None, "begin names the key of a forward"
-        layer = torch.tensor(self._n_calls, dtype=torch.int32, device=like.device)
+        key = drawn_keys(self._key, self._n_calls)
         self._n_calls += 1
-        bits = mixed(combined(self._key, layer) ^ self._element_words(like.numel(), like.device))
+        bits = mixed(key ^ self._element_words(like.numel(), like.device))
         kept = bits >= _LOWEST + min(round(p * _RANGE), _RANGE - 1)
         scale = 0.0 if p == 1.0 else 1.0 / (1.0 - p)
         return (kept.to(like.dtype) * scale).view(like.shape)

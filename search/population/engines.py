@@ -18,10 +18,14 @@ def can_be_stacked(proxy: Proxy) -> bool:
     """Whether all of a proxy has stacked layers written for it.
 
     Raises:
-        Exception: whatever the model raises when it is looked at with the proxy's data.
+        Exception: whatever the model raises when it is made.
     """
     data = DeviceData(proxy, torch.device("cpu"))
-    return isinstance(make_engine(proxy, data, n_slots=1, kind=stack_kind({}, proxy)), StackedEngine)
+    try:
+        make_engine(proxy, data, n_slots=1, kind=stack_kind({}, proxy), way=STACKED)
+    except UnsupportedLayerError:
+        return False
+    return True
 
 
 def make_engine(proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind, way: Way = AUTO) -> Engine:

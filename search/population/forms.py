@@ -26,9 +26,7 @@ from search.population.form_linear import linear
 from search.population.form_loop import looped
 from search.population.form_norm import batch_norm, group_norm
 
-Form = Callable[..., Tensor]
-
-_FORMS: Mapping[Callable[..., Any], Form] = {
+_FORMS: Mapping[Callable[..., Any], Callable[..., Tensor]] = {
     functional.linear: linear,
     functional.embedding: embedding,
     functional.conv1d: convolution,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -34,6 +35,15 @@ EVALUATION_ROWS = 512
 
 class UnsupportedModelError(ValueError):
     """A model whose forward can't be written for many."""
+
+
+class _Models(NamedTuple):
+    """Some models of a stack: views of its memory, by the names of the modules'."""
+
+    weights: dict[str, Tensor]
+    constants: dict[str, Tensor]
+    gradients: list[Tensor]
+    """In the order of the weights."""
 
 
 class VmappedEngine:
@@ -102,9 +112,10 @@ class VmappedEngine:
         averaging = None if averages is None else averages.next_weights(n_slots, n_steps)
         losses = torch.empty(n_steps, n_slots, n_samples, device=self._device)
         self._model.train()
+        first = self._first(samples.shape[1])
         with _no_warnings_about_speed():
             for step in range(n_steps):
-                losses[step] = self._train_step(samples[step], keys[step], planned[step], n_slots)
+                losses[step] = self._train_step(first, samples[step], keys[step], planned[step], n_slots)
                 if averages is not None and averaging is not None:
                     averages.update(averaging[step])
         return np.asarray(losses.cpu().numpy().astype(np.float64).mean(axis=-1))
@@ -116,11 +127,12 @@ class VmappedEngine:
         return [self._evaluate(slot, self._judged[split], averaged) for slot in slots]
 
     def _evaluate(self, slot: int, data: Split, averaged: bool) -> Score:
-        rows = self._weights.rows
+        row = self._weights.rows[slot : slot + 1]
         if averaged:
             assert self._averages is not None, "this engine's kind keeps no averages"
-            rows = self._averages.rows()
-        weights = [view[0] for view in self._weights.views(rows[slot : slot + 1])]
+            (average,) = self._averages.of_slot(slot)
+            row = average.flatten(1)
+        weights = [view[0] for view in self._weights.views(row)]
         state = dict(zip(self._weights.names, weights, strict=True))
         state |= {name: value[slot] for name, value in self._constants.items()}
         self._model.eval()
@@ -132,22 +144,29 @@ class VmappedEngine:
         mean = torch.cat(losses).cpu().numpy().astype(np.float64).mean()
         return float(mean), n_wrong / data.targets.numel()
 
-    def _train_step(self, samples: Tensor, keys: Tensor, planned: Tensor, n_slots: int) -> Tensor:
+    def _first(self, k: int) -> _Models:
+        """The first `k` models, to be differentiated; the same memory for all steps."""
+        leaves = [view.detach().requires_grad_() for view in self._weights.views(self._weights.rows[:k])]
+        return _Models(
+            dict(zip(self._weights.names, leaves, strict=True)),
+            {name: value[:k] for name, value in self._constants.items()},
+            self._weights.views(self._gradients[:k]),
+        )
+
+    def _train_step(
+        self, first: _Models, samples: Tensor, keys: Tensor, planned: Tensor, n_slots: int
+    ) -> Tensor:
         """One step of the first slots; the losses of their samples before it, `K x B`."""
-        k = len(samples)
-        rows = self._weights.rows[:k]
-        leaves = [view.detach().requires_grad_() for view in self._weights.views(rows)]
-        constants = {name: value[:k] for name, value in self._constants.items()}
-        weights = dict(zip(self._weights.names, leaves, strict=True))
         with self._forms:
-            logits = self._forward(weights, constants, self._inputs(samples, keys), keys)
+            logits = self._forward(first.weights, first.constants, self._inputs(samples, keys), keys)
         losses = self._losses(logits, self._train.targets[samples])
         means = losses.mean(1)
-        gradients = torch.autograd.grad(means, leaves, torch.ones_like(means), materialize_grads=True)
+        gradients = torch.autograd.grad(
+            means, [*first.weights.values()], torch.ones_like(means), materialize_grads=True
+        )
         with torch.no_grad():
-            into = self._weights.views(self._gradients[:k])
-            torch._foreach_copy_(into, list(gradients))
-            self._optimizer.step(rows[:n_slots], self._gradients[:n_slots], planned)
+            torch._foreach_copy_(first.gradients, list(gradients))
+            self._optimizer.step(self._weights.rows[:n_slots], self._gradients[:n_slots], planned)
         return losses.detach()[:n_slots]
 
     def _one_forward(

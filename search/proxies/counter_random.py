@@ -48,6 +48,12 @@ def sample_keys(keys: Tensor, n_samples: int) -> Tensor:
     return combined(keys[..., None], places)
 
 
+def drawn_keys(keys: Tensor, draw: int) -> Tensor:
+    """The keys of a numbered draw under others; int32 of their shape."""
+    # Filled where the keys lie: a number of the host's could not be captured in a CUDA graph.
+    return combined(keys, torch.full((), draw, dtype=torch.int32, device=keys.device))
+
+
 def uniform(keys: Tensor, draw: int) -> Tensor:
     """Float32 in [0, 1), one for each key.
 
@@ -58,7 +64,7 @@ def uniform(keys: Tensor, draw: int) -> Tensor:
     >>> uniform(sample_keys(torch.tensor(1, dtype=torch.int32), 3), draw=0).shape
     torch.Size([3])
     """
-    bits = combined(keys, torch.full((), draw, dtype=torch.int32, device=keys.device))
+    bits = drawn_keys(keys, draw)
     return ((bits >> 8) & 0xFFFFFF).float() * 2.0**-24
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import tempfile
+import io
 import zipfile
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -19,6 +18,8 @@ from typing import Any
 import numpy as np
 import platformdirs
 from numpy.typing import NDArray
+
+from warmboot.whole_file import write_whole
 
 Arrays = Mapping[str, NDArray[Any]]
 _DIGEST = "sha256"
@@ -55,14 +56,9 @@ def _read(path: Path) -> Arrays | None:
 def _write(path: Path, arrays: Arrays) -> None:
     """Whole or not at all, whoever else writes it now."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, **arrays, **{_DIGEST: np.array(_digest(arrays))})
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays, **{_DIGEST: np.array(_digest(arrays))})
+    write_whole(path, content.getvalue())
 
 
 def _digest(arrays: Arrays) -> str:

@@ -91,11 +91,6 @@ class LawFit:
             power=power,
         )
 
-    @property
-    def n_schedules(self) -> int:
-        """How many different schedules were validated."""
-        return len(np.unique(self._seen.schedules))
-
     def losses(self, tables: Tables, *, without: int | None = None) -> tuple[Vector, Vector]:
         """What is expected at the end of each table, and the standard deviation between the laws that fit;
         both `M`.

@@ -121,7 +121,8 @@ class Strategy:
         """
         worst = max(value_of(tried) for tried in progress.done)
         seen = [tried.observed(value_of(tried)) for tried in progress.done]
-        law = law_of(progress.curves, self._builder.total_steps)
+        shut = scales is not None and not scales.law
+        law = None if shut else law_of(progress.curves, self._builder.total_steps)
         return Surrogate([*seen, *(tried.observed(worst) for tried in progress.failed)], scales, law)
 
     def _surrogate_of_a_round(self, progress: Progress, runs: list[EvaluatedTrial]) -> Surrogate:
