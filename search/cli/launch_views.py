@@ -18,7 +18,7 @@ from search.cli.terminal import tell
 from search.launch.launch import LaunchView, Setting
 from search.launch.placement import processes_text
 from search.results.candidate import Candidate
-from search.results.progress_text import counts_text, pace_text
+from search.results.progress_text import confirming_text, counts_text, pace_text
 from search.results.status import StudyStatus
 from warmboot.preview import draw
 
@@ -136,7 +136,7 @@ def _best(snapshot: StudyStatus, best: Candidate, width: int, why_worse: str) ->
         Text(curve, style="cyan", no_wrap=True),
     ]
     other = snapshot.other
-    if other is not None and other.key != best.key:
+    if other is not None:
         name = "best baseline" if other.standard else "best other one"
         lines.append(Text(f"{name}  {other.describe()}: {_value_text(snapshot, other)}", "dim"))
     return lines
@@ -154,7 +154,7 @@ def _opening_text(setting: Setting, snapshot: StudyStatus) -> str:
 
 def _pace_text(snapshot: StudyStatus, confirming: tuple[int, int] | None) -> str:
     if confirming is not None:
-        return f"confirming the best on fresh seeds: {confirming[0]} of {confirming[1]} runs"
+        return confirming_text(confirming)
     return pace_text(snapshot)
 
 

@@ -13,7 +13,7 @@ from search.results.headline import headline
 from search.results.pace import Training
 from search.results.progress_text import counts_text, state_text
 from search.results.status import StudyStatus
-from search.spec.handed import follow_up
+from search.spec.handed import export_command, follow_up
 from search.spec.proxy import CommandProxy
 from search.storage.study_change import Change
 from search.strategy.sensitivity import knob_lines
@@ -128,11 +128,9 @@ def _next_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[st
     if not snapshot.done:
         lines.append("the same launch resumes it")
     if snapshot.lead is not None:
-        options = ("--total-steps", str(spec.example_steps), "-o", "schedule.json")
-        exported = next_command("export", spec.name, *storage_option, *options)
-        if snapshot.done and (snapshot.verdict is None or snapshot.verdict.outcome == "not settled"):
+        if snapshot.wants_verdict:
             lines.append(follow_up(spec, "verdict", *storage_option))
-        lines.append(exported)
+        lines.append(export_command(spec, *storage_option))
         if isinstance(spec.proxy, CommandProxy):
             lines.append("start your training as usual, with WARMBOOT_SCHEDULE=schedule.json set")
     lines.append(next_command("status", spec.name, *storage_option))

@@ -146,7 +146,7 @@ def refuse_fewer(database: Database, name: str, n_trials: int) -> None:
     """
     if name not in study_names(database):
         return
-    there = sum(map(counts, StudyRecord(database, name).load().get_trials(deepcopy=False)))
+    there = sum(map(counts, StudyRecord(database, name).reader().trials()))
     if n_trials < there:
         raise UsageError(
             f"--n-trials: got {n_trials}, but study {name!r} has {there} trials already, and the number "

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from search.proxies.registry import AnyProxy, declared_made_of
-from search.scripts.fingerprints import command_made_of, function_made_of
+from search.scripts.fingerprints import one_by_one_made_of
 from search.spec.handed import HandedOver
 from search.spec.proxy import CommandProxy, FreeProxy
 
@@ -34,8 +34,5 @@ def one_by_one_facts(proxy: CommandProxy | FreeProxy, handed: HandedOver | None 
     Raises:
         ValueError: a function proxy's module can't be found.
     """
-    if handed is not None:
-        made_of = handed.made_of
-    else:
-        made_of = command_made_of(proxy) if isinstance(proxy, CommandProxy) else function_made_of(proxy)
+    made_of = one_by_one_made_of(proxy, handed)
     return {"name": proxy.name, "kind": proxy.kind, **made_of.facts(), "note": OWN_NOTE}

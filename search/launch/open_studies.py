@@ -19,7 +19,7 @@ from search.launch.service_log import ServiceLog
 from search.results.status import StudyStatus, read_status
 from search.spec.permission import Permission
 from search.storage.database import Database
-from search.storage.study_attributes import CONTROL
+from search.storage.study_attributes import CONTROL, StudyAttributes
 from search.storage.study_reader import StudyReader
 from search.storage.study_record import StudyGoneError, StudyRecord, study_names
 
@@ -74,12 +74,12 @@ class OpenStudies:
     def succeeded(self, name: str) -> None:
         """Nothing is left to do on a study, or it was stopped."""
         with suppress(StudyGoneError):
-            self._of(name).failures = 0
+            self._of(name)[0].failures = 0
 
     def set_aside(self, name: str, reason: str) -> None:
         """Leave a study alone for a while; nothing is left to leave alone where it was deleted."""
         try:
-            known = self._of(name)
+            known, _ = self._of(name)
         except StudyGoneError:
             self._log(reason, name)
             return
@@ -92,8 +92,7 @@ class OpenStudies:
     def _look(self, name: str) -> OpenStudy | None:
         """The study where it can be worked on here and now."""
         try:
-            known = self._of(name)
-            attributes = known.record.attributes
+            known, attributes = self._of(name)
             if time.monotonic() < known.not_before or attributes.is_stopped:
                 return None
             if known.done_at is not None and known.done_at == attributes[CONTROL]:
@@ -114,12 +113,14 @@ class OpenStudies:
             return None
         return OpenStudy(snapshot, attributes.priority)
 
-    def _of(self, name: str) -> _Known:
+    def _of(self, name: str) -> tuple[_Known, StudyAttributes]:
+        """What is remembered of a study, and its attributes now."""
         record = StudyRecord(self._database, name)
-        key = (record.study_id, record.attributes.made)  # a reset study may have the same number
+        attributes = record.attributes
+        key = (record.study_id, attributes.made)  # a reset study may have the same number
         if key not in self._known:
             self._known[key] = _Known(record, record.reader())
-        return self._known[key]
+        return self._known[key], attributes
 
     def _say_once(self, known: _Known, text: str) -> None:
         if known.said != text:

@@ -15,13 +15,13 @@ import multiprocessing
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from search.launch.placement import usable_cores
-from search.processes.ending_signals import ending_signals
+from search.processes.ending_signals import ending_signals, held_back
 from search.worker.process import run_worker
 
 _LATE_IMPORTS = (
@@ -77,7 +77,7 @@ class SpareWorkers:
         ours, theirs = context.Pipe()
         others = [*(connection for _, connection in self._spares), ours]
         process = context.Process(target=_work_when_told, args=(theirs, others), daemon=True)
-        with _signals_held_back(), warnings.catch_warnings():
+        with held_back({signal.SIGINT, *ending_signals()}), warnings.catch_warnings():
             # The threads that Python sees here are of numpy's library, which ends them before a fork.
             warnings.simplefilter("ignore", DeprecationWarning)
             process.start()
@@ -100,13 +100,3 @@ def _work_when_told(connection: Connection, others: Sequence[Connection]) -> Non
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ending_signals())
     with contextlib.suppress(EOFError, OSError):
         run_worker(connection.recv(), connection)
-
-
-@contextlib.contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """A fork that is made inside has none of them before it says what they mean to it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *ending_signals()})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

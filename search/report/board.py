@@ -22,7 +22,6 @@ from search.messages import Say
 from search.report.study_note import (
     answer_line,
     best_trial_of,
-    export_command,
     progress_line,
     study_note,
     why_not_best_trial,
@@ -31,6 +30,7 @@ from search.report.trial_notes import notes_of_trials
 from search.results.candidate import ranked
 from search.results.candidates_that_matter import known_candidates
 from search.results.status import StudyStatus, read_status
+from search.spec.handed import export_command
 from search.storage.address import storage_option
 from search.storage.dashboard_rows import Pages, put_up
 from search.storage.study_reader import KnownTrials
@@ -133,13 +133,14 @@ def pages_of(record: StudyRecord, snapshot: StudyStatus, trials: Sequence[Frozen
     """
     option = storage_option(record.database.url)
     best_trial = best_trial_of(trials, snapshot)
-    found = ranked(known_candidates(trials, snapshot.spec, record.attributes), snapshot.spec.direction)
+    known = known_candidates(KnownTrials(trials), trials, snapshot.spec, record.attributes)
+    found = ranked(known, snapshot.spec.direction)
     rows = {"answer": answer_line(snapshot), "progress": progress_line(snapshot)}
     plots: dict[str, str] = {}
     notes: dict[int, str] = {}
     if snapshot.best is not None:
         rows["why not Best Trial"] = why_not_best_trial(snapshot, best_trial)
-        rows["export"] = export_command(snapshot, option)
+        rows["export"] = export_command(snapshot.spec, *option)
         plots = _plots(snapshot, found, trials)
         notes = notes_of_trials(snapshot, found, trials, best_trial)
     ids = {trial.number: trial._trial_id for trial in trials}

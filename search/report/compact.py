@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from search.durations import duration_text
-from search.messages import next_command
 from search.report.pictures import ANSWER, COMPARED, schedules_svg
 from search.results.candidate import Candidate
 from search.results.headline import headline
+from search.results.progress_text import confirming_text
 from search.results.rounded import value_text
 from search.results.status import StudyStatus
-from search.spec.handed import follow_up
+from search.spec.handed import export_command, follow_up
 
 _BOX = "border-left:4px solid #1098ad;padding:.2em .9em;margin:.3em 0;max-width:46em"
 
@@ -41,7 +41,7 @@ def compact_report(snapshot: StudyStatus, storage_option: Sequence[str] = ()) ->
 def progress_html(snapshot: StudyStatus, confirming: tuple[int, int] | None, notes: Sequence[str]) -> str:
     """A launch that goes on: how far, what leads, what a person should know."""
     share = snapshot.share_done
-    told = _progress(snapshot) if confirming is None else _confirming(confirming)
+    told = _progress(snapshot) if confirming is None else confirming_text(confirming)
     bar = f'<progress max="1" value="{share:.3f}" style="width:16em">{share:.0%}</progress>'
     parts = [f"<b>{html.escape(snapshot.spec.name)}</b> {bar} {html.escape(told)}"]
     if snapshot.lead is not None:
@@ -73,13 +73,9 @@ def _progress(snapshot: StudyStatus) -> str:
     return ", ".join(told)
 
 
-def _confirming(confirming: tuple[int, int]) -> str:
-    return f"confirming the best on fresh seeds: {confirming[0]} of {confirming[1]} runs"
-
-
 def _table(snapshot: StudyStatus, best: Candidate, other: Candidate | None) -> str:
     rows = [("answer", ANSWER, best)]
-    if other is not None and other.key != best.key:
+    if other is not None:
         rows.append(("compared with", COMPARED, other))
     sd = None if snapshot.lead is None else snapshot.lead.noise_sd
     cells = "".join(_row(name, colour, each, snapshot.spec.objective, sd) for name, colour, each in rows)
@@ -99,9 +95,9 @@ def _next(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[str]:
     """What to do now, in Python and on the command line."""
     spec = snapshot.spec
     lines = []
-    if snapshot.done and (snapshot.verdict is None or snapshot.verdict.outcome == "not settled"):
+    if snapshot.wants_verdict:
         command = follow_up(spec, "verdict", *storage_option)
         other = "" if command == "study.verdict()" else f" ({command})"
         lines.append(f"study.verdict(){other} settles whether it is better, on fresh seeds.")
-    exported = next_command("export", spec.name, *storage_option, "--total-steps", str(spec.example_steps))
+    exported = export_command(spec, *storage_option, to=None)
     return [*lines, f"study.export(total_steps={spec.example_steps}) gives the schedule ({exported})."]

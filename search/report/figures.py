@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
 from search.direction import Direction, sign_of
+from search.report.pictures import ANSWER, COMPARED
 from search.results.candidate import Candidate
-from search.results.headline import short_name
 from search.results.transfer import ShapeTrend, TransferResult
 from search.results.verdict import VerdictResult
 from search.runs.trial_attributes import PURPOSE, RUNS, SCHEDULE, SHAPE, SWEEP, kept
 from search.statistics.intervals import Interval
 from search.statistics.log_trend import FARTHEST
 
-BEST, STANDARD, OTHER = "#1098ad", "#e8590c", "#868e96"
+BEST, STANDARD, OTHER = ANSWER, COMPARED, "#868e96"
 PURPOSES = {"peak lr": "#845ef7", SHAPE: "#1098ad", "another seed": "#37b24d"}
 HEIGHT = 380
 MOST_CURVES = 40
@@ -28,23 +28,6 @@ MOST_OUTLIERS = 8
 FAR_OFF = 4.0
 """Times the spread of the others, beyond which a value does not set the scale."""
 COLOURS = (BEST, STANDARD, "#845ef7")
-
-
-def schedules(best: Candidate, other: Candidate | None, total_steps: int) -> go.Figure:
-    """The lr of each step of the answer, and of what it is compared with."""
-    figure = new_figure("optimizer step", "lr")
-    steps = np.arange(total_steps)
-    if other is not None and other.key != best.key:
-        table = other.schedule.lr_table(total_steps)
-        name = f"compared with: {short_name(other)}"
-        figure.add_scatter(x=steps, y=table, name=name, line={"color": STANDARD, "dash": "dash"})
-    figure.add_scatter(
-        x=steps,
-        y=best.schedule.lr_table(total_steps),
-        name=f"answer: {short_name(best)}",
-        line={"color": BEST},
-    )
-    return figure
 
 
 def tried(trials: Sequence[FrozenTrial], objective: str) -> go.Figure:
@@ -94,7 +77,7 @@ def learning_curves(
     """The objective on the way: the last trials, and above them those of the answer and its opponent."""
     figure = new_figure("optimizer step", objective)
     own = dict.fromkeys(best.trial_numbers, ("answer", BEST))
-    if other is not None and other.key != best.key:
+    if other is not None:
         own |= dict.fromkeys(other.trial_numbers, ("compared with", STANDARD))
     others = [t for t in trials if t.state == TrialState.COMPLETE and t.number not in own][-MOST_CURVES:]
     shown: set[str] = set()

@@ -12,7 +12,6 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from search.messages import next_command
 from search.report import figures
 from search.report.html_page import Page
 from search.report.pictures import schedules_svg
@@ -22,7 +21,7 @@ from search.results.headline import headline
 from search.results.rounded import value_text
 from search.results.status import StudyStatus
 from search.results.verdict import VerdictResult
-from search.spec.handed import follow_up
+from search.spec.handed import export_command, follow_up
 from search.spec.proxy import CommandProxy
 from search.strategy.sensitivity import Sensitivity, knob_lines
 
@@ -93,7 +92,7 @@ def _values(
     best: Candidate, other: Candidate | None, seed_sd: float | None
 ) -> list[tuple[str, str, str, str]]:
     rows = [("answer, solid", best)]
-    if other is not None and other.key != best.key:
+    if other is not None:
         rows.append(("compared with, dashed", other))
     return [
         (name, c.describe(), _numbers(c.searched, seed_sd), _numbers(c.confirmed, seed_sd))
@@ -162,9 +161,8 @@ def _knobs(page: Page, knobs: Sequence[Sensitivity]) -> None:
 
 
 def _use(snapshot: StudyStatus) -> str:
-    name = snapshot.spec.name
     steps, proxy = snapshot.spec.example_steps, snapshot.spec.proxy
-    exported = next_command("export", name, "--total-steps", str(steps), "-o", "schedule.json")
+    exported = export_command(snapshot.spec)
     if isinstance(proxy, CommandProxy):
         return f"{exported}\nWARMBOOT_SCHEDULE=schedule.json {proxy.command}"
     return (

@@ -50,10 +50,9 @@ def schedules_svg(
         shown_width: in pixels, where the page has room; None: `width`.
     """
     lines = [Line("answer", answer.schedule.lr_table(total_steps), ANSWER)]
-    if other is not None and other.key != answer.key:
-        lines.insert(0, Line("compared with", other.schedule.lr_table(total_steps), COMPARED, dashed=True))
     alt = f"Learning rate over {total_steps} steps. Answer: {answer.describe()}."
-    if len(lines) > 1 and other is not None:
+    if other is not None:
+        lines.insert(0, Line("compared with", other.schedule.lr_table(total_steps), COMPARED, dashed=True))
         alt += f" Compared with, dashed: {other.describe()}."
     return _svg(lines, total_steps, alt, (width, height), shown_width or width)
 

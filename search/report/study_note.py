@@ -9,7 +9,6 @@ from statistics import fmean
 from optuna.trial import FrozenTrial
 
 from search.direction import sign_of
-from search.messages import next_command
 from search.report.note_markdown import code, plain, table
 from search.results.candidate import Candidate
 from search.results.evidence import basis_lines
@@ -17,7 +16,7 @@ from search.results.headline import headline
 from search.results.progress_text import counts_text, state_text
 from search.results.rounded import value_text
 from search.results.status import StudyStatus
-from search.spec.handed import follow_up
+from search.spec.handed import export_command, follow_up
 from search.strategy.sensitivity import knob_lines
 from warmboot.drawing import draw
 from warmboot.schedule import WarmbootSchedule
@@ -50,7 +49,7 @@ def study_note(
     if snapshot.best is not None:
         parts += _answer_parts(snapshot)
         parts += _verdict_parts(snapshot, storage_option)
-        parts += ["### How to use it", f"`{export_command(snapshot, storage_option)}`"]
+        parts += ["### How to use it", f"`{export_command(snapshot.spec, *storage_option)}`"]
         parts += [
             "### Why this is not simply the Best Trial",
             plain(why_not_best_trial(snapshot, best_trial)),
@@ -68,13 +67,6 @@ def progress_line(snapshot: StudyStatus) -> str:
     """How far the study is."""
     ended = "" if snapshot.plateau is None else f" The search ended early: {snapshot.plateau}."
     return f"{counts_text(snapshot)} ({state_text(snapshot)}).{ended}"
-
-
-def export_command(snapshot: StudyStatus, storage_option: Sequence[str]) -> str:
-    """The command that writes the answer to a file, for a horizon to be changed."""
-    steps = str(snapshot.spec.example_steps)
-    words = (*storage_option, "--total-steps", steps, "-o", "schedule.json")
-    return next_command("export", snapshot.spec.name, *words)
 
 
 def why_not_best_trial(snapshot: StudyStatus, best_trial: FrozenTrial | None) -> str:
@@ -116,7 +108,7 @@ def compared(snapshot: StudyStatus) -> list[tuple[str, Candidate]]:
     assert best is not None, "there is an answer"
     assert lead is not None, "there is an answer"
     rows = [("answer, a baseline" if best is lead.baseline else "answer", best)]
-    if other is not None and other.key != best.key:
+    if other is not None:
         rows.append(("best baseline" if other is lead.baseline else "best searched", other))
     return rows
 

@@ -13,21 +13,30 @@ from search.runs.trial import Trial
 from search.runs.trial_attributes import BASELINE, SCHEDULE_KEY, is_kept, kept
 from search.spec.study import StudySpec
 from search.storage.study_attributes import StudyAttributes
+from search.storage.study_reader import KnownTrials, StudyReader
 
 _LEADING = 8  # schedules that are looked at at least
 
 
 def known_candidates(
-    trials: Sequence[Trial], spec: StudySpec, attributes: StudyAttributes
+    reader: StudyReader | KnownTrials,
+    trials: Sequence[Trial],
+    spec: StudySpec,
+    attributes: StudyAttributes,
+    *,
+    also: int | None = None,
 ) -> list[Candidate]:
     """The candidates that can matter, with what is expected of them.
 
     Args:
-        trials: all of the study, with their parameters.
+        reader: of the study; gives the parameters of those that matter.
+        trials: all of it.
         spec: the study.
         attributes: of its record.
+        also: a trial whose schedule is to be among them.
     """
-    found = candidates(that_matter(trials, spec, attributes), spec.parsed_space, attributes.confirmation)
+    leading = reader.with_params(that_matter(trials, spec, attributes, also=also))
+    found = candidates(leading, spec.parsed_space, attributes.confirmation)
     return with_expectations(found, attributes.estimates, trials)
 
 

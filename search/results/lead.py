@@ -67,8 +67,10 @@ class Lead:
 
     @property
     def other(self) -> Candidate | None:
-        """What the answer is compared with: the baseline, or the leader where a baseline is the answer."""
-        return self.baseline if self.chosen is self.leader else self.leader
+        """What the answer is compared with: the baseline, or the leader where a baseline is the answer; None
+        where there is no other schedule."""
+        other = self.baseline if self.chosen is self.leader else self.leader
+        return None if other is None or other.key == self.chosen.key else other
 
     @property
     def subject(self) -> Candidate:

@@ -61,3 +61,8 @@ def pace_text(snapshot: StudyStatus) -> str:
         bound = "at most" if snapshot.may_end_early else "about"
         parts.append(f"{bound} {duration_text(snapshot.seconds_left)} left")
     return ", ".join(parts)
+
+
+def confirming_text(confirming: tuple[int, int]) -> str:
+    """The progress of a confirmation; `confirming`: runs done, runs in all."""
+    return f"confirming the best on fresh seeds: {confirming[0]} of {confirming[1]} runs"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from search.results.candidate import Candidate, candidates
-from search.results.candidates_that_matter import that_matter
+from search.results.candidates_that_matter import known_candidates
 from search.results.confirmation import is_confirmed
 from search.results.kept_estimates import model_of, stored_sensitivity, with_expectations
 from search.results.lead import Lead, lead_by_means, lead_by_model, lead_of
@@ -154,6 +154,11 @@ class StudyStatus:
         return "running" if self.running or self.at_work else "paused"
 
     @property
+    def wants_verdict(self) -> bool:
+        """Whether a verdict is the next thing to do: all is searched, and none has settled it."""
+        return self.done and (self.verdict is None or self.verdict.outcome == "not settled")
+
+    @property
     def running(self) -> int:
         return self.counts.get("running", 0)
 
@@ -187,11 +192,7 @@ def read_status(
     known = [trial for trial in trials if trial.number not in left]
     now = record.now()
     speed = pace(known, spec.horizon_steps, now.local)
-    confirmation = attributes.confirmation
-    leading = reader.with_params(that_matter(trials, spec, attributes))
-    found = with_expectations(
-        candidates(leading, spec.parsed_space, confirmation), attributes.estimates, trials
-    )
+    found = known_candidates(reader, trials, spec, attributes)
     lead = _stored_lead(found, trials, attributes)
     if lead is None and settle:
         lead, found = _worked_out(spec, reader.everything(), attributes)
@@ -206,7 +207,7 @@ def read_status(
         diverged=sum(DIVERGED in trial.user_attrs for trial in trials),
         lead=lead,
         trials_per_second=None if speed is None else speed.trials_per_second,
-        confirmed=_is_confirmed(found, spec, confirmation),
+        confirmed=_is_confirmed(found, spec, attributes.confirmation),
         stopped=attributes.is_stopped,
         failures=_failures(trials),
         uncounted=sum(is_held(trial) or not counts(trial) for trial in trials),
@@ -255,9 +256,7 @@ def study_lead(record: StudyRecord, *, also: int | None = None) -> tuple[Lead | 
     matter, and the schedule of trial `also`."""
     attributes, reader = record.attributes, record.reader()
     spec, trials = attributes.spec, reader.trials()
-    leading = reader.with_params(that_matter(trials, spec, attributes, also=also))
-    found = candidates(leading, spec.parsed_space, attributes.confirmation)
-    found = with_expectations(found, attributes.estimates, trials)
+    found = known_candidates(reader, trials, spec, attributes, also=also)
     stored = _stored_lead(found, trials, attributes)
     return (stored, found) if stored is not None else _worked_out(spec, reader.everything(), attributes)
 

@@ -10,12 +10,25 @@ import itertools
 from pathlib import Path
 
 from search.scripts.command_words import command_words
+from search.spec.handed import HandedOver
 from search.spec.made_of import MadeOf, part_hash
 from search.spec.permission import is_handed, only_there
 from search.spec.proxy import CommandProxy, FreeProxy
 from warmboot.service import find_theirs
 
 _SCRIPT_BYTES = 50_000_000
+
+
+def one_by_one_made_of(proxy: CommandProxy | FreeProxy, handed: HandedOver | None = None) -> MadeOf:
+    """The parts of what trains one run at a time; `handed`: its function, where a Python session has handed
+    it over.
+
+    Raises:
+        ValueError: a function's module can't be found, or has no source.
+    """
+    if handed is not None:
+        return handed.made_of
+    return command_made_of(proxy) if isinstance(proxy, CommandProxy) else function_made_of(proxy)
 
 
 def command_made_of(proxy: CommandProxy) -> MadeOf:

@@ -1,4 +1,5 @@
-"""Functions that a Python session hands to the processes that train: a study knows them only by name."""
+"""Functions that a Python session hands to the processes that train: a study knows them only by name. And how
+to continue with a study, wherever its function is."""
 
 from __future__ import annotations
 
@@ -29,3 +30,15 @@ def follow_up(spec: StudySpec, command: str, *options: str) -> str:
     if is_handed(getattr(spec.proxy, "train", None)):
         return f"study.{command}()"
     return next_command(command, spec.name, *option_for(spec.proxy).split(), *options)
+
+
+def export_command(spec: StudySpec, *options: str, to: str | None = "schedule.json") -> str:
+    """The command that writes the answer for a horizon that is to be changed.
+
+    Args:
+        spec: the study.
+        options: words after the study's name.
+        to: the file; None: the terminal.
+    """
+    file = () if to is None else ("-o", to)
+    return next_command("export", spec.name, *options, "--total-steps", str(spec.example_steps), *file)

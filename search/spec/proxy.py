@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from search.durations import parse_duration
+from search.spec.permission import is_handed
 
 ProxyKind = Literal["declared", "command", "free"]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -34,6 +35,15 @@ TUNABLE = ("weight_decay", "momentum", "batch_size")
 DEFAULT_SILENCE_SECONDS = 1800.0
 _KEY_OF_KIND: Mapping[ProxyKind, str] = {"declared": "name", "command": "command", "free": "train"}
 _REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+
+
+def is_reference(text: str) -> bool:
+    """Whether it names something of a module, as `package.module:name`.
+
+    >>> is_reference("mylab.tracking:send"), is_reference("mlflow")
+    (True, False)
+    """
+    return _REFERENCE.fullmatch(text) is not None
 
 
 class Strict(BaseModel):
@@ -107,7 +117,7 @@ class FreeProxy(_OneByOne):
     @field_validator("train")
     @classmethod
     def _is_a_reference(cls, train: str) -> str:
-        if _REFERENCE.fullmatch(train) is None:
+        if not is_reference(train):
             raise ValueError('accepted is "package.module:function"')
         return train
 
@@ -118,8 +128,7 @@ class FreeProxy(_OneByOne):
     @property
     def name(self) -> str:
         """For a person."""
-        module, _, function = self.train.partition(":")
-        return f"your function {function}" if module == "__main__" else self.train
+        return f"your function {self.train.partition(':')[2]}" if is_handed(self.train) else self.train
 
     def comparable_part(self) -> dict[str, Any]:
         return {"train": self.train}

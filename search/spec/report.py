@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, field_validator
 
-from search.spec.proxy import Strict
+from search.spec.proxy import Strict, is_reference
 
 TRACKERS = ("tensorboard", "wandb", "mlflow")
-_REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 
 
 class ReportSpec(Strict):
@@ -30,7 +28,7 @@ class ReportSpec(Strict):
     @field_validator("to")
     @classmethod
     def _are_known(cls, to: list[str]) -> list[str]:
-        unknown = [name for name in to if name not in TRACKERS and not is_function(name)]
+        unknown = [name for name in to if name not in TRACKERS and not is_reference(name)]
         if unknown:
             raise ValueError(f'accepted are {", ".join(TRACKERS)} and "package.module:function"')
         return to
@@ -38,13 +36,4 @@ class ReportSpec(Strict):
     @property
     def functions(self) -> list[str]:
         """The functions among them."""
-        return [name for name in self.to if is_function(name)]
-
-
-def is_function(name: str) -> bool:
-    """Whether a tracker is a function of the user's.
-
-    >>> is_function("mylab.tracking:send"), is_function("mlflow")
-    (True, False)
-    """
-    return _REFERENCE.fullmatch(name) is not None
+        return [name for name in self.to if is_reference(name)]

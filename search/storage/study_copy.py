@@ -31,7 +31,7 @@ from search.storage.leases import COPYING, Leases, this_owner
 from search.storage.live_leases import live_owners, refuse_in_training
 from search.storage.seed_claims import SeedClaim, SeedClaims
 from search.storage.study_attributes import BOARD, MADE, SPEC
-from search.storage.study_record import PREFIX, StudyRecord, forget_rows
+from search.storage.study_record import PREFIX, StudyGoneError, StudyRecord, forget_rows
 
 _OF_A_TRIAL = re.compile(r"dashboard:(\d+):")
 """How keys of a study begin under which optuna-dashboard keeps what is a trial's: by its id."""
@@ -210,9 +210,10 @@ def _begin(target: Database, name: str, directions: Sequence[StudyDirection]) ->
 
 def _clear_left(target: Database, name: str) -> None:
     """Remove what a copy left that was ended half-way: it has a lease that is over, and no specification."""
-    if name not in {study.study_name for study in target.storage.get_all_studies()}:
-        return
-    left = StudyRecord(target, name)
+    try:
+        left = StudyRecord(target, name)
+    except StudyGoneError:
+        return  # there is none of that name
     if SPEC in left.attributes:
         return
     lease = _leases(left).all().get(COPYING)

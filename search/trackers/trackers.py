@@ -6,7 +6,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from search.spec.report import ReportSpec, is_function
+from search.spec.proxy import is_reference
+from search.spec.report import ReportSpec
 from search.trackers.to_function import ToFunction
 from search.trackers.to_mlflow import MLflow
 from search.trackers.to_tensorboard import TensorBoard
@@ -23,10 +24,10 @@ BY_NAME: dict[str, Callable[[Path], Tracker]] = {
 
 def make_tracker(name: str, folder: Path) -> Tracker:
     """The tracker of that name, or of a function of the user's; raises what its package raises."""
-    return ToFunction(name) if is_function(name) else BY_NAME[name](folder)
+    return ToFunction(name) if is_reference(name) else BY_NAME[name](folder)
 
 
 def tracker_problems(report: ReportSpec) -> list[str]:
     """Trackers that are not installed here, a line each with the command that brings them."""
-    missing = [name for name in report.to if not is_function(name) and find_spec(name) is None]
+    missing = [name for name in report.to if not is_reference(name) and find_spec(name) is None]
     return [f"report.to: {name} is not installed here: {install_command(name)}" for name in missing]

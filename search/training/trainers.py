@@ -97,7 +97,7 @@ def _script_trainer(
     stop: threading.Event,
     handed: HandedOver | None,
 ) -> tuple[TrainsRuns, MadeOf]:
-    from search.scripts.fingerprints import command_made_of, function_made_of
+    from search.scripts.fingerprints import one_by_one_made_of
     from search.scripts.function_process import FunctionLauncher
     from search.scripts.launcher import Launcher
     from search.scripts.script_trainer import ScriptTrainer
@@ -105,13 +105,10 @@ def _script_trainer(
     launcher: Launcher
     if isinstance(proxy, CommandProxy):
         launcher = command_launcher(proxy)
-        made_of = command_made_of(proxy)
-    elif handed is not None:
-        launcher = FunctionLauncher(proxy.train, device=device, pickled=handed.path)
-        made_of = handed.made_of
     else:
-        launcher = FunctionLauncher(proxy.train, device=device)
-        made_of = function_made_of(proxy)
+        pickled = None if handed is None else handed.path
+        launcher = FunctionLauncher(proxy.train, device=device, pickled=pickled)
+    made_of = one_by_one_made_of(proxy, handed)
     trainer = ScriptTrainer(launcher, ready, events, stop, objective=spec.objective, limits=limits_of(proxy))
     return trainer, made_of
 

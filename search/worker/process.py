@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from search.early_stopping.pruners import build_pruner
 from search.errors import RunError, UsageError
-from search.processes.ending_signals import ending_signals
+from search.processes.ending_signals import ending_signals, held_back
 from search.runs import seeds
 from search.runs.events import Event
 from search.scripts.command_look import look_problems
@@ -73,11 +73,8 @@ def ctrl_c_held_back() -> Iterator[None]:
     """A worker that is started inside is deaf to Ctrl-C until `run_worker` says what it means there: its
     imports take seconds, and a traceback of each would tear the screen."""
     resource_tracker.ensure_running()  # its start, with the first worker's, would let Ctrl-C through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
+    with held_back({signal.SIGINT}):
         yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
