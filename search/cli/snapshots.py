@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from search.messages import next_command
-from search.results.evidence import evidence, evidence_lines, stand_in_lines
+from search.results.evidence import evidence, evidence_lines, labelled, stand_in_lines
 from search.results.headline import headline
 from search.results.pace import Training
 from search.results.progress_text import counts_text, state_text
@@ -42,13 +42,6 @@ def _training_text(snapshot: StudyStatus, training: Training) -> str:
     return f"{name}: step {training.step} of {training.total_steps}, {value}"
 
 
-def best_curve(snapshot: StudyStatus, width: int = _SPARKLINE_WIDTH) -> str:
-    """The best schedule drawn one line high; empty before there is one."""
-    if snapshot.best is None:
-        return ""
-    return sparkline(snapshot.best.schedule.factors(snapshot.spec.horizon_steps), width)
-
-
 def status_lines(snapshot: StudyStatus, storage_option: Sequence[str] = ()) -> list[str]:
     """A study on the screen; `storage_option`: the words with which the next command finds it."""
     return [*_study_lines(snapshot, storage_option), *_sensitivity_lines(snapshot)]
@@ -58,7 +51,7 @@ def _study_lines(
     snapshot: StudyStatus, storage_option: Sequence[str], *, answer_is_told: bool = False
 ) -> list[str]:
     lines = [f"{snapshot.spec.name}: {counts_text(snapshot)} ({state_text(snapshot)})"]
-    lines += [f"{'' if i else 'training':10s}{line}" for i, line in enumerate(training_lines(snapshot))]
+    lines += labelled("training", training_lines(snapshot))
     if snapshot.plateau is not None:
         lines.append(f"ended     early: {snapshot.plateau}")
     lines += change_lines(snapshot.changes)
@@ -69,8 +62,9 @@ def _study_lines(
         lines += evidence_lines(
             snapshot.spec, lead.chosen, lead, snapshot.transfer, answer_is_told=answer_is_told
         )
-        lines.append(f"{'lr':10s}{best_curve(snapshot)} over the steps of the answer")
-        lines += [f"{'note':10s}{line}" for line in stand_in_lines(snapshot.spec)]
+        curve = sparkline(lead.chosen.schedule.factors(snapshot.spec.horizon_steps), _SPARKLINE_WIDTH)
+        lines.append(f"{'lr':10s}{curve} over the steps of the answer")
+        lines += labelled("note", stand_in_lines(snapshot.spec))
     return [*lines, *_remark_lines(snapshot), *_failure_lines(snapshot, storage_option)]
 
 
@@ -87,7 +81,7 @@ def _sensitivity_lines(snapshot: StudyStatus) -> list[str]:
 
 def change_lines(changes: Sequence[Change]) -> list[str]:
     """Accepted changes of a study's training."""
-    return [f"{'' if i else 'changed':10s}{change.describe()}" for i, change in enumerate(changes)]
+    return labelled("changed", [change.describe() for change in changes])
 
 
 def _remark_lines(snapshot: StudyStatus) -> list[str]:
@@ -135,7 +129,7 @@ def _next_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[st
             lines.append("start your training as usual, with WARMBOOT_SCHEDULE=schedule.json set")
     lines.append(next_command("status", spec.name, *storage_option))
     lines.append(shlex.join(["warmboot", "dashboard", *storage_option]))
-    return [f"{'next' if i == 0 else '':10s}{line}" for i, line in enumerate(lines)]
+    return labelled("next", lines)
 
 
 def snapshot_json(snapshot: StudyStatus) -> dict[str, Any]:

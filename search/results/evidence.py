@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
@@ -86,14 +87,14 @@ def evidence_lines(
         if schedule == lead.leader and lead.verdict is None:
             lines.append(f"{'':10s}{headline(spec, lead)} {follow_up(spec, 'verdict')} settles it.")
     if lead.verdict is not None:
-        lines += _labelled("verdict", verdict_lines(spec, lead))
+        lines += labelled("verdict", verdict_lines(spec, lead))
     else:
         known = [f"{'':10s}{sentence(spec, lead)}"] if tells_answer else []
         lines += [*known, *_other_lines(spec, schedule, lead)]
     horizons = [] if transfer is None else transfer.lines()
     if horizons and lead.chosen != lead.subject:
         horizons = [f"Of the leader, {lead.subject.schedule.replace(lr=None).describe()}:", *horizons]
-    return [*lines, *_labelled("transfer", horizons)]
+    return [*lines, *labelled("transfer", horizons)]
 
 
 def basis_lines(spec: StudySpec, lead: Lead) -> list[str]:
@@ -225,7 +226,8 @@ def _entry(candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def _labelled(label: str, lines: list[str]) -> list[str]:
+def labelled(label: str, lines: Sequence[str]) -> list[str]:
+    """Lines of a screen, the first with a label before it."""
     return [f"{'' if i else label:10s}{line}" for i, line in enumerate(lines)]
 
 

@@ -60,9 +60,9 @@ def copy_study(source: StudyRecord, target: Database, name: str) -> StudyRecord:
     copy, leases = _begin(target, name, found.directions)
     try:
         with leases.kept():
-            _fill(copy, found)
+            ids = _fill(copy, found)
             _check(source, copy, found)
-            _finish(copy, source, found, spec, leases)
+            _finish(copy, found, ids, spec, leases)
     except BaseException:
         _remove(copy)
         raise
@@ -81,6 +81,8 @@ class _Contents:
     """With trials' ids in keys replaced by `dashboard:#NUMBER:`, which the copy's are made from."""
     own: Mapping[str, Any]
     """What Warmboot keeps of it, by names."""
+    numbers: Mapping[str, int]
+    """Optuna's id of a trial -> its number."""
     seeds: Sequence[SeedClaim]
     attempts: Mapping[int, int]
     """How often each trial that has not ended was begun."""
@@ -90,13 +92,15 @@ class _Contents:
         storage, study_id = record.database.storage, record.study_id
         trials = sorted(record.load().get_trials(deepcopy=False), key=lambda trial: trial.number)
         user_attrs, system_attrs = _foreign(storage, study_id)
+        numbers = {str(trial._trial_id): trial.number for trial in trials}
         leases = record.database.patiently(_leases(record).all)
         return cls(
             storage.get_study_directions(study_id),
             trials,
             user_attrs,
-            {_by_number(record, key): value for key, value in system_attrs.items()},
+            {_by_number(key, numbers): value for key, value in system_attrs.items()},
             dict(record.attributes),
+            numbers,
             record.database.patiently(SeedClaims(record.database.engine, study_id).all),
             {number: lease.attempts for number, lease in leases.items() if number >= 0},
         )
@@ -133,36 +137,23 @@ def _text(attributes: Mapping[str, Any]) -> str:
     return json.dumps(dict(attributes), sort_keys=True)
 
 
-def _by_number(record: StudyRecord, key: str) -> str:
+def _by_number(key: str, numbers: Mapping[str, int]) -> str:
+    """A key with the number of the trial whose it is; as it is where that was deleted with its study."""
     found = _OF_A_TRIAL.match(key)
-    number = None if found is None else _number_of(record, int(found[1]))
+    number = None if found is None else numbers.get(found[1])
     return key if found is None or number is None else f"dashboard:#{number}:{key[found.end() :]}"
-
-
-def _number_of(record: StudyRecord, trial_id: int) -> int | None:
-    """The number of a trial of the study; None of one that was deleted with its study."""
-    storage = record.database.storage
-    try:
-        number = storage.get_trial_number_from_id(trial_id)
-        known = storage.get_trial_id_from_study_id_trial_number(record.study_id, number) == trial_id
-    except KeyError:
-        return None
-    return number if known else None
 
 
 def _by_id(key: str, ids: Sequence[int]) -> str:
     return re.sub(r"^dashboard:#(\d+):", lambda found: f"dashboard:{ids[int(found[1])]}:", key)
 
 
-def _board_of(copy: StudyRecord, source: StudyRecord, board: Mapping[str, Any]) -> Mapping[str, Any]:
+def _board_of(board: Mapping[str, Any], numbers: Mapping[str, int], ids: Sequence[int]) -> Mapping[str, Any]:
     """Which notes of the copy are Warmboot's own: those that are in the source, by the copy's ids."""
-    notes: dict[str, Any] = {}
-    for trial_id, known_by in board.get("notes", {}).items():
-        number = None if trial_id == "None" else _number_of(source, int(trial_id))
-        if number is not None:
-            storage = copy.database.storage
-            trial_id = str(storage.get_trial_id_from_study_id_trial_number(copy.study_id, number))
-        notes[trial_id] = known_by
+    notes = {
+        str(ids[numbers[trial_id]]) if trial_id in numbers else trial_id: known_by
+        for trial_id, known_by in board.get("notes", {}).items()
+    }
     return {**board, "notes": notes}
 
 
@@ -224,7 +215,8 @@ def _clear_left(target: Database, name: str) -> None:
     _remove(left)
 
 
-def _fill(copy: StudyRecord, found: _Contents) -> None:
+def _fill(copy: StudyRecord, found: _Contents) -> list[int]:
+    """Write all but the study's own attributes; the ids of its trials."""
     storage = copy.database.storage
     # A call of Optuna's for each, which may not be done twice: a database that goes away ends the copy.
     rdb = copy.database.rdb
@@ -233,6 +225,7 @@ def _fill(copy: StudyRecord, found: _Contents) -> None:
         storage.set_study_system_attr(copy.study_id, _by_id(key, ids), value)
     SeedClaims(copy.database.engine, copy.study_id).add(found.seeds)
     _leases(copy).remember(found.attempts)
+    return ids
 
 
 def _check(source: StudyRecord, copy: StudyRecord, found: _Contents) -> None:
@@ -246,14 +239,14 @@ def _check(source: StudyRecord, copy: StudyRecord, found: _Contents) -> None:
 
 
 def _finish(
-    copy: StudyRecord, source: StudyRecord, found: _Contents, spec: Mapping[str, Any], leases: Leases
+    copy: StudyRecord, found: _Contents, ids: Sequence[int], spec: Mapping[str, Any], leases: Leases
 ) -> None:
     """Write the study's own attributes; from the last of them on it is a study that is worked on."""
     for key, value in found.user_attrs.items():
         copy.database.storage.set_study_user_attr(copy.study_id, key, value)
     for key, value in found.own.items():
         if key not in (MADE, SPEC):
-            copy.set_attribute(key, _board_of(copy, source, value) if key == BOARD else value)
+            copy.set_attribute(key, _board_of(value, found.numbers, ids) if key == BOARD else value)
     leases.release(COPYING)
     copy.set_attribute(SPEC, dict(spec))
 

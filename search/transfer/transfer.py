@@ -10,15 +10,13 @@ from search.messages import Say
 from search.report.board import refresh_board
 from search.results.transfer import TransferResult
 from search.results.verdict import VerdictResult, stored_verdict
-from search.spec.handed import HandedOver
-from search.spec.permission import Permission
 from search.storage.study_attributes import TRANSFER
 from search.storage.study_record import StudyRecord
 from search.transfer.horizons import checked_horizons, default_horizons
 from search.transfer.lr_sweeps import RUNS_OF_A_SWEEP
 from search.transfer.measure import PAIRS, transfer
 from search.verdict.leader import StudyLeader, study_leader
-from search.verdict.study_arms import study_arms
+from search.verdict.study_arms import TrainingOptions, study_arms
 from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
 
@@ -26,25 +24,17 @@ MOST_STANDARDS = 2
 """Beside which a leader is trained at other horizons."""
 
 
-@dataclass(frozen=True)
-class TransferOptions:
+@dataclass(frozen=True, kw_only=True)
+class TransferOptions(TrainingOptions):
     """Options of a transfer.
 
     Attributes:
-        device: of torch.
-        permission: what a study's proxy may run.
         horizons: to train, in optimizer steps; empty: see `default_horizons`.
         n_pairs: fresh seeds at each.
-        accept_change: whether another script than the study's may be trained; the study keeps that.
-        handed: the study's function, where a Python session has handed it over.
     """
 
-    device: str
-    permission: Permission
     horizons: Sequence[int] = ()
     n_pairs: int = PAIRS
-    accept_change: bool = False
-    handed: HandedOver | None = None
 
 
 def hold_transfer(
@@ -78,14 +68,7 @@ def hold_transfer(
     beside = strongest_standards(subject, stored_verdict(record.attributes))
     say(f"leader: {subject.leader.describe()}")
     say(_cost(subject, horizons, len(beside), options))
-    with study_arms(
-        record,
-        options.device,
-        notify,
-        say,
-        accept_change=options.accept_change,
-        handed=options.handed,
-    ) as arms:
+    with study_arms(record, options, notify, say) as arms:
         found = transfer(
             subject.spec,
             subject.leader,

@@ -4,39 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from search.messages import Say
 from search.spec.handed import HandedOver
+from search.spec.permission import Permission
 from search.storage.study_record import StudyRecord
 from search.training.batch import Arms
 from search.worker.training_here import accept_made_of, check_made_of, spec_here
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """Options of whatever trains more of a study.
+
+    Attributes:
+        device: of torch.
+        permission: what a study's proxy may run.
+        accept_change: whether another script than the study's may be trained; the study keeps that.
+        handed: the study's function, where a Python session has handed it over.
+    """
+
+    device: str
+    permission: Permission
+    accept_change: bool = False
+    handed: HandedOver | None = None
+
+
 @contextmanager
 def study_arms(
-    record: StudyRecord,
-    device: str,
-    notify: Callable[[int], None],
-    say: Say,
-    *,
-    accept_change: bool,
-    handed: HandedOver | None = None,
+    record: StudyRecord, options: TrainingOptions, notify: Callable[[int], None], say: Say
 ) -> Iterator[Arms]:
     """Trainings of a study on this machine.
 
     Args:
         record: the study.
-        device: of torch.
+        options: what is asked.
         notify: told how many trainings have ended.
         say: told what is accepted.
-        accept_change: whether another script than the study's may be trained; the study keeps that.
-        handed: the study's function, where a Python session has handed it over.
 
     Raises:
         UsageError: its proxy is another one here, and that is not accepted.
     """
-    with Arms(spec_here(record), device, notify, handed) as arms:
-        if accept_change:
+    with Arms(spec_here(record), options.device, notify, options.handed) as arms:
+        if options.accept_change:
             accept_made_of(record, arms.made_of, say)
         check_made_of(record, arms.made_of)
         yield arms

@@ -11,14 +11,12 @@ from search.messages import Say
 from search.report.board import refresh_board
 from search.results.status import read_status
 from search.results.verdict import VerdictResult
-from search.spec.handed import HandedOver
-from search.spec.permission import Permission
 from search.storage.study_attributes import VERDICT
 from search.storage.study_record import StudyRecord
 from search.verdict.comparison import Conditions, contest
 from search.verdict.in_steps import why_not_in_steps
 from search.verdict.leader import StudyLeader, study_leader
-from search.verdict.study_arms import study_arms
+from search.verdict.study_arms import TrainingOptions, study_arms
 from search.verdict.unfinished import unfinished_text
 from warmboot.baseline_schedules import baselines
 from warmboot.schedule import WarmbootSchedule
@@ -39,32 +37,24 @@ BASELINE_ORDER = (
 Notify = Callable[[int], None]
 
 
-@dataclass(frozen=True)
-class Options:
+@dataclass(frozen=True, kw_only=True)
+class Options(TrainingOptions):
     """Options of a verdict.
 
     Attributes:
-        device: of torch.
-        permission: what a study's proxy may run.
         baselines: schedules of one's own by name, tuned and compared as the standards are.
         others: whether the other standards are told too.
         steps: whether the gain is measured in steps after any outcome, not only after a win.
         most_pairs: at which look it ends at the latest; None: as the study file says.
         margin: of equivalence: smaller differences do not matter to the user, in the objective's unit; None:
             as the study file says.
-        accept_change: whether another script than the study's may be trained; the study keeps that.
-        handed: the study's function, where a Python session has handed it over.
     """
 
-    device: str
-    permission: Permission
     baselines: Mapping[str, WarmbootSchedule] = field(default_factory=dict)
     others: bool = False
     steps: bool = False
     most_pairs: int | None = None
     margin: float | None = None
-    accept_change: bool = False
-    handed: HandedOver | None = None
 
 
 def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify) -> VerdictResult:
@@ -87,14 +77,7 @@ def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify
         raise UsageError(f"--steps: study {record.name!r} can't measure the gain in steps: {reason}")
     conditions = _conditions(subject, options)
     _tell(record, subject, conditions, options, say)
-    with study_arms(
-        record,
-        options.device,
-        notify,
-        say,
-        accept_change=options.accept_change,
-        handed=options.handed,
-    ) as arms:
+    with study_arms(record, options, notify, say) as arms:
         result = contest(subject.spec, subject.leader, arms, conditions, say)
     record.set_attribute(VERDICT, result.to_json())
     record.set_answer(result.sentence)

@@ -17,6 +17,7 @@ from search.results.status import read_status
 from search.results.study_hash import study_hash
 from search.runs.trial_attributes import SCHEDULE_KEY, kept
 from search.storage import study_copy
+from search.storage.dashboard_rows import Pages, put_up
 from search.storage.database import Database, open_for_reading
 from search.storage.leases import COPYING, Leases, this_owner
 from search.storage.seed_claims import SeedClaims
@@ -96,6 +97,16 @@ def test_notes_stand_at_the_trials_whose_they_are(found: StudyRecord, target: Da
     copy = copy_study(found, target, "small")
     assert get_note(copy.load()) == "of the study"
     assert [get_note(trial_of(copy, number)) for number in (0, 1, 2)] == ["", "b", ""]
+
+
+def test_what_warmboot_has_written_for_the_dashboard_it_goes_on_writing_in_the_copy(
+    record: StudyRecord, target: Database
+) -> None:
+    fill(record, ROWS)
+    put_up(record, Pages("of the study", {trial_of(record, 1)._trial_id: "of a trial"}), 0.0)
+    copy = copy_study(record, target, "small")
+    put_up(copy, Pages("newer", {trial_of(copy, 1)._trial_id: "newer too"}), 1.0)
+    assert (get_note(copy.load()), get_note(trial_of(copy, 1))) == ("newer", "newer too")
 
 
 def test_a_copy_goes_on_where_its_source_stood(found: StudyRecord, target: Database) -> None:
