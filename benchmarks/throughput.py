@@ -28,17 +28,15 @@ from typing import Any
 import numpy as np
 import torch
 from machine import describe_machine
+from plain_training import PlainTraining
 from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from search.population import Population, Run
 from search.population.choice import Choice, choose_way
-from search.population.stream import BatchStream
 from search.proxies import build_proxy, builtin_proxies
-from search.proxies.counter_random import sample_keys, step_keys
-from search.proxies.proxy import AdamW, Proxy
-from search.runs.seeds import run_generators
+from search.proxies.proxy import Proxy
 
 RECORD = Path(__file__).parent / "records" / "throughput.json"
 PROXIES = tuple(name for name in builtin_proxies() if name != "noisy_quadratic")
@@ -130,25 +128,12 @@ def population_runs(proxy: Proxy, runs: list[Run], chosen: Choice) -> list[float
 
 def plain_run(proxy: Proxy, run: Run) -> float:
     """Final validation loss of one run, trained as anybody would."""
-    generators = run_generators(run.seed)
-    model = proxy.build_model(generators.weights_seed)
-    optimizer = plain_optimizer(proxy, model)
-    batches = BatchStream(proxy, generators.order).take(run.total_steps)
+    training = PlainTraining(proxy, run.seed)
     loss = float("nan")
-    for step, batch in enumerate(batches):
-        optimizer.param_groups[0]["lr"] = float(run.lr_table[step])
-        inputs, targets = proxy.train.inputs[batch], proxy.train.targets[batch]
-        if proxy.augment is not None:
-            keys = step_keys(torch.tensor(generators.weights_seed), torch.tensor(step))
-            inputs = proxy.augment(inputs, sample_keys(keys, len(batch)))
-        optimizer.zero_grad()
-        logits = model(inputs).flatten(0, -2)
-        functional.cross_entropy(logits, targets.flatten(), label_smoothing=proxy.label_smoothing).backward()  # type: ignore[no-untyped-call]
-        if proxy.optimizer.clip_norm is not None:
-            nn.utils.clip_grad_norm_(model.parameters(), proxy.optimizer.clip_norm)
-        optimizer.step()
+    for step, batch in enumerate(training.batches.take(run.total_steps)):
+        training.step(batch, float(run.lr_table[step]))
         if step + 1 in run.report_steps:
-            loss = plain_validation(proxy, model)
+            loss = plain_validation(proxy, training.model)
     return loss
 
 
@@ -160,24 +145,6 @@ def plain_validation(proxy: Proxy, model: nn.Module) -> float:
     (logits.argmax(-1) != targets).float().mean().item()
     model.train()
     return loss
-
-
-def plain_optimizer(proxy: Proxy, model: nn.Module) -> torch.optim.Optimizer:
-    settings = proxy.optimizer
-    if isinstance(settings, AdamW):
-        return torch.optim.AdamW(
-            model.parameters(),
-            betas=(settings.beta1, settings.beta2),
-            eps=settings.eps,
-            weight_decay=settings.weight_decay,
-        )
-    return torch.optim.SGD(
-        model.parameters(),
-        lr=0.0,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-        nesterov=settings.nesterov,
-    )
 
 
 def flops_of_a_run(proxy: Proxy, run: Run) -> float:
