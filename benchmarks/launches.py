@@ -1,6 +1,6 @@
 """Thirty launches of `char_lm` with different seeds, each with its verdict: do first and last words agree?
 
-    python benchmarks/launches.py [--studies 30] [--pairs 20] [--jobs 2]
+    python benchmarks/launches.py [--studies 30] [--first 0] [--pairs 20] [--jobs 2]
 
 For each study: what the last screen of `warmboot launch` names and how sure it is, what `warmboot verdict`
 says of it, and what is exported before and after. Every schedule exported before its verdict is trained on
@@ -8,7 +8,8 @@ fresh seeds, beside linear at the best of 16 peak lrs, as in `main_job.py`. Firs
 where the last screen says "better" and the verdict is *lose* or *equivalent*, where it says "ahead" by little
 and the verdict is *lose*, and where it names a plain schedule and the verdict on the leader is *win*.
 `another_answer` counts besides how often the verdict changed what is exported. Writes
-`benchmarks/records/launches.json`.
+`benchmarks/records/launches.json`; with `--first 16` the record's first 16 launches are kept and the
+others are added.
 """
 
 from __future__ import annotations
@@ -47,18 +48,32 @@ UNSAYS: Mapping[str, Sequence[str]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=int, default=30, help="an even number")
+    parser.add_argument("--first", type=int, default=0, help="launches of the record that are kept")
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=2, help="studies at once, one worker process each")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    kept = recorded(arguments.first)
     studies: list[dict[str, Any]] = []
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        for study in pool.map(studied, range(arguments.studies)):
+        for study in pool.map(studied, range(arguments.first, arguments.studies)):
             studies.append(study)
-            record = judged(studies, arguments.pairs) if len(studies) % EVERY == 0 else {}
+            record = judged(kept, studies, arguments.pairs) if len(studies) % EVERY == 0 else {}
             if record:  # so that an hour is not lost with the last one
                 RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(record["summary"], indent=1))
+
+
+def recorded(first: int) -> dict[str, list[dict[str, Any]]]:
+    """The record's launches of the seeds below `first`, and how their answers compared."""
+    if not first:
+        return {"studies": [], "comparisons": []}
+    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    studies = [study for study in record["studies"] if study["seed"] < first]
+    if len(studies) < first:
+        raise SystemExit(f"--first: the record holds {len(studies)} of the first {first} launches")
+    arms = {f"study {study['seed']}" for study in studies}
+    return {"studies": studies, "comparisons": [row for row in record["comparisons"] if row["arm"] in arms]}
 
 
 def studied(seed: int) -> dict[str, Any]:
@@ -105,14 +120,20 @@ def studied(seed: int) -> dict[str, Any]:
     return found
 
 
-def judged(studies: Sequence[Mapping[str, Any]], n_pairs: int) -> dict[str, Any]:
-    """Every answer on fresh seeds, beside tuned linear."""
+def judged(
+    kept: Mapping[str, Sequence[Mapping[str, Any]]], studies: Sequence[Mapping[str, Any]], n_pairs: int
+) -> dict[str, Any]:
+    """Every answer on fresh seeds, beside tuned linear, after those that were kept."""
     spec = read_study_file(find_study_file("char_lm"))
     proxy = build_proxy(spec.proxy.name, {})
     linear = swept(proxy, "linear", spec.horizon_steps)
     arms = {f"study {s['seed']}": warmboot.reads(json.dumps(s["file"])).schedule for s in studies}
     losses = trained(proxy, {**arms, "linear": linear["schedule"]}, spec.horizon_steps, n_pairs)
-    rows = [compared(name, "linear", losses) for name in arms]
+    rows = [*kept["comparisons"], *(compared(name, "linear", losses) for name in arms)]
+    studies = [
+        *kept["studies"],
+        *({key: value for key, value in s.items() if key != "file"} for s in studies),
+    ]
     return {
         "command": " ".join(["python", *sys.argv]),
         **describe_machine(),
@@ -133,7 +154,7 @@ def judged(studies: Sequence[Mapping[str, Any]], n_pairs: int) -> dict[str, Any]
                 len(rows) // 2
             ],
         },
-        "studies": [{key: value for key, value in s.items() if key != "file"} for s in studies],
+        "studies": studies,
         "linear": linear["record"],
         "test_loss_of_linear": summary(losses["linear"]),
         "comparisons": rows,

@@ -46,7 +46,6 @@ SLOW_BUDGET = 64
 ONLY_AT: Mapping[str, Sequence[int]] = {
     "warmboot, short trainings": (8, 16, 24, 64),
     "warmboot, lr from a start": (4, 8, 16),
-    "warmboot, in rounds": (8, 16, 24, 64),
     "GPSampler": (8, 16),
 }
 """What takes seconds a search, or is one question of many, is asked at these budgets."""

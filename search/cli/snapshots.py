@@ -9,7 +9,7 @@ from typing import Any
 
 from search.messages import next_command
 from search.results.evidence import evidence, evidence_lines, labelled, stand_in_lines
-from search.results.headline import headline
+from search.results.headline import headline, subject_name
 from search.results.pace import Training
 from search.results.progress_text import counts_text, state_text
 from search.results.status import StudyStatus
@@ -74,8 +74,7 @@ def _sensitivity_lines(snapshot: StudyStatus) -> list[str]:
     if not found:
         return []
     lead = snapshot.lead
-    not_the_answer = lead is not None and lead.chosen != lead.subject
-    around = f" around the leader, {lead.subject.describe()}" if lead is not None and not_the_answer else ""
+    around = "" if lead is None else f" around {subject_name(lead)}"
     return [f"sensitivity{around}:", *(f"{'':10s}{line}" for line in found)]
 
 

@@ -22,13 +22,13 @@ from search.messages import Say
 from search.report.study_note import (
     answer_line,
     best_trial_of,
-    progress_line,
     study_note,
     why_not_best_trial,
 )
 from search.report.trial_notes import notes_of_trials
 from search.results.candidate import ranked
 from search.results.candidates_that_matter import known_candidates
+from search.results.progress_text import progress_line
 from search.results.status import StudyStatus, read_status
 from search.spec.handed import export_command
 from search.storage.address import storage_option
@@ -180,7 +180,7 @@ def _plots(snapshot: StudyStatus, found: Sequence[Any], trials: Sequence[FrozenT
         ),
     }
     if snapshot.verdict is not None and snapshot.verdict.looks:
-        title = f"Verdict: {snapshot.verdict.outcome}; above 0 the leader is better"
+        title = f"Verdict: {snapshot.verdict.outcome}; above 0 the searched schedule is better"
         drawn["warmboot-4-verdict"] = (title, figures.gains(snapshot.verdict, spec.direction))
     if snapshot.transfer is not None:
         found_there = snapshot.transfer

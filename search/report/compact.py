@@ -6,14 +6,14 @@ import html
 from collections.abc import Sequence
 from statistics import fmean
 
-from search.durations import duration_text
 from search.report.pictures import ANSWER, COMPARED, schedules_svg
 from search.results.candidate import Candidate
-from search.results.headline import headline
-from search.results.progress_text import confirming_text
+from search.results.headline import headline, subject_name
+from search.results.progress_text import confirming_text, progress_line
 from search.results.rounded import value_text
 from search.results.status import StudyStatus
 from search.spec.handed import export_command, follow_up
+from search.strategy.sensitivity import knob_sentence
 
 _BOX = "border-left:4px solid #1098ad;padding:.2em .9em;margin:.3em 0;max-width:46em"
 
@@ -25,7 +25,7 @@ def compact_report(snapshot: StudyStatus, storage_option: Sequence[str] = ()) ->
         snapshot: the study.
         storage_option: the words with which the next command finds it.
     """
-    parts = [f"<b>{html.escape(snapshot.spec.name)}</b>: {html.escape(_progress(snapshot))}"]
+    parts = [f"<b>{html.escape(snapshot.spec.name)}</b>: {html.escape(progress_line(snapshot))}"]
     if snapshot.lead is None:
         return _box([*parts, "No trial is complete yet."])
     best, other = snapshot.lead.chosen, snapshot.lead.other
@@ -34,14 +34,15 @@ def compact_report(snapshot: StudyStatus, storage_option: Sequence[str] = ()) ->
         schedules_svg(best, other, snapshot.spec.horizon_steps),
         _table(snapshot, best, other),
     ]
-    parts += [f"<div>{html.escape(line)}</div>" for line in _next(snapshot, storage_option)]
+    lines = [*_parameters(snapshot), *_next(snapshot, storage_option)]
+    parts += [f"<div>{html.escape(line)}</div>" for line in lines]
     return _box(parts)
 
 
 def progress_html(snapshot: StudyStatus, confirming: tuple[int, int] | None, notes: Sequence[str]) -> str:
     """A launch that goes on: how far, what leads, what a person should know."""
     share = snapshot.share_done
-    told = _progress(snapshot) if confirming is None else confirming_text(confirming)
+    told = progress_line(snapshot) if confirming is None else confirming_text(confirming)
     bar = f'<progress max="1" value="{share:.3f}" style="width:16em">{share:.0%}</progress>'
     parts = [f"<b>{html.escape(snapshot.spec.name)}</b> {bar} {html.escape(told)}"]
     if snapshot.lead is not None:
@@ -62,17 +63,6 @@ def _box(parts: Sequence[str]) -> str:
     return f'<div style="{_BOX}">{"".join(parts)}</div>'
 
 
-def _progress(snapshot: StudyStatus) -> str:
-    failed = snapshot.counts.get("fail", 0)
-    trials = f"{snapshot.results} trial{'s' * (snapshot.results != 1)}"
-    told = [snapshot.state, trials, *([f"{failed} failed"] if failed else [])]
-    if snapshot.n_runs is not None:
-        told.insert(1, f"{snapshot.runs_used:.3g} of {snapshot.n_runs} runs used")
-    if snapshot.seconds_left:
-        told.append(f"about {duration_text(snapshot.seconds_left)} left")
-    return ", ".join(told)
-
-
 def _table(snapshot: StudyStatus, best: Candidate, other: Candidate | None) -> str:
     rows = [("answer", ANSWER, best)]
     if other is not None:
@@ -89,6 +79,13 @@ def _row(name: str, colour: str, candidate: Candidate, objective: str, sd: float
     mark = f'<span style="color:{colour}">■</span>'
     texts = (f"{mark} {name}", html.escape(candidate.describe()), html.escape(told))
     return "<tr>" + "".join(f'<td style="text-align:left">{text}</td>' for text in texts) + "</tr>"
+
+
+def _parameters(snapshot: StudyStatus) -> list[str]:
+    """Which parameters matter, in a line; nothing before the search has ended."""
+    if not snapshot.knobs or snapshot.lead is None:
+        return []
+    return [f"Around {subject_name(snapshot.lead)}: {knob_sentence(snapshot.knobs)}."]
 
 
 def _next(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[str]:

@@ -19,15 +19,15 @@ from search.runs.trial_attributes import PURPOSE, RUNS, SCHEDULE, SHAPE, SWEEP, 
 from search.statistics.intervals import Interval
 from search.statistics.log_trend import FARTHEST
 
-BEST, STANDARD, OTHER = ANSWER, COMPARED, "#868e96"
-PURPOSES = {"peak lr": "#845ef7", SHAPE: "#1098ad", "another seed": "#37b24d"}
+BEST, STANDARD, SEARCHED, OTHER = ANSWER, COMPARED, "#1971c2", "#868e96"
+PURPOSES = {"peak lr": "#845ef7", SHAPE: SEARCHED, "another seed": "#37b24d"}
 HEIGHT = 380
 MOST_CURVES = 40
 MOST_OUTLIERS = 8
 """With fewer trials every one is shown."""
 FAR_OFF = 4.0
 """Times the spread of the others, beyond which a value does not set the scale."""
-COLOURS = (BEST, STANDARD, "#845ef7")
+COLOURS = (BEST, STANDARD, "#c2255c")
 
 
 def tried(trials: Sequence[FrozenTrial], objective: str) -> go.Figure:

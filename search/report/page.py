@@ -18,7 +18,8 @@ from search.report.pictures import schedules_svg
 from search.results.candidate import Candidate
 from search.results.evidence import basis_lines
 from search.results.headline import headline
-from search.results.rounded import value_text
+from search.results.progress_text import progress_line
+from search.results.rounded import mean_text
 from search.results.status import StudyStatus
 from search.results.verdict import VerdictResult
 from search.spec.handed import export_command, follow_up
@@ -42,7 +43,9 @@ def report(snapshot: StudyStatus, trials: Sequence[FrozenTrial], proxy: Mapping[
     page.paragraph(headline(snapshot.spec, lead), "answer")
     for line in basis_lines(snapshot.spec, lead):
         page.paragraph(line)
-    page.paragraph(_counts(snapshot), "quiet")
+    page.paragraph(
+        f"{snapshot.spec.limit_text} on {snapshot.spec.proxy.name}; {progress_line(snapshot)}", "quiet"
+    )
     for change in snapshot.changes:
         page.paragraph(f"What it trains has changed, {change.describe()}.", "quiet")
     page.heading("The schedule")
@@ -82,12 +85,6 @@ def _tried(page: Page, trials: Sequence[FrozenTrial], objective: str) -> None:
         page.paragraph("Values far off lie beyond the pictures: a double click shows all.", "quiet")
 
 
-def _counts(snapshot: StudyStatus) -> str:
-    counts = ", ".join(f"{count} {state}" for state, count in snapshot.counts.items())
-    ended = "" if snapshot.plateau is None else f" The search ended early: {snapshot.plateau}."
-    return f"{snapshot.spec.limit_text} on {snapshot.spec.proxy.name}; trials: {counts}.{ended}"
-
-
 def _values(
     best: Candidate, other: Candidate | None, seed_sd: float | None
 ) -> list[tuple[str, str, str, str]]:
@@ -95,16 +92,9 @@ def _values(
     if other is not None:
         rows.append(("compared with, dashed", other))
     return [
-        (name, c.describe(), _numbers(c.searched, seed_sd), _numbers(c.confirmed, seed_sd))
+        (name, c.describe(), mean_text(c.searched, seed_sd), mean_text(c.confirmed, seed_sd))
         for name, c in rows
     ]
-
-
-def _numbers(values: Sequence[float], seed_sd: float | None) -> str:
-    if not values:
-        return "-"
-    seeds = "1 seed" if len(values) == 1 else f"mean of {len(values)} seeds"
-    return f"{value_text(fmean(values), seed_sd)} ({seeds})"
 
 
 def _verdict(page: Page, snapshot: StudyStatus) -> None:

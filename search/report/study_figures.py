@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
 from search.direction import Direction, sign_of
-from search.report.figures import BEST, OTHER, STANDARD, new_figure, shown_values
+from search.report.figures import BEST, OTHER, SEARCHED, STANDARD, new_figure, shown_values
 from search.results.candidate import Candidate
 from search.results.headline import baseline_name
 from search.runs.trial_attributes import BASELINE, PURPOSE, SWEEP
@@ -24,7 +24,7 @@ MOST_STEPS_DRAWN = 160
 MOST_POINTS = 400
 """Trials that are drawn: the best, and of the others a part that is even over the study."""
 DASHES = ("solid", "dot", "dashdot", "longdash", "longdashdot")
-SHAPE_COLOURS = ("#e8590c", "#7048e8", "#2b8a3e", "#c2255c", "#1971c2", "#5c940d", "#862e9c", "#087f5b")
+SHAPE_COLOURS = ("#7048e8", "#2b8a3e", "#c2255c", "#5c940d", "#862e9c", "#087f5b")
 
 
 def leaders(first: Sequence[Candidate], baseline: Candidate | None, total_steps: int) -> go.Figure:
@@ -55,7 +55,7 @@ def peak_lrs_by_shape(trials: Sequence[FrozenTrial], objective: str, direction: 
         ("searched, with restarts", [t for t in searched if t.params.get("n_restarts")]),
     ):
         kept = thinned(some, direction)
-        symbol = {"color": BEST, "symbol": "circle" if "no" in name else "diamond-open", "size": 7}
+        symbol = {"color": SEARCHED, "symbol": "circle" if "no" in name else "diamond-open", "size": 7}
         if kept:
             figure.add_scatter(
                 x=[t.params["lr"] for t in kept],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from statistics import fmean
 
 from optuna.trial import FrozenTrial
 
@@ -12,9 +11,9 @@ from search.direction import sign_of
 from search.report.note_markdown import code, plain, table
 from search.results.candidate import Candidate
 from search.results.evidence import basis_lines
-from search.results.headline import headline
-from search.results.progress_text import counts_text, state_text
-from search.results.rounded import value_text
+from search.results.headline import headline, subject_name
+from search.results.progress_text import progress_line
+from search.results.rounded import mean_text, value_text
 from search.results.status import StudyStatus
 from search.spec.handed import export_command, follow_up
 from search.strategy.sensitivity import knob_lines
@@ -63,12 +62,6 @@ def answer_line(snapshot: StudyStatus) -> str:
     return " ".join(_answer(snapshot))
 
 
-def progress_line(snapshot: StudyStatus) -> str:
-    """How far the study is."""
-    ended = "" if snapshot.plateau is None else f" The search ended early: {snapshot.plateau}."
-    return f"{counts_text(snapshot)} ({state_text(snapshot)}).{ended}"
-
-
 def why_not_best_trial(snapshot: StudyStatus, best_trial: FrozenTrial | None) -> str:
     """What Optuna's best trial is, and why the answer need not be that."""
     best = snapshot.best
@@ -98,7 +91,7 @@ def values_row(name: str, candidate: Candidate, noise_sd: float | None) -> list[
     """A row of the table of schedules: its mean in the search and on fresh seeds."""
     # A baseline that a verdict tuned has no run of the search, and other seeds than the confirmation's.
     fresh = candidate.confirmed if candidate.searched else ()
-    means = [_mean(values, noise_sd) for values in (candidate.searched, fresh)]
+    means = [mean_text(values, noise_sd) for values in (candidate.searched, fresh)]
     return [name, plain(candidate.describe()), *means]
 
 
@@ -135,7 +128,7 @@ def _answer_parts(snapshot: StudyStatus) -> list[str]:
         head = (*head, f"{found.objective} in the verdict")
         for row, (_, candidate) in zip(cells, rows, strict=True):
             values = found.candidate_values if candidate.key == found.key else found.standard_values
-            row.append(_mean(values, found.seed_sd))
+            row.append(mean_text(values, found.seed_sd))
     parts = [table(head, cells)]
     for name, candidate in rows:
         parts += [f"**{name}**: lr over {steps} steps", drawing(candidate.schedule, steps)]
@@ -158,15 +151,9 @@ def _parameter_parts(snapshot: StudyStatus) -> list[str]:
     lines = knob_lines(snapshot.knobs)
     if not lines:
         return []
+    about = "the answer" if snapshot.lead is None else subject_name(snapshot.lead)
     rows = [[name, plain(words.strip())] for name, _, words in (line.partition(" ") for line in lines)]
-    return ["### Which parameters matter", table(("parameter", "around the leader"), rows)]
-
-
-def _mean(values: Sequence[float], noise_sd: float | None) -> str:
-    if not values:
-        return "-"
-    seeds = "1 seed" if len(values) == 1 else f"{len(values)} seeds"
-    return f"{value_text(fmean(values), noise_sd)} ({seeds})"
+    return ["### Which parameters matter", table(("parameter", f"around {about}"), rows)]
 
 
 def best_trial_of(trials: Sequence[FrozenTrial], snapshot: StudyStatus) -> FrozenTrial | None:

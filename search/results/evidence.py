@@ -11,7 +11,7 @@ from search.direction import sign_of
 from search.results.candidate import Candidate
 from search.results.headline import claim, fresh_gain, headline, short_name
 from search.results.lead import Lead
-from search.results.rounded import percent_text, value_text
+from search.results.rounded import percent_text, sds_text, value_text
 from search.results.transfer import TransferResult
 from search.spec.handed import follow_up
 from search.spec.proxy import DeclaredProxy
@@ -20,6 +20,8 @@ from warmboot.space import FloatRange
 
 FAIR_PEAK_LRS = 4
 """A schedule that was tried at fewer cannot be said to have been tuned."""
+SEARCHED = "searched"
+"""Label of the best searched schedule where another one is the answer."""
 EDGE = 0.02
 """Of the log range of the peak lr: this close to an end is at it."""
 
@@ -93,7 +95,10 @@ def evidence_lines(
         lines += [*known, *_other_lines(spec, schedule, lead)]
     horizons = [] if transfer is None else transfer.lines()
     if horizons and lead.chosen != lead.subject:
-        horizons = [f"Of the leader, {lead.subject.schedule.replace(lr=None).describe()}:", *horizons]
+        horizons = [
+            f"Of the best searched schedule, {lead.subject.schedule.replace(lr=None).describe()}:",
+            *horizons,
+        ]
     return [*lines, *labelled("transfer", horizons)]
 
 
@@ -123,15 +128,18 @@ def sentence(spec: StudySpec, lead: Lead) -> str:
         return f"Only baselines have been tried; {plain} is the best of them."
     if lead.gain is None or lead.probability is None:
         return f"Too early to say whether anything is better than the baseline {plain}."
-    return _compared(spec, lead, plain)
+    return _compared(spec, lead, leader, baseline)
 
 
-def _compared(spec: StudySpec, lead: Lead, plain: str) -> str:
+def _compared(spec: StudySpec, lead: Lead, leader: Candidate, baseline: Candidate) -> str:
     assert lead.gain is not None, "a comparison has been made"
     assert lead.probability is not None, "a comparison has been made"
+    plain = baseline.schedule.replace(lr=None).describe()
     chance, size = f"{percent_text(lead.probability)} likely", _size(lead)
     command = follow_up(spec, "verdict")
-    settle = f"This is the model's estimate over all runs; {command} settles it."
+    fresh = fresh_gain(spec, leader, baseline)
+    but = f" (on the fresh seeds alone it is {_side(fresh)})" if fresh and fresh * lead.gain < 0 else ""
+    settle = f"This is the model's estimate over all runs{but}; {command} settles it."
     if claim(spec, lead) == "better":
         return f"It is better than the baseline {plain} by {size} so far ({chance}). {settle}"
     if claim(spec, lead) == "a little better":
@@ -141,6 +149,10 @@ def _compared(spec: StudySpec, lead: Lead, plain: str) -> str:
         )
     where = f"ahead by {size}, which is not enough" if lead.gain > 0 else f"behind by {size}"
     return f"The best searched schedule is {where} ({chance} to be better). {settle}"
+
+
+def _side(gain: float) -> str:
+    return f"{'ahead' if gain >= 0 else 'behind'} by {abs(gain):.2g}"
 
 
 def verdict_lines(spec: StudySpec, lead: Lead) -> list[str]:
@@ -180,17 +192,16 @@ def comparison(spec: StudySpec, schedule: Candidate, other: Candidate) -> str:
     n = min(len(schedule.confirmed), len(other.confirmed))
     sign = sign_of(spec.direction)
     gains = [sign * (b - a) for a, b in zip(schedule.confirmed, other.confirmed, strict=False)]
-    where = f"{'ahead' if mean >= 0 else 'behind'} by {abs(mean):.2g}"
     return (
-        f"On the same {n} fresh seeds the one above is {where} on average (ahead on "
+        f"On the same {n} fresh seeds the one above is {_side(mean)} on average (ahead on "
         f"{sum(gain > 0 for gain in gains)} of {n})."
     )
 
 
 def _other_lines(spec: StudySpec, schedule: Candidate, lead: Lead) -> list[str]:
     """The schedule it is compared with, and caveats of the comparison."""
-    for name, other in (("baseline", lead.baseline), ("leader", lead.leader)):
-        if other is None or other.key == schedule.key or (name == "leader" and lead.chosen == other):
+    for name, other in (("baseline", lead.baseline), (SEARCHED, lead.leader)):
+        if other is None or other.key == schedule.key or (name == SEARCHED and lead.chosen == other):
             continue
         lines = [f"{name:10s}{other.describe()}", f"{'':10s}{_values(spec, other, lead.noise_sd)}"]
         told = [comparison(spec, schedule, other), _caveats(spec, schedule, other)]
@@ -237,7 +248,7 @@ def _size(lead: Lead) -> str:
     text = f"{abs(lead.gain):.2g}"
     if not lead.noise_sd:
         return text
-    sds = f"{abs(lead.gain) / lead.noise_sd:.1g}"
+    sds = sds_text(lead.gain, lead.noise_sd)
     return f"{text} ({sds} standard deviation{'s' * (sds != '1')} between seeds)"
 
 

@@ -11,7 +11,7 @@ from statistics import fmean
 from search.direction import sign_of
 from search.results.candidate import Candidate
 from search.results.lead import Lead
-from search.results.rounded import percent_text
+from search.results.rounded import percent_text, sds_text
 from search.spec.study import StudySpec
 from warmboot.baseline_schedules import baselines
 
@@ -42,6 +42,11 @@ def short_name(candidate: Candidate) -> str:
     shape = candidate.schedule.replace(lr=None)
     is_plain = candidate.standard is not None or shape in baselines().values()
     return baseline_name(candidate) if is_plain else "searched schedule"
+
+
+def subject_name(lead: Lead) -> str:
+    """What a verdict and the parameters that matter are about."""
+    return "the answer" if lead.chosen == lead.subject else "the best searched schedule"
 
 
 def claim(spec: StudySpec, lead: Lead) -> str:
@@ -129,7 +134,7 @@ def _size(lead: Lead) -> str:
     assert lead.gain is not None
     if not lead.noise_sd:
         return f"{abs(lead.gain):.2g}"
-    sds = f"{abs(lead.gain) / lead.noise_sd:.1g}"
+    sds = sds_text(lead.gain, lead.noise_sd)
     return f"{sds} seed standard deviation{'s' * (sds != '1')}"
 
 

@@ -40,6 +40,12 @@ def _limit_text(snapshot: StudyStatus) -> str:
     return f"{trials_done(snapshot)} in {used} of {budget}"
 
 
+def progress_line(snapshot: StudyStatus) -> str:
+    """How far the study is, in a sentence."""
+    ended = "" if snapshot.plateau is None else f" The search ended early: {snapshot.plateau}."
+    return f"{counts_text(snapshot)} ({state_text(snapshot)}).{ended}"
+
+
 def trials_done(snapshot: StudyStatus) -> str:
     """How many trials have a result."""
     return f"{snapshot.results} trial{'' if snapshot.results == 1 else 's'} done"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from statistics import fmean
 
 _MOST_DIGITS = 5
 
@@ -25,6 +27,27 @@ def value_text(value: float, sd: float | None) -> str:
     if value:
         decimals = min(decimals, max(0, _MOST_DIGITS - 1 - math.floor(math.log10(abs(value)))))
     return f"{value:.{decimals}f}"
+
+
+def mean_text(values: Sequence[float], sd: float | None) -> str:
+    """The mean of values on as many seeds, for a table; a dash where there are none.
+
+    >>> mean_text([2.3412, 2.3621], 0.012), mean_text([2.3412], 0.012), mean_text([], None)
+    ('2.352 (mean of 2 seeds)', '2.341 (1 seed)', '-')
+    """
+    if not values:
+        return "-"
+    seeds = "1 seed" if len(values) == 1 else f"mean of {len(values)} seeds"
+    return f"{value_text(fmean(values), sd)} ({seeds})"
+
+
+def sds_text(gain: float, sd: float) -> str:
+    """The size of a gain in standard deviations between seeds, to one digit.
+
+    >>> sds_text(-0.0042, 0.01), sds_text(1.0, 0.05), sds_text(0.01, 0.01)
+    ('0.4', '20', '1')
+    """
+    return f"{float(f'{abs(gain) / sd:.1g}'):g}"
 
 
 def percent_text(probability: float) -> str:

@@ -41,17 +41,31 @@ def knob_lines(knobs: Sequence[Sensitivity]) -> list[str]:
     return [f"{knob.name:{width}s}{_words(knob)}" for knob in knobs]
 
 
+def knob_sentence(knobs: Sequence[Sensitivity]) -> str:
+    """The same in one line: what matters, and what is not shown to.
+
+    >>> lr = Sensitivity("lr", 0.2, 0.3, 0.02, True, (0.15, 0.31), True, False, (0.01, 1.0))
+    >>> knob_sentence([lr, Sensitivity("warmup", 0.1, 0.01, 0.02, False, (0.0, 0.2), True, True)])
+    'lr matters (0.15 to 0.31 is as good); no evidence for warmup'
+    """
+    matter = [f"{knob.name} matters ({_good_words(knob)})" for knob in knobs if knob.matters]
+    others = ", ".join(knob.name for knob in knobs if not knob.matters)
+    return "; ".join([*matter, *([f"no evidence for {others}"] if others else [])])
+
+
 def _words(knob: Sensitivity) -> str:
     if not knob.matters:
         return f"no evidence that it matters{_between_words(knob)}"
+    return f"{_good_words(knob)}; elsewhere{_tried_words(knob)} up to {knob.effect:.2g} worse, or more"
+
+
+def _good_words(knob: Sensitivity) -> str:
     if knob.is_range:
         low, high = knob.as_good
-        good = f"{low:.3g} to {high:.3g} is as good" if low != high else f"best at {low:.3g}"
-    else:
-        good = f"{' or '.join(map(str, knob.as_good))} is as good"
-    if not knob.is_range and len(knob.as_good) == 1:
-        good = f"best at {knob.as_good[0]}"
-    return f"{good}; elsewhere{_tried_words(knob)} up to {knob.effect:.2g} worse, or more"
+        return f"{low:.3g} to {high:.3g} is as good" if low != high else f"best at {low:.3g}"
+    if len(knob.as_good) == 1:
+        return f"best at {knob.as_good[0]}"
+    return f"{' or '.join(map(str, knob.as_good))} is as good"
 
 
 def _between_words(knob: Sensitivity) -> str:

@@ -156,7 +156,7 @@ def test_status_tells_the_answer_how_sure_it_is_and_its_opponent() -> None:
     lines = status_lines(snapshot(lead=replace(LEAD, probability=0.5)))
     assert lines[1] == "answer    Use plain linear: nothing is shown to be better than linear yet."
     assert lines[2] == "schedule  linear to 0, peak lr 0.2"
-    assert "leader    cosine to 0, peak lr 0.1, 5% warm-up" in lines
+    assert "searched  cosine to 0, peak lr 0.1, 5% warm-up" in lines
 
 
 def test_a_peak_lr_at_the_end_of_its_range_is_told_by_status() -> None:

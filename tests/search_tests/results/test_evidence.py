@@ -125,7 +125,7 @@ def test_single_runs_are_not_compared() -> None:
             f"standard deviations between seeds), which is not enough (80% likely to be better). {SETTLES}",
         ),
         (
-            {"probability": 0.2, "gain": -0.1},
+            {"probability": 0.2, "gain": -0.1, "leader": candidate("a", 1.0)},
             "The best searched schedule is behind by 0.1 (2 "
             f"standard deviations between seeds) (20% likely to be better). {SETTLES}",
         ),
@@ -174,7 +174,13 @@ def test_below_the_threshold_nothing_is_claimed_to_be_better(
     assert "proves" not in text
     assert "100%" not in text
     assert " 0%" not in text
-    assert SETTLES in text
+    assert text.endswith("; warmboot verdict small settles it.")
+
+
+@pytest.mark.parametrize(("gain", "says"), [(-0.1, True), (0.1, False)])
+def test_fresh_seeds_that_say_otherwise_than_all_runs_are_told(gain: float, says: bool) -> None:
+    text = sentence(study_spec(), lead(gain=gain, probability=0.2))  # the leader is ahead on the fresh seeds
+    assert ("(on the fresh seeds alone it is ahead by 0.067)" in text) is says
 
 
 def test_a_person_reads_the_answer_its_values_how_sure_that_is_and_the_opponent() -> None:
@@ -196,7 +202,7 @@ def test_a_plain_answer_is_told_with_the_best_other_schedule() -> None:
     assert lines[0] == "answer    Use plain linear: nothing is shown to be better than linear yet."
     assert lines[1] == "schedule  linear to 0, peak lr 0.1"
     assert lines[3].strip().startswith("The best searched schedule is ahead by")
-    assert lines[4] == "leader    cosine to 5% of the peak, peak lr 0.1"
+    assert lines[4] == "searched  cosine to 5% of the peak, peak lr 0.1"
     assert "the one above is behind by 0.067" in lines[-1]
 
 
