@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # for type checkers, which cannot read the table below
     from warmboot.attaching import attach as attach
     from warmboot.baseline_schedules import baselines as baselines
+    from warmboot.baseline_schedules import opponents as opponents
     from warmboot.baseline_schedules import standards as standards
     from warmboot.best_trial import write_best as write_best
     from warmboot.cawb import CosineAnnealingWarmbootingLR as CosineAnnealingWarmbootingLR
@@ -55,7 +56,7 @@ if TYPE_CHECKING:  # for type checkers, which cannot read the table below
 
 _NAMES_BY_HOME = {
     "attaching": "attach",
-    "baseline_schedules": "baselines standards",
+    "baseline_schedules": "baselines opponents standards",
     "best_trial": "write_best",
     "cawb": "CosineAnnealingWarmbootingLR",
     "curves": "Constant Cosine Curve Linear OneMinusSqrt Polynomial Rex register_curve",

@@ -25,7 +25,12 @@ _NAMES = {
     "constant": "a constant lr",
     "rex": "REX",
     "sgdr": "SGDR",
+    "power_0.7": "polynomial decay of power 0.7",
+    "power_1.5": "polynomial decay of power 1.5",
+    "power_2": "polynomial decay of power 2",
     "wsd": "WSD",
+    "wsd_linear": "WSD with a straight cooldown",
+    "wsd_long": "WSD with a long cooldown",
 }
 
 

@@ -18,7 +18,7 @@ from search.verdict.in_steps import why_not_in_steps
 from search.verdict.leader import StudyLeader, study_leader
 from search.verdict.study_arms import TrainingOptions, study_arms
 from search.verdict.unfinished import unfinished_text
-from warmboot.baseline_schedules import baselines
+from warmboot.baseline_schedules import baselines, opponents
 from warmboot.schedule import WarmbootSchedule
 
 # The likeliest to be strong first: with few runs the others are not tried.
@@ -85,12 +85,18 @@ def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify
     return result
 
 
+def built_in_standards() -> dict[str, WarmbootSchedule]:
+    """What a verdict tunes besides the user's own, by name, the likeliest to be strong first."""
+    known = baselines()
+    return {**{name: known[name] for name in BASELINE_ORDER}, **opponents()}
+
+
 def _conditions(subject: StudyLeader, options: Options) -> Conditions:
-    known, wishes = baselines(), subject.spec.verdict
+    wishes = subject.spec.verdict
     return Conditions(
         linear_lr=subject.expected_linear_lr(),
         search_runs=subject.full_runs,
-        standards={**options.baselines, **wishes.schedules, **{name: known[name] for name in BASELINE_ORDER}},
+        standards={**options.baselines, **wishes.schedules, **built_in_standards()},
         others=options.others,
         steps=options.steps,
         most_pairs=options.most_pairs or wishes.pairs,

@@ -36,6 +36,7 @@ PUBLIC = [
     "launch",
     "lr",
     "open_study",
+    "opponents",
     "params",
     "read",
     "reads",

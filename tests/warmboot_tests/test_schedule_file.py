@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.laws import few
 from tests.warmboot_tests.strategies import schedule_files
-from warmboot.baseline_schedules import baselines
+from warmboot.baseline_schedules import baselines, opponents
 from warmboot.curves import Polynomial
 from warmboot.errors import ScheduleError, ScheduleFileError
 from warmboot.schedule import WarmbootSchedule
@@ -51,9 +51,9 @@ def test_what_is_written_to_disk_is_read(
     assert read(path) == file
 
 
-@pytest.mark.parametrize("name", baselines())
+@pytest.mark.parametrize("name", {**baselines(), **opponents()})
 def test_every_standard_goes_through_the_file_and_back(name: str) -> None:
-    file = ScheduleFile(baselines()[name], Horizon(600, epochs=10), {"standard": name})
+    file = ScheduleFile({**baselines(), **opponents()}[name], Horizon(600, epochs=10), {"standard": name})
     assert reads(writes(file)) == file
 
 

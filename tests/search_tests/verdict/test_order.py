@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from search.strategy import initial_design
 from search.verdict import verdict
-from warmboot.baseline_schedules import baselines
+from warmboot.baseline_schedules import baselines, opponents
 
 
 def test_the_verdict_tunes_every_baseline() -> None:
     assert sorted(verdict.BASELINE_ORDER) == sorted(baselines())
+
+
+def test_further_opponents_come_after_the_baselines_and_are_none_of_them() -> None:
+    tuned = verdict.built_in_standards()
+    assert list(tuned) == [*verdict.BASELINE_ORDER, *opponents()]
+    assert len(set(tuned.values())) == len(tuned)
 
 
 def test_the_search_tries_every_baseline_that_lies_in_its_space() -> None:
