@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from warmboot.checks import nearest as nearest  # hints read alike in both packages
+from warmboot.checks import nearest as nearest
+from warmboot.checks import printable  # hints read alike in both packages
+
+_LONGEST = 900
 
 
 class Told(BaseException):
@@ -31,4 +34,10 @@ def problems_text(place: str, problems: Sequence[str]) -> str:
       seed: got -1; accepted is a whole number >= 0.
     """
     count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
-    return "\n".join([f"{place} has {count}:", *(f"  {line}" for line in problems)])
+    return "\n".join([f"{place} has {count}:", *(f"  {_one_line(line)}" for line in problems)])
+
+
+def _one_line(text: str) -> str:
+    """A problem as one line of a bearable length, whatever names and values it quotes."""
+    line = printable(text).replace("\n", "\\n")
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."

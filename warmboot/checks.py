@@ -44,6 +44,16 @@ def show(value: object, longest: int = 60) -> str:
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
+def printable(text: str) -> str:
+    r"""Text from others as a terminal may show it: control characters, which could move its cursor or clear
+    it, are written out.
+
+    >>> print(printable("a\x1b[2Jb"))
+    a\x1b[2Jb
+    """
+    return "".join(c if c in "\n\t" or c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint for a name that is not among the known ones: those nearest to it, or what there is.
 

@@ -11,6 +11,7 @@ In a file `remark` the search finds what a person should know of the training, w
 import json
 import math
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -204,11 +205,13 @@ def parse_report(line: str) -> Report:
 
 
 def _is_metric(value: object) -> bool:
-    return type(value) in (int, float) or (isinstance(value, str) and value in ("nan", "inf", "-inf"))
+    if isinstance(value, str):
+        return value in ("nan", "inf", "-inf")
+    return type(value) is float or (type(value) is int and abs(value) <= sys.float_info.max)
 
 
 def _metric_problem(name: str, value: object) -> str:
-    return f"{name} must be a number but got {show(value)} ({type(value).__name__})"
+    return f"{show(name)[1:-1]} must be a number but got {show(value)} ({type(value).__name__})"
 
 
 def _load(content: bytes, subject: str) -> tuple[dict[str, Any], list[str]]:

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from search.cli.options import JsonOption, StorageOption, address, talk
-from search.cli.terminal import printable, tell
+from search.cli.terminal import tell
+from warmboot.checks import printable
 
 NAME = "logs"
 

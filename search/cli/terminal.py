@@ -11,6 +11,8 @@ import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from warmboot.checks import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -21,9 +23,9 @@ _NARROWEST = 20
 
 
 def tell(console: Console, text: str) -> None:
-    """Print lines on a console."""
+    """Print lines on a console; names and values in them may be anybody's."""
     width = console.width if console.is_terminal else None
-    console.print(fitted(text, width), markup=False, soft_wrap=True)
+    console.print(fitted(printable(text), width), markup=False, soft_wrap=True)
 
 
 def show(lines: Iterable[str]) -> None:
@@ -87,12 +89,3 @@ def _indent(line: str, width: int) -> str:
     labels = _LABELS.match(line)
     length = len(labels.group()) if labels else 0
     return " " * (length if width - length >= _NARROWEST else 0)
-
-
-def printable(text: str) -> str:
-    """Text from others, with control characters replaced by `?`.
-
-    >>> printable("a\\x1b[2Jb\\tc\\n")
-    'a?[2Jb\\tc\\n'
-    """
-    return "".join(c if c in "\n\t" or c.isprintable() else "?" for c in text)

@@ -155,7 +155,7 @@ def _as_table(value: object) -> object:
     if isinstance(value, Mapping):
         given = [key for key in _KEY_OF_KIND.values() if key in value]
         if len(given) != 1:
-            got = " and ".join(given or map(str, value)) or "nothing"
+            got = " and ".join(given or (str(key) or "''" for key in value)) or "nothing"
             raise ValueError(f"give one of name, command and train; got {got}")
     return value
 

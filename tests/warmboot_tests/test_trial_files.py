@@ -1,5 +1,6 @@
 """The files between a search and a script: what is written is read, and what is wrong is said, all of it."""
 
+import contextlib
 import json
 import math
 import re
@@ -121,6 +122,11 @@ def test_a_report_comes_back_from_its_line(step: int, metrics: dict[str, float],
     [
         ('{"step": 1, "metrics": {"val": null}}', r"val must be a number but got None"),
         ('{"step": 1, "metrics": {"val": NaN}}', r"NaN is not a JSON number"),
+        (
+            f'{{"step": 1, "metrics": {{"val": 1{"0" * 400}}}}}',
+            r"val must be a number but got 10+\.\.\. \(int\)",
+        ),
+        ('{"step": 1, "metrics": {"a\\u001b[2J": null}}', r"a\\x1b\[2J must be a number but got None"),
         ('{"step": -1, "metrics": {"val": 1}}', r"step must be at least 0 but got -1"),
         ('{"metrics": {"val": 1}}', r"step must be an integer but got None"),
         ('{"step": 1, "metrics": {}}', r"metrics must be an object with one metric or more but got \{\}"),
@@ -131,3 +137,41 @@ def test_a_report_comes_back_from_its_line(step: int, metrics: dict[str, float],
 def test_a_line_that_is_no_report_is_refused(line: str, pattern: str) -> None:
     with pytest.raises(TrialFileError, match=pattern):
         parse_report(line)
+
+
+LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from([10**400])
+)
+JSON = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"step": st.integers(0, 9) | JSON, "metrics": st.dictionaries(st.text(), LEAVES) | JSON}
+    )
+    | JSON,
+    st.booleans(),
+)
+def test_any_line_is_a_report_or_a_mistake_that_is_told(document: Any, whole: bool) -> None:
+    line = json.dumps(document)
+    try:
+        report = parse_report(line if whole else line[: len(line) // 2])
+    except TrialFileError:
+        return
+    assert all(isinstance(value, float) for value in report.metrics.values())
+
+
+@given(
+    st.dictionaries(st.sampled_from(["version", "trial", "seed", "schedule", "params", "stop", "x"]), JSON)
+)
+def test_a_damaged_trial_file_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, changes: dict[str, Any]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "damaged.json"
+    write_trial(make_trial(path.parent), path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with contextlib.suppress(TrialFileError):
+        read_trial(path)
