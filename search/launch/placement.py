@@ -68,22 +68,42 @@ def placements(
     return [Placement("cuda", groups[i % len(groups)]) for i in range(workers or len(groups))]
 
 
+def require_gpu(spec: StudySpec, device: str) -> None:
+    """Refuse a model of ours on a GPU that torch does not have; a script has a torch of its own.
+
+    Args:
+        spec: the study.
+        device: "cuda" where GPUs are named.
+
+    Raises:
+        UsageError: torch finds no GPU.
+    """
+    if spec.proxy_kind != "declared" or not device.startswith("cuda"):
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise UsageError("--gpus: torch finds no GPU (CUDA) here; leave --gpus out to train on the CPU.")
+
+
 def placements_for(
     spec: StudySpec, *, device: str, gpus: Sequence[str] | None, workers: int | None
 ) -> list[Placement]:
-    """The placements of a study's workers; raises as `placements` does.
+    """The placements of a study's workers; raises as `placements` and `require_gpu` do.
 
     A process that trains a population keeps one core busy, so a CPU gets one a core. The cores that a
     user's script takes are unknown, so it trains alone unless `--workers` says otherwise.
     """
     declared = spec.proxy_kind == "declared"
-    return placements(
+    placed = placements(
         device=device,
         gpus=gpus,
         workers=workers,
         gpus_per_trial=getattr(spec.proxy, "gpus_per_trial", 1),
         default_workers=usable_cores() if declared and device == "cpu" else 1,
     )
+    require_gpu(spec, placed[0].device)
+    return placed
 
 
 def processes_text(workers: int, slots: int, *, together: bool) -> str:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from optuna.trial import TrialState
 
 from tests.search_tests.commands.workplace import Workplace
@@ -41,6 +42,14 @@ def test_a_mistake_is_named_and_nothing_is_stored(workplace: Workplace, argument
     workplace.write_study()
     err = workplace.run(*arguments, expect=2).stderr
     assert CASES[arguments] in err
+    assert not (workplace.folder / "studies.db").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_no_failure_of_a_worker(workplace: Workplace) -> None:
+    workplace.write_study()
+    err = workplace.run("launch", "small.toml", "--gpus", "0", expect=2).stderr
+    assert "--gpus: torch finds no GPU (CUDA) here" in err
     assert not (workplace.folder / "studies.db").exists()
 
 
