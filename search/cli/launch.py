@@ -11,11 +11,14 @@ import typer
 
 from search.cli.options import (
     AcceptChangeOption,
+    AddressOption,
     DeviceOption,
+    EngineOption,
     GpusOption,
     JsonOption,
     NRunsOption,
     NTrialsOption,
+    ShipOption,
     StorageOption,
     StudyArgument,
     WorkersOption,
@@ -42,6 +45,9 @@ def command(
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
     gpus: GpusOption = None,
+    engine: EngineOption = "local",
+    ray_address: AddressOption = None,
+    ship: ShipOption = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Only register the study; `warmboot worker` trains it.")
     ] = False,
@@ -55,8 +61,9 @@ def command(
     # torch and Optuna take seconds to import; --help and other commands should not
     from search.cli.launch_views import view_for
     from search.cli.snapshots import snapshot_json, summary_lines
-    from search.launch.launch import LaunchOptions, launch, register
-    from search.launch.spare_workers import SpareWorkers, n_spares
+    from search.cluster.engines import engine_of
+    from search.launch.engine import LaunchOptions
+    from search.launch.launch import launch, register
     from search.results.status import read_status
     from search.spec.permission import option_for
     from search.storage.address import storage_option
@@ -74,8 +81,8 @@ def command(
         record = register(study, options, lambda text: tell(console, text)).record
         snapshot = read_status(record, record.reader())
     else:
-        with SpareWorkers(n_spares(options.workers, options.gpus)) as spares:
-            snapshot = _watched(lambda: launch(study, options, view_for(console), spares)[1], console)
+        with engine_of(engine, options, ray_address, ship) as workers_from:
+            snapshot = _watched(lambda: launch(study, options, view_for(console), workers_from)[1], console)
     if as_json:
         print(json.dumps(snapshot_json(snapshot)))
     if detach:
