@@ -1,4 +1,4 @@
-"""Processes of the service's: spawned here, and held here for somebody on another machine.
+"""Processes of the service's: spawned here, and held here for somebody on another machine or a batch system.
 
 It needs nothing but Python's own library, so that a cluster can hold a worker in a process that costs little.
 """
@@ -9,10 +9,13 @@ import contextlib
 import multiprocessing
 import os
 import pickle
+import signal
 import socket
+import subprocess
 import sys
+import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from types import ModuleType
@@ -22,6 +25,10 @@ from warmboot.service import call_as_service, claim_name
 
 GONE = "gone"
 """Kind of the last message of a held process: it has ended, with this `exit_code`."""
+LOOK_SECONDS = 0.2
+HANDING_BACK_SECONDS = 40.0
+"""How long a worker has to hand its trials back; it takes 20 s at most."""
+_ENDED_BY_SIGTERM = 128 + signal.SIGTERM
 
 
 def spawned(call: bytes) -> tuple[BaseProcess, Connection]:
@@ -98,3 +105,41 @@ class HeldProcess:
         """Say something to it; nothing happens where it has ended."""
         with contextlib.suppress(OSError):
             self._connection.send(word)
+
+
+class HeldCommand:
+    """A command line as a batch system runs it, which ends it gently when its time is over or its machine is
+    wanted for something else, and begins it again later.
+
+    Args:
+        command: the words.
+        again: what the batch system takes for another try, made of this object.
+    """
+
+    def __init__(self, command: Sequence[str], again: Callable[[HeldCommand], object]) -> None:
+        self._command, self._again = list(command), again
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __call__(self) -> int:
+        """Run it; its exit code.
+
+        Raises:
+            RuntimeError: it failed, so that the batch system counts it as failed too.
+        """
+        self._process = subprocess.Popen(self._command)
+        while (code := self._process.poll()) is None:  # no wait(), whose lock `checkpoint` would find taken
+            time.sleep(LOOK_SECONDS)
+        if code not in (0, _ENDED_BY_SIGTERM, -signal.SIGTERM):
+            raise RuntimeError(f"warmboot worker ended with {code}; what it said is above")
+        return code
+
+    def checkpoint(self) -> object:
+        """Have it hand back what it has; called in this process, in the middle of `__call__`."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            deadline = time.monotonic() + HANDING_BACK_SECONDS
+            while process.poll() is None and time.monotonic() < deadline:
+                time.sleep(LOOK_SECONDS)
+            process.kill()
+        return self._again(self)

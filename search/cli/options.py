@@ -65,8 +65,21 @@ GpusOption = Annotated[
     typer.Option("--gpus", help="GPUs to train on, as in 0,1: one worker each.", show_default=False),
 ]
 EngineOption = Annotated[
-    Literal["local", "ray"],
-    typer.Option("--engine", help="local: processes of this machine. ray: workers in a Ray cluster."),
+    Literal["local", "ray", "slurm"],
+    typer.Option(
+        "--engine",
+        help="local: processes of this machine. ray: workers in a Ray cluster. slurm: hand in an array job "
+        "of --workers workers, and return.",
+    ),
+]
+SlurmOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slurm",
+        metavar="KEY=VALUE",
+        help="With slurm: an option of sbatch, before those of [slurm] in the file. May be repeated.",
+        show_default=False,
+    ),
 ]
 AddressOption = Annotated[
     str | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from search.errors import UsageError
 from search.launch.engine import Engine, LaunchOptions, LocalEngine
@@ -24,7 +24,7 @@ def engine_of(
         ship: whether code is sent to its nodes; None: where they do not see it.
 
     Raises:
-        UsageError: an option is not one of this engine, or Ray is not installed.
+        UsageError: Ray is not installed, or an option is of this machine.
     """
     if name == "ray":
         from search.cluster.ray_engine import RayEngine
@@ -32,8 +32,19 @@ def engine_of(
         with RayEngine(options, address, ship) as engine:
             yield engine
         return
-    for option, given in (("--address", address), ("--ship", ship)):
-        if given is not None:
-            raise UsageError(f"{option}: is of a Ray cluster; add --engine ray, or leave it out.")
     with SpareWorkers(n_spares(options.workers, options.gpus)) as spares:
         yield LocalEngine(options, spares)
+
+
+def refuse_options_of_others(
+    engine: str, *, address: str | None, ship: bool | None, slurm: Sequence[str] | None
+) -> None:
+    """Refuse options that an engine does not read.
+
+    Raises:
+        UsageError: one was given; names the engine whose it is.
+    """
+    given = {"--address": ("ray", address), "--ship": ("ray", ship), "--slurm": ("slurm", slurm or None)}
+    for option, (whose, value) in given.items():
+        if value is not None and whose != engine:
+            raise UsageError(f"{option} is read with --engine {whose} only; add that, or leave it out.")
