@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -45,6 +47,15 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in {"sbatch": SBATCH, "srun": "#!/bin/sh\n"}.items():
         program(folder / name, text)
     return folder
+
+
+@pytest.fixture
+def one_core() -> Iterator[None]:
+    """What is started meanwhile has one core, and so one process that trains."""
+    all_of_them = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(all_of_them)})
+    yield
+    os.sched_setaffinity(0, all_of_them)
 
 
 def program(path: Path, text: str) -> None:
@@ -121,7 +132,7 @@ def test_an_option_that_can_not_be_asked_for_is_refused(flag: str, words: str) -
 
 
 def test_a_task_that_is_preempted_hands_its_trials_back_and_goes_on_when_it_is_queued_again(
-    tmp_path: Path,
+    tmp_path: Path, one_core: None
 ) -> None:
     file = tmp_path / "study.toml"
     file.write_text(STUDY)
