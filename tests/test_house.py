@@ -21,7 +21,7 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("entry", "session"),
     ("cli",),
-    ("plan", "transfer"),
+    ("plan", "transfer", "cluster"),
     ("launch", "verdict"),
     ("worker",),
     ("export", "report", "training", "trackers"),

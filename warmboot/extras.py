@@ -14,6 +14,8 @@ _IMPORTS_OF = {
     "tensorboard": "tensorboard",
     "mlflow": "mlflow",
     "wandb": "wandb",
+    "ray": "ray",
+    "slurm": "submitit",
 }
 EXTRA_OF = {package: extra for extra, packages in _IMPORTS_OF.items() for package in packages.split()}
 """What is imported -> the extra that brings it."""

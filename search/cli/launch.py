@@ -11,11 +11,15 @@ import typer
 
 from search.cli.options import (
     AcceptChangeOption,
+    AddressOption,
     DeviceOption,
+    EngineOption,
     GpusOption,
     JsonOption,
     NRunsOption,
     NTrialsOption,
+    ShipOption,
+    SlurmOption,
     StorageOption,
     StudyArgument,
     WorkersOption,
@@ -42,6 +46,10 @@ def command(
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
     gpus: GpusOption = None,
+    engine: EngineOption = "local",
+    ray_address: AddressOption = None,
+    ship: ShipOption = None,
+    slurm: SlurmOption = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Only register the study; `warmboot worker` trains it.")
     ] = False,
@@ -55,8 +63,10 @@ def command(
     # torch and Optuna take seconds to import; --help and other commands should not
     from search.cli.launch_views import view_for
     from search.cli.snapshots import snapshot_json, summary_lines
-    from search.launch.launch import LaunchOptions, launch, register
-    from search.launch.spare_workers import SpareWorkers, n_spares
+    from search.cluster.engines import engine_of, refuse_options_of_others
+    from search.cluster.slurm import options_of, refuse_storage, submit
+    from search.launch.engine import LaunchOptions
+    from search.launch.launch import launch, register
     from search.results.status import read_status
     from search.spec.permission import option_for
     from search.storage.address import storage_option
@@ -70,14 +80,22 @@ def command(
         gpus=gpu_list(gpus),
         accept_change=accept_change,
     )
-    if detach:
+    refuse_options_of_others(engine, address=ray_address, ship=ship, slurm=slurm)
+    if engine == "slurm" and not detach:
+        refuse_storage(options)
+    if detach or engine == "slurm":
         record = register(study, options, lambda text: tell(console, text)).record
         snapshot = read_status(record, record.reader())
     else:
-        with SpareWorkers(n_spares(options.workers, options.gpus)) as spares:
-            snapshot = _watched(lambda: launch(study, options, view_for(console), spares)[1], console)
+        with engine_of(engine, options, ray_address, ship) as workers_from:
+            snapshot = _watched(lambda: launch(study, options, view_for(console), workers_from)[1], console)
     if as_json:
         print(json.dumps(snapshot_json(snapshot)))
+    if engine == "slurm" and not detach:
+        job = submit(snapshot.spec, options, options_of(snapshot.spec.slurm, slurm or ()))
+        for line in job.lines(snapshot.spec, options):
+            tell(console, line)
+        return
     if detach:
         words = [*storage_option(address(storage)), *option_for(snapshot.spec.proxy).split()]
         command_line = shlex.join(["warmboot", "worker", *words])

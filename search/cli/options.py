@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -63,6 +63,39 @@ DeviceOption = Annotated[
 GpusOption = Annotated[
     str | None,
     typer.Option("--gpus", help="GPUs to train on, as in 0,1: one worker each.", show_default=False),
+]
+EngineOption = Annotated[
+    Literal["local", "ray", "slurm"],
+    typer.Option(
+        "--engine",
+        help="local: processes of this machine. ray: workers in a Ray cluster. slurm: hand in an array job "
+        "of --workers workers, and return.",
+    ),
+]
+SlurmOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slurm",
+        metavar="KEY=VALUE",
+        help="With slurm: an option of sbatch, before those of [slurm] in the file. May be repeated.",
+        show_default=False,
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        help="Ray cluster, as HOST:6379. Default: the one this machine is part of, else this machine alone.",
+        show_default=False,
+    ),
+]
+ShipOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--ship/--no-ship",
+        help="With ray: send the folder of your code to the nodes. Default: where they do not see it.",
+        show_default=False,
+    ),
 ]
 AllowImportOption = Annotated[
     list[str] | None,

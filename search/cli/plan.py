@@ -55,7 +55,7 @@ def command(
     """
     from search.durations import parse_duration
     from search.errors import UsageError
-    from search.launch.launch import LaunchOptions
+    from search.launch.engine import LaunchOptions
     from search.plan.plan import make_plan
 
     try:

@@ -41,6 +41,10 @@ def command(
     allow_commands: Annotated[
         bool, typer.Option("--allow-commands", help="Also train studies whose proxy is a command.")
     ] = False,
+    study: Annotated[
+        list[str] | None,
+        typer.Option("--study", metavar="NAME", help="Work on this study alone. May be repeated."),
+    ] = None,
     until_done: Annotated[bool, typer.Option("--until-done", help="Exit when no study is open.")] = False,
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="text, or json: an object a line, for log collectors.")
@@ -70,6 +74,7 @@ def command(
         device=device,
         gpus=gpu_list(gpus),
         until_done=until_done,
+        only=tuple(study or ()),
         health_file=health_file,
     )
     console = talk()

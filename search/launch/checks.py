@@ -12,7 +12,7 @@ from search.early_stopping.pruners import pruner_problems
 from search.errors import UsageError, nearest, problems_text
 from search.launch.facts import one_by_one_facts, proxy_facts
 from search.launch.placement import require_gpu
-from search.launch.way import new_way
+from search.launch.way import NewWay, new_way
 from search.messages import Say
 from search.population.make import make_population, params_problems
 from search.proxies.noisy_quadratic import NoisyQuadratic
@@ -92,6 +92,7 @@ def prepare(
     *,
     device: str = "cpu",
     trains_here: bool = True,
+    way_of_new: NewWay = new_way,
     accept_change: bool = False,
     say: Say = lambda _text: None,
 ) -> RegisteredStudy:
@@ -103,6 +104,7 @@ def prepare(
         n_trials: instead of the file's; a total over all launches.
         device: of torch, on which a new study's runs are tried out.
         trains_here: whether what it trains has to run on this machine.
+        way_of_new: finds how a new study's runs are trained.
         accept_change: whether a study with results goes on with another script.
         say: told in which folder its command runs where that is another one than this, how a new study's
             runs are trained where that was tried out, and what has changed.
@@ -127,7 +129,7 @@ def prepare(
     way = (
         None
         if spec.name in study_names(database)
-        else new_way(checked.spec, checked.proxy, want.named, device, say)
+        else way_of_new(checked.spec, checked.proxy, want.named, device, say)
     )
     record, created = create_or_resume(
         database,

@@ -1,4 +1,4 @@
-"""Running a study here: workers train it, this process watches."""
+"""Running a study: workers train it, this process watches."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy.engine import URL
-
-from search.launch.checks import RegisteredStudy, WantedStudy, prepare, resolve_device
+from search.launch.checks import RegisteredStudy, WantedStudy, prepare, wanted
+from search.launch.engine import Engine, LaunchOptions, LocalEngine
 from search.launch.failure_lines import FailureLines
 from search.launch.outages import Outages
-from search.launch.placement import placements_for
-from search.launch.spare_workers import SpareWorkers
 from search.launch.worker_pool import WorkerPool
 from search.messages import Say
 from search.population.make import trains_together
@@ -26,20 +23,7 @@ from search.worker.process import WorkerTask
 LOOK_EVERY_SECONDS = 1.0
 LOOK_AT_SCRIPTS_EVERY_SECONDS = 5.0
 """User scripts run for minutes; polling less often leaves the CPU to them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LaunchOptions:
-    """How to run a study. `None` takes what the study file or the machine gives."""
-
-    storage: URL
-    n_trials: int | None = None
-    workers: int | None = None
-    device: str = "auto"
-    gpus: tuple[str, ...] | None = None
-    """One worker a GPU, or a group of `gpus_per_trial`; instead of `device`."""
-    accept_change: bool = False
-    """Whether a study with results goes on with another script; it keeps that."""
+LOOK_FOR_ROOM_EVERY_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +54,7 @@ class LaunchView(Protocol):
 
 
 def launch(
-    study: str | WantedStudy, options: LaunchOptions, view: LaunchView, spares: SpareWorkers | None = None
+    study: str | WantedStudy, options: LaunchOptions, view: LaunchView, engine: Engine | None = None
 ) -> tuple[StudyRecord, StudyStatus]:
     """Create or resume a study and work on it until it is done or stopped.
 
@@ -78,31 +62,30 @@ def launch(
         study: a packaged name or a path, or what a Python session wants.
         options: how to run it.
         view: is shown how it goes.
-        spares: workers that wait for a task; None: all are spawned.
+        engine: gives the workers; None: this machine.
 
     Raises:
         UsageError: nothing was started; the message lists what is wrong.
         RunError: the work failed; what was finished is kept, and the same command resumes it.
     """
-    device = "cuda" if options.gpus is not None else resolve_device(options.device)
-    prepared = _prepared(study, options, view.note, device=device)
+    want = wanted(study) if isinstance(study, str) else study
+    engine = engine or LocalEngine(options)
+    engine.begin(want, view.note)
+    prepared = _prepared(want, options, view.note, engine)
     record = prepared.record
-    places = placements_for(record.spec, device=device, gpus=options.gpus, workers=options.workers)
     address = options.storage.render_as_string(hide_password=False)
-    handed = None if isinstance(study, str) else study.handed
-    tasks = [
-        WorkerTask(address, record.name, place.device, place.visible_gpus, handed=handed) for place in places
-    ]
+    of_all = WorkerTask(address, record.name, engine.device, handed=want.handed)
+    tasks = engine.tasks(record.spec, of_all)
     setting = Setting(
         study_name=record.name,
         created=prepared.created,
         workers=len(tasks),
-        slots=slots_for(record.spec, places[0].device),
-        device=places[0].device,
+        slots=slots_for(record.spec, engine.device),
+        device=engine.device,
         together=trains_together(prepared.proxy, record.spec.population.way),
     )
     try:
-        _watch(record, tasks, setting, view, spares)
+        _watch(record, of_all, tasks, setting, view, engine)
         return record, read_status(record, record.reader(), settle=True)
     finally:
         view.end()
@@ -114,23 +97,24 @@ def register(study: str, options: LaunchOptions, say: Say = lambda _text: None) 
     Raises:
         UsageError: nothing was stored; the message lists what is wrong.
     """
-    return _prepared(study, options, say, trains_here=False)
-
-
-def _prepared(
-    study: str | WantedStudy,
-    options: LaunchOptions,
-    say: Say,
-    *,
-    device: str = "cpu",
-    trains_here: bool = True,
-) -> RegisteredStudy:
     return prepare(
         study,
         options.storage,
         options.n_trials,
-        device=device,
-        trains_here=trains_here,
+        trains_here=False,
+        accept_change=options.accept_change,
+        say=say,
+    )
+
+
+def _prepared(want: WantedStudy, options: LaunchOptions, say: Say, engine: Engine) -> RegisteredStudy:
+    return prepare(
+        want,
+        options.storage,
+        options.n_trials,
+        device=engine.device,
+        trains_here=engine.trains_here,
+        way_of_new=engine.new_way,
         accept_change=options.accept_change,
         say=say,
     )
@@ -138,10 +122,11 @@ def _prepared(
 
 def _watch(
     record: StudyRecord,
+    of_all: WorkerTask,
     tasks: Sequence[WorkerTask],
     setting: Setting,
     view: LaunchView,
-    spares: SpareWorkers | None,
+    engine: Engine,
 ) -> None:
     outages, failures = Outages(view.note), FailureLines()
     record.database.patience = Patience(HOLDING_SECONDS, outages)
@@ -153,8 +138,9 @@ def _watch(
     confirming: tuple[int, int] | None = None
     declared = snapshot.spec.proxy_kind == "declared"
     every = LOOK_EVERY_SECONDS if declared else LOOK_AT_SCRIPTS_EVERY_SECONDS
-    look_at = time.monotonic() + every
-    with WorkerPool(tasks, spares) as pool:
+    look_at, room_at = time.monotonic() + every, time.monotonic() + LOOK_FOR_ROOM_EVERY_SECONDS
+    n_workers = len(tasks)
+    with WorkerPool(tasks, engine.start) as pool:
         while pool.running:
             for message in pool.messages(timeout_seconds=LOOK_EVERY_SECONDS / 4):
                 if message["kind"] == "confirming":
@@ -171,6 +157,14 @@ def _watch(
                         "takes its place and its trials."
                     )
             if time.monotonic() >= look_at:
-                view.update(read_status(record, reader), confirming)
+                snapshot = read_status(record, reader)
+                view.update(snapshot, confirming)
                 look_at = time.monotonic() + every
+                if snapshot.done and pool.only_waits:  # for what? the others have done it all
+                    break
+            if time.monotonic() >= room_at:
+                more = engine.more_tasks(snapshot.spec, of_all, n_workers)
+                pool.add(more)
+                n_workers += len(more)
+                room_at = time.monotonic() + LOOK_FOR_ROOM_EVERY_SECONDS
     view.update(read_status(record, reader), confirming)

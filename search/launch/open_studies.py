@@ -8,6 +8,7 @@ for it. One that this worker may not run is told of once, and left to others.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -54,12 +55,15 @@ class OpenStudy:
 
 
 class OpenStudies:
-    """The studies of one storage, as one worker sees them."""
+    """The studies of one storage, as one worker sees them; `only`: those of these names, if there are any."""
 
-    def __init__(self, database: Database, permission: Permission, log: ServiceLog) -> None:
+    def __init__(
+        self, database: Database, permission: Permission, log: ServiceLog, only: Collection[str] = ()
+    ) -> None:
         self._database = database
         self._permission = permission
         self._log = log
+        self._only = only
         self._known: dict[tuple[int, object], _Known] = {}
 
     @property
@@ -69,7 +73,8 @@ class OpenStudies:
 
     def all(self) -> list[OpenStudy]:
         """Those that can be worked on now, the oldest first."""
-        return [study for name in study_names(self._database) if (study := self._look(name)) is not None]
+        names = [name for name in study_names(self._database) if not self._only or name in self._only]
+        return [study for name in names if (study := self._look(name)) is not None]
 
     def succeeded(self, name: str) -> None:
         """Nothing is left to do on a study, or it was stopped."""

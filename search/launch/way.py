@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from search.errors import UsageError, problems_text
@@ -12,6 +13,9 @@ from search.proxies.registry import AnyProxy
 from search.spec.population import STACKED
 from search.spec.study import StudySpec
 from search.training.trainers import slots_for
+
+NewWay = Callable[[StudySpec, AnyProxy | None, str, str, Say], dict[str, Any] | None]
+"""A way to `new_way`: here, or where the workers will be."""
 
 
 def chosen_way(spec: StudySpec, proxy: AnyProxy | None, place: str, device: str) -> Choice | None:

@@ -29,6 +29,7 @@ from search.spec.study import StudySpec
 from search.storage.address import shown
 from search.storage.database import open_for_work
 from search.storage.patience import Patience
+from search.storage.study_record import find_study
 from search.worker.process import WorkerTask
 
 LOOK_FOR_STUDIES_SECONDS = 3.0
@@ -49,6 +50,8 @@ class ServiceOptions:
     gpus: tuple[str, ...] | None = None
     until_done: bool = False
     """End when no study is left that can be worked on here."""
+    only: tuple[str, ...] = ()
+    """The studies to work on; none: all."""
     health_file: Path | None = None
     """Kept fresh while the worker lives; see `HealthFile`."""
 
@@ -57,7 +60,7 @@ def serve(options: ServiceOptions, log: ServiceLog) -> None:
     """Work on every open study by priority and age, several side by side; wait for new ones.
 
     Raises:
-        UsageError: the device, the storage or the health file can't be used.
+        UsageError: the device, the storage or the health file can't be used, or a study is unknown.
         RunError: the storage can't be reached, or (`until_done`) a study failed.
     """
     device = "cuda" if options.gpus is not None else resolve_device(options.device)
@@ -65,7 +68,9 @@ def serve(options: ServiceOptions, log: ServiceLog) -> None:
     health = HealthFile(options.health_file)
     outages = Outages(log)
     database.patience = Patience(math.inf, outages, meanwhile=lambda: health.beat("waiting for the database"))
-    studies = OpenStudies(database, options.permission, log)
+    for name in options.only:
+        find_study(database, name)
+    studies = OpenStudies(database, options.permission, log, options.only)
     service = _Service(options, device, studies, health, outages, log)
     log(f"serving the studies of {shown(options.storage)} on {device}")
     try:

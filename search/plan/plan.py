@@ -7,7 +7,7 @@ from typing import Any
 
 from search.errors import UsageError
 from search.launch.checks import CheckedStudy, check, located_from, resolve_device, wanted
-from search.launch.launch import LaunchOptions
+from search.launch.engine import LaunchOptions
 from search.launch.placement import placements_for
 from search.launch.way import chosen_way
 from search.plan.estimate import Estimate, Pace, estimate

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy.engine import URL
 
 from search.errors import RunError, UsageError
-from search.launch.launch import LaunchOptions, launch
+from search.launch.engine import LaunchOptions
+from search.launch.launch import launch
 from search.results.failed_trials import failed_trials
 from search.scripts.handed_function import MUCH_BYTES, HandedFunction, hand_over, reference_of
 from search.session.described import Described, described

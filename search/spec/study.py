@@ -26,6 +26,7 @@ from search.spec.report import ReportSpec
 from search.spec.rounds import Rounds
 from search.spec.rules import rule_problems
 from search.spec.rungs import squeezed_horizons
+from search.spec.slurm import SlurmSpec
 from search.spec.verdict import VerdictSpec
 from warmboot.space import FloatRange, Space
 
@@ -89,6 +90,7 @@ class StudySpec(Strict):
     early_stopping: EarlyStoppingSpec = EarlyStoppingSpec()
     verdict: VerdictSpec = VerdictSpec()
     report: ReportSpec = ReportSpec()
+    slurm: SlurmSpec = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod

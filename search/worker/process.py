@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from sqlalchemy.engine import make_url
@@ -66,6 +65,10 @@ class WorkerTask:
     """How long it waits for a storage that is away; trainings go on meanwhile."""
     handed: HandedOver | None = None
     """The study's function, where a Python session has handed it over."""
+    elsewhere: bool = False
+    """Whether it may be on another machine than its launch, which has not looked at its command there."""
+    shipped: bool = False
+    """Whether the folder of its code was sent along, and it starts in the copy."""
 
 
 @contextlib.contextmanager
@@ -75,20 +78,6 @@ def ctrl_c_held_back() -> Iterator[None]:
     resource_tracker.ensure_running()  # its start, with the first worker's, would let Ctrl-C through again
     with held_back({signal.SIGINT}):
         yield
-
-
-@contextlib.contextmanager
-def main_left_alone() -> Iterator[None]:
-    """A process that is started inside does not run the script or module that this one was started with.
-
-    `multiprocessing` would, and a person's script that calls `warmboot.launch` would launch again there.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
 
 
 def run_worker(task: WorkerTask, connection: Connection) -> None:
@@ -139,9 +128,10 @@ def _work_on(
     stop: threading.Event,
     finish: threading.Event,
 ) -> str:
-    spec, tell = spec_here(record), functools.partial(notify, connection)
+    spec, tell = spec_here(record, shipped=task.shipped), functools.partial(notify, connection)
     if task.permission is not None:
         task.permission.require(spec.proxy)  # of what is run now, whatever it was when it was chosen
+    if task.permission is not None or task.elsewhere:
         _look(spec.proxy)
     with _tracked(spec, task, tell) as (ready, events):
         return _work_with(record, spec, task, ready, events, stop, finish, tell)

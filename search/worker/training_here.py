@@ -14,10 +14,17 @@ from search.storage.study_change import refusal, settle_change
 from search.storage.study_record import StudyRecord
 
 
-def spec_here(record: StudyRecord) -> StudySpec:
+def spec_here(record: StudyRecord, *, shipped: bool = False) -> StudySpec:
     """The study, with the folder in which its command runs here: the one that its launch has noted, or where
-    this machine has none such, or the script lies here as it was, this process's own."""
+    this machine has none such, or the script lies here as it was, this process's own.
+
+    Args:
+        record: the study.
+        shipped: whether that folder was sent along, and this process was started in its copy.
+    """
     spec, attributes = record.spec, record.attributes
+    if shipped:
+        return located(spec, [Path.cwd()])
     remembered = attributes.folder
     folders = [] if remembered is None else [Path(remembered)]
     known = attributes.made_of

@@ -14,7 +14,8 @@ import psutil
 import pytest
 from optuna.trial import TrialState
 
-from search.launch.launch import LaunchOptions, register
+from search.launch.engine import LaunchOptions
+from search.launch.launch import register
 from search.storage.address import parse_address
 from search.storage.database import open_for_reading
 from search.storage.study_record import find_study

@@ -6,11 +6,13 @@ import multiprocessing
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from search.launch.spare_workers import SpareWorkers, n_spares
+from search.launch.started_worker import start_here
 from search.launch.worker_pool import WorkerPool
 from search.worker.process import WorkerTask
 from tests.search_tests.launch.test_worker_pool import is_deaf_to_ctrl_c
@@ -21,7 +23,7 @@ _LONG_SECONDS = 60.0
 
 def test_a_spare_works_on_what_it_is_told(tmp_path: Path) -> None:
     task = WorkerTask(f"sqlite:///{tmp_path}/missing/a.db", "study", "cpu")
-    with SpareWorkers(1) as spares, WorkerPool([task], spares) as pool:
+    with SpareWorkers(1) as spares, WorkerPool([task], partial(start_here, spares=spares)) as pool:
         with pytest.raises(Exception, match="missing does not exist"):
             list(pool.messages(_LONG_SECONDS))
         assert spares.take() is None
@@ -37,7 +39,10 @@ def test_where_a_spare_is_gone_the_next_takes_its_task(tmp_path: Path) -> None:
         )
         first.kill()
         first.join()
-        with WorkerPool([task], spares) as pool, pytest.raises(Exception, match="missing does not exist"):
+        with (
+            WorkerPool([task], partial(start_here, spares=spares)) as pool,
+            pytest.raises(Exception, match="missing does not exist"),
+        ):
             list(pool.messages(_LONG_SECONDS))
 
 

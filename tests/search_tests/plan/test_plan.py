@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from search.cli.options import refuse_n_runs
 from search.cli.plan import plan_lines
 from search.errors import RunError, UsageError
-from search.launch.launch import LaunchOptions
+from search.launch.engine import LaunchOptions
 from search.plan.plan import Plan, make_plan
 from search.plan.script_timing import seconds_at
 from search.strategy.baselines_first import baselines_first
