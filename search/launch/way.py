@@ -41,6 +41,6 @@ def new_way(
     choice = chosen_way(spec, proxy, place, device)
     if choice is None or proxy is None:
         return None
-    if choice.way != STACKED:
+    if choice.way != STACKED or choice.gain is not None:
         say(choice.text(proxy.name))
     return {"way": choice.way, "slots": choice.slots, "gain": choice.gain}

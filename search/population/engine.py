@@ -88,7 +88,7 @@ class DeviceData:
 
 
 class StackedEngine:
-    """The engine for multilayer perceptrons: all slots in one `StackedModel`.
+    """The engine for perceptrons and plain convolutional networks: all slots in one `StackedModel`.
 
     On one CPU thread a slot's numbers are equal bit for bit whatever its place and its neighbours.
     Nothing waits for the device within `train`: samples and lrs go there at the start, losses come

@@ -109,7 +109,7 @@ class StackedEmbedding:
 
     def load(self, module: nn.Module) -> None:
         assert isinstance(module, nn.Embedding)
-        _fill(self.table, module.weight)
+        fill(self.table, module.weight)
 
     def forward(self, inputs: Tensor, workspace: Workspace) -> Tensor:
         n_slots, n_samples, n_tokens = inputs.shape
@@ -152,9 +152,9 @@ class StackedLinear:
 
     def load(self, module: nn.Module) -> None:
         assert isinstance(module, nn.Linear)
-        _fill(self.weight, module.weight.T, rows=self.positions)
+        fill(self.weight, module.weight.T, rows=self.positions)
         if self.bias is not None:
-            _fill(self.bias, module.bias[None])
+            fill(self.bias, module.bias[None])
 
     def forward(self, inputs: Tensor, workspace: Workspace) -> Tensor:
         self._inputs = inputs
@@ -167,7 +167,7 @@ class StackedLinear:
     def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float | Tensor) -> Tensor | None:
         if self.bias is not None:
             self.bias.momentum.mul_(decay).add_(gradient.sum(1, keepdim=True))
-        _feed(self.weight.momentum, self._inputs.transpose(1, 2), gradient, decay)
+        feed(self.weight.momentum, self._inputs.transpose(1, 2), gradient, decay)
         if self.takes_data:
             return None
         output = workspace.empty(self._gradient_role, *self._inputs.shape)
@@ -220,7 +220,7 @@ class StackedTanh:
         return backward(gradient, self._outputs, grad_input=gradient)  # type: ignore[no-any-return]
 
 
-def _feed(momentum: Tensor, left: Tensor, right: Tensor, decay: float | Tensor) -> None:
+def feed(momentum: Tensor, left: Tensor, right: Tensor, decay: float | Tensor) -> None:
     """`decay * momentum + left @ right`, in place."""
     if isinstance(decay, Tensor):
         momentum.mul_(decay).baddbmm_(left, right)
@@ -228,7 +228,7 @@ def _feed(momentum: Tensor, left: Tensor, right: Tensor, decay: float | Tensor) 
         momentum.baddbmm_(left, right, beta=decay)
 
 
-def _fill(parameter: Parameter, weights: Tensor, rows: Tensor | None = None) -> None:
+def fill(parameter: Parameter, weights: Tensor, rows: Tensor | None = None) -> None:
     """`weights` (`rows x width`) into every slot, zeros into the other lanes and the momentum."""
     with torch.no_grad():
         block = torch.zeros(parameter.value.shape[1:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from search.population.choice import Choice, choose_way
 from search.population.closed_form import ClosedFormPopulation, closed_form_problem
-from search.population.engines import can_be_stacked
+from search.population.engines import is_perceptron
 from search.population.population import Population
 from search.population.settings import param_problems
 from search.proxies.noisy_quadratic import NoisyQuadratic
@@ -59,7 +59,7 @@ def trains_together(proxy: AnyProxy | None, way: Way = AUTO) -> bool:
     (None) never is."""
     if not isinstance(proxy, Proxy):
         return proxy is not None
-    return way in (STACKED, VMAP) or (way == AUTO and can_be_stacked(proxy))
+    return way in (STACKED, VMAP) or (way == AUTO and is_perceptron(proxy))
 
 
 def params_problems(space: ParamSpace, proxy: AnyProxy) -> list[str]:

@@ -12,9 +12,10 @@ over slot, number of slots, neighbours (one diverging among them, or with other 
 withdrawals. So a result belongs to the schedule, the settings and the seed, not to the company it was
 trained in.
 
-Multilayer perceptrons trained with SGD are stacked layer by layer; other models are trained together by
-`vmap`, or one step after the other, and keep the same promises. The way is the study's
-(`search.population.choice`): within one, bits are equal; two of them agree to about 1e-5 after 20 steps.
+Multilayer perceptrons and plain convolutional networks trained with SGD are stacked layer by layer; other
+models are trained together by `vmap`, or one step after the other, and keep the same promises. The way is
+the study's (`search.population.choice`): within one, bits are equal; two of them agree to about 1e-5 after
+20 steps.
 
 Runs of one batch size share a stack (a `Group`); where a study searches it there are several, trained in
 turn, and all of them share the slots.
