@@ -7,18 +7,19 @@ machine, and the fastest is taken in which a run's numbers are the same bits in 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from search.population.engine import DeviceData, Engine
+from search.population.engine import DeviceData
 from search.population.engines import is_perceptron, make_engine
 from search.population.lowering import UnsupportedLayerError
+from search.population.memory import ran_out
 from search.population.settings import StackKind, stack_kind
+from search.population.step_timing import SAFE_LR, STEPS, drawn_samples, one_thread, step_seconds
 from search.population.vmapped import UnsupportedModelError
 from search.proxies.proxy import Proxy, Split
 from search.spec.population import ONE_BY_ONE, STACKED, VMAP, Way
@@ -26,19 +27,17 @@ from search.spec.population import ONE_BY_ONE, STACKED, VMAP, Way
 LEAST_GAIN = 1.1
 """Times as fast as one by one that company must be; less is within the error of a few steps, and the same
 study made again on this machine should be trained the same way."""
-STEPS, REPETITIONS = 2, 3
 JUDGED = 67
-Clock = Callable[[], float]
-_LR, _EXPLODING_LR = 1e-3, 1e25
+_EXPLODING_LR = 1e25
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A way and what it was chosen for."""
+    """How runs are trained."""
 
     way: Way
     slots: int
-    """Runs at once when it was tried."""
+    """Runs at once."""
     gain: float | None = None
     """Times as fast as one by one; None: not timed."""
     obstacle: str = ""
@@ -60,21 +59,23 @@ class Choice:
 
 
 def choose_way(proxy: Proxy, *, slots: int, device: str) -> Choice:
-    """The way for `slots` runs at once on a device.
+    """The way for `slots` runs at once on a device, or for half as many where so many don't fit into it, and
+    so on.
 
     Raises:
         Exception: whatever the model raises when it is looked at with the proxy's data.
     """
     if is_perceptron(proxy):
         return Choice(STACKED, slots)
-    if slots == 1:
-        return Choice(ONE_BY_ONE, slots)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as in a worker
-    try:
-        return _tried(proxy, slots, device)
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread():
+        while slots > 1:
+            try:
+                return _tried(proxy, slots, device)
+            except RuntimeError as error:
+                if not ran_out(error):
+                    raise
+            slots //= 2
+    return Choice(ONE_BY_ONE, 1)
 
 
 def _tried(proxy: Proxy, slots: int, device: str) -> Choice:
@@ -90,10 +91,8 @@ def _tried(proxy: Proxy, slots: int, device: str) -> Choice:
     if not engines:
         return Choice(ONE_BY_ONE, slots, obstacle=obstacle)
     engines[ONE_BY_ONE] = make_engine(proxy, data, n_slots=slots, kind=kind, way=ONE_BY_ONE)
-    # On a CPU the time that other processes take is no part of it.
-    clock = time.process_time if device == "cpu" else time.perf_counter
-    way, gain = fastest(_step_seconds(engines, proxy, slots, clock))
-    if device == "cpu" and way != ONE_BY_ONE and not _keeps_bits(proxy, slots, kind, way):
+    way, gain = fastest(step_seconds(engines, proxy, slots, data.device))
+    if device == "cpu" and way != ONE_BY_ONE and not keeps_bits(proxy, slots, way):
         text = "in company its numbers would not be the bits that they are alone"
         return Choice(ONE_BY_ONE, slots, obstacle=text)
     return Choice(way, slots, gain)
@@ -115,31 +114,13 @@ def fastest(seconds: Mapping[Way, float]) -> tuple[Way, float]:
     return (best if gains[best] >= LEAST_GAIN else ONE_BY_ONE), gains[best]
 
 
-def _step_seconds(engines: Mapping[Way, Engine], proxy: Proxy, slots: int, clock: Clock) -> dict[Way, float]:
-    """How long a few steps of each take; all in turns, the best of a few."""
-    for engine in engines.values():
-        _load(engine, proxy, slots)
-    samples, lrs = _samples(proxy, slots, STEPS), np.full((STEPS, slots), _LR)
-    times: dict[Way, list[float]] = {way: [] for way in engines}
-    for _ in range(REPETITIONS):
-        for way, engine in engines.items():
-            times[way].append(_seconds(engine, samples, lrs, clock))
-    return {way: min(taken) for way, taken in times.items()}
-
-
-def _seconds(engine: Engine, samples: torch.Tensor, lrs: NDArray[np.float64], clock: Clock) -> float:
-    start = clock()
-    engine.train(samples, lrs)
-    return clock() - start
-
-
-def _keeps_bits(proxy: Proxy, slots: int, kind: StackKind, way: Way) -> bool:
+def keeps_bits(proxy: Proxy, slots: int, way: Way) -> bool:
     """Whether the first and the last of `slots` runs get the losses that they get alone, a neighbour that
     explodes among them; judged on a few samples."""
     few = Split(inputs=proxy.validation.inputs[:JUDGED], targets=proxy.validation.targets[:JUDGED])
-    proxy = replace(proxy, validation=few)
+    proxy, kind = replace(proxy, validation=few), stack_kind({}, proxy)
     data = DeviceData(proxy, torch.device("cpu"))
-    samples, lrs = _samples(proxy, slots, STEPS + 1), np.full((STEPS + 1, slots), _LR)
+    samples, lrs = drawn_samples(proxy, slots, STEPS + 1), np.full((STEPS + 1, slots), SAFE_LR)
     lrs[:, slots // 2] = _EXPLODING_LR
     together = _losses(proxy, data, kind, way, samples, lrs, range(slots))
     for slot in {0, slots - 1} - {slots // 2}:
@@ -164,13 +145,3 @@ def _losses(
     losses = engine.train(samples, lrs)
     judged = engine.evaluate(range(len(seeds)), "validation")
     return [(*losses[:, slot].tolist(), *score) for slot, score in enumerate(judged)]
-
-
-def _load(engine: Engine, proxy: Proxy, slots: int) -> None:
-    for slot in range(slots):
-        engine.load(slot, slot, proxy.optimizer)
-
-
-def _samples(proxy: Proxy, slots: int, n_steps: int) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randint(len(proxy.train), (n_steps, slots, proxy.batch_size), generator=generator)

@@ -25,6 +25,7 @@ from search.population.flat_optimizers import flat_optimizer
 from search.population.flat_weights import FlatWeights
 from search.population.forms import StackedForms
 from search.population.look import look
+from search.population.memory import ran_out
 from search.population.settings import StackKind
 from search.proxies.counter_random import sample_keys, step_keys
 from search.proxies.proxy import Optimizer, Proxy, Split
@@ -207,6 +208,8 @@ class VmappedEngine:
             self.load(0, 0, self._proxy.optimizer)
             self.train(samples, np.zeros((1, 1)))
         except (RuntimeError, NotImplementedError, ValueError, TypeError) as error:
+            if ran_out(error):
+                raise
             why = str(error).strip().partition("\n")[0]
             raise UnsupportedModelError(
                 f"the forward of {self._proxy.name}'s model can't be computed for many at once: {why}"
