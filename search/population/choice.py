@@ -141,7 +141,7 @@ def _losses(
 ) -> list[tuple[float, ...]]:
     engine = make_engine(proxy, data, n_slots=len(seeds), kind=kind, way=way)
     for slot, seed in enumerate(seeds):
-        engine.load(slot, seed, proxy.optimizer)
+        engine.load(slot, (seed,), {})
     losses = engine.train(samples, lrs)
     judged = engine.evaluate(range(len(seeds)), "validation")
-    return [(*losses[:, slot].tolist(), *score) for slot, score in enumerate(judged)]
+    return [(*losses[:, slot].tolist(), *score.values()) for slot, score in enumerate(judged)]

@@ -6,8 +6,8 @@ another kind (`vmap`, plain modules one after the other) replaces it without a c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -17,14 +17,18 @@ from torch import Tensor, nn
 from search.population.averages import StackedAverages
 from search.population.layers import padded
 from search.population.on_device import on_device
-from search.population.settings import StackKind
+from search.population.settings import StackKind, optimizer_of
 from search.population.stacked import StackedModel
 from search.population.stacked_sgd import StackedSGD
 from search.proxies.proxy import SGD, Optimizer, Proxy, Split
+from search.runs.seeds import Seed, run_generators
 
 SplitName = Literal["validation", "test"]
-Score = tuple[float, float]
-"""Mean loss, and error as a fraction."""
+Score = Mapping[str, float]
+"""The mean `loss`, and the `error` as a fraction."""
+CHUNK_STEPS = 20
+"""Steps that are trained before their losses are looked at, where nothing else is said: a diverged run lives
+at most this long on."""
 EVALUATION_ROWS = 1024
 """Samples judged at once on a CPU: their activations stay in the cache."""
 
@@ -32,8 +36,14 @@ EVALUATION_ROWS = 1024
 class Engine(Protocol):
     """Slots with a model each. A slot's numbers depend on nothing but what that slot was given."""
 
-    def load(self, slot: int, weights_seed: int, settings: Optimizer) -> None:
-        """Put the untrained model of a seed into a slot, with the optimizer that will train it."""
+    @property
+    def chunk_steps(self) -> int:
+        """Steps that are trained before their losses are looked at, at most."""
+        ...
+
+    def load(self, slot: int, seed: Seed, params: Mapping[str, Any]) -> None:
+        """Put the untrained model of a run's seed into a slot, to be trained with the parameters of its own
+        that the run has."""
         ...
 
     def move(self, source: int, target: int) -> None:
@@ -95,6 +105,8 @@ class StackedEngine:
     back at the end.
     """
 
+    chunk_steps = CHUNK_STEPS
+
     def __init__(self, proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind) -> None:
         """Raises `UnsupportedLayerError` where the proxy's model can't be stacked."""
         self._proxy, self._device, self._train = proxy, data.device, data.lanes("train")
@@ -111,8 +123,9 @@ class StackedEngine:
             # Averages are judged here, so that nothing of a slot is touched.
             self._one_averaged = _stack(proxy, self._device, 1, kind)
 
-    def load(self, slot: int, weights_seed: int, settings: Optimizer) -> None:
-        self._single[slot].load(_sequential(self._proxy, weights_seed), _sgd(settings))
+    def load(self, slot: int, seed: Seed, params: Mapping[str, Any]) -> None:
+        model = _sequential(self._proxy, run_generators(seed).weights_seed)
+        self._single[slot].load(model, _sgd(optimizer_of(params, self._proxy)))
         if self._averages is not None:
             self._averages.load(slot)
 
@@ -150,7 +163,7 @@ class StackedEngine:
         judged = [model.judge(inputs[None], targets[None]) for inputs, targets in blocks]
         log_likelihood = torch.cat([values for values, _ in judged], dim=1)
         n_wrong = torch.cat([wrong for _, wrong in judged], dim=1).sum()
-        return -float(_mean(log_likelihood)[0]), int(n_wrong) / len(data)
+        return {"loss": -float(_mean(log_likelihood)[0]), "error": int(n_wrong) / len(data)}
 
     def _averaged(self, slot: int) -> StackedModel:
         """A slot's model with the average of its weights; valid until the next call."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from search.population.choice import Choice, choose_way, keeps_bits
-from search.population.closed_form import ClosedFormPopulation, closed_form_problem
+from search.population.closed_form import closed_form_problem
 from search.population.engines import is_perceptron
 from search.population.population import Population
 from search.population.settings import param_problems
@@ -16,11 +16,8 @@ from search.proxies.registry import AnyProxy
 from search.spec.params import ParamSpace
 from search.spec.population import AUTO, MOST_SLOTS, ONE_BY_ONE, STACKED, VMAP, Way, default_slots
 
-AnyPopulation = Population | ClosedFormPopulation
-"""Both have the same methods, and keep the same promises."""
 
-
-def make_population(proxy: AnyProxy, *, slots: int, device: str = "cpu", way: Way = AUTO) -> AnyPopulation:
+def make_population(proxy: AnyProxy, *, slots: int, device: str = "cpu", way: Way = AUTO) -> Population:
     """An empty population for a proxy.
 
     Args:
@@ -32,8 +29,6 @@ def make_population(proxy: AnyProxy, *, slots: int, device: str = "cpu", way: Wa
     Raises:
         Exception: whatever the proxy's model raises when it is looked at with its data.
     """
-    if isinstance(proxy, NoisyQuadratic):
-        return ClosedFormPopulation(proxy, slots=slots)
     return Population(proxy, slots=slots, device=device, way=way)
 
 

@@ -28,7 +28,7 @@ def step_seconds(
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     for engine in engines.values():
         for slot in range(slots):
-            engine.load(slot, slot, proxy.optimizer)
+            engine.load(slot, (slot,), {})
     samples, lrs = drawn_samples(proxy, slots, STEPS), np.full((STEPS, slots), SAFE_LR)
     times: dict[Way, list[float]] = {way: [] for way in engines}
     for _ in range(REPETITIONS):

@@ -9,8 +9,8 @@ it would get alone, and no sum is taken over runs that one's infinity could ente
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,15 +20,16 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from search.population.averages import StackedAverages
-from search.population.engine import DeviceData, Score, SplitName
+from search.population.engine import CHUNK_STEPS, DeviceData, Score, SplitName
 from search.population.flat_optimizers import flat_optimizer
 from search.population.flat_weights import FlatWeights
 from search.population.forms import StackedForms
 from search.population.look import look
 from search.population.memory import ran_out
-from search.population.settings import StackKind
+from search.population.settings import StackKind, optimizer_of
 from search.proxies.counter_random import sample_keys, step_keys
-from search.proxies.proxy import Optimizer, Proxy, Split
+from search.proxies.proxy import Proxy, Split
+from search.runs.seeds import Seed, run_generators
 
 EVALUATION_ROWS = 512
 """Samples that are judged at once."""
@@ -49,6 +50,8 @@ class _Models(NamedTuple):
 
 class VmappedEngine:
     """The engine for any module whose forward is made of tensor operations alone; see `Engine`."""
+
+    chunk_steps = CHUNK_STEPS
 
     def __init__(self, proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind) -> None:
         """
@@ -82,13 +85,14 @@ class VmappedEngine:
         self._forward = torch.vmap(self._one_forward)
         self._try_out()
 
-    def load(self, slot: int, weights_seed: int, settings: Optimizer) -> None:
+    def load(self, slot: int, seed: Seed, params: Mapping[str, Any]) -> None:
+        weights_seed = run_generators(seed).weights_seed
         model = self._proxy.build_model(weights_seed)
         self._weights.load(slot, model)
         self._gradients[slot].zero_()
         for name, value in _untrained(model):
             self._constants[name][slot].copy_(value.detach())
-        self._optimizer.load(slot, settings)
+        self._optimizer.load(slot, optimizer_of(params, self._proxy))
         self._seeds[slot], self._n_steps[slot] = weights_seed, 0
         if self._averages is not None:
             self._averages.load(slot)
@@ -143,7 +147,7 @@ class VmappedEngine:
             losses.append(functional.cross_entropy(logits, targets.flatten(), reduction="none"))
             n_wrong += int((logits.argmax(-1) != targets.flatten()).sum())
         mean = torch.cat(losses).cpu().numpy().astype(np.float64).mean()
-        return float(mean), n_wrong / data.targets.numel()
+        return {"loss": float(mean), "error": n_wrong / data.targets.numel()}
 
     def _first(self, k: int) -> _Models:
         """The first `k` models, to be differentiated; the same memory for all steps."""
@@ -205,7 +209,7 @@ class VmappedEngine:
         """
         samples = torch.zeros(1, 1, self._proxy.batch_size, dtype=torch.int64)
         try:
-            self.load(0, 0, self._proxy.optimizer)
+            self.load(0, (0,), {})
             self.train(samples, np.zeros((1, 1)))
         except (RuntimeError, NotImplementedError, ValueError, TypeError) as error:
             if ran_out(error):

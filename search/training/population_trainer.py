@@ -9,7 +9,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from search.population.make import AnyPopulation
+from search.population import Population
 from search.runs.events import Admitted, Cancel, Cancelled, Event, FewerSlots, TrainingFailed
 from search.runs.run import Measurement, Run
 from search.scripts.out_of_memory import says_out_of_memory
@@ -32,7 +32,7 @@ class _Begun:
 class MakesPopulation(Protocol):
     """Makes an empty population."""
 
-    def __call__(self, *, slots: int) -> AnyPopulation: ...
+    def __call__(self, *, slots: int) -> Population: ...
 
 
 class PopulationTrainer:
@@ -112,7 +112,7 @@ class PopulationTrainer:
         for run in runs:
             self._begun.pop(run.key, None)
 
-    def _made(self, *, halved: bool = False) -> AnyPopulation:
+    def _made(self, *, halved: bool = False) -> Population:
         """A fresh population, with fewer slots where memory runs out."""
         while True:
             if halved:
