@@ -18,8 +18,8 @@ from search.population.engine import DeviceData
 from search.population.engines import is_perceptron, make_engine
 from search.population.lowering import UnsupportedLayerError
 from search.population.memory import ran_out
-from search.population.settings import StackKind, stack_kind
-from search.population.step_timing import SAFE_LR, STEPS, drawn_samples, one_thread, step_seconds
+from search.population.settings import stack_kind
+from search.population.step_timing import SAFE_LR, drawn_samples, few_steps, one_thread, step_seconds
 from search.population.vmapped import UnsupportedModelError
 from search.proxies.proxy import Proxy, Split
 from search.spec.population import ONE_BY_ONE, STACKED, VMAP, Way
@@ -42,6 +42,8 @@ class Choice:
     """Times as fast as one by one; None: not timed."""
     obstacle: str = ""
     """Why not more at once."""
+    remark: str = ""
+    """What else a person should know."""
 
     def text(self, name: str) -> str:
         """One line for a person.
@@ -52,7 +54,8 @@ class Choice:
         if self.way != ONE_BY_ONE:
             how = "in stacked layers" if self.way == STACKED else "by vmap"
             gain = "" if self.gain is None else f", {self.gain:.1f} times one by one"
-            return f"{name}: {self.slots} runs at once {how}{gain}"
+            remark = self.remark and f"; {self.remark}"
+            return f"{name}: {self.slots} runs at once {how}{gain}{remark}"
         if self.gain is not None:
             return f"{name}: runs one by one; {self.slots} at once would be {self.gain:.1f} times that"
         return f"{name}: runs one by one" + (f"; {self.obstacle}" if self.obstacle else "")
@@ -92,10 +95,12 @@ def _tried(proxy: Proxy, slots: int, device: str) -> Choice:
         return Choice(ONE_BY_ONE, slots, obstacle=obstacle)
     engines[ONE_BY_ONE] = make_engine(proxy, data, n_slots=slots, kind=kind, way=ONE_BY_ONE)
     way, gain = fastest(step_seconds(engines, proxy, slots, data.device))
-    if device == "cpu" and way != ONE_BY_ONE and not keeps_bits(proxy, slots, way):
+    if way == ONE_BY_ONE or keeps_bits(proxy, slots, way, device):
+        return Choice(way, slots, gain)
+    if device == "cpu":
         text = "in company its numbers would not be the bits that they are alone"
         return Choice(ONE_BY_ONE, slots, obstacle=text)
-    return Choice(way, slots, gain)
+    return Choice(way, slots, gain, remark="the last bits of a run depend on its place here")
 
 
 def fastest(seconds: Mapping[Way, float]) -> tuple[Way, float]:
@@ -114,34 +119,44 @@ def fastest(seconds: Mapping[Way, float]) -> tuple[Way, float]:
     return (best if gains[best] >= LEAST_GAIN else ONE_BY_ONE), gains[best]
 
 
-def keeps_bits(proxy: Proxy, slots: int, way: Way) -> bool:
-    """Whether the first and the last of `slots` runs get the losses that they get alone, a neighbour that
-    explodes among them; judged on a few samples."""
+def keeps_bits(proxy: Proxy, slots: int, way: Way, device: str = "cpu") -> bool:
+    """Whether a run's losses are the same bits whatever trains beside it, a neighbour that explodes among
+    them; judged on a few samples.
+
+    On a CPU: whether the first and the last of `slots` runs get what they get alone. On an accelerator, where
+    bits are promised for one number of slots: whether all of them get what they get in each other's places.
+    """
     few = Split(inputs=proxy.validation.inputs[:JUDGED], targets=proxy.validation.targets[:JUDGED])
-    proxy, kind = replace(proxy, validation=few), stack_kind({}, proxy)
-    data = DeviceData(proxy, torch.device("cpu"))
-    samples, lrs = drawn_samples(proxy, slots, STEPS + 1), np.full((STEPS + 1, slots), SAFE_LR)
-    lrs[:, slots // 2] = _EXPLODING_LR
-    together = _losses(proxy, data, kind, way, samples, lrs, range(slots))
-    for slot in {0, slots - 1} - {slots // 2}:
-        own = _losses(proxy, data, kind, way, samples[:, [slot]], lrs[:, [slot]], [slot])
-        if own[0] != together[slot]:
-            return False
-    return True
+    data = DeviceData(replace(proxy, validation=few), torch.device(device))
+    n_steps, exploding = few_steps(data.device) + 1, slots // 2
+    samples, lrs = drawn_samples(proxy, slots, n_steps), np.full((n_steps, slots), SAFE_LR)
+    lrs[:, exploding] = _EXPLODING_LR
+
+    def trained(seeds: list[int]) -> dict[int, tuple[float, ...]]:
+        return _losses(proxy, data, way, samples[:, seeds], lrs[:, seeds], seeds)
+
+    together = trained([*range(slots)])
+    others = [[0], [slots - 1]] if device == "cpu" else [[*reversed(range(slots))]]
+    return all(
+        losses == together[seed]
+        for seeds in others
+        for seed, losses in trained(seeds).items()
+        if seed != exploding
+    )
 
 
 def _losses(
     proxy: Proxy,
     data: DeviceData,
-    kind: StackKind,
     way: Way,
     samples: torch.Tensor,
     lrs: NDArray[np.float64],
-    seeds: range | list[int],
-) -> list[tuple[float, ...]]:
-    engine = make_engine(proxy, data, n_slots=len(seeds), kind=kind, way=way)
+    seeds: list[int],
+) -> dict[int, tuple[float, ...]]:
+    """By seed, each seed in a slot: losses of its batches, and what its model is judged at the end."""
+    engine = make_engine(proxy, data, n_slots=len(seeds), kind=stack_kind({}, proxy), way=way)
     for slot, seed in enumerate(seeds):
         engine.load(slot, (seed,), {})
     losses = engine.train(samples, lrs)
     judged = engine.evaluate(range(len(seeds)), "validation")
-    return [(*losses[:, slot].tolist(), *score.values()) for slot, score in enumerate(judged)]
+    return {seed: (*losses[:, slot].tolist(), *judged[slot].values()) for slot, seed in enumerate(seeds)}

@@ -7,6 +7,7 @@ another kind (`vmap`, plain modules one after the other) replaces it without a c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -17,18 +18,17 @@ from torch import Tensor, nn
 from search.population.averages import StackedAverages
 from search.population.layers import padded
 from search.population.on_device import on_device
+from search.population.ring import StepRing, bucket, filled_up, is_ringed
 from search.population.settings import StackKind, optimizer_of
 from search.population.stacked import StackedModel
 from search.population.stacked_sgd import StackedSGD
+from search.population.workspace import Workspace
 from search.proxies.proxy import SGD, Optimizer, Proxy, Split
 from search.runs.seeds import Seed, run_generators
 
 SplitName = Literal["validation", "test"]
 Score = Mapping[str, float]
 """The mean `loss`, and the `error` as a fraction."""
-CHUNK_STEPS = 20
-"""Steps that are trained before their losses are looked at, where nothing else is said: a diverged run lives
-at most this long on."""
 EVALUATION_ROWS = 1024
 """Samples judged at once on a CPU: their activations stay in the cache."""
 
@@ -74,6 +74,12 @@ class Engine(Protocol):
         ...
 
 
+def chunk_steps(device: torch.device) -> int:
+    """Steps that are trained before their losses are looked at: a diverged run lives at most this long on,
+    and an accelerator waits for each look."""
+    return 20 if device.type == "cpu" else 100
+
+
 class DeviceData:
     """A proxy's data on the device, once for all engines there; moved there when it is first asked for."""
 
@@ -105,8 +111,6 @@ class StackedEngine:
     back at the end.
     """
 
-    chunk_steps = CHUNK_STEPS
-
     def __init__(self, proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind) -> None:
         """Raises `UnsupportedLayerError` where the proxy's model can't be stacked."""
         self._proxy, self._device, self._train = proxy, data.device, data.lanes("train")
@@ -114,14 +118,20 @@ class StackedEngine:
             "validation": data.lanes("validation"),
             "test": data.lanes("test"),
         }
+        if is_ringed(self._device):
+            n_slots = bucket(n_slots)
         self._model = _stack(proxy, self._device, n_slots, kind)
         self._single = [self._model.slots(slice(slot, slot + 1)) for slot in range(n_slots)]
-        self._first = [self._model.slots(slice(0, k)) for k in range(n_slots + 1)]
+        self._rings: dict[int, StepRing] = {}
         self._averages: StackedAverages | None = None
         if kind.averaged:
             self._averages = StackedAverages(self._model.weights)
             # Averages are judged here, so that nothing of a slot is touched.
             self._one_averaged = _stack(proxy, self._device, 1, kind)
+
+    @property
+    def chunk_steps(self) -> int:
+        return chunk_steps(self._device)
 
     def load(self, slot: int, seed: Seed, params: Mapping[str, Any]) -> None:
         model = _sequential(self._proxy, run_generators(seed).weights_seed)
@@ -136,19 +146,32 @@ class StackedEngine:
 
     @torch.no_grad()
     def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
+        n_runs = samples.shape[1]
+        if is_ringed(self._device):
+            samples, lrs = filled_up(samples, lrs, bucket(n_runs))
         n_steps, n_slots, _ = samples.shape
-        model = self._first[n_slots]
-        samples = samples.to(self._device)
-        inputs, targets = self._train.inputs[samples], self._train.targets[samples]
         minus_lr = torch.tensor(-lrs, dtype=torch.float32, device=self._device)[..., None, None]
-        averages = self._averages
-        averaging = None if averages is None else averages.next_weights(n_slots, n_steps)
-        log_likelihood = torch.empty(samples.shape, device=self._device)
-        for step in range(n_steps):
-            log_likelihood[step] = model.train_step(inputs[step], targets[step], minus_lr[step])
-            if averages is not None and averaging is not None:
-                averages.update(averaging[step])
-        return -_mean(log_likelihood)
+        planned = [samples.to(self._device), minus_lr]
+        if self._averages is not None:
+            planned.append(self._averages.next_weights(n_slots, n_steps))
+        return -_mean(self._ring(n_slots).run(*planned)[:, :n_runs])
+
+    def _ring(self, n_slots: int) -> StepRing:
+        """The steps of the first slots."""
+        if n_slots not in self._rings:
+            # What a graph writes to must not be given back because something else asks for more.
+            own = Workspace(self._device) if is_ringed(self._device) else None
+            step = partial(self._step, self._model.slots(slice(0, n_slots), own))
+            averaged = [] if self._averages is None else self._averages.changed
+            self._rings[n_slots] = StepRing(step, [*self._model.changed, *averaged], self._device)
+        return self._rings[n_slots]
+
+    def _step(self, model: StackedModel, samples: Tensor, minus_lr: Tensor, *averaging: Tensor) -> Tensor:
+        inputs, targets = self._train.inputs[samples], self._train.targets[samples]
+        log_likelihood = model.train_step(inputs, targets, minus_lr)
+        if self._averages is not None:
+            self._averages.update(*averaging)
+        return log_likelihood
 
     @torch.no_grad()
     def evaluate(self, slots: Sequence[int], split: SplitName, averaged: bool = False) -> list[Score]:

@@ -65,10 +65,15 @@ class Group:
         return self._trainings
 
     @property
+    def chunk_steps(self) -> int:
+        """Steps that are trained before their losses are looked at, at most."""
+        return self._engine.chunk_steps
+
+    @property
     def steps_at_once(self) -> int:
         """How many steps are trained before anybody has to look, at most."""
         to_next_report = (training.next_report - training.n_steps for training in self._trainings)
-        return min(self._engine.chunk_steps, *to_next_report)
+        return min(self.chunk_steps, *to_next_report)
 
     def admit(self, run: Run, number: int) -> None:
         """Put a run into the next slot."""

@@ -119,8 +119,19 @@ class StackedEmbedding:
         return output
 
     def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float | Tensor) -> None:
-        self.table.momentum.mul_(decay)
-        self._momentum_rows.index_add_(0, self._chosen_rows, gradient.view(-1, self._lanes))
+        if gradient.device.type == "cpu":
+            self.table.momentum.mul_(decay)
+            self._momentum_rows.index_add_(0, self._chosen_rows, gradient.view(-1, self._lanes))
+        else:
+            self.add_up_by_product(gradient, decay)
+
+    def add_up_by_product(self, gradient: Tensor, decay: float | Tensor) -> None:
+        """The same as a product with ones where a token was, zeros elsewhere: on an accelerator adding up by
+        number comes in any order, and so rounds otherwise every time."""
+        n_slots, n_rows, _ = self.table.value.shape
+        tokens = self._chosen_rows.view(n_slots, 1, -1) - self._first_rows
+        chosen = gradient.new_zeros(n_slots, n_rows, tokens.shape[2]).scatter_(1, tokens, 1.0)
+        feed(self.table.momentum, chosen, gradient.view(n_slots, -1, self._lanes), decay)
 
 
 class StackedLinear:

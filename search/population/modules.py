@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from search.population.averages import averaging_weights
 from search.population.dropout import CounterDropout
-from search.population.engine import CHUNK_STEPS, DeviceData, Score, SplitName
+from search.population.engine import DeviceData, Score, SplitName, chunk_steps
 from search.population.look import look
 from search.population.settings import StackKind, optimizer_of
 from search.proxies.counter_random import sample_keys, step_keys
@@ -52,8 +52,6 @@ class _Slot:
 class ModuleEngine:
     """The engine for whatever can't be stacked; see `Engine`."""
 
-    chunk_steps = CHUNK_STEPS
-
     def __init__(self, proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind) -> None:
         """Raises `ValueError` where the model's output does not fit the targets."""
         self._proxy, self._device, self._train = proxy, data.device, data.plain("train")
@@ -64,6 +62,10 @@ class ModuleEngine:
         self._kind = kind
         self._slots: list[_Slot | None] = [None] * n_slots
         self._dropout = CounterDropout() if look(proxy, self._train).drops_out else None
+
+    @property
+    def chunk_steps(self) -> int:
+        return chunk_steps(self._device)
 
     def load(self, slot: int, seed: Seed, params: Mapping[str, Any]) -> None:
         weights_seed, settings = run_generators(seed).weights_seed, optimizer_of(params, self._proxy)

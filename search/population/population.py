@@ -132,6 +132,11 @@ class Population:
                 return [measurement for _, measurement in sorted(measured, key=lambda pair: pair[0])]
         return []
 
+    @property
+    def chunk_steps(self) -> int:
+        """Steps that are trained before anybody looks: fewer at once cost more."""
+        return self._groups[self._task.plain].chunk_steps
+
     def untrained(self, seed: Seed) -> Mapping[str, float]:
         """Metrics of a seed's model on the validation split before its first step."""
         if seed not in self._untrained:

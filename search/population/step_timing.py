@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from search.population.engine import Engine
+from search.population.ring import RING_STEPS, is_ringed
 from search.proxies.proxy import Proxy
 from search.spec.population import Way
 
-STEPS, REPETITIONS = 2, 3
+REPETITIONS = 3
 SAFE_LR = 1e-3
 Clock = Callable[[], float]
 
@@ -29,12 +30,18 @@ def step_seconds(
     for engine in engines.values():
         for slot in range(slots):
             engine.load(slot, (slot,), {})
-    samples, lrs = drawn_samples(proxy, slots, STEPS), np.full((STEPS, slots), SAFE_LR)
+    n_steps = few_steps(device)
+    samples, lrs = drawn_samples(proxy, slots, n_steps), np.full((n_steps, slots), SAFE_LR)
     times: dict[Way, list[float]] = {way: [] for way in engines}
     for _ in range(REPETITIONS):
         for way, engine in engines.items():
             times[way].append(_seconds(engine, samples, lrs, clock))
     return {way: min(taken) for way, taken in times.items()}
+
+
+def few_steps(device: torch.device) -> int:
+    """Steps that tell how long one takes: a round, where steps go round a ring."""
+    return RING_STEPS if is_ringed(device) else 2
 
 
 def drawn_samples(proxy: Proxy, slots: int, n_steps: int) -> Tensor:

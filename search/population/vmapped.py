@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,12 +21,13 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from search.population.averages import StackedAverages
-from search.population.engine import CHUNK_STEPS, DeviceData, Score, SplitName
+from search.population.engine import DeviceData, Score, SplitName, chunk_steps
 from search.population.flat_optimizers import flat_optimizer
 from search.population.flat_weights import FlatWeights
 from search.population.forms import StackedForms
 from search.population.look import look
 from search.population.memory import ran_out
+from search.population.ring import StepRing, bucket, filled_up, is_ringed
 from search.population.settings import StackKind, optimizer_of
 from search.proxies.counter_random import sample_keys, step_keys
 from search.proxies.proxy import Proxy, Split
@@ -51,8 +53,6 @@ class _Models(NamedTuple):
 class VmappedEngine:
     """The engine for any module whose forward is made of tensor operations alone; see `Engine`."""
 
-    chunk_steps = CHUNK_STEPS
-
     def __init__(self, proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind) -> None:
         """
         Raises:
@@ -68,7 +68,7 @@ class VmappedEngine:
         # Loops over vectors take what is left over at the end of a tensor one by one, and round it otherwise:
         # where slots are not whole vectors long, one more is computed behind the last and thrown away.
         self._n_behind = 0 if seen.fills_vectors else 1
-        n_slots += self._n_behind
+        n_slots = (bucket(n_slots) if is_ringed(self._device) else n_slots) + self._n_behind
         self._model = proxy.build_model(0).to(data.device)
         self._weights = FlatWeights(self._model, n_slots=n_slots, device=data.device)
         self._constants = {
@@ -81,9 +81,14 @@ class VmappedEngine:
         self._averages = StackedAverages([self._weights.rows[:, None]]) if kind.averaged else None
         self._seeds = torch.zeros(n_slots, dtype=torch.int64)
         self._n_steps = torch.zeros(n_slots, dtype=torch.int64)
+        self._rings: dict[int, StepRing] = {}
         self._forms = StackedForms()
         self._forward = torch.vmap(self._one_forward)
         self._try_out()
+
+    @property
+    def chunk_steps(self) -> int:
+        return chunk_steps(self._device)
 
     def load(self, slot: int, seed: Seed, params: Mapping[str, Any]) -> None:
         weights_seed = run_generators(seed).weights_seed
@@ -106,24 +111,32 @@ class VmappedEngine:
             self._averages.move(source, target)
 
     def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
-        n_steps, n_slots, n_samples = samples.shape
+        n_runs = samples.shape[1]
+        if is_ringed(self._device):
+            samples, lrs = filled_up(samples, lrs, bucket(n_runs))
+        n_steps, n_slots, _ = samples.shape
         steps = self._n_steps[:n_slots] + torch.arange(n_steps)[:, None]
         keys = step_keys(self._seeds[:n_slots], steps)
         self._n_steps[:n_slots] += n_steps
         if self._n_behind:
             samples, keys = (torch.cat([part, part[:, -1:]], dim=1) for part in (samples, keys))
-        samples, keys = samples.to(self._device), keys.to(self._device)
-        planned, averages = self._optimizer.plan(lrs), self._averages
-        averaging = None if averages is None else averages.next_weights(n_slots, n_steps)
-        losses = torch.empty(n_steps, n_slots, n_samples, device=self._device)
+        planned = [samples.to(self._device), keys.to(self._device), self._optimizer.plan(lrs)]
+        if self._averages is not None:
+            planned.append(self._averages.next_weights(n_slots, n_steps))
         self._model.train()
-        first = self._first(samples.shape[1])
         with _no_warnings_about_speed():
-            for step in range(n_steps):
-                losses[step] = self._train_step(first, samples[step], keys[step], planned[step], n_slots)
-                if averages is not None and averaging is not None:
-                    averages.update(averaging[step])
+            losses = self._ring(n_slots).run(*planned)[:, :n_runs]
         return np.asarray(losses.cpu().numpy().astype(np.float64).mean(axis=-1))
+
+    def _ring(self, n_slots: int) -> StepRing:
+        """The steps of the first slots."""
+        if n_slots not in self._rings:
+            changed = [self._weights.rows, self._gradients, *self._constants.values()]
+            changed += self._optimizer.changed
+            changed += [] if self._averages is None else self._averages.changed
+            step = partial(self._step, self._first(n_slots + self._n_behind))
+            self._rings[n_slots] = StepRing(step, changed, self._device)
+        return self._rings[n_slots]
 
     @torch.no_grad()
     def evaluate(self, slots: Sequence[int], split: SplitName, averaged: bool = False) -> list[Score]:
@@ -158,8 +171,8 @@ class VmappedEngine:
             self._weights.views(self._gradients[:k]),
         )
 
-    def _train_step(
-        self, first: _Models, samples: Tensor, keys: Tensor, planned: Tensor, n_slots: int
+    def _step(
+        self, first: _Models, samples: Tensor, keys: Tensor, planned: Tensor, *averaging: Tensor
     ) -> Tensor:
         """One step of the first slots; the losses of their samples before it, `K x B`."""
         with self._forms:
@@ -169,10 +182,13 @@ class VmappedEngine:
         gradients = torch.autograd.grad(
             means, [*first.weights.values()], torch.ones_like(means), materialize_grads=True
         )
+        n_slots = len(samples) - self._n_behind
         with torch.no_grad():
             torch._foreach_copy_(first.gradients, list(gradients))
             self._optimizer.step(self._weights.rows[:n_slots], self._gradients[:n_slots], planned)
-        return losses.detach()[:n_slots]
+            if self._averages is not None:
+                self._averages.update(*averaging)
+        return losses.detach()
 
     def _one_forward(
         self, weights: dict[str, Tensor], constants: dict[str, Tensor], inputs: Tensor, key: Tensor

@@ -17,9 +17,6 @@ from search.scripts.reasons import traceback_with_reason
 
 __all__ = ["Admitted", "Cancelled", "Event", "PopulationTrainer", "TrainingFailed"]
 
-# Messages are looked at this often; a run may begin or be cancelled while its neighbours are half-way.
-STEPS_BETWEEN_LOOKS = 20
-
 
 @dataclass
 class _Begun:
@@ -79,9 +76,10 @@ class PopulationTrainer:
     def _trained_a_while(self) -> str | None:
         """The traceback of what failed, if anything did."""
         try:
+            # A run may begin or be cancelled while its neighbours are half-way.
             self._take_in_messages()
             self._fill()
-            for measurement in self._population.advance(max_steps=STEPS_BETWEEN_LOOKS):
+            for measurement in self._population.advance(max_steps=self._population.chunk_steps):
                 self._tell(measurement)
         except Exception:
             return traceback_with_reason()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 from torch import Tensor, nn
 
 from search.population import choice, form_linear
-from search.population.choice import Choice, choose_way, fastest
+from search.population.choice import Choice, choose_way, fastest, keeps_bits
 from search.population.lowering import UnsupportedLayerError
 from search.population.make import choose_training, make_population, trains_together
 from search.population.vmapped import UnsupportedModelError
@@ -84,6 +85,22 @@ def test_a_way_whose_bits_depend_on_the_company_is_not_chosen(monkeypatch: pytes
     chosen = choose_way(NETS["decoder"], slots=2, device="cpu")
     assert (chosen.way, chosen.gain) == (ONE_BY_ONE, None)
     assert "would not be the bits" in chosen.obstacle
+
+
+def test_an_accelerator_tells_where_bits_depend_on_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tried with runs in each other's places; `cpu:0` is a CPU that is not taken for one."""
+    honest, place = form_linear.products, torch.arange(1.0, 5.0).view(-1, 1, 1)
+
+    def by_place(rows: Tensor, weights: Tensor, biases: Tensor | None) -> Tensor:
+        return honest(rows, weights, biases) * (1.0 + 1e-3 * place[: len(rows)])
+
+    assert keeps_bits(NETS["decoder"], 3, VMAP, "cpu:0")
+    monkeypatch.setattr(form_linear, "products", by_place)
+    assert not keeps_bits(NETS["decoder"], 3, VMAP, "cpu:0")
+    monkeypatch.setattr(choice, "LEAST_GAIN", 0.0)
+    chosen = choose_way(NETS["decoder"], slots=3, device="cpu:0")
+    assert chosen.way == VMAP
+    assert chosen.text("net").endswith("; the last bits of a run depend on its place here")
 
 
 def test_what_is_asked_for_is_taken_or_refused(features_proxy: Proxy) -> None:
