@@ -118,8 +118,6 @@ class StackedEngine:
             "validation": data.lanes("validation"),
             "test": data.lanes("test"),
         }
-        if is_ringed(self._device):
-            n_slots = bucket(n_slots)
         self._model = _stack(proxy, self._device, n_slots, kind)
         self._single = [self._model.slots(slice(slot, slot + 1)) for slot in range(n_slots)]
         self._rings: dict[int, StepRing] = {}
@@ -148,7 +146,7 @@ class StackedEngine:
     def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
         n_runs = samples.shape[1]
         if is_ringed(self._device):
-            samples, lrs = filled_up(samples, lrs, bucket(n_runs))
+            samples, lrs = filled_up(samples, lrs, bucket(n_runs, self._model.n_slots))
         n_steps, n_slots, _ = samples.shape
         minus_lr = torch.tensor(-lrs, dtype=torch.float32, device=self._device)[..., None, None]
         planned = [samples.to(self._device), minus_lr]

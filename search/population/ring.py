@@ -23,7 +23,7 @@ from torch import Tensor
 from search.population.memory import ran_out
 
 BUCKETS = (1, 8, 32, 128, 512)
-"""Numbers of slots that graphs are captured for; above the last, its multiples."""
+"""Numbers of slots that graphs are captured for, besides all that there are."""
 RING_STEPS = 10
 """Steps of one graph."""
 RINGED_DEVICES = ("cuda",)
@@ -43,14 +43,13 @@ def is_ringed(device: torch.device) -> bool:
     return device.type in RINGED_DEVICES
 
 
-def bucket(n_slots: int) -> int:
-    """The least size of a ring that holds so many slots.
+def bucket(n_runs: int, n_slots: int) -> int:
+    """The size of a ring that holds so many runs, in a stack of so many slots.
 
-    >>> bucket(1), bucket(9), bucket(513)
-    (1, 32, 1024)
+    >>> bucket(1, 65), bucket(9, 65), bucket(33, 65)
+    (1, 32, 65)
     """
-    largest = BUCKETS[-1]
-    return next((size for size in BUCKETS if size >= n_slots), -(-n_slots // largest) * largest)
+    return min([size for size in BUCKETS if n_runs <= size < n_slots], default=n_slots)
 
 
 def filled_up(samples: Tensor, lrs: NDArray[np.float64], size: int) -> tuple[Tensor, NDArray[np.float64]]:

@@ -1,8 +1,8 @@
 """`choose_slots`: how many runs train at once in one process, from memory and a few measured steps.
 
 More at once are faster until the device is full; from there they only wait for each other, and take memory.
-The fewest are taken that are nearly as fast as the fastest. What a run gives does not depend on it (on a CPU
-not in one bit), so that a study is the same with any number.
+The usual number is taken where it is nearly as fast as the fastest, else the fewest that are. What a run
+gives does not depend on it (on a CPU not in one bit), so that a study is the same with any number.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from search.population.memory import ran_out, runs_that_fit
 from search.population.settings import stack_kind
 from search.population.step_timing import one_thread, step_seconds
 from search.proxies.proxy import Proxy
-from search.spec.population import Way
+from search.spec.population import Way, default_slots
 
 CPU_SLOTS = (4, 8, 16, 32)
 GPU_SLOTS = (8, 32, 128, 512)
@@ -50,7 +50,7 @@ def choose_slots(proxy: Proxy, way: Way, *, most: int, device: str) -> int:
             if not ran_out(error):
                 raise
             break
-    return fewest(rates) if rates else most
+    return settled(rates, usual=default_slots(device)) if rates else most
 
 
 def _rate(proxy: Proxy, data: DeviceData, way: Way, slots: int) -> float:
@@ -69,11 +69,12 @@ def rises_no_more(rates: Mapping[int, float]) -> bool:
     return last < NEARLY * max(before, default=0.0)
 
 
-def fewest(rates: Mapping[int, float]) -> int:
-    """The fewest slots whose rate is nearly the highest.
+def settled(rates: Mapping[int, float], *, usual: int) -> int:
+    """The usual number of slots if its rate is nearly the highest, else the fewest whose rate is.
 
-    >>> fewest({4: 100.0, 8: 180.0, 16: 190.0})
-    8
+    >>> settled({4: 100.0, 8: 104.0}, usual=8), settled({4: 100.0, 8: 180.0, 16: 300.0}, usual=8)
+    (8, 16)
     """
     highest = max(rates.values())
-    return min(slots for slots, rate in rates.items() if rate * NEARLY >= highest)
+    fast = [slots for slots, rate in rates.items() if rate * NEARLY >= highest]
+    return usual if usual in fast else min(fast)

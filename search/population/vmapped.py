@@ -68,7 +68,8 @@ class VmappedEngine:
         # Loops over vectors take what is left over at the end of a tensor one by one, and round it otherwise:
         # where slots are not whole vectors long, one more is computed behind the last and thrown away.
         self._n_behind = 0 if seen.fills_vectors else 1
-        n_slots = (bucket(n_slots) if is_ringed(self._device) else n_slots) + self._n_behind
+        self._most_runs = n_slots
+        n_slots += self._n_behind
         self._model = proxy.build_model(0).to(data.device)
         self._weights = FlatWeights(self._model, n_slots=n_slots, device=data.device)
         self._constants = {
@@ -113,7 +114,7 @@ class VmappedEngine:
     def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
         n_runs = samples.shape[1]
         if is_ringed(self._device):
-            samples, lrs = filled_up(samples, lrs, bucket(n_runs))
+            samples, lrs = filled_up(samples, lrs, bucket(n_runs, self._most_runs))
         n_steps, n_slots, _ = samples.shape
         steps = self._n_steps[:n_slots] + torch.arange(n_steps)[:, None]
         keys = step_keys(self._seeds[:n_slots], steps)

@@ -14,7 +14,7 @@ from search.population import memory, slots
 from search.population.choice import choose_way
 from search.population.make import choose_training
 from search.population.memory import bytes_of_a_run, free_bytes, ran_out, runs_that_fit
-from search.population.slots import CPU_SLOTS, choose_slots, fewest, rises_no_more
+from search.population.slots import CPU_SLOTS, choose_slots, rises_no_more, settled
 from search.proxies.proxy import Proxy
 from search.spec.population import AUTO, ONE_BY_ONE, STACKED, VMAP
 from tests.search_tests.population.models import NETS
@@ -25,14 +25,18 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize(
     ("rates", "number"),
     [
-        ({8: 100.0}, 8),
+        ({4: 100.0}, 4),
         ({4: 100.0, 8: 190.0, 16: 300.0}, 16),
         ({4: 100.0, 8: 180.0, 16: 190.0}, 8),  # within the error of a few steps
-        ({4: 100.0, 8: 90.0}, 4),
+        ({4: 100.0, 8: 105.0}, 8),  # the usual number, though fewer are nearly as fast
+        ({4: 100.0, 8: 80.0}, 4),
+        ({4: 100.0, 8: 300.0, 16: 380.0, 32: 400.0}, 16),
     ],
 )
-def test_the_fewest_of_the_fastest_are_taken(rates: Mapping[int, float], number: int) -> None:
-    assert fewest(rates) == number
+def test_the_usual_number_is_taken_else_the_fewest_of_the_fastest(
+    rates: Mapping[int, float], number: int
+) -> None:
+    assert settled(rates, usual=8) == number
 
 
 def test_no_more_are_tried_once_more_gain_nothing() -> None:
