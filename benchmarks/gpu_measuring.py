@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from search.population.make import AnyPopulation
+from search.population import Population
 from search.runs.run import Measurement, Run
 
 Tell = Callable[[str, object], None]
@@ -52,7 +52,7 @@ def timed_run(key: int, total_steps: int, lr: float = LR) -> Run:
     return Run(key=key, lr_table=np.full(total_steps, lr), seed=(0, 1, key), report_steps=(total_steps,))
 
 
-def all_measured(population: AnyPopulation) -> dict[object, Measurement]:
+def all_measured(population: Population) -> dict[object, Measurement]:
     """The last measurement of each run in training, once all are over."""
     last: dict[object, Measurement] = {}
     while population.active:

@@ -15,8 +15,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from search.population import Run
-from search.population.make import AnyPopulation as Population
+from search.population import Population, Run
 from warmboot.schedule import WarmbootSchedule
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.errors import UsageError
+from search.processes.cores import usable_cores
 from search.spec.study import StudySpec
 
 
@@ -127,11 +127,3 @@ def processes_text(workers: int, slots: int, *, together: bool) -> str:
     if together:
         return f"{processes} x {slots} runs at once"
     return f"{processes} x {slots} runs in turns, since this model trains one by one,"
-
-
-def usable_cores() -> int:
-    """The cores this process may use.
-
-    A container or a batch system may grant fewer than the machine has; only Linux tells.
-    """
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

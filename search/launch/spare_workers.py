@@ -20,7 +20,7 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from search.launch.placement import usable_cores
+from search.processes.cores import usable_cores
 from search.processes.ending_signals import ending_signals, held_back
 from search.worker.process import run_worker
 

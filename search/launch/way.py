@@ -10,9 +10,8 @@ from search.messages import Say
 from search.population.choice import Choice
 from search.population.make import choose_training
 from search.proxies.registry import AnyProxy
-from search.spec.population import STACKED
+from search.spec.population import MOST_SLOTS, STACKED, default_slots, device_kind
 from search.spec.study import StudySpec
-from search.training.trainers import slots_for
 
 NewWay = Callable[[StudySpec, AnyProxy | None, str, str, Say], dict[str, Any] | None]
 """A way to `new_way`: here, or where the workers will be."""
@@ -32,7 +31,8 @@ def chosen_way(spec: StudySpec, proxy: AnyProxy | None, place: str, device: str)
     """
     asked = spec.population.way
     try:
-        return choose_training(proxy, asked, slots=slots_for(spec, device), device=device)
+        given = None if spec.population.slots == "auto" else spec.population.slots
+        return choose_training(proxy, asked, slots=given, most=_most_slots(spec, device), device=device)
     except ValueError as error:
         problem = f"population.way: {asked!r} is not possible: {error}"
         raise UsageError(problems_text(place, [problem])) from error
@@ -45,6 +45,15 @@ def new_way(
     choice = chosen_way(spec, proxy, place, device)
     if choice is None or proxy is None:
         return None
-    if choice.way != STACKED:
+    if choice.way != STACKED or choice.gain is not None:
         say(choice.text(proxy.name))
-    return {"way": choice.way, "slots": choice.slots, "gain": choice.gain}
+    return {"way": choice.way, "slots": choice.slots, "gain": choice.gain, "device": device_kind(device)}
+
+
+def _most_slots(spec: StudySpec, device: str) -> int:
+    """No more runs at once than a process will be given of what a study has out at a time: a GPU has one
+    process, the cores of a CPU share."""
+    if spec.rounds is None:
+        return MOST_SLOTS
+    out = spec.rounds.size + spec.rounds.delay
+    return max(out // 2 if device == "cpu" else out, default_slots(device))

@@ -20,10 +20,11 @@ from search.launch.failure_lines import FailureLines
 from search.launch.health_file import HealthFile
 from search.launch.open_studies import OpenStudies, OpenStudy
 from search.launch.outages import Outages
-from search.launch.placement import placements_for, usable_cores
+from search.launch.placement import placements_for
 from search.launch.service_log import ServiceLog
 from search.launch.shares import Candidate, Machine, Share, rearranged
 from search.launch.worker_pool import WorkerPool
+from search.processes.cores import usable_cores
 from search.spec.permission import Permission
 from search.spec.study import StudySpec
 from search.storage.address import shown

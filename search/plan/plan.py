@@ -94,10 +94,10 @@ def make_plan(
     device = "cuda" if options.gpus is not None else resolve_device(options.device)
     checked = check(located_from(spec, want.home), want.named)
     spec = checked.spec
-    slots = slots_for(spec, device)
     workers = len(placements_for(spec, device=device, gpus=options.gpus, workers=options.workers))
     choice = chosen_way(spec, checked.proxy, want.named, device)
     way = AUTO if choice is None else choice.way
+    slots = slots_for(spec, device) if choice is None else choice.slots
     pace = _pace(checked, slots, device, way, seconds_per_run=seconds_per_run, time_scripts=time_scripts)
     size = spec.confirmation_size
     runs = size.most_runs

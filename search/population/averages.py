@@ -56,6 +56,11 @@ class StackedAverages:
         self._n_steps = np.zeros(len(weights[0]), dtype=np.int64)
         self._pairs: dict[int, list[tuple[Tensor, Tensor]]] = {}
 
+    @property
+    def changed(self) -> list[Tensor]:
+        """All that `update` changes."""
+        return self._averages
+
     def load(self, slot: int) -> None:
         """Begin anew in a slot. What the last run left must go: `0 * inf` is not 0."""
         self._n_steps[slot] = 0

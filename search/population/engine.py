@@ -6,8 +6,9 @@ another kind (`vmap`, plain modules one after the other) replaces it without a c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -17,14 +18,17 @@ from torch import Tensor, nn
 from search.population.averages import StackedAverages
 from search.population.layers import padded
 from search.population.on_device import on_device
-from search.population.settings import StackKind
+from search.population.ring import StepRing, bucket, filled_up, is_ringed
+from search.population.settings import StackKind, optimizer_of
 from search.population.stacked import StackedModel
 from search.population.stacked_sgd import StackedSGD
+from search.population.workspace import Workspace
 from search.proxies.proxy import SGD, Optimizer, Proxy, Split
+from search.runs.seeds import Seed, run_generators
 
 SplitName = Literal["validation", "test"]
-Score = tuple[float, float]
-"""Mean loss, and error as a fraction."""
+Score = Mapping[str, float]
+"""The mean `loss`, and the `error` as a fraction."""
 EVALUATION_ROWS = 1024
 """Samples judged at once on a CPU: their activations stay in the cache."""
 
@@ -32,8 +36,14 @@ EVALUATION_ROWS = 1024
 class Engine(Protocol):
     """Slots with a model each. A slot's numbers depend on nothing but what that slot was given."""
 
-    def load(self, slot: int, weights_seed: int, settings: Optimizer) -> None:
-        """Put the untrained model of a seed into a slot, with the optimizer that will train it."""
+    @property
+    def chunk_steps(self) -> int:
+        """Steps that are trained before their losses are looked at, at most."""
+        ...
+
+    def load(self, slot: int, seed: Seed, params: Mapping[str, Any]) -> None:
+        """Put the untrained model of a run's seed into a slot, to be trained with the parameters of its own
+        that the run has."""
         ...
 
     def move(self, source: int, target: int) -> None:
@@ -64,6 +74,12 @@ class Engine(Protocol):
         ...
 
 
+def chunk_steps(device: torch.device) -> int:
+    """Steps that are trained before their losses are looked at: a diverged run lives at most this long on,
+    and an accelerator waits for each look."""
+    return 20 if device.type == "cpu" else 100
+
+
 class DeviceData:
     """A proxy's data on the device, once for all engines there; moved there when it is first asked for."""
 
@@ -88,7 +104,7 @@ class DeviceData:
 
 
 class StackedEngine:
-    """The engine for multilayer perceptrons: all slots in one `StackedModel`.
+    """The engine for perceptrons and plain convolutional networks: all slots in one `StackedModel`.
 
     On one CPU thread a slot's numbers are equal bit for bit whatever its place and its neighbours.
     Nothing waits for the device within `train`: samples and lrs go there at the start, losses come
@@ -104,15 +120,20 @@ class StackedEngine:
         }
         self._model = _stack(proxy, self._device, n_slots, kind)
         self._single = [self._model.slots(slice(slot, slot + 1)) for slot in range(n_slots)]
-        self._first = [self._model.slots(slice(0, k)) for k in range(n_slots + 1)]
+        self._rings: dict[int, StepRing] = {}
         self._averages: StackedAverages | None = None
         if kind.averaged:
             self._averages = StackedAverages(self._model.weights)
             # Averages are judged here, so that nothing of a slot is touched.
             self._one_averaged = _stack(proxy, self._device, 1, kind)
 
-    def load(self, slot: int, weights_seed: int, settings: Optimizer) -> None:
-        self._single[slot].load(_sequential(self._proxy, weights_seed), _sgd(settings))
+    @property
+    def chunk_steps(self) -> int:
+        return chunk_steps(self._device)
+
+    def load(self, slot: int, seed: Seed, params: Mapping[str, Any]) -> None:
+        model = _sequential(self._proxy, run_generators(seed).weights_seed)
+        self._single[slot].load(model, _sgd(optimizer_of(params, self._proxy)))
         if self._averages is not None:
             self._averages.load(slot)
 
@@ -123,19 +144,32 @@ class StackedEngine:
 
     @torch.no_grad()
     def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
+        n_runs = samples.shape[1]
+        if is_ringed(self._device):
+            samples, lrs = filled_up(samples, lrs, bucket(n_runs, self._model.n_slots))
         n_steps, n_slots, _ = samples.shape
-        model = self._first[n_slots]
-        samples = samples.to(self._device)
-        inputs, targets = self._train.inputs[samples], self._train.targets[samples]
         minus_lr = torch.tensor(-lrs, dtype=torch.float32, device=self._device)[..., None, None]
-        averages = self._averages
-        averaging = None if averages is None else averages.next_weights(n_slots, n_steps)
-        log_likelihood = torch.empty(samples.shape, device=self._device)
-        for step in range(n_steps):
-            log_likelihood[step] = model.train_step(inputs[step], targets[step], minus_lr[step])
-            if averages is not None and averaging is not None:
-                averages.update(averaging[step])
-        return -_mean(log_likelihood)
+        planned = [samples.to(self._device), minus_lr]
+        if self._averages is not None:
+            planned.append(self._averages.next_weights(n_slots, n_steps))
+        return -_mean(self._ring(n_slots).run(*planned)[:, :n_runs])
+
+    def _ring(self, n_slots: int) -> StepRing:
+        """The steps of the first slots."""
+        if n_slots not in self._rings:
+            # What a graph writes to must not be given back because something else asks for more.
+            own = Workspace(self._device) if is_ringed(self._device) else None
+            step = partial(self._step, self._model.slots(slice(0, n_slots), own))
+            averaged = [] if self._averages is None else self._averages.changed
+            self._rings[n_slots] = StepRing(step, [*self._model.changed, *averaged], self._device)
+        return self._rings[n_slots]
+
+    def _step(self, model: StackedModel, samples: Tensor, minus_lr: Tensor, *averaging: Tensor) -> Tensor:
+        inputs, targets = self._train.inputs[samples], self._train.targets[samples]
+        log_likelihood = model.train_step(inputs, targets, minus_lr)
+        if self._averages is not None:
+            self._averages.update(*averaging)
+        return log_likelihood
 
     @torch.no_grad()
     def evaluate(self, slots: Sequence[int], split: SplitName, averaged: bool = False) -> list[Score]:
@@ -150,7 +184,7 @@ class StackedEngine:
         judged = [model.judge(inputs[None], targets[None]) for inputs, targets in blocks]
         log_likelihood = torch.cat([values for values, _ in judged], dim=1)
         n_wrong = torch.cat([wrong for _, wrong in judged], dim=1).sum()
-        return -float(_mean(log_likelihood)[0]), int(n_wrong) / len(data)
+        return {"loss": -float(_mean(log_likelihood)[0]), "error": int(n_wrong) / len(data)}
 
     def _averaged(self, slot: int) -> StackedModel:
         """A slot's model with the average of its weights; valid until the next call."""

@@ -29,11 +29,19 @@ class FlatOptimizer(Protocol):
         """Make slot `target` what slot `source` is."""
         ...
 
-    def plan(self, lrs: NDArray[np.float64]) -> list[Tensor]:
+    @property
+    def changed(self) -> list[Tensor]:
+        """All that steps change."""
+        ...
+
+    def plan(self, lrs: NDArray[np.float64]) -> Tensor:
         """What `step` takes in each of the next `T` steps of the first `K` slots, which count as made.
 
         Args:
             lrs: `T x K`.
+
+        Returns:
+            `T x ...`.
         """
         ...
 
@@ -80,9 +88,13 @@ class FlatSGD:
         for state in (self._moments, self._momentum, self._weight_decay):
             state[target].copy_(state[source])
 
-    def plan(self, lrs: NDArray[np.float64]) -> list[Tensor]:
+    @property
+    def changed(self) -> list[Tensor]:
+        return [self._moments]
+
+    def plan(self, lrs: NDArray[np.float64]) -> Tensor:
         minus_lrs = torch.tensor(-lrs, dtype=torch.float32, device=self._moments.device)
-        return list(minus_lrs[..., None])
+        return minus_lrs[..., None]
 
     def step(self, weights: Tensor, gradients: Tensor, planned: Tensor) -> None:
         k = len(weights)
@@ -120,7 +132,11 @@ class FlatAdamW:
         for numbers in (self._weight_decay, self._n_steps):
             numbers[target] = numbers[source]
 
-    def plan(self, lrs: NDArray[np.float64]) -> list[Tensor]:
+    @property
+    def changed(self) -> list[Tensor]:
+        return [self._first, self._second]
+
+    def plan(self, lrs: NDArray[np.float64]) -> Tensor:
         """Of each step `3 x K x 1`: what is left of the weights, the step's size, the scale of `sqrt(v)`."""
         n_steps, k = lrs.shape
         counts = np.arange(1, n_steps + 1)[:, None] + self._n_steps[:k]
@@ -131,7 +147,7 @@ class FlatAdamW:
         planned = torch.tensor(
             np.stack([kept, sizes, scales], axis=1), dtype=torch.float32, device=self._first.device
         )
-        return list(planned[..., None])
+        return planned[..., None]
 
     def step(self, weights: Tensor, gradients: Tensor, planned: Tensor) -> None:
         k = len(weights)

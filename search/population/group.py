@@ -7,20 +7,16 @@ into its place, and empty slots cost nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
-from search.population.engine import DeviceData, Engine, Score, SplitName
-from search.population.engines import make_engine
-from search.population.settings import StackKind, optimizer_of, with_batch_size
-from search.population.stream import BatchStream
-from search.proxies.proxy import Proxy
+from search.population.engine import Score, SplitName
+from search.population.task import Batches, Task
 from search.runs.run import Measurement, Run
-from search.runs.seeds import Seed, run_generators
-from search.spec.population import Way
+from search.runs.seeds import Seed
 
 
 @dataclass(eq=False)
@@ -30,7 +26,7 @@ class Training:
     run: Run
     number: int
     """How many runs were admitted to the population before."""
-    stream: BatchStream
+    stream: Batches
     n_steps: int = 0
     """Steps trained so far."""
     losses: list[float] = field(default_factory=list)
@@ -54,13 +50,13 @@ class Training:
 
 
 class Group:
-    """Up to `slots` runs of one `StackKind`."""
+    """Up to `slots` runs of one kind of a task."""
 
-    def __init__(self, proxy: Proxy, data: DeviceData, *, slots: int, kind: StackKind, way: Way) -> None:
-        self._proxy = with_batch_size(proxy, kind.batch_size)
+    def __init__(self, task: Task, kind: Hashable, *, slots: int) -> None:
+        self._task, self._kind = task, kind
         self._spare_slot = slots
         # One slot more than runs: untrained models are looked at there.
-        self._engine: Engine = make_engine(self._proxy, data, n_slots=slots + 1, kind=kind, way=way)
+        self._engine = task.engine(kind, n_slots=slots + 1)
         self._trainings: list[Training] = []
 
     @property
@@ -69,15 +65,20 @@ class Group:
         return self._trainings
 
     @property
-    def steps_to_next_report(self) -> int:
-        return min(training.next_report - training.n_steps for training in self._trainings)
+    def chunk_steps(self) -> int:
+        """Steps that are trained before their losses are looked at, at most."""
+        return self._engine.chunk_steps
+
+    @property
+    def steps_at_once(self) -> int:
+        """How many steps are trained before anybody has to look, at most."""
+        to_next_report = (training.next_report - training.n_steps for training in self._trainings)
+        return min(self.chunk_steps, *to_next_report)
 
     def admit(self, run: Run, number: int) -> None:
         """Put a run into the next slot."""
-        generators = run_generators(run.seed)
-        slot, settings = len(self._trainings), optimizer_of(run.params, self._proxy)
-        self._engine.load(slot, generators.weights_seed, settings)
-        self._trainings.append(Training(run, number, BatchStream(self._proxy, generators.order)))
+        self._engine.load(len(self._trainings), run.seed, run.params)
+        self._trainings.append(Training(run, number, self._task.batches(self._kind, run.seed)))
 
     def leave(self, slot: int) -> None:
         """Free a slot; the last run moves into it."""
@@ -88,9 +89,8 @@ class Group:
         self._trainings.pop()
 
     def untrained(self, seed: Seed) -> Mapping[str, float]:
-        """`val_loss` and `val_error` of a seed's model before its first step."""
-        weights_seed = run_generators(seed).weights_seed
-        self._engine.load(self._spare_slot, weights_seed, self._proxy.optimizer)
+        """Metrics of a seed's model on the validation split before its first step."""
+        self._engine.load(self._spare_slot, seed, {})
         (score,) = self._engine.evaluate([self._spare_slot], "validation")
         return _metrics(score, "val")
 
@@ -159,8 +159,7 @@ class Group:
 
 
 def _metrics(score: Score, prefix: str) -> dict[str, float]:
-    loss, error = score
-    return {f"{prefix}_loss": loss, f"{prefix}_error": error}
+    return {f"{prefix}_{name}": value for name, value in score.items()}
 
 
 def _divergence(run: Run, step: int) -> Measurement:

@@ -109,7 +109,7 @@ class StackedEmbedding:
 
     def load(self, module: nn.Module) -> None:
         assert isinstance(module, nn.Embedding)
-        _fill(self.table, module.weight)
+        fill(self.table, module.weight)
 
     def forward(self, inputs: Tensor, workspace: Workspace) -> Tensor:
         n_slots, n_samples, n_tokens = inputs.shape
@@ -119,8 +119,19 @@ class StackedEmbedding:
         return output
 
     def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float | Tensor) -> None:
-        self.table.momentum.mul_(decay)
-        self._momentum_rows.index_add_(0, self._chosen_rows, gradient.view(-1, self._lanes))
+        if gradient.device.type == "cpu":
+            self.table.momentum.mul_(decay)
+            self._momentum_rows.index_add_(0, self._chosen_rows, gradient.view(-1, self._lanes))
+        else:
+            self.add_up_by_product(gradient, decay)
+
+    def add_up_by_product(self, gradient: Tensor, decay: float | Tensor) -> None:
+        """The same as a product with ones where a token was, zeros elsewhere: on an accelerator adding up by
+        number comes in any order, and so rounds otherwise every time."""
+        n_slots, n_rows, _ = self.table.value.shape
+        tokens = self._chosen_rows.view(n_slots, 1, -1) - self._first_rows
+        chosen = gradient.new_zeros(n_slots, n_rows, tokens.shape[2]).scatter_(1, tokens, 1.0)
+        feed(self.table.momentum, chosen, gradient.view(n_slots, -1, self._lanes), decay)
 
 
 class StackedLinear:
@@ -152,9 +163,9 @@ class StackedLinear:
 
     def load(self, module: nn.Module) -> None:
         assert isinstance(module, nn.Linear)
-        _fill(self.weight, module.weight.T, rows=self.positions)
+        fill(self.weight, module.weight.T, rows=self.positions)
         if self.bias is not None:
-            _fill(self.bias, module.bias[None])
+            fill(self.bias, module.bias[None])
 
     def forward(self, inputs: Tensor, workspace: Workspace) -> Tensor:
         self._inputs = inputs
@@ -167,7 +178,7 @@ class StackedLinear:
     def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float | Tensor) -> Tensor | None:
         if self.bias is not None:
             self.bias.momentum.mul_(decay).add_(gradient.sum(1, keepdim=True))
-        _feed(self.weight.momentum, self._inputs.transpose(1, 2), gradient, decay)
+        feed(self.weight.momentum, self._inputs.transpose(1, 2), gradient, decay)
         if self.takes_data:
             return None
         output = workspace.empty(self._gradient_role, *self._inputs.shape)
@@ -220,7 +231,7 @@ class StackedTanh:
         return backward(gradient, self._outputs, grad_input=gradient)  # type: ignore[no-any-return]
 
 
-def _feed(momentum: Tensor, left: Tensor, right: Tensor, decay: float | Tensor) -> None:
+def feed(momentum: Tensor, left: Tensor, right: Tensor, decay: float | Tensor) -> None:
     """`decay * momentum + left @ right`, in place."""
     if isinstance(decay, Tensor):
         momentum.mul_(decay).baddbmm_(left, right)
@@ -228,7 +239,7 @@ def _feed(momentum: Tensor, left: Tensor, right: Tensor, decay: float | Tensor) 
         momentum.baddbmm_(left, right, beta=decay)
 
 
-def _fill(parameter: Parameter, weights: Tensor, rows: Tensor | None = None) -> None:
+def fill(parameter: Parameter, weights: Tensor, rows: Tensor | None = None) -> None:
     """`weights` (`rows x width`) into every slot, zeros into the other lanes and the momentum."""
     with torch.no_grad():
         block = torch.zeros(parameter.value.shape[1:])

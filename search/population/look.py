@@ -28,6 +28,8 @@ class Look:
     """Whether it calls dropout."""
     fills_vectors: bool
     """Whether all tensors on the way are whole vectors long, so that nothing is left over at their ends."""
+    output_bytes: int
+    """What all functions on the way gave, views too: no less than what a backward needs."""
 
 
 def look(proxy: Proxy, train: Split) -> Look:
@@ -48,7 +50,7 @@ def look(proxy: Proxy, train: Split) -> Look:
         watch.begin(torch.zeros((), dtype=torch.int32, device=train.inputs.device))
         with watch:
             model.train()(train.inputs[: proxy.batch_size])
-    return Look(watch.drops_out, watch.fills_vectors)
+    return Look(watch.drops_out, watch.fills_vectors, watch.output_bytes)
 
 
 class _Watch(CounterDropout):
@@ -56,7 +58,7 @@ class _Watch(CounterDropout):
 
     def __init__(self) -> None:
         super().__init__()
-        self.drops_out, self.fills_vectors = False, True
+        self.drops_out, self.fills_vectors, self.output_bytes = False, True, 0
 
     def __torch_function__(
         self,
@@ -68,6 +70,7 @@ class _Watch(CounterDropout):
         result = super().__torch_function__(func, types, args, kwargs)
         self.drops_out |= func is functional.dropout
         if isinstance(result, Tensor) and result.is_floating_point():
+            self.output_bytes += result.numel() * result.element_size()
             self.fills_vectors &= result.numel() % VECTOR == 0
         return result
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from search.population.layer_convolution import StackedConvolution, grid_of, places_first
 from search.population.layers import (
     Parameter,
     StackedEmbedding,
@@ -18,10 +19,11 @@ from search.population.layers import (
     StackedTanh,
     padded,
 )
+from search.population.windows import Geometry
 
 _SUPPORTED = (
-    "Embedding followed by Flatten at the start, Linear with float32 weights of its own, ReLU or Tanh "
-    "after a Linear, Flatten"
+    "Embedding followed by Flatten at the start, Linear, Conv1d or Conv2d (one group, padded by numbers of "
+    "zeros) with float32 weights of its own, ReLU or Tanh after one of these, Flatten, Unflatten"
 )
 
 
@@ -42,8 +44,10 @@ class Lowering:
         self.n_slots, self.device = n_slots, device
         self.layers: list[tuple[int, StackedLayer]] = []
         self._takes_tokens = not inputs.is_floating_point()
-        self._width = inputs[0].numel()
-        self._positions = torch.arange(self._width)
+        self._shape = tuple(inputs.shape[1:])
+        """Of a sample, as the module gives it."""
+        self._positions = torch.arange(inputs[0].numel())
+        """The lane of each of its elements."""
         modules = list(model)
         for number, module in enumerate(modules):
             self._lower(number, module, modules[number + 1 :])
@@ -53,7 +57,7 @@ class Lowering:
     @property
     def n_classes(self) -> int:
         """Width of the logits, without padding."""
-        return self._width
+        return self._shape[0]
 
     def _lower(self, number: int, module: nn.Module, following: list[nn.Module]) -> None:
         kind = type(module)
@@ -63,8 +67,10 @@ class Lowering:
             self._linear(number, module)
         elif kind in (nn.ReLU, nn.Tanh):
             self._activation(number, module)
-        elif isinstance(module, nn.Flatten) and (module.start_dim, module.end_dim) == (1, -1):
-            pass  # samples are flat already, and an embedding flattens its own
+        elif isinstance(module, nn.Conv1d | nn.Conv2d) and kind in (nn.Conv1d, nn.Conv2d):
+            self._convolution(number, module)
+        elif isinstance(module, nn.Flatten | nn.Unflatten) and kind in (nn.Flatten, nn.Unflatten):
+            self._reshaping(number, module)
         else:
             raise _unsupported(number, module)
 
@@ -78,9 +84,9 @@ class Lowering:
             )
         table = self._parameter(module.num_embeddings, module.embedding_dim)
         self.layers.append((number, StackedEmbedding(_name(number), table)))
-        first_lanes = torch.arange(self._width) * padded(module.embedding_dim)
+        first_lanes = torch.arange(len(self._positions)) * padded(module.embedding_dim)
         self._positions = (first_lanes[:, None] + torch.arange(module.embedding_dim)).flatten()
-        self._width *= module.embedding_dim
+        self._shape = (*self._shape, module.embedding_dim)
         self._takes_tokens = False
 
     def _linear(self, number: int, module: nn.Linear) -> None:
@@ -89,11 +95,12 @@ class Lowering:
                 f"layer {number}, {module}, gets int64 tokens; begin with nn.Embedding or make the "
                 "inputs float32."
             )
-        if module.in_features != self._width:
+        if self._shape != (module.in_features,):
+            shape = " x ".join(map(str, self._shape))
             raise UnsupportedLayerError(
-                f"layer {number}, {module}, gets {self._width} features from the layer before."
+                f"layer {number}, {module}, gets {shape} features from the layer before."
             )
-        n_lanes = padded(int(self._positions[-1]) + 1)
+        n_lanes = padded(int(self._positions.max()) + 1)
         layer = StackedLinear(
             _name(number),
             self._parameter(n_lanes, module.out_features),
@@ -102,13 +109,41 @@ class Lowering:
             takes_data=not self.layers,
         )
         self.layers.append((number, layer))
-        self._width = module.out_features
-        self._positions = torch.arange(self._width)
+        self._shape, self._positions = (module.out_features,), torch.arange(module.out_features)
+
+    def _convolution(self, number: int, module: nn.Conv1d | nn.Conv2d) -> None:
+        plain = module.groups == 1 and module.padding_mode == "zeros" and not isinstance(module.padding, str)
+        n_axes = module.weight.ndim - 2
+        if not plain or self._takes_tokens or len(self._shape) != 1 + n_axes:
+            raise _unsupported(number, module)
+        grid = grid_of(self._positions, self._shape)
+        if grid is None or grid.channels != module.in_channels:
+            raise _unsupported(number, module)
+        geometry = Geometry.of(module)
+        n_rows = padded(module.weight[0].numel())
+        layer = StackedConvolution(
+            _name(number),
+            self._parameter(n_rows, module.out_channels),
+            None if module.bias is None else self._parameter(1, module.out_channels),
+            grid,
+            geometry,
+            takes_data=not self.layers,
+        )
+        self.layers.append((number, layer))
+        places = geometry.places(grid.size)[-n_axes:]
+        self._shape = (module.out_channels, *places)
+        self._positions = places_first(module.out_channels, places)
+
+    def _reshaping(self, number: int, module: nn.Flatten | nn.Unflatten) -> None:
+        first_axis = module.start_dim if isinstance(module, nn.Flatten) else module.dim
+        if not isinstance(first_axis, int) or first_axis < 1:
+            raise _unsupported(number, module)
+        self._shape = tuple(module(torch.empty(1, *self._shape, device="meta")).shape[1:])
 
     def _activation(self, number: int, module: nn.Module) -> None:
-        # In place, so only on a Linear's outputs: those are not needed again, while an activation's own
-        # outputs serve its backward, and the data serves the next step.
-        if not self.layers or not isinstance(self.layers[-1][1], StackedLinear):
+        # In place, so only on what products give: that is not needed again, while an activation's own outputs
+        # serve its backward, and the data serves the next step.
+        if not self.layers or not isinstance(self.layers[-1][1], StackedLinear | StackedConvolution):
             raise _unsupported(number, module)
         kind = StackedReLU if isinstance(module, nn.ReLU) else StackedTanh
         self.layers.append((number, kind(_name(number))))

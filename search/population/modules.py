@@ -7,9 +7,10 @@ alone: random numbers that a model draws while it trains (dropout) come from a s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,11 +20,12 @@ from torch.nn import functional
 
 from search.population.averages import averaging_weights
 from search.population.dropout import CounterDropout
-from search.population.engine import DeviceData, Score, SplitName
+from search.population.engine import DeviceData, Score, SplitName, chunk_steps
 from search.population.look import look
-from search.population.settings import StackKind
+from search.population.settings import StackKind, optimizer_of
 from search.proxies.counter_random import sample_keys, step_keys
 from search.proxies.proxy import AdamW, Optimizer, Proxy, Split
+from search.runs.seeds import Seed, run_generators
 
 FUSED = ("cpu", "cuda", "mps")
 """Devices on which torch steps all weights in one operation: a third of the time on many small ones."""
@@ -61,7 +63,12 @@ class ModuleEngine:
         self._slots: list[_Slot | None] = [None] * n_slots
         self._dropout = CounterDropout() if look(proxy, self._train).drops_out else None
 
-    def load(self, slot: int, weights_seed: int, settings: Optimizer) -> None:
+    @property
+    def chunk_steps(self) -> int:
+        return chunk_steps(self._device)
+
+    def load(self, slot: int, seed: Seed, params: Mapping[str, Any]) -> None:
+        weights_seed, settings = run_generators(seed).weights_seed, optimizer_of(params, self._proxy)
         model = self._proxy.build_model(weights_seed).to(self._device)
         model.train()
         averages = [torch.zeros_like(p) for p in _trained(model)] if self._kind.averaged else []
@@ -98,7 +105,7 @@ class ModuleEngine:
                 total += float(functional.cross_entropy(logits, targets.flatten(), reduction="sum"))
                 wrong += int((logits.argmax(-1) != targets.flatten()).sum())
         state.model.train()
-        return total / count, wrong / count
+        return {"loss": total / count, "error": wrong / count}
 
     def _train_slot(self, slot: _Slot, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
         samples = samples.to(self._device)

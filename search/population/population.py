@@ -12,9 +12,10 @@ over slot, number of slots, neighbours (one diverging among them, or with other 
 withdrawals. So a result belongs to the schedule, the settings and the seed, not to the company it was
 trained in.
 
-Multilayer perceptrons trained with SGD are stacked layer by layer; other models are trained together by
-`vmap`, or one step after the other, and keep the same promises. The way is the study's
-(`search.population.choice`): within one, bits are equal; two of them agree to about 1e-5 after 20 steps.
+Multilayer perceptrons and plain convolutional networks trained with SGD are stacked layer by layer; other
+models are trained together by `vmap`, or one step after the other, and keep the same promises. The way is
+the study's (`search.population.choice`): within one, bits are equal; two of them agree to about 1e-5 after
+20 steps.
 
 Runs of one batch size share a stack (a `Group`); where a study searches it there are several, trained in
 turn, and all of them share the slots.
@@ -27,40 +28,43 @@ from collections.abc import Hashable, Mapping
 
 import torch
 
-from search.population.engine import DeviceData
+from search.population.closed_form import ClosedFormTask
 from search.population.group import Group, Training
-from search.population.settings import StackKind, stack_kind
-from search.proxies.proxy import Proxy
+from search.population.model_task import ModelTask
+from search.population.task import Task
+from search.proxies.noisy_quadratic import NoisyQuadratic
+from search.proxies.registry import AnyProxy
 from search.runs.run import Measurement, Run
 from search.runs.seeds import Seed
 from search.spec.population import AUTO, Way
-
-CHUNK_STEPS = 20
-"""Steps trained before the engine's losses are looked at: a diverged run lives at most this long on."""
 
 
 class Population:
     """Up to `slots` runs of one proxy, trained together in this process. Not thread-safe."""
 
     def __init__(
-        self, proxy: Proxy, *, slots: int, device: str | torch.device = "cpu", way: Way = AUTO
+        self, proxy: AnyProxy, *, slots: int, device: str | torch.device = "cpu", way: Way = AUTO
     ) -> None:
         """
         Args:
-            proxy: the task.
+            proxy: a model that is trained, or a task whose loss is computed.
             slots: most runs at once, >= 1; 8 to 32 are fastest on a CPU.
-            device: of torch; its data is moved there once.
-            way: how runs are trained; see `search.population.engines.make_engine`.
+            device: of torch, for a model, whose data is moved there once; what is computed is computed on the
+                CPU.
+            way: how a model's runs are trained; see `search.population.engines.make_engine`.
 
         Raises:
             Exception: whatever the proxy's model raises when it is looked at with its data.
         """
         if slots < 1:
             raise ValueError(f"slots must be at least 1 but got {slots}.")
-        self.proxy, self.slots, self._way = proxy, slots, way
-        self._data = DeviceData(proxy, torch.device(device))
-        self._plain = stack_kind({}, proxy)
-        self._groups = {self._plain: self._new_group(self._plain)}
+        self.proxy, self.slots = proxy, slots
+        self._task: Task = (
+            ClosedFormTask(proxy)
+            if isinstance(proxy, NoisyQuadratic)
+            else ModelTask(proxy, device=torch.device(device), way=way)
+        )
+        self._groups: dict[Hashable, Group] = {self._task.plain: self._new_group(self._task.plain)}
         self._n_admitted = 0
         self._untrained: dict[Seed, Mapping[str, float]] = {}
 
@@ -88,8 +92,7 @@ class Population:
             )
         if run.key in self.active:
             raise ValueError(f"a run with the key {run.key!r} is in training already.")
-        kind = stack_kind(run.params, self.proxy, averaged=bool(run.averaged_steps))
-        self._group(kind).admit(run, self._n_admitted)
+        self._group(self._task.kind(run)).admit(run, self._n_admitted)
         self._n_admitted += 1
 
     def cancel(self, key: Hashable) -> None:
@@ -119,7 +122,7 @@ class Population:
             raise ValueError(f"max_steps must be at least 1 but got {max_steps}.")
         left = math.inf if max_steps is None else max_steps
         while left and (groups := [group for group in self._groups.values() if group.trainings]):
-            n_steps = int(min(CHUNK_STEPS, left, *(group.steps_to_next_report for group in groups)))
+            n_steps = int(min(left, *(group.steps_at_once for group in groups)))
             measured: list[tuple[int, Measurement]] = []
             for group in groups:
                 group.train(n_steps)
@@ -129,21 +132,27 @@ class Population:
                 return [measurement for _, measurement in sorted(measured, key=lambda pair: pair[0])]
         return []
 
+    @property
+    def chunk_steps(self) -> int:
+        """Steps that are trained before anybody looks: fewer at once cost more."""
+        return self._groups[self._task.plain].chunk_steps
+
     def untrained(self, seed: Seed) -> Mapping[str, float]:
-        """`val_loss` and `val_error` of a seed's model before its first step."""
+        """Metrics of a seed's model on the validation split before its first step."""
         if seed not in self._untrained:
-            self._untrained[seed] = self._groups[self._plain].untrained(seed)
+            self._untrained[seed] = self._groups[self._task.plain].untrained(seed)
         return self._untrained[seed]
 
     def _trainings(self) -> list[Training]:
         return [training for group in self._groups.values() for training in group.trainings]
 
-    def _group(self, kind: StackKind) -> Group:
+    def _group(self, kind: Hashable) -> Group:
         """The group of a kind; whenever one is made, others that stand empty give their memory back."""
         if kind not in self._groups:
-            self._groups = {k: g for k, g in self._groups.items() if g.trainings or k == self._plain}
+            plain = self._task.plain
+            self._groups = {k: g for k, g in self._groups.items() if g.trainings or k == plain}
             self._groups[kind] = self._new_group(kind)
         return self._groups[kind]
 
-    def _new_group(self, kind: StackKind) -> Group:
-        return Group(self.proxy, self._data, slots=self.slots, kind=kind, way=self._way)
+    def _new_group(self, kind: Hashable) -> Group:
+        return Group(self._task, kind, slots=self.slots)

@@ -67,14 +67,20 @@ class StackedModel:
         """All that is trained, each `K x rows x lanes`; not copies."""
         return [parameter.value for parameter in self._parameters]
 
-    def slots(self, chosen: slice) -> StackedModel:
-        """The models of some slots; they share their memory with this stack."""
+    @property
+    def changed(self) -> list[Tensor]:
+        """All that a step changes."""
+        return [part for parameter in self._parameters for part in (parameter.value, parameter.momentum)]
+
+    def slots(self, chosen: slice, workspace: Workspace | None = None) -> StackedModel:
+        """The models of some slots; they share their memory with this stack, and their workspace unless they
+        are given one of their own."""
         return StackedModel(
             [(number, layer.slots(chosen)) for number, layer in self._layers],
             n_classes=self._n_classes,
             n_slots=len(range(*chosen.indices(self.n_slots))),
             optimizer=self._optimizer.slots(chosen),
-            workspace=self._workspace,
+            workspace=workspace or self._workspace,
         )
 
     def load(self, model: nn.Sequential, settings: SGD) -> None:

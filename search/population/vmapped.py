@@ -9,8 +9,9 @@ it would get alone, and no sum is taken over runs that one's infinity could ente
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,14 +21,17 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from search.population.averages import StackedAverages
-from search.population.engine import DeviceData, Score, SplitName
+from search.population.engine import DeviceData, Score, SplitName, chunk_steps
 from search.population.flat_optimizers import flat_optimizer
 from search.population.flat_weights import FlatWeights
 from search.population.forms import StackedForms
 from search.population.look import look
-from search.population.settings import StackKind
+from search.population.memory import ran_out
+from search.population.ring import StepRing, bucket, filled_up, is_ringed
+from search.population.settings import StackKind, optimizer_of
 from search.proxies.counter_random import sample_keys, step_keys
-from search.proxies.proxy import Optimizer, Proxy, Split
+from search.proxies.proxy import Proxy, Split
+from search.runs.seeds import Seed, run_generators
 
 EVALUATION_ROWS = 512
 """Samples that are judged at once."""
@@ -64,6 +68,7 @@ class VmappedEngine:
         # Loops over vectors take what is left over at the end of a tensor one by one, and round it otherwise:
         # where slots are not whole vectors long, one more is computed behind the last and thrown away.
         self._n_behind = 0 if seen.fills_vectors else 1
+        self._most_runs = n_slots
         n_slots += self._n_behind
         self._model = proxy.build_model(0).to(data.device)
         self._weights = FlatWeights(self._model, n_slots=n_slots, device=data.device)
@@ -77,17 +82,23 @@ class VmappedEngine:
         self._averages = StackedAverages([self._weights.rows[:, None]]) if kind.averaged else None
         self._seeds = torch.zeros(n_slots, dtype=torch.int64)
         self._n_steps = torch.zeros(n_slots, dtype=torch.int64)
+        self._rings: dict[int, StepRing] = {}
         self._forms = StackedForms()
         self._forward = torch.vmap(self._one_forward)
         self._try_out()
 
-    def load(self, slot: int, weights_seed: int, settings: Optimizer) -> None:
+    @property
+    def chunk_steps(self) -> int:
+        return chunk_steps(self._device)
+
+    def load(self, slot: int, seed: Seed, params: Mapping[str, Any]) -> None:
+        weights_seed = run_generators(seed).weights_seed
         model = self._proxy.build_model(weights_seed)
         self._weights.load(slot, model)
         self._gradients[slot].zero_()
         for name, value in _untrained(model):
             self._constants[name][slot].copy_(value.detach())
-        self._optimizer.load(slot, settings)
+        self._optimizer.load(slot, optimizer_of(params, self._proxy))
         self._seeds[slot], self._n_steps[slot] = weights_seed, 0
         if self._averages is not None:
             self._averages.load(slot)
@@ -101,24 +112,32 @@ class VmappedEngine:
             self._averages.move(source, target)
 
     def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
-        n_steps, n_slots, n_samples = samples.shape
+        n_runs = samples.shape[1]
+        if is_ringed(self._device):
+            samples, lrs = filled_up(samples, lrs, bucket(n_runs, self._most_runs))
+        n_steps, n_slots, _ = samples.shape
         steps = self._n_steps[:n_slots] + torch.arange(n_steps)[:, None]
         keys = step_keys(self._seeds[:n_slots], steps)
         self._n_steps[:n_slots] += n_steps
         if self._n_behind:
             samples, keys = (torch.cat([part, part[:, -1:]], dim=1) for part in (samples, keys))
-        samples, keys = samples.to(self._device), keys.to(self._device)
-        planned, averages = self._optimizer.plan(lrs), self._averages
-        averaging = None if averages is None else averages.next_weights(n_slots, n_steps)
-        losses = torch.empty(n_steps, n_slots, n_samples, device=self._device)
+        planned = [samples.to(self._device), keys.to(self._device), self._optimizer.plan(lrs)]
+        if self._averages is not None:
+            planned.append(self._averages.next_weights(n_slots, n_steps))
         self._model.train()
-        first = self._first(samples.shape[1])
         with _no_warnings_about_speed():
-            for step in range(n_steps):
-                losses[step] = self._train_step(first, samples[step], keys[step], planned[step], n_slots)
-                if averages is not None and averaging is not None:
-                    averages.update(averaging[step])
+            losses = self._ring(n_slots).run(*planned)[:, :n_runs]
         return np.asarray(losses.cpu().numpy().astype(np.float64).mean(axis=-1))
+
+    def _ring(self, n_slots: int) -> StepRing:
+        """The steps of the first slots."""
+        if n_slots not in self._rings:
+            changed = [self._weights.rows, self._gradients, *self._constants.values()]
+            changed += self._optimizer.changed
+            changed += [] if self._averages is None else self._averages.changed
+            step = partial(self._step, self._first(n_slots + self._n_behind))
+            self._rings[n_slots] = StepRing(step, changed, self._device)
+        return self._rings[n_slots]
 
     @torch.no_grad()
     def evaluate(self, slots: Sequence[int], split: SplitName, averaged: bool = False) -> list[Score]:
@@ -142,7 +161,7 @@ class VmappedEngine:
             losses.append(functional.cross_entropy(logits, targets.flatten(), reduction="none"))
             n_wrong += int((logits.argmax(-1) != targets.flatten()).sum())
         mean = torch.cat(losses).cpu().numpy().astype(np.float64).mean()
-        return float(mean), n_wrong / data.targets.numel()
+        return {"loss": float(mean), "error": n_wrong / data.targets.numel()}
 
     def _first(self, k: int) -> _Models:
         """The first `k` models, to be differentiated; the same memory for all steps."""
@@ -153,8 +172,8 @@ class VmappedEngine:
             self._weights.views(self._gradients[:k]),
         )
 
-    def _train_step(
-        self, first: _Models, samples: Tensor, keys: Tensor, planned: Tensor, n_slots: int
+    def _step(
+        self, first: _Models, samples: Tensor, keys: Tensor, planned: Tensor, *averaging: Tensor
     ) -> Tensor:
         """One step of the first slots; the losses of their samples before it, `K x B`."""
         with self._forms:
@@ -164,10 +183,13 @@ class VmappedEngine:
         gradients = torch.autograd.grad(
             means, [*first.weights.values()], torch.ones_like(means), materialize_grads=True
         )
+        n_slots = len(samples) - self._n_behind
         with torch.no_grad():
             torch._foreach_copy_(first.gradients, list(gradients))
             self._optimizer.step(self._weights.rows[:n_slots], self._gradients[:n_slots], planned)
-        return losses.detach()[:n_slots]
+            if self._averages is not None:
+                self._averages.update(*averaging)
+        return losses.detach()
 
     def _one_forward(
         self, weights: dict[str, Tensor], constants: dict[str, Tensor], inputs: Tensor, key: Tensor
@@ -204,9 +226,11 @@ class VmappedEngine:
         """
         samples = torch.zeros(1, 1, self._proxy.batch_size, dtype=torch.int64)
         try:
-            self.load(0, 0, self._proxy.optimizer)
+            self.load(0, (0,), {})
             self.train(samples, np.zeros((1, 1)))
         except (RuntimeError, NotImplementedError, ValueError, TypeError) as error:
+            if ran_out(error):
+                raise
             why = str(error).strip().partition("\n")[0]
             raise UnsupportedModelError(
                 f"the forward of {self._proxy.name}'s model can't be computed for many at once: {why}"

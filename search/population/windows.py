@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 
@@ -20,6 +20,15 @@ class Geometry(NamedTuple):
     padding: tuple[int, int]
     dilation: tuple[int, int]
 
+    @classmethod
+    def of(cls, module: nn.Conv1d | nn.Conv2d) -> Geometry:
+        """That of a module whose padding is a number an axis."""
+        given = (module.kernel_size, module.stride, module.padding, module.dilation)
+        kernel, stride, padding, dilation = (
+            (missing, *numbers)[-2:] for numbers, missing in zip(given, (1, 1, 0, 1), strict=True)
+        )
+        return cls(kernel, stride, padding, dilation)
+
     def places(self, size: tuple[int, int]) -> tuple[int, int]:
         """Places of its output, for an input of `H x W`."""
         down, along = (
@@ -28,6 +37,25 @@ class Geometry(NamedTuple):
             for i in (0, 1)
         )
         return down, along
+
+    def within(self, axis: int, size: tuple[int, int]) -> list[tuple[slice, slice]]:
+        """For each tap along an axis: the places of the output whose windows hold it within an input of
+        `H x W`, and the places of the input that it sees there.
+
+        >>> Geometry((1, 3), (1, 2), (0, 1), (1, 1)).within(1, (1, 4))[0]
+        (slice(1, 2, None), slice(1, 2, 2))
+        """
+        n_places, stride = self.places(size)[axis], self.stride[axis]
+        found = []
+        for tap in range(self.kernel[axis]):
+            offset = tap * self.dilation[axis] - self.padding[axis]
+            first = max(0, -(offset // stride))
+            end = max(first, min(n_places, (size[axis] - 1 - offset) // stride + 1))
+            seen, n = first * stride + offset, end - first
+            found.append(
+                (slice(first, end), slice(seen, seen + n * stride - stride + 1, stride) if n else slice(0))
+            )
+        return found
 
 
 class Windows(torch.autograd.Function):

@@ -22,14 +22,15 @@ class Workspace:
         self._views: dict[tuple[str, tuple[int, ...]], Tensor] = {}
 
     def empty(self, role: str, *shape: int) -> Tensor:
-        """A contiguous float32 tensor of `shape`; it holds whatever was there before."""
+        """A contiguous float32 tensor of `shape`; it holds whatever was there before: what nobody ever
+        wrote is zero."""
         view = self._views.get((role, shape))
         return self._carve(role, shape) if view is None else view
 
     def _carve(self, role: str, shape: tuple[int, ...]) -> Tensor:
         size = prod(shape)
         if role not in self._buffers or self._buffers[role].numel() < size:
-            self._buffers[role] = torch.empty(size, device=self.device)
+            self._buffers[role] = torch.zeros(size, device=self.device)
             self._views = {key: view for key, view in self._views.items() if key[0] != role}
         view = self._buffers[role][:size].view(shape)
         self._views[role, shape] = view

@@ -65,5 +65,15 @@ class Remarked:
     text: str
 
 
-Event = Measurement | Admitted | Remarked | TrainingFailed | Cancelled
+@dataclass(frozen=True)
+class FewerSlots:
+    """Memory ran out, and fewer runs train at once from here on; those in training begin anew, which tells
+    nobody anything twice."""
+
+    slots: int
+    text: str
+    """For a person."""
+
+
+Event = Measurement | Admitted | Remarked | TrainingFailed | Cancelled | FewerSlots
 """Any event of a training thread."""

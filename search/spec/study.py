@@ -197,9 +197,10 @@ class StudySpec(Strict):
             return self
         return self.model_copy(update={"space": {**self.space, "lr": range_around(own_lr)}})
 
-    def with_way(self, way: Way) -> StudySpec:
-        """The same study with its runs trained in one way."""
-        return self.model_copy(update={"population": self.population.model_copy(update={"way": way})})
+    def with_way(self, way: Way, measured_slots: tuple[str, int] | None = None) -> StudySpec:
+        """The same study with its runs trained in one way, so many at once as were measured on a kind of
+        device."""
+        return self.model_copy(update={"population": self.population.trained(way, measured_slots)})
 
     @cached_property
     def parsed_space(self) -> Space:

@@ -35,8 +35,9 @@ ROUNDS = "rounds"
 """How it proposes its trials, for all its life: `size` and `delay`; nothing where it need not be the same
 every time."""
 WAY = "way"
-"""How its runs are trained, for all its life, since bits belong to it: `way`, the `slots` it was chosen
-for, and the `gain` over one by one that was measured then. A study from before there were ways has none."""
+"""How its runs are trained, for all its life, since bits belong to it: `way`, how many at once (`slots`,
+measured on the kind of device `device`), and the `gain` over one by one that was measured then. A study from
+before there were ways has none, and one from before slots were measured no `device`."""
 OPENINGS = "openings"
 """How many processes have opened it; each samples from a seed of its own."""
 PRIORITY = "priority"
@@ -79,7 +80,7 @@ class StudyAttributes(Mapping[str, Any]):
         """The study as it is worked on: in its way, and with the script's own lr where that is known."""
         spec = StudySpec.from_json(self._stored[SPEC])
         if self.way is not None:
-            spec = spec.with_way(self.way)
+            spec = spec.with_way(self.way, self._measured_slots)
         return spec if self.own_lr is None else spec.with_own_lr(self.own_lr)
 
     @property
@@ -113,6 +114,11 @@ class StudyAttributes(Mapping[str, Any]):
         """How its runs are trained; None: it is from before there were ways, or its proxy needs none."""
         stored = self._stored.get(WAY)
         return None if stored is None else stored["way"]
+
+    @property
+    def _measured_slots(self) -> tuple[str, int] | None:
+        stored = self._stored.get(WAY, {})
+        return (stored["device"], stored["slots"]) if "device" in stored else None
 
     @property
     def is_stopped(self) -> bool:

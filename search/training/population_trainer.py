@@ -5,24 +5,39 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-from search.population.make import AnyPopulation
-from search.runs.events import Admitted, Cancel, Cancelled, Event, TrainingFailed
-from search.runs.run import Run
+from search.population import Population
+from search.runs.events import Admitted, Cancel, Cancelled, Event, FewerSlots, TrainingFailed
+from search.runs.run import Measurement, Run
+from search.scripts.out_of_memory import says_out_of_memory
 from search.scripts.reasons import traceback_with_reason
 
 __all__ = ["Admitted", "Cancelled", "Event", "PopulationTrainer", "TrainingFailed"]
 
-# Messages are looked at this often; a run may begin or be cancelled while its neighbours are half-way.
-STEPS_BETWEEN_LOOKS = 20
+
+@dataclass
+class _Begun:
+    """A run that was told to have begun, and the last step at which it was measured."""
+
+    run: Run
+    told_step: int = -1
+
+
+class MakesPopulation(Protocol):
+    """Makes an empty population."""
+
+    def __call__(self, *, slots: int) -> Population: ...
 
 
 class PopulationTrainer:
     """Trains the runs of `ready` and sends what happens to `events`.
 
     Args:
-        make_population: makes an empty population; called again after a failure.
+        make_population: called at once, and again after a failure.
+        slots: most runs at once.
         ready: runs to train, in order, and those to `Cancel`; None only wakes a trainer that waits.
         events: receives every `Event`.
         stop: ends the training, dropping runs that are not finished.
@@ -30,36 +45,87 @@ class PopulationTrainer:
 
     def __init__(
         self,
-        make_population: Callable[[], AnyPopulation],
+        make_population: MakesPopulation,
+        slots: int,
         ready: queue.SimpleQueue[Run | Cancel | None],
         events: queue.SimpleQueue[Event],
         stop: threading.Event,
     ) -> None:
-        self._make_population = make_population
-        self._population = make_population()
+        self._make_population, self._slots = make_population, slots
         self._ready = ready
         self._events = events
         self._stop = stop
         self._waiting: deque[Run] = deque()
-        self._arriving: tuple[Hashable, ...] = ()
+        self._arriving: tuple[Run, ...] = ()
+        self._begun: dict[Hashable, _Begun] = {}
+        self._population = self._made()
 
     def train(self) -> None:
         """Work until `stop` is set.
 
         A run that raises takes its neighbours with it, since they share every operation; all are reported
-        as failed and a fresh population goes on.
+        as failed and a fresh population goes on. Where memory ran out, half as many train at once from then
+        on, and they begin anew: a run gives the same whatever its company.
         """
         while not self._stop.is_set():
+            failure = self._trained_a_while()
+            # Outside of the except clause: the traceback has let go of what was computed.
+            if failure is not None:
+                self._go_on_after(failure)
+
+    def _trained_a_while(self) -> str | None:
+        """The traceback of what failed, if anything did."""
+        try:
+            # A run may begin or be cancelled while its neighbours are half-way.
+            self._take_in_messages()
+            self._fill()
+            for measurement in self._population.advance(max_steps=self._population.chunk_steps):
+                self._tell(measurement)
+        except Exception:
+            return traceback_with_reason()
+        return None
+
+    def _tell(self, measurement: Measurement) -> None:
+        """Pass on what is new; a run that began anew makes its first reports again."""
+        begun = self._begun[measurement.key]
+        if measurement.step > begun.told_step or measurement.last:
+            begun.told_step = measurement.step
+            self._events.put(measurement)
+        if measurement.last:
+            del self._begun[measurement.key]
+
+    def _go_on_after(self, failure: str) -> None:
+        runs = [*(self._begun[key].run for key in self._population.active), *self._arriving]
+        self._arriving = ()
+        del self._population  # before the next is made
+        halved = self._slots > 1 and says_out_of_memory(failure)
+        if halved:
+            self._waiting.extendleft(reversed(runs))
+        else:
+            self._forget(runs)
+            self._events.put(TrainingFailed(tuple(run.key for run in runs), failure))
+        self._population = self._made(halved=halved)
+
+    def _forget(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            self._begun.pop(run.key, None)
+
+    def _made(self, *, halved: bool = False) -> Population:
+        """A fresh population, with fewer slots where memory runs out."""
+        while True:
+            if halved:
+                self._halve()
             try:
-                self._take_in_messages()
-                self._fill()
-                for measurement in self._population.advance(max_steps=STEPS_BETWEEN_LOOKS):
-                    self._events.put(measurement)
+                return self._make_population(slots=self._slots)
             except Exception:
-                keys = (*self._population.active, *self._arriving)
-                self._events.put(TrainingFailed(keys, traceback_with_reason()))
-                self._arriving = ()
-                self._population = self._make_population()
+                halved = self._slots > 1 and says_out_of_memory(traceback_with_reason())
+                if not halved:
+                    raise
+
+    def _halve(self) -> None:
+        before, self._slots = self._slots, self._slots // 2
+        text = f"memory ran out with {before} runs at once; {self._slots} from here on, begun anew"
+        self._events.put(FewerSlots(self._slots, text))
 
     def _take_in_messages(self) -> None:
         """Take all that are there; wait for one only where there is nothing to train."""
@@ -84,14 +150,17 @@ class PopulationTrainer:
             self._waiting.remove(waiting[0])
         else:
             return
+        self._begun.pop(key, None)
         self._events.put(Cancelled(key))
 
     def _fill(self) -> None:
         """Admit what waits while there is room."""
         while self._waiting and self._population.free_slots:
             run = self._waiting.popleft()
-            self._arriving = (run.key,)
+            self._arriving = (run,)
             untrained = self._population.untrained(run.seed)
             self._population.admit(run)
             self._arriving = ()
-            self._events.put(Admitted(run.key, untrained))
+            if run.key not in self._begun:
+                self._begun[run.key] = _Begun(run)
+                self._events.put(Admitted(run.key, untrained))

@@ -25,14 +25,9 @@ class TrainsRuns(Protocol):
 def slots_for(spec: StudySpec, device: str) -> int:
     """How many runs train at once in one process.
 
-    On a CPU 8 are within a tenth of the fastest (`benchmarks/engine_speed.py`), and the fewer trials are in
-    flight, the more the sampler knows when it proposes the next. What is not declared trains one by one.
+    What is not declared trains one by one.
     """
-    if spec.proxy_kind != "declared":
-        return 1
-    if spec.population.slots != "auto":
-        return spec.population.slots
-    return 8 if device == "cpu" else 64
+    return 1 if spec.proxy_kind != "declared" else spec.population.slots_on(device)
 
 
 def make_trainer(
@@ -77,10 +72,10 @@ def _population_trainer(
 
     torch.set_num_threads(1)
     proxy = declared_proxy(declared.name, declared.arguments, device=device)
-    slots, way = slots_for(spec, device), spec.population.way
-    make = functools.partial(make_population, proxy, slots=slots, device=device, way=way)
+    way = spec.population.way
+    make = functools.partial(make_population, proxy, device=device, way=way)
     try:
-        trainer = PopulationTrainer(make, ready, events, stop)
+        trainer = PopulationTrainer(make, slots_for(spec, device), ready, events, stop)
     except (UnsupportedLayerError, UnsupportedModelError) as error:
         raise UsageError(
             f"study {spec.name!r} trains its runs in the way {way!r}, which can't be done here: {error}"

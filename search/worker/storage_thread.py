@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 from search.report.board import BoardKeeper
 from search.results.confirmation import Confirmation
 from search.results.settled import is_settled
-from search.runs.events import Admitted, Cancelled, Event, Remarked, TrainingFailed
+from search.runs.events import Admitted, Cancelled, Event, FewerSlots, Remarked, TrainingFailed
 from search.runs.run import Measurement
 from search.storage.leases import RENEW_SECONDS
 from search.storage.patience import StorageAwayError
@@ -128,6 +128,9 @@ class StorageLoop:
             self._ask_again_at = 0.0
         elif isinstance(event, Remarked):
             self._take_in_remark(event)
+        elif isinstance(event, FewerSlots):
+            self._slots = event.slots
+            self._notify({"kind": "note", "text": event.text})
         else:
             self._take_in_measurement(event)
 

@@ -19,6 +19,7 @@ from search.spec.proxy import CommandProxy
 from search.spec.study_file import find_study_file, read_study_file
 from search.storage.address import parse_address
 from search.storage.database import Database
+from search.storage.study_attributes import WAY
 from search.storage.study_making import create_or_resume
 from search.storage.study_record import StudyRecord
 from search.strategy.candidates import UniformTrial
@@ -140,6 +141,22 @@ def test_a_new_study_says_how_its_runs_are_trained_and_keeps_it(tmp_path: Path) 
     again = prepare(str(file), storage, None, say=said.append)
     assert (again.created, again.record.attributes.way, len(said)) == (False, way, 1)
     again.database.close()
+
+
+def test_a_new_study_keeps_how_many_runs_train_at_once(tmp_path: Path) -> None:
+    """As measured here; a machine of another kind takes the usual number."""
+    file = tmp_path / "digits.toml"
+    file.write_text(
+        'name = "digits"\ntotal_steps = 60\nn_trials = 4\nproxy = "digits_mlp"\n'
+        "[space]\nlr = { low = 1e-4, high = 1e-1, log = true }\n"
+    )
+    made = prepare(str(file), parse_address(f"sqlite:///{tmp_path / 'w.db'}"), None)
+    population, kept = made.record.spec.population, made.record.attributes[WAY]
+    made.database.close()
+    assert kept["device"] == "cpu"
+    assert population.slots == "auto"
+    assert population.slots_on("cpu") == kept["slots"] in (4, 8)
+    assert population.slots_on("cuda") == 64
 
 
 def test_a_way_that_does_not_fit_is_refused_before_anything_is_stored(tmp_path: Path) -> None:

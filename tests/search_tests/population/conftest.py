@@ -44,6 +44,33 @@ def _no_hidden_layer() -> nn.Sequential:
     return nn.Sequential(nn.Embedding(97, 4), nn.Flatten(), nn.Linear(20, 97))
 
 
+def _curves_model() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv1d(3, 5, 3, stride=2, padding=2, bias=False),
+        nn.ReLU(),
+        nn.Conv1d(5, 7, 2, dilation=2),
+        nn.Flatten(),
+        nn.Linear(14, 3),
+    )
+
+
+def _pictures_model() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Unflatten(1, (1, 3, 5)),
+        nn.Conv2d(1, 17, (2, 3), padding=(1, 0)),
+        nn.Tanh(),
+        nn.Conv2d(17, 6, 3, stride=(1, 2), padding=1),
+        nn.Conv2d(6, 4, 1, stride=2),
+        nn.ReLU(),
+        nn.Flatten(2),
+        nn.Flatten(),
+        nn.Linear(8, 9),
+        nn.Tanh(),
+        nn.Linear(9, 3),
+    )
+
+
 def _tokens(n: int) -> Split:
     generator = torch.Generator().manual_seed(n)
     inputs = torch.randint(97, (n, 5), generator=generator)
@@ -81,6 +108,8 @@ PROXIES = {
     "features": _proxy("features", _features_model, _features, batches=ShuffledEpochs()),
     "plain_sgd": _proxy("plain_sgd", _no_hidden_layer, _tokens, optimizer=SGD()),
     "even_batch": _proxy("even_batch", _features_model, _features, batch_size=8),
+    "curves": _proxy("curves", _curves_model, _features, batches=ShuffledEpochs()),
+    "pictures": _proxy("pictures", _pictures_model, _features, batch_size=9),
 }
 
 

@@ -17,6 +17,7 @@ from search.population.averages import averaging_weights
 from search.population.settings import StackKind, stack_kind
 from search.proxies import build_proxy
 from search.proxies.proxy import Proxy
+from search.spec.population import STACKED
 from tests.search_tests.population.test_equality_law import EXPLODING_LR, SETTINGS, SLOTS, alone, train
 from tests.search_tests.population.test_oracle import TOLERANCE, judged, plain_training
 
@@ -95,13 +96,13 @@ def test_an_average_is_the_same_in_every_slot_beside_any_neighbour(
         )
         for key in range(len(SETTINGS) + 2 * slots)
     ]
-    measured = train(Population(proxy, slots=slots), runs)
+    measured = train(Population(proxy, slots=slots, way=STACKED), runs)
     for run in runs[:: 1 if slots < 8 else 5]:
         assert measured[run.key] == alone(proxy, run)
 
 
 def test_a_slot_whose_last_run_exploded_averages_anew(tokens_proxy: Proxy, make_run: MakeRun) -> None:
-    population = Population(tokens_proxy, slots=1)
+    population = Population(tokens_proxy, slots=1, way=STACKED)
     exploding = make_run(0, averaged_steps=(23,), lr=EXPLODING_LR)
     after = make_run(1, averaged_steps=(23,))
     measured = train(population, [exploding, after])
@@ -110,7 +111,7 @@ def test_a_slot_whose_last_run_exploded_averages_anew(tokens_proxy: Proxy, make_
 
 
 def test_withdrawing_moves_an_average_with_its_run(tokens_proxy: Proxy, make_run: MakeRun) -> None:
-    population = Population(tokens_proxy, slots=3)
+    population = Population(tokens_proxy, slots=3, way=STACKED)
     runs = [make_run(key, averaged_steps=(23,)) for key in range(3)]
     for run in runs:
         population.admit(run)
@@ -122,7 +123,7 @@ def test_withdrawing_moves_an_average_with_its_run(tokens_proxy: Proxy, make_run
 def test_averages_of_the_default_proxy_are_the_same_in_any_company(make_run: MakeRun) -> None:
     proxy = build_proxy("char_lm_mlp", {})
     runs = [make_run(key, total_steps=9 + key % 2, averaged_steps=(9 + key % 2,), lr=0.3) for key in range(9)]
-    measured = train(Population(proxy, slots=8), runs)
+    measured = train(Population(proxy, slots=8, way=STACKED), runs)
     for run in (runs[0], runs[3], runs[8]):
         assert measured[run.key] == alone(proxy, run)
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 from torch import Tensor, nn
 
 from search.population import choice, form_linear
-from search.population.choice import Choice, choose_way
+from search.population.choice import Choice, choose_way, fastest, keeps_bits
 from search.population.lowering import UnsupportedLayerError
 from search.population.make import choose_training, make_population, trains_together
 from search.population.vmapped import UnsupportedModelError
 from search.proxies.noisy_quadratic import noisy_quadratic
 from search.proxies.proxy import Proxy
-from search.spec.population import AUTO, ONE_BY_ONE, STACKED, VMAP
+from search.spec.population import AUTO, ONE_BY_ONE, STACKED, VMAP, Way
+from tests.search_tests.population.conftest import PROXIES
 from tests.search_tests.population.models import NETS
 
 
@@ -38,7 +40,30 @@ def test_company_that_is_slower_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(choice, "LEAST_GAIN", 1e9)
     alone = choose_way(NETS["decoder"], slots=3, device="cpu")
     assert (alone.way, alone.obstacle) == (ONE_BY_ONE, "")
-    assert "3 at once by vmap would be" in alone.text("decoder")
+    assert "3 at once would be" in alone.text("decoder")
+
+
+def test_stacked_layers_that_are_no_perceptrons_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "LEAST_GAIN", 0.0)
+    chosen = choose_way(PROXIES["curves"], slots=3, device="cpu")
+    assert chosen.way in (STACKED, VMAP)
+    assert chosen.gain is not None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "way"),
+    [
+        ({STACKED: 1.0, VMAP: 2.0, ONE_BY_ONE: 3.0}, STACKED),
+        ({STACKED: 1.05, VMAP: 1.0, ONE_BY_ONE: 3.0}, STACKED),  # within the error of a few steps
+        ({STACKED: 1.3, VMAP: 1.0, ONE_BY_ONE: 3.0}, VMAP),
+        ({STACKED: 1.0, ONE_BY_ONE: 1.05}, ONE_BY_ONE),
+        ({VMAP: 2.0, ONE_BY_ONE: 1.0}, ONE_BY_ONE),
+    ],
+)
+def test_the_fastest_is_taken_and_stacked_layers_where_it_hardly_matters(
+    seconds: dict[Way, float], way: Way
+) -> None:
+    assert fastest(seconds)[0] == way
 
 
 def test_a_model_that_decides_by_its_numbers_trains_one_by_one(features_proxy: Proxy) -> None:
@@ -60,6 +85,22 @@ def test_a_way_whose_bits_depend_on_the_company_is_not_chosen(monkeypatch: pytes
     chosen = choose_way(NETS["decoder"], slots=2, device="cpu")
     assert (chosen.way, chosen.gain) == (ONE_BY_ONE, None)
     assert "would not be the bits" in chosen.obstacle
+
+
+def test_an_accelerator_tells_where_bits_depend_on_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tried with runs in each other's places; `cpu:0` is a CPU that is not taken for one."""
+    honest, place = form_linear.products, torch.arange(1.0, 5.0).view(-1, 1, 1)
+
+    def by_place(rows: Tensor, weights: Tensor, biases: Tensor | None) -> Tensor:
+        return honest(rows, weights, biases) * (1.0 + 1e-3 * place[: len(rows)])
+
+    assert keeps_bits(NETS["decoder"], 3, VMAP, "cpu:0")
+    monkeypatch.setattr(form_linear, "products", by_place)
+    assert not keeps_bits(NETS["decoder"], 3, VMAP, "cpu:0")
+    monkeypatch.setattr(choice, "LEAST_GAIN", 0.0)
+    chosen = choose_way(NETS["decoder"], slots=3, device="cpu:0")
+    assert chosen.way == VMAP
+    assert chosen.text("net").endswith("; the last bits of a run depend on its place here")
 
 
 def test_what_is_asked_for_is_taken_or_refused(features_proxy: Proxy) -> None:
@@ -85,10 +126,11 @@ def test_what_trains_together_follows_the_way(way: str, together: bool) -> None:
 @pytest.mark.parametrize(
     ("chosen", "text"),
     [
-        (Choice(STACKED, 8), "net: 8 runs at once, in stacked layers"),
+        (Choice(STACKED, 8), "net: 8 runs at once in stacked layers"),
         (Choice(VMAP, 8), "net: 8 runs at once by vmap"),
+        (Choice(STACKED, 8, 3.44), "net: 8 runs at once in stacked layers, 3.4 times one by one"),
         (Choice(ONE_BY_ONE, 1), "net: runs one by one"),
-        (Choice(ONE_BY_ONE, 8, 0.94), "net: runs one by one; 8 at once by vmap would be 0.9 times that"),
+        (Choice(ONE_BY_ONE, 8, 0.94), "net: runs one by one; 8 at once would be 0.9 times that"),
     ],
 )
 def test_the_line_tells_way_and_gain(chosen: Choice, text: str) -> None:

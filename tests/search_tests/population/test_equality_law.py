@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from search.population import Measurement, Population, Run
 from search.proxies import build_proxy
 from search.proxies.proxy import Proxy
+from search.spec.population import STACKED
 from tests.laws import few
 
 MakeRun = Callable[..., Run]
@@ -32,13 +33,13 @@ def train(population: Population, runs: list[Run]) -> dict[object, list[Measurem
 
 
 def alone(proxy: Proxy, run: Run) -> list[Measurement]:
-    return train(Population(proxy, slots=1), [run])[run.key]
+    return train(Population(proxy, slots=1, way=STACKED), [run])[run.key]
 
 
 @pytest.mark.parametrize("slots", SLOTS)
 def test_a_run_is_the_same_in_every_slot_of_every_stack(proxy: Proxy, make_run: MakeRun, slots: int) -> None:
     runs = [make_run(key, report_steps=(5, 23), test_at_end=True) for key in range(slots)]
-    measured = train(Population(proxy, slots=slots), runs)
+    measured = train(Population(proxy, slots=slots, way=STACKED), runs)
     for run in (runs[0], runs[slots // 2], runs[-1]):
         assert measured[run.key] == alone(proxy, run)
 
@@ -50,7 +51,7 @@ def test_a_neighbour_that_diverges_changes_nothing(proxy: Proxy, make_run: MakeR
         make_run(key, total_steps=40, report_steps=(40,), lr=EXPLODING_LR if key % 3 == 1 else 0.1)
         for key in range(2 * slots)
     ]
-    measured = train(Population(proxy, slots=slots), runs)
+    measured = train(Population(proxy, slots=slots, way=STACKED), runs)
     for run in runs:
         assert measured[run.key] == alone(proxy, run)
     assert measured[1][0].diverged_at_step is not None
@@ -63,7 +64,7 @@ def test_refills_and_uneven_horizons_change_nothing(proxy: Proxy, make_run: Make
         make_run(key, total_steps=n, report_steps=tuple(sorted({-(-n // 3), n})))
         for key, n in enumerate(lengths)
     ]
-    measured = train(Population(proxy, slots=slots), runs)
+    measured = train(Population(proxy, slots=slots, way=STACKED), runs)
     for run in runs:
         assert measured[run.key] == alone(proxy, run)
 
@@ -93,7 +94,7 @@ def test_neighbours_with_other_settings_change_nothing(proxy: Proxy, make_run: M
         )
         for key in range(2 * len(SETTINGS) + slots)
     ]
-    measured = train(Population(proxy, slots=slots), runs)
+    measured = train(Population(proxy, slots=slots, way=STACKED), runs)
     for run in runs:
         assert measured[run.key] == alone(proxy, run)
 
@@ -102,7 +103,7 @@ def test_neighbours_with_other_settings_change_nothing(proxy: Proxy, make_run: M
 def test_the_law_holds_for_the_default_proxy(slots: int, make_run: MakeRun) -> None:
     proxy, expected = _default_proxy(make_run)
     runs = [make_run(key, total_steps=50 + key % 2, lr=0.3) for key in range(slots)]
-    measured = train(Population(proxy, slots=slots), runs)
+    measured = train(Population(proxy, slots=slots, way=STACKED), runs)
     for run in {runs[0], runs[-1]}:
         if run.key in expected:
             assert measured[run.key] == expected[run.key]
@@ -132,7 +133,7 @@ def test_no_history_of_a_population_shows_in_a_result(
     tokens_proxy: Proxy, make_run: MakeRun, actions: list[tuple[str, int]], slots: int, mixed: bool
 ) -> None:
     """Any order of admissions, steps, withdrawals: what is measured is what the run gives alone."""
-    population = Population(tokens_proxy, slots=slots)
+    population = Population(tokens_proxy, slots=slots, way=STACKED)
     runs: dict[object, Run] = {}
     measured: list[Measurement] = []
     for action, number in [*actions, ("advance", 1000)]:

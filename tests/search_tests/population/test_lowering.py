@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch import nn
 
+from search.population.layers import StackedLinear
 from search.population.lowering import Lowering, UnsupportedLayerError
 
 TOKENS = torch.zeros(2, 5, dtype=torch.int64)
 FEATURES = torch.zeros(2, 8)
+CURVES = torch.zeros(2, 2, 7)
 SHARED = nn.Linear(8, 8)
 
 
@@ -35,6 +37,14 @@ def test_features_behind_an_embedding_keep_their_places() -> None:
     weight = linear.parameters[0].value
     assert weight.shape == (2, 80, 16)
     assert lowering.n_classes == 4
+
+
+def test_a_convolution_gives_places_first_and_what_follows_finds_its_channels() -> None:
+    """Channel c of place p lies at lane 16 p + c, whichever way the samples are shaped on the way."""
+    model = nn.Sequential(nn.Conv1d(2, 4, 3), nn.ReLU(), nn.Flatten(2), nn.Flatten(), nn.Linear(20, 3))
+    linear = lower(model, CURVES).layers[-1][1]
+    assert isinstance(linear, StackedLinear)
+    assert linear.positions.view(4, 5).tolist() == [[16 * p + c for p in range(5)] for c in range(4)]
 
 
 @pytest.mark.parametrize(
@@ -69,6 +79,19 @@ def test_features_behind_an_embedding_keep_their_places() -> None:
         (nn.Sequential(nn.Linear(8, 2).double()), FEATURES, "layer 0, Linear.*float32 weights"),
         (nn.Sequential(OwnLinear(8, 2)), FEATURES, "layer 0, OwnLinear"),
         (OwnSequential(nn.Linear(8, 2)), FEATURES, "must be an nn.Sequential but is .*OwnSequentia"),
+        (nn.Sequential(nn.Conv1d(2, 4, 3, groups=2), nn.Flatten()), CURVES, r"layer 0, Conv1d\(.*be stacked"),
+        (nn.Sequential(nn.Conv1d(2, 4, 3, padding="same")), CURVES, r"layer 0, Conv1d\(.*be stacked"),
+        (nn.Sequential(nn.Conv1d(2, 4, 3, padding_mode="circular")), CURVES, "layer 0, Conv1d"),
+        (nn.Sequential(nn.Conv1d(3, 4, 3)), CURVES, "layer 0, Conv1d"),
+        (nn.Sequential(nn.Conv2d(2, 4, 3)), CURVES, "layer 0, Conv2d"),
+        (nn.Sequential(nn.Conv1d(2, 4, 3), nn.Flatten(0)), CURVES, "layer 1, Flatten.*can't be stacked"),
+        (nn.Sequential(nn.Conv1d(2, 4, 3), nn.Linear(5, 2)), CURVES, r"layer 1, Linear.*gets 4 x 5 features"),
+        (nn.Sequential(nn.Conv1d(2, 4, 3), nn.Flatten()), CURVES, "must end in a Linear layer"),
+        (
+            nn.Sequential(nn.Embedding(9, 3), nn.Flatten(), nn.Unflatten(1, (3, 5)), nn.Conv1d(3, 2, 1)),
+            TOKENS,
+            "3, Conv1d",
+        ),
     ],
 )
 def test_a_model_that_cannot_be_stacked_is_refused_by_the_name_of_its_layer(

@@ -16,6 +16,7 @@ from search.population.stream import BatchStream
 from search.proxies import build_proxy
 from search.proxies.proxy import SGD, Proxy, Split
 from search.runs.seeds import run_generators
+from search.spec.population import STACKED
 
 MakeRun = Callable[..., Run]
 TOLERANCE = 1e-5
@@ -59,7 +60,7 @@ def judged(model: nn.Module, split: Split) -> tuple[float, float]:
 
 
 def assert_equals_oracle(proxy: Proxy, run: Run) -> None:
-    population = Population(proxy, slots=3)
+    population = Population(proxy, slots=3, way=STACKED)
     population.admit(run)
     (measurement,) = population.advance()
     model, losses = plain_training(proxy, run)
@@ -93,7 +94,7 @@ def test_settings_of_a_runs_own_equal_plain_torch(
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.05])
-@pytest.mark.parametrize("name", ["char_lm_mlp", "digits_mlp"])
+@pytest.mark.parametrize("name", ["char_lm_mlp", "digits_mlp", "mnist1d_cnn"])
 def test_built_in_proxies_equal_plain_torch(name: str, weight_decay: float, make_run: MakeRun) -> None:
     proxy = build_proxy(name, {"weight_decay": weight_decay})
     # A split whose error moves by one sample would hide nothing: the models agree to 1e-7.
@@ -104,7 +105,7 @@ def test_the_untrained_model_is_the_modules_own(proxy: Proxy) -> None:
     seed = (3, 1, 4)
     model = proxy.build_model(run_generators(seed).weights_seed)
     loss, error = judged(model, proxy.validation)
-    untrained = Population(proxy, slots=1).untrained(seed)
+    untrained = Population(proxy, slots=1, way=STACKED).untrained(seed)
     assert untrained == pytest.approx({"val_loss": loss, "val_error": error}, abs=TOLERANCE, rel=0)
 
 

@@ -218,3 +218,12 @@ def test_a_difference_names_the_place_and_both_values() -> None:
         "space.hold: the study has 0.5, the file has nothing",
         "space.lr.high: the study has 1.0, the file has 2.0",
     ]
+
+
+def test_slots_are_as_asked_else_as_measured_on_that_kind_of_device_else_the_usual() -> None:
+    spec = study_spec()
+    assert [spec.population.slots_on(device) for device in ("cpu", "cuda", "mps")] == [8, 64, 64]
+    known = spec.with_way("stacked", ("cuda", 128)).population
+    assert [known.slots_on(device) for device in ("cpu", "cuda", "cuda:1")] == [8, 128, 128]
+    assert known.model_dump() == {**spec.population.model_dump(), "way": "stacked"}, "nothing else is written"
+    assert study_spec(population={"slots": 3}).with_way("vmap", ("cpu", 16)).population.slots_on("cpu") == 3

@@ -7,16 +7,18 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from search.population.population import Population
 from search.proxies.proxy import SGD, Proxy, RandomBatches, Split
-from search.runs.events import Admitted, Cancel, Cancelled, Event, TrainingFailed
+from search.runs.events import Admitted, Cancel, Cancelled, Event, FewerSlots, TrainingFailed
 from search.runs.run import Measurement, Run
+from search.spec.population import AUTO, VMAP, Way
 from search.training.population_trainer import PopulationTrainer
 from tests.search_tests.patience import PATIENCE_SECONDS
 
@@ -46,12 +48,12 @@ def run(key: str, total_steps: int = 40, seed: int = 0) -> Run:
 class Working:
     """A trainer at work in a thread of its own."""
 
-    def __init__(self, proxy: Proxy, slots: int) -> None:
+    def __init__(self, proxy: Proxy, slots: int, way: Way = AUTO) -> None:
         self.ready: queue.SimpleQueue[Run | Cancel | None] = queue.SimpleQueue()
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.stop = threading.Event()
-        make = functools.partial(Population, proxy, slots=slots)
-        trainer = PopulationTrainer(make, self.ready, self.events, self.stop)
+        make = functools.partial(Population, proxy, way=way)
+        trainer = PopulationTrainer(make, slots, self.ready, self.events, self.stop)
         self.thread = threading.Thread(target=trainer.train)
 
     def next_event(self) -> Event:
@@ -190,6 +192,81 @@ def test_every_run_ends_once_whenever_it_is_withdrawn(working: Working) -> None:
     assert working.events.empty()
 
 
+def _tight(most_samples: int) -> Proxy:
+    """A proxy on a device that holds a batch of so many samples, whichever runs they belong to, and says what
+    torch says of a GPU that is full."""
+
+    def held(inputs: Tensor, keys: Tensor) -> Tensor:
+        if len(inputs) > most_samples:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return inputs
+
+    return replace(line_proxy(), augment=held)
+
+
+def _results(proxy: Proxy, slots: int, runs: list[Run]) -> tuple[list[Measurement], list[Event]]:
+    """What was measured, and everything else that was told, of runs trained by vmap until all are over."""
+    work = Working(proxy, slots, VMAP)
+    for each in runs:
+        work.ready.put(each)
+    work.thread.start()
+    measured, told = list[Measurement](), list[Event]()
+    while sum(measurement.last for measurement in measured) < len(runs):
+        event = work.next_event()
+        if isinstance(event, Measurement):
+            measured.append(event)
+        else:
+            told.append(event)
+    work.end()
+    return sorted(measured, key=lambda m: (str(m.key), m.step)), told
+
+
+def test_where_memory_runs_out_half_as_many_train_and_give_the_same() -> None:
+    """Five runs of 4 samples each, and one that is thrown away; 12 samples fit."""
+    runs = [
+        Run(key=key, lr_table=np.full(30, 0.1), seed=(n,), report_steps=(7, 30))
+        for n, key in enumerate("abcde")
+    ]
+    measured, told = _results(_tight(12), 5, runs)
+    assert measured == _results(_tight(1000), 5, runs)[0]
+    assert [(event.key, event.step) for event in measured] == [(key, s) for key in "abcde" for s in (7, 30)]
+    (fewer,) = [event for event in told if isinstance(event, FewerSlots)]
+    assert fewer == FewerSlots(2, "memory ran out with 5 runs at once; 2 from here on, begun anew")
+    assert sorted(str(event.key) for event in told if isinstance(event, Admitted)) == list("abcde")
+
+
+def test_memory_that_runs_out_late_costs_no_report_twice() -> None:
+    """The second run comes when the first has been measured already."""
+    work = Working(_tight(8), 2, VMAP)
+    first = Run(key="first", lr_table=np.full(100_000, 0.1), seed=(0,), report_steps=(20, 100_000))
+    work.ready.put(first)
+    work.thread.start()
+    assert [event_key(work.next_event()), event_key(work.next_event())] == ["first", "first"]
+    work.ready.put(run("second"))
+    assert isinstance(work.next_event(), Admitted), "it was let in, and then memory ran out"
+    assert isinstance(work.next_event(), FewerSlots)
+    work.ready.put(Cancel("first"))
+    assert work.next_event() == Cancelled("first")
+    last = work.next_event()
+    assert isinstance(last, Measurement)
+    assert (last.key, last.last) == ("second", True)
+    work.end()
+
+
+def test_a_run_that_does_not_fit_alone_has_failed() -> None:
+    work = Working(_tight(3), 2)
+    work.ready.put(run("a"))
+    work.thread.start()
+    admitted, fewer, failed = (work.next_event() for _ in range(3))
+    work.end()
+    assert isinstance(admitted, Admitted)
+    assert isinstance(fewer, FewerSlots)
+    assert isinstance(failed, TrainingFailed)
+    assert (fewer.slots, failed.keys) == (1, ("a",))
+    assert "CUDA out of memory" in failed.reason
+
+
 def event_key(event: Event) -> str:
     assert not isinstance(event, TrainingFailed), event.traceback_text
+    assert not isinstance(event, FewerSlots), event.text
     return str(event.key)
