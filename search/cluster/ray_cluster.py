@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import RunError, UsageError
-from search.launch.placement import usable_cores
+from search.processes.cores import usable_cores
 from warmboot.extras import missing_text
 from warmboot.service_process import HeldProcess, called
 
