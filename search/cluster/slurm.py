@@ -115,7 +115,8 @@ def worker_command(spec: StudySpec, options: LaunchOptions) -> list[str]:
         storage = storage.set(database=str(sqlite_path(storage).absolute()))
     device = [] if options.device == "auto" else ["--device", options.device]
     words = [*("--study", spec.name), "--until-done", *("--storage", shown(storage)), *device]
-    return [sys.executable, "-m", "warmboot", "worker", *words, *option_for(spec.proxy).split()]
+    command = [sys.executable, "-P", "-m", "warmboot.__main__", "worker"]
+    return [*command, *words, *option_for(spec.proxy).split()]
 
 
 def submit(

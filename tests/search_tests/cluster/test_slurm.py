@@ -86,7 +86,7 @@ def test_the_script_asks_for_what_file_and_command_line_say(slurm: Path, tmp_pat
 
 def test_a_task_works_on_its_study_alone_with_no_more_than_that_needs() -> None:
     spec = study_spec(proxy={"command": "python train.py"}, objective="val")
-    words = worker_command(spec, SERVER)[3:]
+    words = worker_command(spec, SERVER)[4:]
     address = "postgresql+psycopg://ada@db.example/warmboot"
     assert words[:2] == ["worker", "--study"]
     assert words[2:] == ["small", "--until-done", "--storage", address, "--allow-commands"]
