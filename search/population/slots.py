@@ -1,8 +1,8 @@
 """`choose_slots`: how many runs train at once in one process, from memory and a few measured steps.
 
 More at once are faster until the device is full; from there they only wait for each other, and take memory.
-The usual number is taken where it is nearly as fast as the fastest, else the fewest that are. What a run
-gives does not depend on it (on a CPU not in one bit), so that a study is the same with any number.
+The usual number is taken unless another is clearly faster; then the fewest that are nearly the fastest. What
+a run gives does not depend on it (on a CPU not in one bit), so that a study is the same with any number.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ CPU_SLOTS = (4, 8, 16, 32)
 GPU_SLOTS = (8, 32, 128, 512)
 NEARLY = 1.1
 """So many times slower than the fastest is nearly as fast: within the error of a few steps."""
+CLEARLY = 1.25
+"""So many times as fast as the usual number another must be."""
 
 
 def choose_slots(proxy: Proxy, way: Way, *, most: int, device: str) -> int:
@@ -70,11 +72,12 @@ def rises_no_more(rates: Mapping[int, float]) -> bool:
 
 
 def settled(rates: Mapping[int, float], *, usual: int) -> int:
-    """The usual number of slots if its rate is nearly the highest, else the fewest whose rate is.
+    """The usual number of slots unless another is clearly faster; then the fewest that are nearly fastest.
 
     >>> settled({4: 100.0, 8: 104.0}, usual=8), settled({4: 100.0, 8: 180.0, 16: 300.0}, usual=8)
     (8, 16)
     """
     highest = max(rates.values())
-    fast = [slots for slots, rate in rates.items() if rate * NEARLY >= highest]
-    return usual if usual in fast else min(fast)
+    if rates.get(usual, 0.0) * CLEARLY >= highest:
+        return usual
+    return min(slots for slots, rate in rates.items() if rate * NEARLY >= highest)
