@@ -12,7 +12,7 @@ losses agree to 1e-2.
 `share_of_sgemm` is the arithmetic of all forwards and backwards (torch's FlopCounterMode) over the time, in
 parts of what a product of two 1024 x 1024 matrices reaches on the same core in the same minute.
 
-Writes `benchmarks/records/throughput.json`.
+Writes `benchmarks/records/throughput.json`; what is not measured stays there.
 """
 
 from __future__ import annotations
@@ -53,25 +53,29 @@ def main() -> None:
     parser.add_argument("--no-record", action="store_true", help="print only")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    record: dict[str, Any] = {
-        **describe_machine(),
-        "load": os.getloadavg()[0],
-        "runs_at_once": arguments.runs,
-        "steps": arguments.steps,
-        "evaluations": REPORTS,
-        "proxies": {},
-    }
+    record: dict[str, Any] = {**describe_machine(), "evaluations": REPORTS, "proxies": kept()}
     for name in arguments.proxy:
         try:
             proxy = build_proxy(name, {})
         except (ModuleNotFoundError, FileNotFoundError, ValueError) as error:
             print(f"{name}: left out: {error}")
             continue
-        measured = measure(proxy, arguments.runs, arguments.steps, arguments.rounds)
+        setting = {
+            "load": round(os.getloadavg()[0], 1),
+            "runs_at_once": arguments.runs,
+            "steps": arguments.steps,
+        }
+        measured = setting | measure(proxy, arguments.runs, arguments.steps, arguments.rounds)
         record["proxies"][name] = measured
         print(name, json.dumps(measured), flush=True)
         if not arguments.no_record:
             RECORD.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def kept() -> dict[str, Any]:
+    """What the record has of proxies that are not measured now."""
+    found = json.loads(RECORD.read_text(encoding="utf-8"))["proxies"] if RECORD.exists() else {}
+    return {name: measured for name, measured in found.items() if name in PROXIES}
 
 
 def measure(proxy: Proxy, n_runs: int, n_steps: int, n_rounds: int) -> dict[str, Any]:
