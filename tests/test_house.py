@@ -21,14 +21,14 @@ SEARCH_LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("entry", "session"),
     ("cli",),
-    ("plan", "transfer", "cluster"),
+    ("plan", "transfer", "extension", "cluster"),
     ("launch", "verdict"),
     ("worker",),
     ("export", "report", "training", "trackers"),
     ("results", "population"),
     ("strategy", "storage", "early_stopping", "proxies", "scripts"),
     ("spec",),
-    ("runs", "statistics", "dashboard"),
+    ("runs", "statistics", "dashboard", "checkpoints"),
     ("direction", "processes", "durations", "errors", "messages"),
 )
 

@@ -2,9 +2,10 @@
 
 Start at `WarmbootSchedule`; `WarmbootLR` drives a PyTorch optimizer with one, `read` and `write`
 keep it in a file, `suggest_schedule` draws one inside an Optuna objective, `attach` (`lr` without torch)
-and `report` put a training script of your own into a search, `function_proxy` a function, and `launch` runs
-a search from a notebook or script. Importing this package imports neither torch nor optuna, and numpy only
-when something is used: names are looked up where they live, when they are asked for.
+and `report` put a training script of your own into a search, `checkpoint_dir` lets it go on where it was,
+`function_proxy` makes a function one, and `launch` runs a search from a notebook or script. Importing this
+package imports neither torch nor optuna, and numpy only when something is used: names are looked up where
+they live, when they are asked for.
 """
 
 import sys
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # for type checkers, which cannot read the table below
     from warmboot.baseline_schedules import standards as standards
     from warmboot.best_trial import write_best as write_best
     from warmboot.cawb import CosineAnnealingWarmbootingLR as CosineAnnealingWarmbootingLR
+    from warmboot.checkpoints import checkpoint_dir as checkpoint_dir
     from warmboot.curves import Constant as Constant
     from warmboot.curves import Cosine as Cosine
     from warmboot.curves import Curve as Curve
@@ -59,6 +61,7 @@ _NAMES_BY_HOME = {
     "baseline_schedules": "baselines opponents standards",
     "best_trial": "write_best",
     "cawb": "CosineAnnealingWarmbootingLR",
+    "checkpoints": "checkpoint_dir",
     "curves": "Constant Cosine Curve Linear OneMinusSqrt Polynomial Rex register_curve",
     "errors": "ScheduleError ScheduleFileError",
     "function_proxies": "function_proxy",

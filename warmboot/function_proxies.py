@@ -17,8 +17,10 @@ import inspect
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
+from warmboot.checkpoints import checkpoint_dir_of
 from warmboot.reporting import report_to
 from warmboot.schedule import WarmbootSchedule
 from warmboot.trial_files import TrialFile
@@ -54,6 +56,10 @@ class Context:
     def report(self, step: int, **metrics: Any) -> None:
         """Report metrics after `step` optimizer steps, as `warmboot.report` does; raises `StopTraining`."""
         report_to(self.trial, step, metrics)
+
+    def checkpoint_dir(self) -> Path | None:
+        """The folder of this run that outlives its process, see `warmboot.checkpoint_dir`."""
+        return checkpoint_dir_of(self.trial)
 
 
 def function_proxy(function: _Function) -> _Function:

@@ -4,14 +4,15 @@ Outside a search nothing here does anything, so that the calls can stay in the s
 """
 
 import os
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from warmboot.checkpoints import append_line, keep_report, known_bytes
 from warmboot.checks import integer_problem, show
 from warmboot.following import problem_of, reported
+from warmboot.ranks import rank_here
 from warmboot.trial_files import Report, TrialFile, parse_report, report_line, trial_here
 
 # How long another rank waits for rank 0, which may be validating meanwhile; torch's own patience with gloo.
@@ -56,7 +57,7 @@ def report(step: int, **metrics: Any) -> None:
     """
     trial = trial_here()
     if trial is not None:
-        report_to(trial, step, metrics, rank=_rank())
+        report_to(trial, step, metrics, rank=rank_here())
 
 
 def params() -> dict[str, Any]:
@@ -103,12 +104,8 @@ def _write(trial: TrialFile, step: int, metrics: Mapping[str, Any]) -> bool:
     numbers = {name: _number(name, value) for name, value in metrics.items()}
     stopping = trial.stop.exists()
     line = report_line(Report(step=int(step), metrics=numbers, stopping=stopping))
-    # One write of one line to a file opened for appending: a reader sees all of it or nothing.
-    descriptor = os.open(trial.reports, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        os.write(descriptor, line.encode())
-    finally:
-        os.close(descriptor)
+    keep_report(trial, line)
+    append_line(trial.reports, line)
     return stopping
 
 
@@ -128,7 +125,7 @@ def _decided(trial: TrialFile, step: int, rank: int) -> bool:
     give_up_at = time.monotonic() + RANK_0_PATIENCE_SECONDS
     pause = _SHORTEST_LOOK_SECONDS
     while True:
-        last = _last_report(trial.reports)
+        last = _last_report(trial.reports, known_bytes(trial))
         if last is not None and last.step >= step:
             return last.stopping and last.step == step
         if time.monotonic() > give_up_at:
@@ -141,22 +138,13 @@ def _decided(trial: TrialFile, step: int, rank: int) -> bool:
         pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
 
 
-def _last_report(path: Path) -> Report | None:
-    """The last whole line of the reports."""
+def _last_report(path: Path, known: int) -> Report | None:
+    """The last whole line of the reports, those of earlier processes, `known` bytes, left aside."""
     try:
         with open(path, "rb") as stream:
             stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, stream.tell() - 65536))
+            stream.seek(max(known, stream.tell() - 65536))
             lines = stream.read().split(b"\n")
     except FileNotFoundError:
         return None
     return parse_report(lines[-2].decode()) if len(lines) > 1 else None
-
-
-def _rank() -> int:
-    """This process's number among those that train together; 0 where it trains alone."""
-    distributed: Any = sys.modules.get("torch.distributed")  # if it is in use, the script has imported it
-    if distributed is not None and distributed.is_available() and distributed.is_initialized():
-        return int(distributed.get_rank())
-    text = os.environ.get("RANK", "0")
-    return int(text) if text.isdecimal() else 0

@@ -5,7 +5,8 @@ what to train. It appends a line to `reports.jsonl` for each report, and ends ea
 `stop`. The search writes the first and the last, the script the second. Most people need only `attach` (or
 `lr`), `report` and `params`, which read and write these files; a file `taken` beside the reports is between
 these: it says that a process of the script has taken the schedule, and `report` refuses results without it.
-In a file `remark` the search finds what a person should know of the training, whatever becomes of it.
+In a file `remark` the search finds what a person should know of the training, whatever becomes of it. Where
+there is a file `checkpoints`, it says what of the run outlives its process (`warmboot.checkpoints`).
 """
 
 import json
@@ -75,6 +76,11 @@ class TrialFile:
     def remark(self) -> Path:
         """Where a sentence appears that a person should read and that fails nothing."""
         return self.reports.with_name("remark")
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where a file tells what outlives the process."""
+        return self.reports.with_name("checkpoints")
 
     def __post_init__(self) -> None:
         problems = _number_problems(self)

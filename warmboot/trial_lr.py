@@ -6,10 +6,11 @@ A script may report when the function that trained has returned, and the schedul
 import contextlib
 import math
 import weakref
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from warmboot import lr_remarks
+from warmboot.checkpoints import kept_files
 from warmboot.following import follow
 from warmboot.trial_files import TrialFile
 from warmboot.warmboot_lr import WarmbootLR
@@ -29,8 +30,13 @@ class TrialLR(WarmbootLR):
 
     def follow_for(self, trial: TrialFile) -> None:
         """Hold the reports of the trial to the steps of this scheduler."""
-        self._watch = _Watch(weakref.ref(self), trial.remark)
+        self._watch = _Watch(weakref.ref(self), trial)
         follow(trial, self._watch)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """As `WarmbootLR`'s; in a run that goes on past its horizon also the state of before."""
+        state = self._watch.carried_over(state_dict, self) if self._watch is not None else state_dict
+        super().load_state_dict(state)
 
     def _warn_of_others(self, lr: float, set_by_us: float, now: float, stacklevel: int = 4) -> None:
         """The next report may find the lr put right again, so that the search is told here."""
@@ -56,9 +62,19 @@ class _Watch:
         'so with optimizers=(optimizer, scheduler), Lightning with "interval": "step")'
     )
 
-    def __init__(self, scheduler: "weakref.ref[TrialLR]", remark: Path) -> None:
-        self._scheduler, self.remark = scheduler, remark
+    def __init__(self, scheduler: "weakref.ref[TrialLR]", trial: TrialFile) -> None:
+        self._scheduler, self.remark, self._trial = scheduler, trial.remark, trial
         self.last_steps = 0
+
+    def carried_over(self, state: Mapping[str, Any], scheduler: "TrialLR") -> Mapping[str, Any]:
+        """A saved state; where it is of the schedule that the trial's extends, as one of the trial's: both
+        have the same factors as far as the first goes."""
+        kept = kept_files(self._trial)
+        before = None if kept is None else kept.extends
+        if before is None or any(state.get(name) != value for name, value in before.items()):
+            return state
+        now = scheduler.state_dict()
+        return {**state, **{name: now[name] for name in before}}
 
     def steps(self) -> int:
         scheduler = self._scheduler()

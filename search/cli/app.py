@@ -18,6 +18,7 @@ from search.cli import (
     data,
     delete,
     export,
+    extend,
     launch,
     logs,
     migrate,
@@ -50,8 +51,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 _SEARCHING = (launch, plan, worker, status, logs, stop, priority)
-_AFTERWARDS = (verdict, transfer, report, export, dashboard, preview, data, copy, reset, delete, migrate)
-for module in (*_SEARCHING, *_AFTERWARDS):
+_AFTERWARDS = (verdict, transfer, extend, report, export, dashboard, preview)
+_KEEPING = (data, copy, reset, delete, migrate)
+for module in (*_SEARCHING, *_AFTERWARDS, *_KEEPING):
     app.command(name=module.NAME)(module.command)
 
 

@@ -18,11 +18,15 @@ def command(name: NameArgument, yes: YesOption = False, storage: StorageOption =
     from search.storage.database import open_for_reading, open_for_work
     from search.storage.study_record import find_study
     from search.storage.study_removal import delete_study
+    from search.training.study_checkpoints import checkpoints_of
 
     url = address(storage)
     find_study(open_for_reading(url), name)
     record = find_study(open_for_work(url), name)
     confirm(record, NAME, yes=yes)
+    checkpoints = checkpoints_of(record)
     delete_study(record)
     clear_left_folders()
+    if checkpoints is not None:
+        checkpoints.forget_all()
     tell(talk(), f"{name}: deleted")

@@ -11,7 +11,7 @@ from search.launch.checks import RegisteredStudy, WantedStudy, prepare, wanted
 from search.launch.engine import Engine, LaunchOptions, LocalEngine
 from search.launch.failure_lines import FailureLines
 from search.launch.outages import Outages
-from search.launch.worker_pool import WorkerPool
+from search.launch.worker_pool import WorkerPool, grace_seconds_for
 from search.messages import Say
 from search.population.make import trains_together
 from search.results.status import StudyStatus, read_status
@@ -140,7 +140,7 @@ def _watch(
     every = LOOK_EVERY_SECONDS if declared else LOOK_AT_SCRIPTS_EVERY_SECONDS
     look_at, room_at = time.monotonic() + every, time.monotonic() + LOOK_FOR_ROOM_EVERY_SECONDS
     n_workers = len(tasks)
-    with WorkerPool(tasks, engine.start) as pool:
+    with WorkerPool(tasks, engine.start, grace_seconds=grace_seconds_for(snapshot.spec)) as pool:
         while pool.running:
             for message in pool.messages(timeout_seconds=LOOK_EVERY_SECONDS / 4):
                 if message["kind"] == "confirming":

@@ -12,11 +12,22 @@ from sqlalchemy.engine import make_url
 
 from search.errors import RunError
 from search.launch.started_worker import StartedWorker, StartWorker, Word, start_here
+from search.scripts.script_run import SAVING_GRACE_SECONDS
+from search.spec.proxy import DeclaredProxy
+from search.spec.study import StudySpec
 from search.worker.failures import Streak, logs_command
 from search.worker.process import WorkerTask
 
 MOST_LOST_WORKERS = 3
 GRACE_SECONDS = 20.0
+"""How long workers may take to end, besides what their scripts may take to save."""
+
+
+def grace_seconds_for(spec: StudySpec) -> float:
+    """How long the workers of a study may take to end."""
+    if isinstance(spec.proxy, DeclaredProxy):
+        return GRACE_SECONDS
+    return GRACE_SECONDS + (spec.proxy.stop_grace or SAVING_GRACE_SECONDS)
 
 
 @dataclass
@@ -35,10 +46,17 @@ class WorkerPool:
     Args:
         tasks: one for each worker.
         start: begins a worker, here or elsewhere.
+        grace_seconds: how long they may take to end; then they are killed.
     """
 
-    def __init__(self, tasks: Sequence[WorkerTask], start: StartWorker = start_here) -> None:
-        self._start = start
+    def __init__(
+        self,
+        tasks: Sequence[WorkerTask],
+        start: StartWorker = start_here,
+        *,
+        grace_seconds: float = GRACE_SECONDS,
+    ) -> None:
+        self._start, self._grace_seconds = start, grace_seconds
         self._workers: list[_Worker] = []
         self.add(tasks)
         self._lost = 0
@@ -111,7 +129,7 @@ class WorkerPool:
     def stop(self) -> None:
         """Let every worker hand back what it has, and wait until all are gone."""
         self.tell("stop")
-        deadline = time.monotonic() + GRACE_SECONDS
+        deadline = time.monotonic() + self._grace_seconds
         for worker in self._workers:
             if not worker.started.gone_within(max(0.0, deadline - time.monotonic())):
                 worker.started.kill()

@@ -23,7 +23,7 @@ from search.launch.outages import Outages
 from search.launch.placement import placements_for
 from search.launch.service_log import ServiceLog
 from search.launch.shares import Candidate, Machine, Share, rearranged
-from search.launch.worker_pool import WorkerPool
+from search.launch.worker_pool import WorkerPool, grace_seconds_for
 from search.processes.cores import usable_cores
 from search.spec.permission import Permission
 from search.spec.study import StudySpec
@@ -205,7 +205,8 @@ class _Service:
         limit = spec.limit.describe()
         self._log(f"started, {study.status.finished} trials finished so far, limit {limit}", name)
         self._served_at[name] = time.monotonic()
-        self._work[name] = _Work(share, WorkerPool(tasks), len(tasks))
+        pool = WorkerPool(tasks, grace_seconds=grace_seconds_for(spec))
+        self._work[name] = _Work(share, pool, len(tasks))
 
     def _listen(self) -> None:
         """Take in what the processes of all studies say, for a moment."""

@@ -14,7 +14,8 @@ Non-smooth Optimization", ICML 2013, with eta = 24).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,6 +73,17 @@ class StackedAverages:
         self._n_steps[target] = self._n_steps[source]
         for average in self._averages:
             average[target].copy_(average[source])
+
+    def state(self, slot: int) -> dict[str, Any]:
+        """What a slot has of its own, as copies on the CPU."""
+        averages = [average[slot].to("cpu", copy=True) for average in self._averages]
+        return {"n_steps": int(self._n_steps[slot]), "averages": averages}
+
+    def restore(self, slot: int, state: Mapping[str, Any]) -> None:
+        """Go on in a slot from such a state."""
+        self._n_steps[slot] = state["n_steps"]
+        for average, saved in zip(self._averages, state["averages"], strict=True):
+            average[slot].copy_(saved)
 
     def next_weights(self, n_slots: int, n_steps: int) -> Tensor:
         """`T x K x 1 x 1`: the `c_t` of the next `T` steps of the first `K` slots, which count as made."""

@@ -54,6 +54,16 @@ class ClosedFormEngine:
         self._slots[target] = self._slots[source]
         self.load(source, (), {})
 
+    def state(self, slot: int) -> dict[str, Any]:
+        it = self._slots[slot]
+        trained = [torch.from_numpy(lrs) for lrs in it.trained]
+        return {"moments": torch.from_numpy(it.moments.copy()), "risk": it.risk, "trained": trained}
+
+    def restore(self, slot: int, state: Mapping[str, Any]) -> None:
+        it = self._slots[slot]
+        it.moments, it.risk = state["moments"].numpy(), state["risk"]
+        it.trained = [lrs.numpy() for lrs in state["trained"]]
+
     def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
         columns = [np.ascontiguousarray(column) for column in lrs.T]
         return np.stack([self._train(*pair) for pair in zip(self._slots, columns, strict=False)], axis=1)
@@ -104,6 +114,12 @@ class NoBatches:
 
     def take(self, n_steps: int) -> Tensor:
         return torch.empty(n_steps, 0, dtype=torch.int64)
+
+    def state(self) -> dict[str, Tensor]:
+        return {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Nothing is drawn."""
 
 
 def closed_form_problem(proxy: NoisyQuadratic, name: str) -> str:

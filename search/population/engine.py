@@ -50,6 +50,14 @@ class Engine(Protocol):
         """Make slot `target` what slot `source` is."""
         ...
 
+    def state(self, slot: int) -> dict[str, Any]:
+        """All that a slot's training has come to: copies on the CPU, and plain numbers."""
+        ...
+
+    def restore(self, slot: int, state: Mapping[str, Any]) -> None:
+        """Go on in a slot that was loaded with the same seed and settings, bit for bit."""
+        ...
+
     def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Train the first `K` slots for `T` steps.
 
@@ -141,6 +149,15 @@ class StackedEngine:
         self._model.copy_slot(source, target)
         if self._averages is not None:
             self._averages.move(source, target)
+
+    def state(self, slot: int) -> dict[str, Any]:
+        averages = {} if self._averages is None else self._averages.state(slot)
+        return {"model": self._model.state(slot), "averages": averages}
+
+    def restore(self, slot: int, state: Mapping[str, Any]) -> None:
+        self._model.restore(slot, state["model"])
+        if self._averages is not None:
+            self._averages.restore(slot, state["averages"])
 
     @torch.no_grad()
     def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,7 +7,8 @@ and ends with the slot and no slot's last elements depend on where the stack end
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -27,6 +28,14 @@ class FlatOptimizer(Protocol):
 
     def move(self, source: int, target: int) -> None:
         """Make slot `target` what slot `source` is."""
+        ...
+
+    def state(self, slot: int) -> dict[str, Any]:
+        """What a slot has that no settings give, as copies on the CPU."""
+        ...
+
+    def restore(self, slot: int, state: Mapping[str, Any]) -> None:
+        """Go on in a slot that was loaded with the same settings."""
         ...
 
     @property
@@ -88,6 +97,12 @@ class FlatSGD:
         for state in (self._moments, self._momentum, self._weight_decay):
             state[target].copy_(state[source])
 
+    def state(self, slot: int) -> dict[str, Any]:
+        return {"moments": self._moments[slot].to("cpu", copy=True)}
+
+    def restore(self, slot: int, state: Mapping[str, Any]) -> None:
+        self._moments[slot].copy_(state["moments"])
+
     @property
     def changed(self) -> list[Tensor]:
         return [self._moments]
@@ -131,6 +146,18 @@ class FlatAdamW:
             state[target].copy_(state[source])
         for numbers in (self._weight_decay, self._n_steps):
             numbers[target] = numbers[source]
+
+    def state(self, slot: int) -> dict[str, Any]:
+        return {
+            "first": self._first[slot].to("cpu", copy=True),
+            "second": self._second[slot].to("cpu", copy=True),
+            "n_steps": int(self._n_steps[slot]),
+        }
+
+    def restore(self, slot: int, state: Mapping[str, Any]) -> None:
+        self._first[slot].copy_(state["first"])
+        self._second[slot].copy_(state["second"])
+        self._n_steps[slot] = state["n_steps"]
 
     @property
     def changed(self) -> list[Tensor]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +32,8 @@ class Training:
     """Steps trained so far."""
     losses: list[float] = field(default_factory=list)
     """Training losses since the last measurement."""
+    measured: list[Measurement] = field(default_factory=list)
+    """All measurements so far."""
 
     @property
     def next_report(self) -> int:
@@ -80,6 +83,30 @@ class Group:
         self._engine.load(len(self._trainings), run.seed, run.params)
         self._trainings.append(Training(run, number, self._task.batches(self._kind, run.seed)))
 
+    def state(self, slot: int) -> dict[str, Any]:
+        """All that is needed to go on with the run in a slot."""
+        training = self._trainings[slot]
+        return {
+            "n_steps": training.n_steps,
+            "losses": list(training.losses),
+            "measured": [(found.step, dict(found.metrics)) for found in training.measured],
+            "stream": training.stream.state(),
+            "engine": self._engine.state(slot),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> list[Measurement]:
+        """Go on with the run that was admitted last; its measurements so far."""
+        slot = len(self._trainings) - 1
+        training = self._trainings[slot]
+        self._engine.restore(slot, state["engine"])
+        training.stream.restore(state["stream"])
+        training.n_steps, training.losses = state["n_steps"], list(state["losses"])
+        training.measured = [
+            Measurement(key=training.run.key, step=step, metrics=metrics, last=False)
+            for step, metrics in state["measured"]
+        ]
+        return list(training.measured)
+
     def leave(self, slot: int) -> None:
         """Free a slot; the last run moves into it."""
         last = len(self._trainings) - 1
@@ -103,15 +130,23 @@ class Group:
             training.losses.extend(losses[:, slot].tolist())
             training.n_steps += n_steps
 
-    def measure(self) -> list[tuple[int, Measurement]]:
-        """New measurements, each with the number of its run; runs that are over leave."""
+    def measure(
+        self, last_states: dict[Hashable, dict[str, Any]] | None = None
+    ) -> list[tuple[int, Measurement]]:
+        """New measurements, each with the number of its run; runs that are over leave.
+
+        `last_states`: takes the states of those that have trained to their horizon, by key.
+        """
         found, measured = self._measurements(), []
         # From the last slot down: a run that leaves is replaced by one that has been looked at.
         for slot in reversed(range(len(self._trainings))):
             training, measurement = self._trainings[slot], found.get(slot)
             if measurement is not None:
                 measured.append((training.number, measurement))
+                training.measured.append(measurement)
                 training.losses.clear()
+            if last_states is not None and training.is_over:
+                last_states[training.run.key] = self.state(slot)
             if training.is_over or (measurement is not None and measurement.last):
                 self.leave(slot)
         return measured

@@ -7,6 +7,7 @@ alone: random numbers that a model draws while it trains (dropout) come from a s
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -78,6 +79,24 @@ class ModuleEngine:
 
     def move(self, source: int, target: int) -> None:
         self._slots[target], self._slots[source] = self._slots[source], None
+
+    def state(self, slot: int) -> dict[str, Any]:
+        it = self._of(slot)
+        return {
+            "model": {name: value.to("cpu", copy=True) for name, value in it.model.state_dict().items()},
+            "optimizer": copy.deepcopy(it.optimizer.state_dict()),
+            "random_state": list(it.random_state),
+            "averages": [average.to("cpu", copy=True) for average in it.averages],
+            "n_steps": it.n_steps,
+        }
+
+    def restore(self, slot: int, state: Mapping[str, Any]) -> None:
+        it = self._of(slot)
+        it.model.load_state_dict(state["model"])
+        it.optimizer.load_state_dict(state["optimizer"])
+        it.random_state, it.n_steps = list(state["random_state"]), state["n_steps"]
+        for average, saved in zip(it.averages, state["averages"], strict=True):
+            average.copy_(saved)
 
     def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
         n_steps, n_slots, _ = samples.shape

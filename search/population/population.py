@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping
+from typing import Any
 
 import torch
 
@@ -66,6 +67,8 @@ class Population:
         )
         self._groups: dict[Hashable, Group] = {self._task.plain: self._new_group(self._task.plain)}
         self._n_admitted = 0
+        self.last_states: dict[Hashable, dict[str, Any]] | None = None
+        """Takes the states of runs that have trained to their horizon, by key; None: they are dropped."""
         self._untrained: dict[Seed, Mapping[str, float]] = {}
 
     @property
@@ -95,18 +98,33 @@ class Population:
         self._group(self._task.kind(run)).admit(run, self._n_admitted)
         self._n_admitted += 1
 
+    def state(self, key: Hashable) -> dict[str, Any]:
+        """All that is needed to go on with a run: tensors on the CPU, numbers and text.
+
+        Raises:
+            KeyError: no run of that key is in training.
+        """
+        group, slot = self._found(key)
+        return group.state(slot)
+
+    def resume(self, run: Run, state: Mapping[str, Any]) -> list[Measurement]:
+        """As `admit`, but the run goes on from a state of it, bit for bit; what it was measured until then.
+
+        Raises:
+            ValueError: as `admit`.
+        """
+        self.admit(run)
+        group, _ = self._found(run.key)
+        return group.restore(state)
+
     def cancel(self, key: Hashable) -> None:
         """End a run now; its slot is free at once.
 
         Raises:
             KeyError: no run of that key is in training.
         """
-        for group in self._groups.values():
-            for slot, training in enumerate(group.trainings):
-                if training.run.key == key:
-                    group.leave(slot)
-                    return
-        raise KeyError(f"no run with the key {key!r} is in training.")
+        group, slot = self._found(key)
+        group.leave(slot)
 
     def advance(self, max_steps: int | None = None) -> list[Measurement]:
         """Train every run until the next report of any of them, or a divergence.
@@ -126,7 +144,7 @@ class Population:
             measured: list[tuple[int, Measurement]] = []
             for group in groups:
                 group.train(n_steps)
-                measured += group.measure()
+                measured += group.measure(self.last_states)
             left -= n_steps
             if measured:
                 return [measurement for _, measurement in sorted(measured, key=lambda pair: pair[0])]
@@ -142,6 +160,13 @@ class Population:
         if seed not in self._untrained:
             self._untrained[seed] = self._groups[self._task.plain].untrained(seed)
         return self._untrained[seed]
+
+    def _found(self, key: Hashable) -> tuple[Group, int]:
+        for group in self._groups.values():
+            for slot, training in enumerate(group.trainings):
+                if training.run.key == key:
+                    return group, slot
+        raise KeyError(f"no run with the key {key!r} is in training.")
 
     def _trainings(self) -> list[Training]:
         return [training for group in self._groups.values() for training in group.trainings]

@@ -101,6 +101,17 @@ class StackedModel:
             parameter.value[target].copy_(parameter.value[source])
             parameter.momentum[target].copy_(parameter.momentum[source])
 
+    def state(self, slot: int) -> list[Tensor]:
+        """Weights and momenta of a slot, as copies on the CPU."""
+        parts = (part for p in self._parameters for part in (p.value, p.momentum))
+        return [part[slot].to("cpu", copy=True) for part in parts]
+
+    def restore(self, slot: int, state: Sequence[Tensor]) -> None:
+        """Go on in a slot that was loaded with the same settings."""
+        parts = [part for p in self._parameters for part in (p.value, p.momentum)]
+        for part, saved in zip(parts, state, strict=True):
+            part[slot].copy_(saved)
+
     def train_step(self, inputs: Tensor, targets: Tensor, minus_lr: Tensor) -> Tensor:
         """One step of every slot.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -28,6 +30,15 @@ class BatchStream:
             self._drawn = torch.cat([self._drawn, self._draw_epoch()])
         taken, self._drawn = self._drawn[:n_steps], self._drawn[n_steps:]
         return taken
+
+    def state(self) -> dict[str, Tensor]:
+        """What comes next, as copies."""
+        return {"generator": self._generator.get_state(), "drawn": self._drawn.clone()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from such a state."""
+        self._generator.set_state(state["generator"])
+        self._drawn = state["drawn"]
 
     def _draw_epoch(self) -> Tensor:
         return self._proxy.batches.draw_epoch(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Protocol
 
 from torch import Tensor
@@ -17,6 +17,14 @@ class Batches(Protocol):
 
     def take(self, n_steps: int) -> Tensor:
         """Sample numbers of the next batches: int64, `n_steps x B`."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """What comes next, as copies."""
+        ...
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from such a state."""
         ...
 
 

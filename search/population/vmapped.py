@@ -111,6 +111,24 @@ class VmappedEngine:
         if self._averages is not None:
             self._averages.move(source, target)
 
+    def state(self, slot: int) -> dict[str, Any]:
+        return {
+            "weights": self._weights.rows[slot].to("cpu", copy=True),
+            "constants": {name: value[slot].to("cpu", copy=True) for name, value in self._constants.items()},
+            "optimizer": self._optimizer.state(slot),
+            "averages": {} if self._averages is None else self._averages.state(slot),
+            "n_steps": int(self._n_steps[slot]),
+        }
+
+    def restore(self, slot: int, state: Mapping[str, Any]) -> None:
+        self._weights.rows[slot].copy_(state["weights"])
+        for name, value in self._constants.items():
+            value[slot].copy_(state["constants"][name])
+        self._optimizer.restore(slot, state["optimizer"])
+        self._n_steps[slot] = state["n_steps"]
+        if self._averages is not None:
+            self._averages.restore(slot, state["averages"])
+
     def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
         n_runs = samples.shape[1]
         if is_ringed(self._device):

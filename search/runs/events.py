@@ -60,7 +60,7 @@ class Remarked:
     """Something about a run that a person should know and that does not change what becomes of it."""
 
     key: Hashable
-    about: Literal["lr", "reports"]
+    about: Literal["lr", "reports", "checkpoints"]
     """What it is about; of each a person need hear once."""
     text: str
 

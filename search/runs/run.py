@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search.runs.schedule_key import schedule_key
 from search.runs.seeds import Seed
 
 
@@ -54,6 +58,14 @@ class Run:
     def total_steps(self) -> int:
         """The horizon `N`, in optimizer steps."""
         return len(self.lr_table)
+
+    @cached_property
+    def identity(self) -> str:
+        """A name for what it trains and measures: equal for equal tables, seeds, parameters and reports."""
+        rest = [list(self.seed), self.report_steps, self.averaged_steps, self.test_at_end]
+        digest = hashlib.sha256(schedule_key(self.lr_table, self.params).encode())
+        digest.update(json.dumps(rest).encode())
+        return digest.hexdigest()[:24]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,10 +16,11 @@ from search.errors import nearest
 from search.scripts.command_words import command_words
 from warmboot.space import Space
 
-RUN_PLACEHOLDERS = ("total_steps", "seed", "trial", "run", "port")
+RUN_PLACEHOLDERS = ("total_steps", "seed", "trial", "run", "port", "checkpoints")
 """Fields that every command may use, besides the study's `[params]`.
 
 `run` is a name that no other training has: trials share their seeds, and a confirmation its trial's number.
+`checkpoints` is the folder of `warmboot.checkpoint_dir`, which a training that is taken up again finds again.
 """
 _OF_THE_SCHEDULE = frozenset(field.name for field in dataclasses.fields(Space)) - {"lr"}
 _SHELL_WORDS = frozenset({"&&", "||", "|", ";", "&", "<", ">", ">>", "2>", "2>&1"})

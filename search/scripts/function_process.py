@@ -62,9 +62,9 @@ class FunctionLauncher:
             raise CannotStartError(reasons.can_not_start(sys.executable, error)) from None
         return _FreeExecution(self, self._host, trial_path.with_name(RESULT))
 
-    def close(self) -> None:
+    def close(self, grace_seconds: float | None = None) -> None:
         if self._host is not None:
-            self._host.end()
+            self._host.end(grace_seconds)
             self._host = None
 
     def _started(self, log: BoundedLog) -> ProcessGroup:
@@ -99,9 +99,9 @@ class _FreeExecution:
     def tail(self) -> str:
         return self._host.log.tail()
 
-    def end(self) -> None:
+    def end(self, grace_seconds: float | None = None) -> None:
         if not self._ended_well:
-            self._launcher.close()
+            self._launcher.close(grace_seconds)
 
     def _failed(self, traceback_text: str) -> Ended:
         output = f"{self.tail()}\n{traceback_text}".strip()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from search.checkpoints.script_files import folder_for_command
 from search.processes.ending_signals import ending_signals
 from search.scripts import reasons
 from search.scripts.bounded_log import BoundedLog
@@ -55,8 +56,11 @@ class Execution(Protocol):
         """The last 4 KB that it printed."""
         ...
 
-    def end(self) -> None:
-        """End what may be left of it; nothing of a run that failed is left behind."""
+    def end(self, grace_seconds: float | None = None) -> None:
+        """End what may be left of it; nothing of a run that failed is left behind.
+
+        `grace_seconds`: what it may take to save what it has; None: the usual.
+        """
         ...
 
 
@@ -94,10 +98,14 @@ class CommandLauncher:
     def start(self, run: ScriptRun, trial_path: Path) -> Execution:
         try:
             # A port is chosen when it is needed; a parameter of the study may have one of these names.
-            of_this_start = {"port": free_port(), "run": trial_path.parent.name}
+            of_this_start: dict[str, object] = {"port": free_port(), "run": trial_path.parent.name}
+            if "{checkpoints}" in self._command:
+                of_this_start["checkpoints"] = str(folder_for_command(trial_path.parent))
             words = fill_in(self._command, {**of_this_start, **run.placeholders})
         except ValueError as error:
             raise CannotStartError(f"can't be started: {error}".rstrip(".")) from None
+        except OSError as error:  # the folder of {checkpoints}
+            raise CannotStartError(reasons.can_not_start("{checkpoints}", error)) from None
         start_guardian()
         folder = self._working_directory
         if folder is not None and not folder.is_dir():
@@ -138,8 +146,8 @@ class _ScriptExecution:
     def tail(self) -> str:
         return self._group.log.tail()
 
-    def end(self) -> None:
-        self._group.end()
+    def end(self, grace_seconds: float | None = None) -> None:
+        self._group.end(grace_seconds)
 
 
 def ended_badly(exit_code: int, log: BoundedLog, *, oom_killed: bool) -> Ended:

@@ -14,8 +14,7 @@ from search.errors import RunError
 from search.scripts import reasons
 from search.scripts.launcher import CannotStartError, Execution, Launcher
 from search.scripts.reports import ReportReader
-from search.scripts.script_run import Limits, ScriptRun
-from search.scripts.supervision import STOP_GRACE_SECONDS
+from search.scripts.script_run import STOP_GRACE_SECONDS, Limits, ScriptRun
 from search.spec.own_lr import can_start_from
 from warmboot.own_lr import read_own_lr
 from warmboot.trial_files import TrialFile, TrialFileError, write_trial

@@ -101,9 +101,18 @@ class ProcessGroup:
         assert self._process.stdin is not None, "started without input"
         self._process.stdin.write(text.encode() + b"\n")
 
-    def end(self) -> None:
-        """End every process of the group and wait until none is left: SIGTERM, and after a grace SIGKILL."""
-        self._end_all(signal.SIGTERM, GRACE_SECONDS)
+    def end(self, grace_seconds: float | None = None) -> None:
+        """End every process of the group and wait until none is left: SIGTERM, and after a grace SIGKILL.
+
+        Args:
+            grace_seconds: what it may take to save what it has. Then only the command itself is asked to end,
+                and what it has started when it is gone or half the time is over: a script can't save whose
+                data loaders are ended under it. None: all are asked at once, with the usual grace.
+        """
+        if grace_seconds is not None and self._process.poll() is None:
+            self._ask_the_first(grace_seconds / 2)
+            grace_seconds /= 2
+        self._end_all(signal.SIGTERM, GRACE_SECONDS if grace_seconds is None else grace_seconds)
         self._end_all(signal.SIGKILL, GRACE_SECONDS)
         with contextlib.suppress(subprocess.TimeoutExpired):  # in the kernel's hands, e.g. on a dead disk
             self._process.wait(GRACE_SECONDS)
@@ -113,6 +122,14 @@ class ProcessGroup:
                 with contextlib.suppress(OSError):
                     stream.close()
         self._output = -1
+
+    def _ask_the_first(self, patience_seconds: float) -> None:
+        """Ask the command to end, and wait for it."""
+        give_up_at = time.monotonic() + patience_seconds
+        self._left()  # while it lives it leads to all that came of it
+        self._process.terminate()
+        while self.poll() is None and time.monotonic() < give_up_at:
+            time.sleep(_LOOK_AGAIN_SECONDS)
 
     def _end_all(self, number: signal.Signals, patience_seconds: float) -> None:
         """Signal all there are, and those that appear meanwhile, until none is left or patience ends."""

@@ -14,6 +14,10 @@ NEVER_REPORTED = (
     "never reported: it ended without an error, but made no report past step 0; "
     "call warmboot.report(step, val=...), after the last step too: some trainings of a search are short"
 )
+TRAINED_TWICE = (
+    "another process still has this training's folder for checkpoints; this one saves nothing and begins at "
+    "its first step"
+)
 _GIVE_A_RANGE = "give a range in the study file: lr = { low = ..., high = ..., log = true }"
 NEVER_ATTACHED = (
     "never attached: it ended without an error, but did not call warmboot.attach; call it in the script, or "

@@ -23,14 +23,20 @@ class ReportReader:
     left out as well, and `remark` tells what it was. So an evaluation after the training, of the best
     checkpoint perhaps, costs no run.
 
+    A training that goes on from a checkpoint redoes steps that an earlier process of it has reported. What
+    was reported first stays, and `remark` tells where it comes out otherwise.
+
     Args:
         path: the file; it may not be there yet.
         total_steps: no report lies past it.
         objective: the metric that every report has to hold.
+        known_bytes: size of what earlier processes have reported.
     """
 
-    def __init__(self, path: Path, *, total_steps: int, objective: str) -> None:
+    def __init__(self, path: Path, *, total_steps: int, objective: str, known_bytes: int = 0) -> None:
         self._path, self._total_steps, self._objective = path, total_steps, objective
+        self._known_bytes, self._seen_bytes = known_bytes, 0
+        self._known: dict[int, Mapping[str, float]] = {}
         self._offset = 0
         self._rest = b""
         self._last_step, self._last_metrics = -1, dict[str, float]()
@@ -47,10 +53,11 @@ class ReportReader:
         """The reports that are new, in order, up to the first that breaks a rule, and what it breaks."""
         found: list[Report] = []
         for line in self._new_lines():
+            self._seen_bytes += len(line) + 1
             report = self._parsed(line)
             if isinstance(report, str):
                 return found, report
-            if self._is_repeat(report):
+            if self._is_redone(report) or self._is_repeat(report):
                 continue
             if self._is_late(report):
                 self._note_late(report)
@@ -62,12 +69,30 @@ class ReportReader:
             found.append(report)
         return found, None
 
+    def _is_redone(self, report: Report) -> bool:
+        """Whether it tells of a step that an earlier process has left behind; notes what those reported."""
+        if self._seen_bytes <= self._known_bytes:
+            self._known[report.step] = report.metrics
+            return False
+        if not self._known or report.step > max(self._known):
+            self._known = {}  # it has caught up
+            return False
+        before = self._known.get(report.step)
+        if before is not None and not _agree(report.metrics, before):
+            self._note_redone(report, before)
+        return True
+
+    def _note_redone(self, report: Report, before: Mapping[str, float]) -> None:
+        if self.remark is None:
+            self.remark = (
+                f"step {report.step} was reported with {_text(before)}, and redone from a checkpoint with "
+                f"{_text(report.metrics)}; the first stays. A training repeats itself if its checkpoint "
+                "holds all that it hangs on: optimizer, scheduler, order of the data, random generators."
+            )
+
     def _is_repeat(self, report: Report) -> bool:
         """Whether it says of the last step once more what is known."""
-        return report.step == self._last_step and all(
-            name in self._last_metrics and _same(value, self._last_metrics[name])
-            for name, value in report.metrics.items()
-        )
+        return report.step == self._last_step and _agree(report.metrics, self._last_metrics)
 
     def _is_late(self, report: Report) -> bool:
         """Whether the whole training was reported before, and it tells of no later step."""
@@ -124,6 +149,11 @@ class ReportReader:
                 f"{self._objective}; give it in every report, or name another objective in the study file"
             )
         return None
+
+
+def _agree(metrics: Mapping[str, float], known: Mapping[str, float]) -> bool:
+    """Whether the metrics are all among those that are known, with the same values."""
+    return all(name in known and _same(value, known[name]) for name, value in metrics.items())
 
 
 def _same(value: float, other: float) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +13,13 @@ import numpy as np
 
 from search.runs.seeds import Seed
 from warmboot.schedule import WarmbootSchedule
+from warmboot.schedule_file import ScheduleFile, writes
 from warmboot.trial_files import TrialFile
+
+STOP_GRACE_SECONDS = 5.0
+"""A run that is asked to end has so long to do so, before it is ended."""
+SAVING_GRACE_SECONDS = 30.0
+"""The same for one that saves checkpoints, where its worker ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +30,9 @@ class Limits:
     """From its start."""
     silence_limit_seconds: float | None = None
     """Since it last printed or reported anything."""
+    stop_grace_seconds: float | None = None
+    """From SIGTERM to SIGKILL where its worker ends before it; None: `SAVING_GRACE_SECONDS` once it has asked
+    for its folder for checkpoints, else `STOP_GRACE_SECONDS`."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -48,6 +59,17 @@ class ScriptRun:
     """The trial's other hyperparameters."""
     report_steps: tuple[int, ...] = ()
     """After how many steps a report is welcome; empty where the script decides."""
+
+    @property
+    def identity(self) -> str:
+        """A name for what it trains: equal for equal schedules, parameters, seeds and horizons."""
+        what = {
+            "schedule": json.loads(writes(ScheduleFile(self.schedule)))["schedule"],
+            "params": dict(self.params),
+            "seed": list(self.seed),
+            "total_steps": self.total_steps,
+        }
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:24]
 
     @property
     def script_seed(self) -> int:

@@ -6,14 +6,18 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Hashable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from search.runs.events import Cancel, Cancelled, Event, TrainingFailed
+from search.checkpoints.script_files import hand_to_script, has_begun
+from search.checkpoints.study_folder import StudyCheckpoints
+from search.runs.events import Cancel, Cancelled, Event, Remarked, TrainingFailed
 from search.scripts import reasons
 from search.scripts.launcher import CannotStartError, Launcher
 from search.scripts.leftovers import end_leftovers
+from search.scripts.process_group import end_orphans
 from search.scripts.run_folder import run_folder
-from search.scripts.script_run import Limits, ScriptRun
+from search.scripts.script_run import SAVING_GRACE_SECONDS, STOP_GRACE_SECONDS, Limits, ScriptRun
 from search.scripts.supervision import Supervision
 from warmboot.trial_files import write_trial
 
@@ -43,6 +47,7 @@ class ScriptTrainer:
         objective: the metric of the study.
         limits: how long a run may take.
         folder: where each run gets a folder of its own, removed after it; None for the system's.
+        checkpoints: where runs have folders that outlive them; None: nowhere.
     """
 
     def __init__(
@@ -55,8 +60,9 @@ class ScriptTrainer:
         objective: str,
         limits: Limits | None = None,
         folder: Path | None = None,
+        checkpoints: StudyCheckpoints | None = None,
     ) -> None:
-        self._launcher = launcher
+        self._launcher, self._checkpoints = launcher, checkpoints
         self._ready, self._events, self._stop = ready, events, stop
         self._objective, self._limits, self._folder = objective, limits or Limits(), folder
         self._waiting: deque[ScriptRun] = deque()
@@ -101,14 +107,28 @@ class ScriptTrainer:
 
     def _train_one(self, run: ScriptRun) -> None:
         try:
-            with run_folder(self._folder) as folder:
-                self._train_in(folder, run)
+            with run_folder(self._folder) as folder, self._held(run) as kept:
+                self._train_in(folder, run, kept)
         except Exception:  # a full disk, for example: the run is lost, the worker is not
             self._events.put(TrainingFailed((run.key,), reasons.traceback_with_reason()))
 
-    def _train_in(self, folder: Path, run: ScriptRun) -> None:
-        path = folder / "trial.json"
-        write_trial(run.trial_file(folder), path)
+    def _held(self, run: ScriptRun) -> AbstractContextManager[Path | None]:
+        """The run's folder that outlives it."""
+        if self._checkpoints is None:
+            return nullcontext()
+        self._checkpoints.make_room()
+        return self._checkpoints.held(run.identity)
+
+    def _train_in(self, folder: Path, run: ScriptRun, kept: Path | None) -> None:
+        path, files = folder / "trial.json", run.trial_file(folder)
+        write_trial(files, path)
+        known_bytes = 0
+        if kept is not None:
+            if has_begun(kept):
+                end_orphans()  # of a worker that was killed a moment ago: they may still write there
+            known_bytes = hand_to_script(kept, files)
+        elif self._checkpoints is not None:
+            self._events.put(Remarked(run.key, "checkpoints", reasons.TRAINED_TWICE))
         try:
             execution = self._launcher.start(run, path)
         except CannotStartError as error:
@@ -116,13 +136,26 @@ class ScriptTrainer:
             return
         try:
             supervision = Supervision(
-                run, execution, folder, objective=self._objective, limits=self._limits, events=self._events
+                run,
+                execution,
+                folder,
+                objective=self._objective,
+                limits=self._limits,
+                events=self._events,
+                known_bytes=known_bytes,
             )
             self._watch(run, supervision)
         finally:
-            execution.end()
+            execution.end(self._grace_seconds(kept) if self._stop.is_set() else None)
         if supervision.cancelled and not self._stop.is_set():
             self._events.put(Cancelled(run.key))
+
+    def _grace_seconds(self, kept: Path | None) -> float:
+        """How long the script may take to save what it has, as its worker ends."""
+        given = self._limits.stop_grace_seconds
+        if given is not None:
+            return given
+        return SAVING_GRACE_SECONDS if kept is not None and has_begun(kept) else STOP_GRACE_SECONDS
 
     def _watch(self, run: ScriptRun, supervision: Supervision) -> None:
         while not self._stop.is_set():

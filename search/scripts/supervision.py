@@ -14,7 +14,7 @@ from search.runs.run import Measurement
 from search.scripts import reasons
 from search.scripts.launcher import Ended, Execution
 from search.scripts.reports import ReportReader
-from search.scripts.script_run import Limits, ScriptRun
+from search.scripts.script_run import STOP_GRACE_SECONDS, Limits, ScriptRun
 from warmboot.following import least_last_step
 from warmboot.trial_files import Report
 
@@ -24,8 +24,6 @@ MIDDLE_REPORTS = 200
 Each of them is written to the database, and a script that reports every step makes them faster than that.
 """
 SIGNALLED_TOO_SECONDS = 1.0
-STOP_GRACE_SECONDS = 5.0
-"""How long a run that was asked to end by its file `stop` may take, before it is ended."""
 
 
 class Supervision:
@@ -38,6 +36,7 @@ class Supervision:
         objective: the metric of the study.
         limits: how long it may take.
         events: receives every event.
+        known_bytes: size of what earlier processes of the run have reported.
     """
 
     def __init__(
@@ -49,10 +48,13 @@ class Supervision:
         objective: str,
         limits: Limits,
         events: queue.SimpleQueue[Event],
+        known_bytes: int = 0,
     ) -> None:
         files = run.trial_file(folder)
         self._run, self._execution, self._events = run, execution, events
-        self._reader = ReportReader(files.reports, total_steps=run.total_steps, objective=objective)
+        self._reader = ReportReader(
+            files.reports, total_steps=run.total_steps, objective=objective, known_bytes=known_bytes
+        )
         self._stop_file, self._remark_file = files.stop, files.remark
         self._objective, self._limits = objective, limits
         self._started_at = self._last_report_at = time.monotonic()
@@ -104,10 +106,17 @@ class Supervision:
     def _is_to_hear_too(self, ended: Ended) -> bool:
         """Whether this process may hear in a moment that it is to end as well: then the run is handed back.
 
-        A batch system signals all processes of a job, and the script may be the first to act on it.
+        A batch system signals all processes of a job, and the script may be the first to act on it: it is
+        ended, or has saved what it has and ended well, short of its horizon.
         """
         self._ended_at = time.monotonic() if self._ended_at is None else self._ended_at
-        return ended.asked and time.monotonic() - self._ended_at < SIGNALLED_TOO_SECONDS
+        saved = ended.failure is None and self._is_short
+        return (ended.asked or saved) and time.monotonic() - self._ended_at < SIGNALLED_TOO_SECONDS
+
+    @property
+    def _is_short(self) -> bool:
+        """Whether its last report is too early to be a result; one that never reported is not meant."""
+        return self._latest is not None and self._latest.step < least_last_step(self._run.total_steps)
 
     def _take_in(self, report: Report) -> str | None:
         """Pass a report on; returns why the run fails with it, if it does."""
@@ -172,9 +181,9 @@ class Supervision:
             return self._fail(ended.failure, ended.output)
         if self._latest is None:
             return self._fail(reasons.NEVER_REPORTED, ended.output)
-        total_steps = self._run.total_steps
-        if self._latest.step < least_last_step(total_steps):
-            return self._fail(reasons.stopped_short(self._latest.step, total_steps), ended.output)
+        if self._is_short:
+            short = reasons.stopped_short(self._latest.step, self._run.total_steps)
+            return self._fail(short, ended.output)
         return self._finish()
 
     def _judge_time(self) -> bool:

@@ -136,6 +136,11 @@ def steps_so_far(trial: Trial) -> int:
     return step if step > kept(trial, REPORTED_BEFORE, 0) else 0
 
 
+def came_further(trial: Trial) -> bool:
+    """Whether a trial has reported more than when it was begun last: it is not what ends its workers."""
+    return reported_steps(trial) > int(kept(trial, REPORTED_BEFORE, 0))
+
+
 def reported_steps(trial: Trial) -> int:
     """Steps after which a trial reported last; 0 before its first report."""
     return max(trial.intermediate_values, default=0)

@@ -79,6 +79,8 @@ class _OneByOne(Strict):
     """Seconds that a run may take; None: as long as it likes."""
     silence_limit: Duration = DEFAULT_SILENCE_SECONDS
     """Seconds without a report or any output after which a run counts as hanging."""
+    stop_grace: Duration | None = None
+    """Seconds from SIGTERM to SIGKILL where a worker ends; None: see `search.scripts.script_run.Limits`."""
 
 
 class CommandProxy(_OneByOne):

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator, mode
 
 from search.direction import Direction
 from search.spec.budget import Budget
+from search.spec.checkpoints import CheckpointsSpec
 from search.spec.confirmation import ConfirmationSize, confirmation_size
 from search.spec.early_stopping import EarlyStoppingSpec
 from search.spec.own_lr import AUTO, range_around, without_auto
@@ -91,6 +92,7 @@ class StudySpec(Strict):
     verdict: VerdictSpec = VerdictSpec()
     report: ReportSpec = ReportSpec()
     slurm: SlurmSpec = Field(default_factory=dict)
+    checkpoints: CheckpointsSpec = CheckpointsSpec()
 
     @model_validator(mode="before")
     @classmethod

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from search.errors import UsageError, nearest, problems_text
+from search.spec.checkpoints import CheckpointsSpec
 from search.spec.own_lr import without_auto
 from search.spec.packaged import packaged_studies
 from search.spec.params import ParamsError, ParamSpace
@@ -29,6 +30,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "confirmation": ("leaders", "seeds"),
     "verdict": tuple(VerdictSpec.model_fields),
     "report": tuple(ReportSpec.model_fields),
+    "checkpoints": tuple(CheckpointsSpec.model_fields),
     "proxy.command": tuple(CommandProxy.model_fields),
     "proxy.free": tuple(FreeProxy.model_fields),
 }

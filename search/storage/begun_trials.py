@@ -9,7 +9,7 @@ from optuna.pruners import NopPruner
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.runs.trial_attributes import HELD, KNOWN_BELOW, REPORTED_BEFORE, TRAINED_SPAN, is_kept
-from search.spec.budget import Budget, reported_steps
+from search.spec.budget import Budget, came_further, reported_steps
 from search.storage.leases import Lease, Leases, is_mine
 from search.storage.optuna_rows import add_trials, start_trials
 from search.storage.planned_trial import PlannedTrial, RunningTrial, is_planned_whole, keep, kept_on
@@ -68,7 +68,7 @@ class BegunTrials:
         for number, trial in self._taken.items():
             self._note_begin(trial, limit, reported_steps(known[number]))
         if begun:
-            self._leases.take_all({number: _attempt(leases.get(number)) for number in begun})
+            self._leases.take_all({number: _attempt(leases.get(number), known[number]) for number in begun})
         return list(self._taken.values())
 
     def _running(self, frozen: FrozenTrial, trial_id: int) -> RunningTrial:
@@ -86,9 +86,9 @@ class BegunTrials:
         """Under the lock: Optuna's next trial, leased; `trials` are those that it may take up again."""
         trial = self._study.ask()
         self._taken = {trial.number: trial}
-        reported = max((reported_steps(t) for t in trials if t.number == trial.number), default=0)
-        self._note_begin(trial, limit, reported)
-        self._leases.take(trial.number, _attempt(leases.get(trial.number)))
+        before = next((each for each in trials if each.number == trial.number), None)
+        self._note_begin(trial, limit, 0 if before is None else reported_steps(before))
+        self._leases.take(trial.number, _attempt(leases.get(trial.number), before))
         return trial
 
     def _note_begin(self, trial: RunningTrial, limit: Budget, reported: int) -> None:
@@ -111,5 +111,8 @@ def _waiting(trial: NextTrial) -> FrozenTrial:
     )
 
 
-def _attempt(before: Lease | None) -> int:
-    return 1 + (before.attempts if before else 0)
+def _attempt(lease: Lease | None, trial: FrozenTrial | None) -> int:
+    """Which attempt in a row this is that has not come further; `trial`: as it was before."""
+    if lease is None or (trial is not None and came_further(trial)):
+        return 1
+    return 1 + lease.attempts

@@ -9,6 +9,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from search.runs.trial_attributes import FAILURE, LOST
+from search.spec.budget import came_further
 from search.spec.training_spans import ended_unseen
 from search.storage.database import Database
 from search.storage.leases import Lease
@@ -21,7 +22,8 @@ class LostTrials:
     Args:
         database: where it is.
         told: what is told of its trials.
-        most_attempts: how often a trial is begun, counting only workers that disappeared in it.
+        most_attempts: how often a trial is begun, counting only workers that disappeared in it before it had
+            come further than the last time.
     """
 
     def __init__(self, database: Database, told: ToldTrials, most_attempts: int) -> None:
@@ -36,7 +38,7 @@ class LostTrials:
         lost = [t for t in running if not is_held(leases.get(t.number), self._database)]
         for trial in lost:
             lease = leases.get(trial.number)
-            if lease is not None and lease.attempts >= self._most_attempts:
+            if lease is not None and lease.attempts >= self._most_attempts and not came_further(trial):
                 reason = f"its worker disappeared {lease.attempts} times; not tried again."
                 attributes = {FAILURE: reason, LOST: lease.attempts, **ended_unseen(trial)}
                 self._told.end(trial.number, TrialState.FAIL, None, attributes)

@@ -52,6 +52,8 @@ VERDICT = "verdict"
 """The last verdict on its leader; see `search.verdict`."""
 TRANSFER = "transfer"
 """The last transfer of its leader; see `search.transfer`."""
+EXTENSIONS = "extensions"
+"""Trials that were continued to a longer horizon, a list; see `search.extension`."""
 
 BOARD = "board"
 """Which notes and plots in the dashboard are Warmboot's own; see `search.storage.dashboard_rows`."""
@@ -179,6 +181,11 @@ class StudyAttributes(Mapping[str, Any]):
     def verdict(self) -> Mapping[str, Any] | None:
         """See `search.results.verdict.VerdictResult`."""
         return self._stored.get(VERDICT)
+
+    @property
+    def extensions(self) -> Sequence[Mapping[str, Any]]:
+        """See `search.extension.extension.Extension`."""
+        return self._stored.get(EXTENSIONS, [])  # type: ignore[no-any-return]
 
     @property
     def board_seconds(self) -> float | None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from search.checkpoints.study_folder import StudyCheckpoints
 from search.errors import RunError
-from search.runs.events import Admitted, Event, TrainingFailed
+from search.messages import Say
+from search.runs.events import Admitted, Event, Remarked, TrainingFailed
 from search.runs.run import Measurement
 from search.runs.scoring import score_run
 from search.runs.seeds import Seed
 from search.spec.handed import HandedOver
 from search.spec.study import StudySpec
-from search.training.runs import make_run
+from search.training.runs import AnyRun, make_run
 from search.training.trainers import make_trainer
 from warmboot.schedule import WarmbootSchedule
 
@@ -53,16 +55,20 @@ class Arms:
         device: of torch.
         notify: told how many trainings have ended.
         handed: the study's function, where a Python session has handed it over.
+        checkpoints: where trainings keep what outlives this process; a contest that is held again after an
+            interruption finds them, and one that ends well leaves none.
     """
 
     spec: StudySpec
     device: str
     notify: Callable[[int], None]
     handed: HandedOver | None = None
+    checkpoints: StudyCheckpoints | None = None
     n_trained: int = 0
     _ready: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
     _events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
     _stop: threading.Event = field(default_factory=threading.Event)
+    _trained: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Arms:
         trainer, self.made_of = make_trainer(
@@ -72,15 +78,24 @@ class Arms:
             events=self._events,
             stop=self._stop,
             handed=self.handed,
+            checkpoints=self.checkpoints,
         )
         self._thread = threading.Thread(target=trainer.train, name="trainer", daemon=True)
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stop.set()
         self._ready.put(None)
         self._thread.join()
+        if kind is None:
+            self._forget(self._trained)
+
+    def _forget(self, runs: Iterable[str]) -> None:
+        """Remove what was saved of runs; of one that failed too, which may be why it did."""
+        if self.checkpoints is not None:
+            for run in runs:
+                self.checkpoints.forget(run)
 
     @property
     def objective(self) -> str:
@@ -96,13 +111,16 @@ class Arms:
         Raises:
             RunError: one of them failed; it says why.
         """
-        for number, arm in enumerate(arms):
-            self._ready.put(self._run(number, arm))
+        runs = [self._run(number, arm) for number, arm in enumerate(arms)]
+        self._trained += [run.identity for run in runs]
+        for run in runs:
+            self._ready.put(run)
         untrained: dict[int, float] = {}
         reached: dict[int, RunResult] = {}
         while len(reached) < len(arms):
             event = self._next_event()
             if isinstance(event, TrainingFailed):
+                self._forget(runs[cast(int, key)].identity for key in event.keys)
                 raise RunError(f"a training failed: {event.reason}")
             if isinstance(event, Admitted):
                 number = cast(int, event.key)
@@ -114,6 +132,25 @@ class Arms:
                 self.notify(self.n_trained)
         return [reached[number] for number in range(len(arms))]
 
+    def measured(self, run: AnyRun, say: Say) -> Measurement:
+        """Train one run as it is; its last measurement. What it has saved stays.
+
+        `say`: told what is remarked about it.
+
+        Raises:
+            RunError: it failed; it says why.
+        """
+        self._ready.put(run)
+        while True:
+            event = self._next_event()
+            if isinstance(event, TrainingFailed):
+                self._forget([run.identity])
+                raise RunError(f"the training failed: {event.reason}")
+            if isinstance(event, Remarked):
+                say(event.text)
+            if isinstance(event, Measurement) and event.last:
+                return event
+
     def _next_event(self) -> Event:
         while True:
             try:
@@ -122,7 +159,7 @@ class Arms:
                 if not self._thread.is_alive():
                     raise RunError("the training ended unexpectedly; --debug tells more.") from None
 
-    def _run(self, number: int, arm: PlannedRun) -> Any:
+    def _run(self, number: int, arm: PlannedRun) -> AnyRun:
         return make_run(
             self.spec,
             key=number,

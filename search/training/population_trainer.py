@@ -5,12 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from search.population import Population
-from search.runs.events import Admitted, Cancel, Cancelled, Event, FewerSlots, TrainingFailed
+from search.population.saved_runs import SavedRuns
+from search.runs.events import Admitted, Cancel, Cancelled, Event, FewerSlots, Remarked, TrainingFailed
 from search.runs.run import Measurement, Run
 from search.scripts.out_of_memory import says_out_of_memory
 from search.scripts.reasons import traceback_with_reason
@@ -41,6 +42,7 @@ class PopulationTrainer:
         ready: runs to train, in order, and those to `Cancel`; None only wakes a trainer that waits.
         events: receives every `Event`.
         stop: ends the training, dropping runs that are not finished.
+        saved: where states of long runs are kept, so that they are not trained again; None: nowhere.
     """
 
     def __init__(
@@ -50,8 +52,9 @@ class PopulationTrainer:
         ready: queue.SimpleQueue[Run | Cancel | None],
         events: queue.SimpleQueue[Event],
         stop: threading.Event,
+        saved: SavedRuns | None = None,
     ) -> None:
-        self._make_population, self._slots = make_population, slots
+        self._make_population, self._slots, self._saved = make_population, slots, saved
         self._ready = ready
         self._events = events
         self._stop = stop
@@ -72,6 +75,7 @@ class PopulationTrainer:
             # Outside of the except clause: the traceback has let go of what was computed.
             if failure is not None:
                 self._go_on_after(failure)
+        self._save(SavedRuns.is_worth_it)
 
     def _trained_a_while(self) -> str | None:
         """The traceback of what failed, if anything did."""
@@ -81,6 +85,7 @@ class PopulationTrainer:
             self._fill()
             for measurement in self._population.advance(max_steps=self._population.chunk_steps):
                 self._tell(measurement)
+            self._save(SavedRuns.is_due)
         except Exception:
             return traceback_with_reason()
         return None
@@ -88,11 +93,13 @@ class PopulationTrainer:
     def _tell(self, measurement: Measurement) -> None:
         """Pass on what is new; a run that began anew makes its first reports again."""
         begun = self._begun[measurement.key]
+        if measurement.last:
+            self._keep_last(begun.run)
         if measurement.step > begun.told_step or measurement.last:
             begun.told_step = measurement.step
             self._events.put(measurement)
         if measurement.last:
-            del self._begun[measurement.key]
+            self._forget([begun.run])
 
     def _go_on_after(self, failure: str) -> None:
         runs = [*(self._begun[key].run for key in self._population.active), *self._arriving]
@@ -109,6 +116,34 @@ class PopulationTrainer:
     def _forget(self, runs: Sequence[Run]) -> None:
         for run in runs:
             self._begun.pop(run.key, None)
+            if self._saved is not None:
+                self._saved.forget(run)
+
+    def _save(self, wanted: Callable[[SavedRuns, Run], bool]) -> None:
+        """Keep the states of some of the runs that train."""
+        if self._saved is None:
+            return
+        for key in self._population.active:
+            run = self._begun[key].run
+            if wanted(self._saved, run):
+                self._write(run, self._population.state(key))
+
+    def _keep_last(self, run: Run) -> None:
+        """Keep the state of a run at its horizon, where such are kept; before its end is told."""
+        states = self._population.last_states
+        if states is not None and run.key in states:
+            self._write(run, states.pop(run.key))
+
+    def _write(self, run: Run, state: Mapping[str, Any]) -> None:
+        """A disk that takes none costs no training."""
+        assert self._saved is not None, "nothing is saved nowhere"
+        try:
+            self._saved.save(run, state)
+        except (OSError, RuntimeError) as error:  # torch's own word for a disk that is full
+            self._remark(run, f"no checkpoint can be written: {error}")
+
+    def _remark(self, run: Run, text: str) -> None:
+        self._events.put(Remarked(run.key, "checkpoints", text))
 
     def _made(self, *, halved: bool = False) -> Population:
         """A fresh population, with fewer slots where memory runs out."""
@@ -116,7 +151,10 @@ class PopulationTrainer:
             if halved:
                 self._halve()
             try:
-                return self._make_population(slots=self._slots)
+                population = self._make_population(slots=self._slots)
+                if self._saved is not None and self._saved.last:
+                    population.last_states = {}
+                return population
             except Exception:
                 halved = self._slots > 1 and says_out_of_memory(traceback_with_reason())
                 if not halved:
@@ -150,7 +188,8 @@ class PopulationTrainer:
             self._waiting.remove(waiting[0])
         else:
             return
-        self._begun.pop(key, None)
+        if key in self._begun:
+            self._forget([self._begun[key].run])
         self._events.put(Cancelled(key))
 
     def _fill(self) -> None:
@@ -159,8 +198,30 @@ class PopulationTrainer:
             run = self._waiting.popleft()
             self._arriving = (run,)
             untrained = self._population.untrained(run.seed)
-            self._population.admit(run)
+            measured = self._admit(run)
             self._arriving = ()
             if run.key not in self._begun:
                 self._begun[run.key] = _Begun(run)
                 self._events.put(Admitted(run.key, untrained))
+            for measurement in measured:  # before it was taken up again
+                self._tell(measurement)
+
+    def _admit(self, run: Run) -> list[Measurement]:
+        """Let a run train, from the last state that is kept of it; what it was measured until then."""
+        if self._saved is None:
+            self._population.admit(run)
+            return []
+        self._saved.begin(run)
+        found = self._saved.find(run)
+        if found.problem:
+            self._remark(run, found.problem)
+        if found.state is None:
+            self._population.admit(run)
+            return []
+        try:
+            return self._population.resume(run, found.state)
+        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            self._remark(run, f"a checkpoint does not fit ({error}): it goes on from its first step")
+            self._population.cancel(run.key)
+            self._population.admit(run)
+            return []

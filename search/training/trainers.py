@@ -7,6 +7,7 @@ import queue
 import threading
 from typing import Any, Protocol
 
+from search.checkpoints.study_folder import StudyCheckpoints
 from search.errors import UsageError
 from search.scripts.launcher import CommandLauncher
 from search.scripts.script_run import Limits
@@ -38,6 +39,7 @@ def make_trainer(
     events: queue.SimpleQueue[Any],
     stop: threading.Event,
     handed: HandedOver | None = None,
+    checkpoints: StudyCheckpoints | None = None,
 ) -> tuple[TrainsRuns, MadeOf]:
     """The trainer of a study, and what its proxy is made of here.
 
@@ -48,10 +50,11 @@ def make_trainer(
         events: what becomes of them.
         stop: ends the training.
         handed: the study's function, where a Python session has handed it over.
+        checkpoints: where runs keep what outlives this process; None: nowhere.
     """
     if isinstance(spec.proxy, DeclaredProxy):
-        return _population_trainer(spec, spec.proxy, device, ready, events, stop)
-    return _script_trainer(spec, spec.proxy, device, ready, events, stop, handed)
+        return _population_trainer(spec, spec.proxy, device, ready, events, stop, checkpoints)
+    return _script_trainer(spec, spec.proxy, device, ready, events, stop, handed, checkpoints)
 
 
 def _population_trainer(
@@ -61,11 +64,13 @@ def _population_trainer(
     ready: queue.SimpleQueue[Any],
     events: queue.SimpleQueue[Any],
     stop: threading.Event,
+    checkpoints: StudyCheckpoints | None,
 ) -> tuple[TrainsRuns, MadeOf]:
     import torch  # a worker that only watches a script does without
 
     from search.population.lowering import UnsupportedLayerError
     from search.population.make import make_population
+    from search.population.saved_runs import SavedRuns, bits_belong_to
     from search.population.vmapped import UnsupportedModelError
     from search.proxies.registry import declared_made_of, declared_proxy
     from search.training.population_trainer import PopulationTrainer
@@ -74,13 +79,18 @@ def _population_trainer(
     proxy = declared_proxy(declared.name, declared.arguments, device=device)
     way = spec.population.way
     make = functools.partial(make_population, proxy, device=device, way=way)
+    made_of = declared_made_of(proxy)
+    saved = None
+    if checkpoints is not None:
+        belong_to = bits_belong_to(made_of.fingerprint, way=way, device=torch.device(device))
+        saved = SavedRuns(checkpoints, belong_to, last=spec.checkpoints.keep == "best")
     try:
-        trainer = PopulationTrainer(make, slots_for(spec, device), ready, events, stop)
+        trainer = PopulationTrainer(make, slots_for(spec, device), ready, events, stop, saved)
     except (UnsupportedLayerError, UnsupportedModelError) as error:
         raise UsageError(
             f"study {spec.name!r} trains its runs in the way {way!r}, which can't be done here: {error}"
         ) from error
-    return trainer, declared_made_of(proxy)
+    return trainer, made_of
 
 
 def _script_trainer(
@@ -91,6 +101,7 @@ def _script_trainer(
     events: Any,
     stop: threading.Event,
     handed: HandedOver | None,
+    checkpoints: StudyCheckpoints | None,
 ) -> tuple[TrainsRuns, MadeOf]:
     from search.scripts.fingerprints import one_by_one_made_of
     from search.scripts.function_process import FunctionLauncher
@@ -104,7 +115,15 @@ def _script_trainer(
         pickled = None if handed is None else handed.path
         launcher = FunctionLauncher(proxy.train, device=device, pickled=pickled)
     made_of = one_by_one_made_of(proxy, handed)
-    trainer = ScriptTrainer(launcher, ready, events, stop, objective=spec.objective, limits=limits_of(proxy))
+    trainer = ScriptTrainer(
+        launcher,
+        ready,
+        events,
+        stop,
+        objective=spec.objective,
+        limits=limits_of(proxy),
+        checkpoints=checkpoints,
+    )
     return trainer, made_of
 
 
@@ -115,4 +134,8 @@ def command_launcher(proxy: CommandProxy) -> CommandLauncher:
 
 def limits_of(proxy: CommandProxy | FreeProxy) -> Limits:
     """How long one run of the user's own training may take."""
-    return Limits(time_limit_seconds=proxy.time_limit, silence_limit_seconds=proxy.silence_limit)
+    return Limits(
+        time_limit_seconds=proxy.time_limit,
+        silence_limit_seconds=proxy.silence_limit,
+        stop_grace_seconds=proxy.stop_grace,
+    )

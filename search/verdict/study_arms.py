@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from search.checkpoints.study_folder import StudyCheckpoints
 from search.messages import Say
 from search.spec.handed import HandedOver
 from search.spec.permission import Permission
 from search.storage.study_record import StudyRecord
 from search.training.batch import Arms
+from search.training.study_checkpoints import checkpoints_of
 from search.worker.training_here import accept_made_of, check_made_of, spec_here
 
 
@@ -33,7 +35,11 @@ class TrainingOptions:
 
 @contextmanager
 def study_arms(
-    record: StudyRecord, options: TrainingOptions, notify: Callable[[int], None], say: Say
+    record: StudyRecord,
+    options: TrainingOptions,
+    notify: Callable[[int], None],
+    say: Say,
+    checkpoints: StudyCheckpoints | None = None,
 ) -> Iterator[Arms]:
     """Trainings of a study on this machine.
 
@@ -42,11 +48,13 @@ def study_arms(
         options: what is asked.
         notify: told how many trainings have ended.
         say: told what is accepted.
+        checkpoints: where trainings keep what outlives this process; None: where the study's do.
 
     Raises:
         UsageError: its proxy is another one here, and that is not accepted.
     """
-    with Arms(spec_here(record), options.device, notify, options.handed) as arms:
+    checkpoints = checkpoints or checkpoints_of(record)
+    with Arms(spec_here(record), options.device, notify, options.handed, checkpoints) as arms:
         if options.accept_change:
             accept_made_of(record, arms.made_of, say)
         check_made_of(record, arms.made_of)

@@ -48,6 +48,10 @@ class Job(Protocol):
     @property
     def run(self) -> AnyRun: ...
 
+    @property
+    def result(self) -> tuple[int, float] | None:
+        """Number and value of the trial whose last run it is, once that has ended well at its horizon."""
+
     def began(self, untrained: Mapping[str, float]) -> None:
         """The run was admitted; `untrained` are the metrics of its network before the first step."""
 
@@ -95,6 +99,11 @@ class TrialJob:
     _averaged: float | None = None
     _stopping: Decision | None = None
     _frozen: list[FrozenTrial] | None = None
+    _value: float | None = None
+
+    @property
+    def result(self) -> tuple[int, float] | None:
+        return None if self._value is None else (self.trial.number, self._value)
 
     def began(self, untrained: Mapping[str, float]) -> None:
         # a script may not have told it
@@ -208,6 +217,7 @@ class TrialJob:
             self.queue.prune(self.trial.number, attributes, self.marks)
         else:
             self.queue.complete(self.trial, score.value, attributes, self.marks)
+            self._value = score.value if score.divergence is None else None
 
     def _measured(self) -> dict[str, Any]:
         attributes: dict[str, Any] = {RUNS: [{"seed": self.seed_index, **self._curve}]}
@@ -226,6 +236,7 @@ class ConfirmationJob:
     run: AnyRun
     seed_index: int
     _untrained: float = math.nan
+    result: None = None
 
     def began(self, untrained: Mapping[str, float]) -> None:
         # a script may not have told it

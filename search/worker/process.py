@@ -38,11 +38,14 @@ from search.storage.patience import HOLDING_SECONDS, Patience
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import MAX_ATTEMPTS, TrialQueue
 from search.strategy.optuna_samplers import build_sampler
-from search.training.trainers import TrainsRuns, make_trainer, slots_for
+from search.training.study_checkpoints import checkpoints_of, kept_trials_of
+from search.training.trainers import make_trainer, slots_for
 from search.worker.own_lr import learn_own_lr
 from search.worker.planner import make_plan
-from search.worker.storage_thread import Outcome, StorageLoop
+from search.worker.run_files import RunFiles
+from search.worker.storage_thread import StorageLoop
 from search.worker.training_here import check_made_of, spec_here
+from search.worker.two_threads import StorageThread, train
 from warmboot.extras import extra_of, missing_text
 
 # Python hands the interpreter to a waiting thread this often. With the default of 5 ms the training thread,
@@ -147,25 +150,35 @@ def _work_with(
     finish: threading.Event,
     tell: Callable[[dict[str, Any]], None],
 ) -> str:
+    device, handed, checkpoints = task.device, task.handed, checkpoints_of(record)
     trainer, made_of = make_trainer(
-        spec, device=task.device, ready=ready, events=events, stop=stop, handed=task.handed
+        spec,
+        device=device,
+        ready=ready,
+        events=events,
+        stop=stop,
+        handed=handed,
+        checkpoints=checkpoints,
     )
     check_made_of(record, made_of)
     if not learn_own_lr(record, stop, lambda text: tell({"kind": "note", "text": text})):
         return "handed back"
     trials = _trial_queue(record)
     record.database.patience.meanwhile = trials.renew
+    over = threading.Event()
     loop = StorageLoop(
         record,
         trials,
-        slots=slots_for(spec, task.device),
+        slots=slots_for(spec, device),
         ready=ready,
         events=events,
         stop=stop,
         finish=finish,
         notify=tell,
+        files=RunFiles(checkpoints, kept_trials_of(record)),
+        training_over=over,
     )
-    return _train(trainer, _StorageThread(loop, stop, ready), stop)
+    return train(trainer, StorageThread(loop, stop, ready), stop, over)
 
 
 @contextlib.contextmanager
@@ -195,17 +208,6 @@ def _tracked(
         sending.close()
 
 
-def _train(trainer: TrainsRuns, keeping: _StorageThread, stop: threading.Event) -> Outcome:
-    """Train here, in the main thread, while the other thread talks to the database."""
-    keeping.start()
-    try:
-        trainer.train()
-    finally:
-        stop.set()
-        keeping.join()
-    return keeping.result()
-
-
 def _look(proxy: ProxySpec) -> None:
     """Refuse a command that can't run here; a launch has looked before it made the study."""
     problems = look_problems(proxy.command, proxy.folder) if isinstance(proxy, CommandProxy) else []
@@ -224,31 +226,6 @@ def most_attempts(spec: StudySpec) -> int:
     """How often a trial is begun before it is given up. A script may be what ends its worker; runs that train
     together share the fate of their process, which says nothing of any of them."""
     return MAX_ATTEMPTS * (10 if spec.proxy_kind == "declared" else 1)
-
-
-class _StorageThread(threading.Thread):
-    """Runs the storage loop; when it ends, for whatever reason, training ends too."""
-
-    def __init__(self, loop: StorageLoop, stop: threading.Event, ready: queue.SimpleQueue[Any]) -> None:
-        super().__init__(name="storage")
-        self._loop, self._stop_event, self._ready = loop, stop, ready
-        self._outcome: Outcome | None = None
-        self._error: BaseException | None = None
-
-    def run(self) -> None:
-        try:
-            self._outcome = self._loop.work()
-        except BaseException as error:
-            self._error = error
-        finally:
-            self._stop_event.set()
-            self._ready.put(None)
-
-    def result(self) -> Outcome:
-        if self._error is not None:
-            raise self._error
-        assert self._outcome is not None
-        return self._outcome
 
 
 def _listen(connection: Connection, stop: threading.Event, finish: threading.Event) -> None:

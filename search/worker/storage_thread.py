@@ -29,6 +29,7 @@ from search.storage.trial_queue import TrialQueue
 from search.worker.conclusion import Conclusion
 from search.worker.failures import Failures, logs_command
 from search.worker.jobs import ConfirmationJob, Job, confirmation_jobs
+from search.worker.run_files import RunFiles
 from search.worker.trial_runs import trial_job
 
 Outcome = Literal["done", "stopped", "handed back"]
@@ -51,6 +52,8 @@ class StorageLoop:
         stop: set from outside: hand everything back and end.
         finish: set from outside: begin no more trials, and end when those in training have.
         notify: told what a person may want to watch.
+        files: what runs have saved.
+        training_over: set when the training thread trains no more; None: that is not waited for.
     """
 
     def __init__(
@@ -64,6 +67,8 @@ class StorageLoop:
         stop: threading.Event,
         notify: Notify,
         finish: threading.Event | None = None,
+        files: RunFiles | None = None,
+        training_over: threading.Event | None = None,
     ) -> None:
         self._record = record
         self._trials = trials
@@ -81,6 +86,7 @@ class StorageLoop:
         self._renew_at = time.monotonic() + RENEW_SECONDS
         self._failures = Failures(notify, logs_command(record.name, record.database.url))
         self._remarked = set[str]()
+        self._files, self._training_over = files or RunFiles(None), training_over
 
     def work(self) -> Outcome:
         """Work until the study is done or stopped, or this worker is told to end."""
@@ -102,6 +108,10 @@ class StorageLoop:
         return "handed back"
 
     def _take_in_events(self) -> None:
+        self._take_in_what_comes()
+        self._files.told()
+
+    def _take_in_what_comes(self) -> None:
         """Wait a moment for one event, then take all; leases and stop never wait behind a flood of them."""
         try:
             event = self._events.get(timeout=EVENT_WAIT_SECONDS)
@@ -123,7 +133,7 @@ class StorageLoop:
         elif isinstance(event, Admitted):
             self._jobs[event.key].began(event.untrained)
         elif isinstance(event, Cancelled):
-            self._jobs.pop(event.key).cancelled()
+            self._ended(event.key).cancelled()
             self._failures.success()
             self._ask_again_at = 0.0
         elif isinstance(event, Remarked):
@@ -136,6 +146,8 @@ class StorageLoop:
 
     def _take_in_measurement(self, measurement: Measurement) -> None:
         job = self._jobs[measurement.key]
+        if measurement.last:
+            self._files.over(job)
         follows = job.measured(measurement)
         if follows is not None:
             self._ready.put(follows)
@@ -152,13 +164,19 @@ class StorageLoop:
             self._remarked.add(event.about)
 
     def _take_in_failure(self, event: TrainingFailed) -> None:
-        jobs = [self._jobs.pop(key) for key in event.keys if key in self._jobs]
+        jobs = [self._ended(key) for key in event.keys if key in self._jobs]
         if not jobs:  # its result is in already; what failed is to clear away what it left
             self._notify({"kind": "note", "text": f"after a training had ended: {event.reason}"})
             return
         for job in jobs:
             self._failures.take(job, event.traceback_text)
         self._failures.count(event)
+
+    def _ended(self, key: Hashable) -> Job:
+        """The job of a run that is over, which has no more use for what it has saved."""
+        job = self._jobs.pop(key)
+        self._files.over(job)
+        return job
 
     def _renew_leases(self) -> None:
         if time.monotonic() >= self._renew_at:
@@ -241,12 +259,24 @@ class StorageLoop:
                 self._notify({"kind": "confirming", "done": done, "of": count})
                 told = done
 
+    def _wait_for_training(self) -> None:
+        """Wait until nothing trains: who takes up what is handed back goes on from what it has saved."""
+        if self._training_over is None or not self._jobs:
+            return
+        self._stop.set()
+        self._ready.put(None)
+        while not self._training_over.wait(EVENT_WAIT_SECONDS):
+            with contextlib.suppress(StorageAwayError):
+                self._renew_leases()
+
     def _hand_back(self) -> None:
+        was_stopped = self._stop.is_set()
+        self._wait_for_training()
         try:
             self._failures.hand_back()
             for job in self._jobs.values():
                 job.hand_back()
-            if self._stop.is_set():
+            if was_stopped:
                 self._board.last_look()
         except StorageAwayError as error:
             self._notify({"kind": "note", "text": f"trials not handed back, taken up in a minute: {error}"})

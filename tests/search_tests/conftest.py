@@ -23,6 +23,14 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _checkpoints_lie_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Not in the data folder of who runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WARMBOOT_CHECKPOINTS", str(tmp_path_factory.mktemp("checkpoints")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _migrations_are_read_once() -> Iterator[None]:
     """To open a database Optuna reads all its migrations, files that stay as they are, for four fifths of the
     time."""

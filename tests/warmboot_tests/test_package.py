@@ -32,6 +32,7 @@ PUBLIC = [
     "WarmbootSchedule",
     "attach",
     "baselines",
+    "checkpoint_dir",
     "function_proxy",
     "launch",
     "lr",

@@ -73,3 +73,19 @@ def short(schedule: WarmbootSchedule, context: Context) -> None:
 
 def unmarked(schedule: WarmbootSchedule, context: Context) -> None:
     """Lacks its decorator."""
+
+
+@function_proxy
+def resuming(schedule: WarmbootSchedule, context: Context) -> None:
+    """Crashes half-way the first time, and goes on from there the second."""
+    folder = warmboot.checkpoint_dir()
+    assert folder is not None
+    assert folder == context.checkpoint_dir()
+    began_at = 50 if (folder / "half").exists() else 0
+    lr = schedule.lr
+    assert lr is not None
+    if began_at == 0:
+        context.report(50, val=2.0, began_at=0)
+        (folder / "half").touch()
+        os.kill(os.getpid(), 9)
+    context.report(100, val=lr, began_at=began_at)

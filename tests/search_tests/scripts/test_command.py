@@ -30,7 +30,7 @@ def test_a_command_is_filled_in(template: str, words: list[str]) -> None:
         ("run {steps}", r"\{steps\} is unknown; .*total_steps"),
         ("run --lr {lr}", r"\{lr\} is not filled in: the lr of a trial comes with its schedule, .*attach"),
         ("run --warmup {warmup}", r"\{warmup\} is not filled in: it belongs to the trial's schedule"),
-        ("run {}", r"\{\} is unknown; there are: name, port, run, seed, total_steps, trial, wd"),
+        ("run {}", r"\{\} is unknown; there are: checkpoints, name, port, run, seed, total_steps, trial, wd"),
         ("run {wd.real}", r"\{wd.real\} is unknown"),
         ("run {wd:.3f}", r"\{wd\} takes no format"),
         ("run {wd", r"expected '\}' before end of string \(write \{\{ and \}\}"),

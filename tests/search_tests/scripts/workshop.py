@@ -12,6 +12,7 @@ import threading
 from collections.abc import Hashable, Iterator
 from pathlib import Path
 
+from search.checkpoints.study_folder import StudyCheckpoints
 from search.runs.events import Cancel, Cancelled, Event, TrainingFailed
 from search.runs.run import Measurement
 from search.scripts.launcher import CommandLauncher, Launcher
@@ -60,12 +61,25 @@ def script_run(key: Hashable = "a", **changes: object) -> ScriptRun:
 class Working:
     """A trainer in a thread; `with` ends it."""
 
-    def __init__(self, launcher: Launcher, folder: Path, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        launcher: Launcher,
+        folder: Path,
+        limits: Limits | None = None,
+        checkpoints: StudyCheckpoints | None = None,
+    ) -> None:
         self.ready: queue.SimpleQueue[ScriptRun | Cancel | None] = queue.SimpleQueue()
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.stop = threading.Event()
         self.trainer = ScriptTrainer(
-            launcher, self.ready, self.events, self.stop, objective="val", limits=limits, folder=folder
+            launcher,
+            self.ready,
+            self.events,
+            self.stop,
+            objective="val",
+            limits=limits,
+            folder=folder,
+            checkpoints=checkpoints,
         )
         self.thread = threading.Thread(target=self.trainer.train)
 

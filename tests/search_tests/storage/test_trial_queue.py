@@ -142,6 +142,22 @@ def test_a_trial_whose_worker_disappears_too_often_fails_with_the_reason(record:
     assert counts(failed), "or such trials could kill workers for ever"
 
 
+def test_only_attempts_that_come_no_further_count(record: StudyRecord) -> None:
+    """A long training on machines that are taken away is not what ends them; one that ends them is found."""
+    queue = trial_queue(record)
+    for step in (10, 20, 30, 40, 50, 50, 50, 50):
+        trial = queue.next()
+        assert trial is not None
+        assert trial.number == 0
+        if step not in queue.stored(0).intermediate_values:
+            queue.report(trial, step, 1.0)
+        lose(record, 0)
+    following = queue.next()
+    assert following is not None
+    assert following.number == 1
+    assert trials_of(record)[0].user_attrs["failed"] == "its worker disappeared 3 times; not tried again."
+
+
 def test_handing_back_costs_a_trial_no_attempt(record: StudyRecord) -> None:
     queue = trial_queue(record)
     for _ in range(2 * MAX_ATTEMPTS):

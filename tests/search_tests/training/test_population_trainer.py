@@ -8,15 +8,27 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from search.checkpoints.generations import generations
+from search.checkpoints.study_folder import StudyCheckpoints
 from search.population.population import Population
+from search.population.saved_runs import SavedRuns
 from search.proxies.proxy import SGD, Proxy, RandomBatches, Split
-from search.runs.events import Admitted, Cancel, Cancelled, Event, FewerSlots, TrainingFailed
+from search.runs.events import (
+    Admitted,
+    Cancel,
+    Cancelled,
+    Event,
+    FewerSlots,
+    Remarked,
+    TrainingFailed,
+)
 from search.runs.run import Measurement, Run
 from search.spec.population import AUTO, VMAP, Way
 from search.training.population_trainer import PopulationTrainer
@@ -48,12 +60,12 @@ def run(key: str, total_steps: int = 40, seed: int = 0) -> Run:
 class Working:
     """A trainer at work in a thread of its own."""
 
-    def __init__(self, proxy: Proxy, slots: int, way: Way = AUTO) -> None:
+    def __init__(self, proxy: Proxy, slots: int, way: Way = AUTO, saved: SavedRuns | None = None) -> None:
         self.ready: queue.SimpleQueue[Run | Cancel | None] = queue.SimpleQueue()
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.stop = threading.Event()
         make = functools.partial(Population, proxy, way=way)
-        trainer = PopulationTrainer(make, slots, self.ready, self.events, self.stop)
+        trainer = PopulationTrainer(make, slots, self.ready, self.events, self.stop, saved)
         self.thread = threading.Thread(target=trainer.train)
 
     def next_event(self) -> Event:
@@ -270,3 +282,76 @@ def event_key(event: Event) -> str:
     assert not isinstance(event, TrainingFailed), event.traceback_text
     assert not isinstance(event, FewerSlots), event.text
     return str(event.key)
+
+
+LONG = Run(key="a", lr_table=np.full(6_000, 0.01), seed=(3,), report_steps=(200, 5_500, 6_000))
+
+
+def events_of(run: Run, saved: SavedRuns | None) -> list[Event]:
+    """All events of a run that trains to its end."""
+    work = Working(line_proxy(), 2, saved=saved)
+    work.ready.put(run)
+    work.thread.start()
+    events = [work.next_event()]
+    while not (isinstance(events[-1], Measurement) and events[-1].last):
+        events.append(work.next_event())
+    work.end()
+    return events
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudyCheckpoints:
+    """Where every run is worth saving."""
+    torch.set_num_threads(1)
+    monkeypatch.setattr("search.population.saved_runs.WORTH_SAVING_SECONDS", 0.0)
+    return StudyCheckpoints(tmp_path / "study", max_bytes=10**9)
+
+
+def broken_off(saved: SavedRuns) -> None:
+    """A worker that is asked to end in the middle of the long run, past its first report."""
+    work = Working(line_proxy(), 2, saved=saved)
+    work.ready.put(LONG)
+    work.thread.start()
+    while not isinstance(work.next_event(), Measurement):
+        pass
+    work.end()
+
+
+def test_a_run_of_a_worker_that_ends_goes_on_elsewhere_and_measures_the_same(
+    checkpoints: StudyCheckpoints,
+) -> None:
+    saved = SavedRuns(checkpoints, {})
+    broken_off(saved)
+    (file,) = generations(checkpoints.of(LONG.identity))
+    assert 200 <= int(file.stem.removeprefix("step-")) < 5_500
+    assert events_of(LONG, SavedRuns(checkpoints, {})) == events_of(LONG, None)
+
+
+def test_a_state_that_fits_no_model_costs_the_neighbours_nothing(checkpoints: StudyCheckpoints) -> None:
+    saved = SavedRuns(checkpoints, {})
+    broken_off(saved)
+    state = saved.find(LONG).state
+    assert state is not None
+    saved.begin(LONG)
+    saved.save(LONG, {**state, "n_steps": 5_990, "engine": {"model": [], "averages": {}}})
+    remark, *events = events_of(LONG, SavedRuns(checkpoints, {}))
+    assert isinstance(remark, Remarked)
+    assert "does not fit" in remark.text
+    assert events == events_of(LONG, None)
+
+
+def test_a_disk_that_takes_nothing_costs_no_training(checkpoints: StudyCheckpoints) -> None:
+    checkpoints.folder.write_text("a file where a folder should be")
+    work = Working(line_proxy(), 2, saved=SavedRuns(checkpoints, {}))
+    work.ready.put(LONG)
+    work.thread.start()
+    assert isinstance(work.next_event(), Admitted)
+    work.end()
+    said = [event.text for event in iter_of(work.events) if isinstance(event, Remarked)]
+    assert len(said) == 1
+    assert said[0].startswith("no checkpoint can be written: ")
+
+
+def iter_of(events: queue.SimpleQueue[Event]) -> Iterator[Event]:
+    while not events.empty():
+        yield events.get()

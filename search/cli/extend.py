@@ -1,0 +1,78 @@
+"""`warmboot extend`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from search.cli.more_trainings import watched
+from search.cli.options import (
+    AcceptChangeOption,
+    AllowCommandsOption,
+    AllowImportOption,
+    DeviceOption,
+    JsonOption,
+    StorageOption,
+    permission,
+    talk,
+)
+from search.cli.terminal import show, tell
+
+NAME = "extend"
+
+
+def command(
+    name: Annotated[str, typer.Argument(help="The study.")],
+    total_steps: Annotated[
+        int, typer.Option("--total-steps", min=2, help="How long the run will be, in optimizer steps.")
+    ],
+    trial: Annotated[
+        int | None,
+        typer.Option("--trial", min=0, help="Which trial. Default: the answer.", show_default=False),
+    ] = None,
+    step_scale: Annotated[
+        float | None,
+        typer.Option(
+            "--step-scale",
+            help="Peak of the new cycle as a part of the last one's, above 0, at most 1. Default: the "
+            "schedule's own last step scale, or 0.5 where it has no restart.",
+            show_default=False,
+        ),
+    ] = None,
+    device: DeviceOption = "auto",
+    allow_import: AllowImportOption = None,
+    allow_commands: AllowCommandsOption = False,
+    accept_change: AcceptChangeOption = False,
+    storage: StorageOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Continue a finished run to a longer horizon.
+
+    It goes on from its last checkpoint with one more warm restart; the study has to keep those of its best
+    trials: [checkpoints] keep = "best".
+
+    Example: warmboot extend char_lm --total-steps 1200
+    """
+    from search.errors import UsageError
+    from search.extension.extension import ExtendOptions, extend
+    from search.launch.checks import resolve_device
+
+    if step_scale is not None and not 0 < step_scale <= 1:
+        raise UsageError(f"--step-scale: got {step_scale:g}; accepted is a number above 0 and at most 1.")
+    console = talk()
+    options = ExtendOptions(
+        device=resolve_device(device),
+        permission=permission(allow_import, allow_commands),
+        accept_change=accept_change,
+        total_steps=total_steps,
+        trial=trial,
+        step_scale=step_scale,
+    )
+    with watched(name, storage, console) as (record, notify):
+        found = extend(record, options, lambda text: tell(console, text), notify)
+    if as_json:
+        print(json.dumps(found.to_json()))
+    else:
+        show(found.lines())
