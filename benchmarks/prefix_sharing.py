@@ -75,7 +75,7 @@ def of_study(name: str, seed: int) -> dict[str, Any]:
     return row
 
 
-def saved(tables: Sequence[NDArray[np.float64]], groups: Sequence[Hashable]) -> float:
+def saved(tables: Sequence[NDArray[Any]], groups: Sequence[Hashable]) -> float:
     """Share of the steps that another training of the same group has made before."""
     trunks: set[tuple[Hashable, int]] = set()
     made = 0

@@ -51,7 +51,7 @@ def test_what_is_written_to_disk_is_read(
     assert read(path) == file
 
 
-@pytest.mark.parametrize("name", {**baselines(), **opponents()})
+@pytest.mark.parametrize("name", [*baselines(), *opponents()])
 def test_every_standard_goes_through_the_file_and_back(name: str) -> None:
     file = ScheduleFile({**baselines(), **opponents()}[name], Horizon(600, epochs=10), {"standard": name})
     assert reads(writes(file)) == file

@@ -67,7 +67,7 @@ JUNK = st.recursive(
 @st.composite
 def damaged(draw: st.DrawFn) -> dict[str, Any]:
     """A study file of which up to three entries are other ones, missing or new, at whatever depth."""
-    table = copy.deepcopy(draw(st.sampled_from(TABLES)))
+    table: dict[str, Any] = copy.deepcopy(draw(st.sampled_from(TABLES)))
     for _ in range(draw(st.integers(1, 3))):
         place: dict[str, Any] = table
         while True:
