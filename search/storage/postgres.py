@@ -40,6 +40,8 @@ _PASSING_CLASSES = frozenset({"08", "40", "53", "57", "58"})
 _DATABASE_DROPPED = "57P04"
 _REFUSALS = ("does not exist", "authentication failed", "no password supplied", "permission denied", "pg_hba")
 SHOWN_CHARACTERS = 160
+CONNECTIONS_OF_A_WORKER = 4
+"""Of each of its threads, and of the lock."""
 MACHINE_CHARACTERS = 40
 # A peer that vanished silently is noticed within 45 s: here, and by the server, which frees its lock.
 _KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 10, "keepalives_count": 3}
@@ -130,6 +132,12 @@ class PostgresBackend:
             return RunError(
                 f"{address}: the server at {server_name(self._url)} refused the login ({said}). "
                 "Give the password in a file named by $WARMBOOT_STORAGE_PASSWORD_FILE or $PGPASSFILE."
+            )
+        if "too many clients" in cause or "too many connections" in cause:
+            return RunError(
+                f"{address}: the server at {server_name(self._url)} takes no more connections ({said}); each "
+                f"process that trains has up to {CONNECTIONS_OF_A_WORKER}: raise its max_connections, or use "
+                "fewer workers."
             )
         if "permission denied" in cause:
             return RunError(f"{address} can't be written by this user ({said}).")

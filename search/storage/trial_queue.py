@@ -9,6 +9,7 @@ Telling needs no lock: the first tell wins, and "somebody else has finished this
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -18,11 +19,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from search.runs.trial_attributes import (
-    FAILURE,
-    SCHEDULE_KEY,
-    SEED_INDEX,
-)
+from search.runs.trial_attributes import FAILURE, SCHEDULE_KEY, SEED_INDEX
 from search.storage.begun_trials import BegunTrials
 from search.storage.job_claims import claim_job
 from search.storage.leases import CONFIRMATION, PLANNING, Lease, Leases, is_mine, this_owner
@@ -42,7 +39,7 @@ PLANNING_WAIT_SECONDS = 10.0
 PLANNING_WAIT_BESIDE_TRIALS_SECONDS = 1.0
 """The same for who has trials in training, whose results have to be taken in."""
 PLANNING_LOOK_SECONDS = 0.2
-"""How often he looks; in a file, each look keeps others from writing."""
+"""How often he looks, each at another moment; in a file, each look keeps others from writing."""
 
 
 class TrialQueue:
@@ -94,7 +91,7 @@ class TrialQueue:
         while isinstance(found, Wait):
             if not self._others_have_planned(began):
                 return []
-            found = self._database.locked(lambda: self._take_up(count))
+            found = self._database.locked(lambda: self._take_up(count, beside_others=True))
         return self._planned(found.trials, count) if isinstance(found, _Turn) else found
 
     def plan_ahead(self) -> None:
@@ -206,11 +203,15 @@ class TrialQueue:
     def release_confirmation(self) -> None:
         self._database.patiently(lambda: self._leases.release(CONFIRMATION))
 
-    def _take_up(self, count: int) -> list[RunningTrial] | _Turn | Wait:
+    def _take_up(self, count: int, *, beside_others: bool = False) -> list[RunningTrial] | _Turn | Wait:
         """Under the lock: trials that wait, or this process's turn to plan more; `WAIT` where another has
         the turn."""
         attributes = self._record.attributes
         leases = self._leases.all()  # before the trials: telling needs no lock
+        # All who wait notice that the turn is free, and one has it. Were the others to keep the lock for so
+        # long as reading all trials takes, many workers would be slower than few.
+        if beside_others and is_held(leases.get(PLANNING), self._database):
+            return WAIT
         if is_mine(leases.get(PLANNING)):  # of an earlier try, while the database was away
             self._leases.release(PLANNING)
         trials = self.all()
@@ -238,7 +239,7 @@ class TrialQueue:
 
     def _others_have_planned(self, began: float) -> bool:
         """Wait for it, since `began` and without the lock: who plans needs that to end."""
-        while not self._database.patience.stop.wait(PLANNING_LOOK_SECONDS):
+        while not self._database.patience.stop.wait(PLANNING_LOOK_SECONDS * random.uniform(0.5, 1.5)):
             leases = self._database.patiently(self._leases.all)
             if not is_held(leases.get(PLANNING), self._database):
                 return True

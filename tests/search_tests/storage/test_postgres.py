@@ -51,6 +51,15 @@ def locked_user(postgres: PostgresServer) -> Iterator[str]:
     postgres.execute("DROP USER locked")
 
 
+def test_a_server_that_takes_no_more_connections_is_told_with_the_way_out(postgres: PostgresServer) -> None:
+    url = postgres.new_database()
+    postgres.execute("CREATE USER few")
+    postgres.execute("ALTER USER few CONNECTION LIMIT 0")
+    with pytest.raises(RunError, match=r"takes no more connections .* raise its max_connections"):
+        open_for_work(url.set(username="few"))
+    postgres.execute("DROP USER few")
+
+
 def test_work_makes_the_tables_and_reading_finds_them(postgres: PostgresServer) -> None:
     url = postgres.new_database(tables=False)
     with opened(url) as made:
