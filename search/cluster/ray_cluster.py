@@ -63,7 +63,7 @@ class RayCluster:
         """
         self.close()
         environment = {} if folder is None else {"working_dir": str(folder)}
-        address = self._address or os.environ.get("RAY_ADDRESS") or running_here()
+        address = self._address or os.environ.get("RAY_ADDRESS")
         if address is not None and not answers(address):
             raise UsageError(
                 f"--address: no Ray cluster answers at {address}; start one with: ray start --head --port "
@@ -72,6 +72,8 @@ class RayCluster:
         with _handlers_kept(), _told(folder):
             if address is not None:
                 self._init(environment, address=address)
+            elif running_here():
+                self._init(environment, address="auto")
             else:
                 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
                 self._init(environment, address="local", num_cpus=usable_cores(), include_dashboard=False)
@@ -156,18 +158,17 @@ class RayCluster:
             ) from None
 
 
-def running_here() -> str | None:
-    """The address of the cluster that this machine is part of; None where there is none that answers.
+def running_here() -> bool:
+    """Whether this machine is part of a cluster that answers.
 
-    Ray leaves it in a file, which stays behind where a cluster was not stopped by its command; Ray itself
-    would wait for such a one for ever.
+    Ray leaves the address in a file, which stays behind where a cluster was not stopped by its command; Ray
+    itself would wait for such a one for ever.
     """
     file = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster"
     try:
-        address = file.read_text().strip()
+        return answers(file.read_text().strip())
     except OSError:
-        return None
-    return address if answers(address) else None
+        return False
 
 
 def answers(address: str) -> bool:
@@ -198,6 +199,11 @@ def _told(folder: Path | None) -> Iterator[None]:
     """Errors of connecting, in a line."""
     try:
         yield
+    except ConnectionError as error:
+        raise RunError(
+            f"--engine ray: {_last_line(error)} If it asks for a token, as a cluster does where there is "
+            "one in ~/.ray/auth_token: have the same file here, and set RAY_AUTH_MODE=token."
+        ) from error
     except Exception as error:
         if folder is None:
             raise UsageError(f"--engine ray: {_last_line(error)}") from error
