@@ -156,3 +156,10 @@ def test_a_study_that_failed_is_set_aside_for_longer_and_longer(
     assert serving.studies.failed == ["bad"]
     serving.studies.succeeded("bad")
     assert serving.studies.failed == []
+
+
+def test_a_worker_for_one_study_sees_no_other(database: Database) -> None:
+    make_study(database, name="mine")
+    make_study(database, name="others")
+    studies = OpenStudies(database, Permission(), ServiceLog(lambda _: None), only=("mine",))
+    assert [study.name for study in studies.all()] == ["mine"]
