@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,9 @@ from search.scripts.out_of_memory import says_out_of_memory
 from search.scripts.reasons import traceback_with_reason
 
 __all__ = ["Admitted", "Cancelled", "Event", "PopulationTrainer", "TrainingFailed"]
+
+LAST_SAVING_SECONDS = 8.0
+"""How long a worker that is asked to end writes the states of its runs."""
 
 
 @dataclass
@@ -75,7 +80,7 @@ class PopulationTrainer:
             # Outside of the except clause: the traceback has let go of what was computed.
             if failure is not None:
                 self._go_on_after(failure)
-        self._save(SavedRuns.is_worth_it)
+        self._save(SavedRuns.is_worth_it, most_seconds=LAST_SAVING_SECONDS)
 
     def _trained_a_while(self) -> str | None:
         """The traceback of what failed, if anything did."""
@@ -119,13 +124,14 @@ class PopulationTrainer:
             if self._saved is not None:
                 self._saved.forget(run)
 
-    def _save(self, wanted: Callable[[SavedRuns, Run], bool]) -> None:
-        """Keep the states of some of the runs that train."""
+    def _save(self, wanted: Callable[[SavedRuns, Run], bool], most_seconds: float = math.inf) -> None:
+        """Keep the states of some of the runs that train, of as many as there is time for."""
         if self._saved is None:
             return
+        give_up_at = time.monotonic() + most_seconds
         for key in self._population.active:
             run = self._begun[key].run
-            if wanted(self._saved, run):
+            if wanted(self._saved, run) and time.monotonic() < give_up_at:
                 self._write(run, self._population.state(key))
 
     def _keep_last(self, run: Run) -> None:

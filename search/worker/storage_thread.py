@@ -8,6 +8,7 @@ left to anybody, confirm the best.
 from __future__ import annotations
 
 import contextlib
+import math
 import queue
 import threading
 import time
@@ -37,6 +38,7 @@ Notify = Callable[[dict[str, Any]], None]
 
 RUNS_AHEAD = 2  # asked for while all slots are busy, so that a slot that ends is refilled at once
 EVENT_WAIT_SECONDS = 0.05
+MODELS_END_SECONDS = 12.0
 POLL_SECONDS = 0.5  # how often to look again when other workers have the last trials
 
 
@@ -260,12 +262,17 @@ class StorageLoop:
                 told = done
 
     def _wait_for_training(self) -> None:
-        """Wait until nothing trains: who takes up what is handed back goes on from what it has saved."""
+        """Wait until nothing trains: who takes up what is handed back goes on from what it has saved.
+
+        A script's end is bounded by its grace; models are not waited for long, a step of one may be stuck.
+        """
         if self._training_over is None or not self._jobs:
             return
         self._stop.set()
         self._ready.put(None)
-        while not self._training_over.wait(EVENT_WAIT_SECONDS):
+        seconds = MODELS_END_SECONDS if self._spec.proxy_kind == "declared" else math.inf
+        give_up_at = time.monotonic() + seconds
+        while not self._training_over.wait(EVENT_WAIT_SECONDS) and time.monotonic() < give_up_at:
             with contextlib.suppress(StorageAwayError):
                 self._renew_leases()
 

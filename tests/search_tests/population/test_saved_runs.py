@@ -15,6 +15,7 @@ from search.checkpoints.study_folder import StudyCheckpoints
 from search.population import Measurement, Population, Run, saved_runs
 from search.population.saved_runs import SavedRuns, bits_belong_to
 from search.proxies.proxy import Proxy
+from search.proxies.registry import AnyProxy, declared_proxy
 from search.spec.population import ONE_BY_ONE, VMAP, Way
 from tests.search_tests.population.models import NETS
 
@@ -51,7 +52,7 @@ def advanced(population: Population, n_steps: int) -> None:
 
 
 def goes_on(
-    saved: SavedRuns, proxy: Proxy, way: Way, run: Run, other: Callable[[int], Run], at_step: int
+    saved: SavedRuns, proxy: AnyProxy, way: Way, run: Run, other: Callable[[int], Run], at_step: int
 ) -> list[Measurement]:
     """The measurements of a run that is saved in one population and goes on in another, among other runs."""
     first = Population(proxy, slots=3, way=way)
@@ -97,6 +98,17 @@ def test_any_model_goes_on(saved: SavedRuns, make_run: MakeRun, net: str, way: W
     alone = Population(NETS[net], slots=1, way=way)
     alone.admit(run(0))
     assert goes_on(saved, NETS[net], way, run(0), run, 6) == trained(alone, 0)
+
+
+def test_a_loss_that_is_computed_goes_on(saved: SavedRuns, make_run: MakeRun) -> None:
+    task = declared_proxy("noisy_quadratic", {}, device="cpu")
+
+    def run(key: int) -> Run:
+        return make_run(key, total_steps=300, report_steps=(40, 150, 300), test_at_end=True)
+
+    alone = Population(task, slots=1)
+    alone.admit(run(0))
+    assert goes_on(saved, task, "auto", run(0), run, 170) == trained(alone, 0)
 
 
 @pytest.fixture
