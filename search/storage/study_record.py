@@ -76,7 +76,9 @@ class StudyRecord:
     def gone(self) -> StudyGoneError:
         """The error to raise where nothing of it is found any more."""
         where = shown(self.database.url)
-        return StudyGoneError(f"study {self.name!r} was deleted from {where}, or reset, while it was used.")
+        return StudyGoneError(
+            f"study {self.name!r} was deleted from {where}, renamed or reset, while it was used."
+        )
 
     @property
     def spec(self) -> StudySpec:
