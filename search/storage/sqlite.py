@@ -206,7 +206,9 @@ def _explained(url: URL, cause: str) -> UsageError | RunError:
     address = shown(url)
     if sqlite_path(url).is_dir():
         return UsageError(f"{address} is a folder; name a file in it.")
-    if "not a database" in cause or "malformed" in cause:
+    if "malformed" in cause:
+        return RunError(f"{address} is damaged ({cause}); restore it from a backup.")
+    if "not a database" in cause:
         return UsageError(f"{address} is not a SQLite database ({cause}).")
     if "no such table" in cause:
         return UsageError(f"{address} holds no studies ({cause}).")

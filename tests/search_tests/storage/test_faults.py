@@ -140,7 +140,7 @@ def test_whatever_call_fails_the_study_is_the_one_without_a_fault(database: Data
     whole = new_study(database, 0)
     faults.begin(0)
     work(whole)
-    n_calls, wanted = faults.count, study_hash(trials_of(whole))  # type: ignore[arg-type]
+    n_calls, wanted = faults.count, study_hash(trials_of(whole))
     assert n_calls > 100
     hit = 0
     tried = range(1, n_calls + 1, EVERY)
@@ -153,7 +153,7 @@ def test_whatever_call_fails_the_study_is_the_one_without_a_fault(database: Data
         faults.begin(0)
         trials = trials_of(record)
         assert [trial.state for trial in trials] == [TrialState.COMPLETE] * N_TRIALS, doomed
-        assert study_hash(trials) == wanted, f"the fault at call {doomed} has changed the study"  # type: ignore[arg-type]
+        assert study_hash(trials) == wanted, f"the fault at call {doomed} has changed the study"
         leases = Leases(database.engine, record.study_id, "nobody").all()
         assert not [number for number in leases if number >= 0], doomed
     assert hit == len(tried)
