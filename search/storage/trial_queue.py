@@ -167,9 +167,7 @@ class TrialQueue:
         return failed
 
     def hand_back(self, number: int, reason: str | None = None) -> None:
-        """Return a trial that this process will not finish; it costs the trial no attempt.
-
-        Nothing happens where another has it.
+        """Return a trial that this process will not finish; it costs no attempt. Not where another has it.
 
         `reason`: why it failed here, kept with it until it is finished.
         """
