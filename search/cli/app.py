@@ -17,6 +17,7 @@ from search.cli import (
     dashboard,
     data,
     delete,
+    doctor,
     export,
     extend,
     launch,
@@ -52,7 +53,7 @@ app = typer.Typer(
 )
 _SEARCHING = (launch, plan, worker, status, logs, stop, priority)
 _AFTERWARDS = (verdict, transfer, extend, report, export, dashboard, preview)
-_KEEPING = (data, copy, reset, delete, migrate)
+_KEEPING = (data, doctor, copy, reset, delete, migrate)
 for module in (*_SEARCHING, *_AFTERWARDS, *_KEEPING):
     app.command(name=module.NAME)(module.command)
 

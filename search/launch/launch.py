@@ -140,7 +140,8 @@ def _watch(
     every = LOOK_EVERY_SECONDS if declared else LOOK_AT_SCRIPTS_EVERY_SECONDS
     look_at, room_at = time.monotonic() + every, time.monotonic() + LOOK_FOR_ROOM_EVERY_SECONDS
     n_workers = len(tasks)
-    with WorkerPool(tasks, engine.start, grace_seconds=grace_seconds_for(snapshot.spec)) as pool:
+    grace_seconds = grace_seconds_for(snapshot.spec)
+    with WorkerPool(tasks, engine.start, record.note_crash, grace_seconds=grace_seconds) as pool:
         while pool.running:
             for message in pool.messages(timeout_seconds=LOOK_EVERY_SECONDS / 4):
                 if message["kind"] == "confirming":
@@ -152,10 +153,7 @@ def _watch(
                 elif message["kind"] == "outage":
                     outages(message["text"], message["at"])
                 elif message["kind"] == "lost":
-                    view.note(
-                        f"a worker process was lost (exit code {message['exit_code']}); another "
-                        "takes its place and its trials."
-                    )
+                    view.note(message["text"])
             if time.monotonic() >= look_at:
                 snapshot = read_status(record, reader)
                 view.update(snapshot, confirming)

@@ -48,6 +48,7 @@ class OpenStudy:
     status: StudyStatus
     priority: int
     """The higher, the earlier."""
+    record: StudyRecord
 
     @property
     def name(self) -> str:
@@ -116,7 +117,7 @@ class OpenStudies:
         except UsageError as refusal:
             self._say_once(known, f"skipped: {refusal}")
             return None
-        return OpenStudy(snapshot, attributes.priority)
+        return OpenStudy(snapshot, attributes.priority, known.record)
 
     def _of(self, name: str) -> tuple[_Known, StudyAttributes]:
         """What is remembered of a study, and its attributes now."""

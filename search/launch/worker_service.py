@@ -205,7 +205,7 @@ class _Service:
         limit = spec.limit.describe()
         self._log(f"started, {study.status.finished} trials finished so far, limit {limit}", name)
         self._served_at[name] = time.monotonic()
-        pool = WorkerPool(tasks, grace_seconds=grace_seconds_for(spec))
+        pool = WorkerPool(tasks, crashed=study.record.note_crash, grace_seconds=grace_seconds_for(spec))
         self._work[name] = _Work(share, pool, len(tasks))
 
     def _listen(self) -> None:
@@ -238,4 +238,4 @@ class _Service:
             at = message["at"]
             self._outages(str(message["text"]), at if isinstance(at, float) else None)
         elif message["kind"] == "lost":
-            self._log(f"a worker process was lost (exit code {message['exit_code']}).", name)
+            self._log(str(message["text"]), name)

@@ -67,6 +67,20 @@ def is_gone(name: str) -> bool:
     return not _is_hidden(int(pid)) if now is None else now != started
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether a process of this machine stands still because somebody has stopped it."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    except psutil.Error:
+        return False
+
+
+def stands_still(name: str) -> bool:
+    """Whether a process is one of this machine that somebody has stopped, by its name."""
+    machine, _, pid = name.rpartition("|")[0].rpartition("|")
+    return machine == _machine() and pid.isdecimal() and is_stopped(int(pid))
+
+
 def is_of_this_boot(name: str) -> bool:
     """Whether a process was started since this machine was, in whatever container; False if not known."""
     return bool(boot_id()) and f"/{boot_id()}/" in name

@@ -10,7 +10,7 @@ system attribute under `warmboot:`. Studies of earlier versions have all of them
 | | `SCHEDULE_KEY`, `SEED_INDEX`, `SCHEDULE`, `RESTARTS`, `KNOWN_BELOW` |
 | begins it (`storage/begun_trials.py`) | `TRAINED_SPAN`, `REPORTED_BEFORE` |
 | makes its runs (`worker/trial_runs.py`) | `STEPS_IN_ALL` |
-| takes it back (`storage/lost_trials.py`) | `LOST` |
+| takes it back (`storage/lost_trials.py`) | `LOST`, `LOST_BY` |
 | trains and tells it (`worker/jobs.py`) | `HELD`, |
 | | `RUNS`, `DIVERGED`, `STOPPED`, `EXPECTED_VALUE`, `AVERAGED_AT_HALFWAY`, `REMARK`, `FAILURE` |
 
@@ -74,6 +74,9 @@ RUNNING until then, so that it is not taken up."""
 LOST = "lost"
 """How many workers disappeared in it, where it was given up for that."""
 
+LOST_BY = "lost_by"
+"""Which workers disappeared in it: a list of `[process, how many trials it held]`."""
+
 RUNS = "runs"
 """The measurements: a list of one `{"seed": ..., "step": [...], metric: [...]}`."""
 DIVERGED = "diverged"
@@ -99,6 +102,7 @@ OUT_OF_SIGHT = frozenset(
         TRAINED_SPAN,
         REPORTED_BEFORE,
         HELD,
+        LOST_BY,
         RUNS,
         AVERAGED_AT_HALFWAY,
     }

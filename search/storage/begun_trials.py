@@ -14,7 +14,9 @@ from search.storage.leases import Lease, Leases, is_mine
 from search.storage.optuna_rows import add_trials, start_trials
 from search.storage.planned_trial import PlannedTrial, RunningTrial, is_planned_whole, keep, kept_on
 from search.storage.plans import NextTrial
+from search.storage.study_attributes import StudyAttributes
 from search.storage.study_record import StudyRecord
+from search.storage.suspects import may_begin
 from search.storage.told_trials import ToldTrials
 
 
@@ -50,6 +52,21 @@ class BegunTrials:
             return
         with self._database.engine.begin() as connection:
             add_trials(connection, self._record.study_id, n_known, planned)
+
+    def take_up(
+        self,
+        trials: Sequence[FrozenTrial],
+        leases: Mapping[int, Lease],
+        attributes: StudyAttributes,
+        count: int,
+    ) -> list[RunningTrial]:
+        """Under the lock: let up to `count` of those that wait run, leased, as far as this process may begin
+        them now."""
+        waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+        running = [trial for trial in trials if trial.state == TrialState.RUNNING]
+        mine = [trial for trial in running if is_mine(leases.get(trial.number))]
+        begin = may_begin(waiting, mine, attributes.crashed, count)
+        return self.begin(begin, leases, attributes.limit) if begin else []
 
     def begin(
         self, waiting: Sequence[FrozenTrial], leases: Mapping[int, Lease], limit: Budget

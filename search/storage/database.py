@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, InternalError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from search.errors import RunError, UsageError
 from search.storage.address import is_sqlite, shown, without_password
@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage, RDBStorage
 
 T = TypeVar("T")
+_EXPLAINED = (OperationalError, ProgrammingError, InternalError)
+"""What a driver says of the database, not of what is written: a sentence for a person."""
+_TABLES_CHANGED = (
+    "the tables of {} were changed by another version of Optuna while they were used; results so far are "
+    "kept. Use that version here as well, and run the same command to resume."
+)
 
 
 class Backend(Protocol):
@@ -97,7 +103,7 @@ class Database:
         """Whether what is asked of its studies is read without Optuna."""
         self._backend = backend
         self._opened = [] if rdb is None else [rdb]
-        self._trier = Trier(backend.trouble, backend.watched, lambda error: _lasting(backend, error))
+        self._trier = Trier(backend.trouble, backend.watched, self._lasting)
         # However the process ends, but for a kill: the last to work on a file leaves it whole.
         self._close = weakref.finalize(self, _close, self._opened, self.engine, backend)
 
@@ -143,11 +149,8 @@ class Database:
         return time.monotonic() - self._trier.last_trouble_at < RENEW_SECONDS
 
     def patiently(self, work: Callable[[], T]) -> T:
-        """Do what asks the database, once more from its start for as long as that is away or locked.
-
-        Raises:
-            StorageAwayError: it was away for too long, or the waiting was ended.
-        """
+        """Do what asks the database, once more from its start for as long as that is away or locked; raises
+        `StorageAwayError` where that was too long, or the waiting was ended."""
         return self._trier(work)
 
     def locked(self, work: Callable[[], T]) -> T:
@@ -162,6 +165,25 @@ class Database:
     def lock(self) -> AbstractContextManager[None]:
         """The lock itself, without patience."""
         return self._backend.lock()
+
+    def _lasting(self, error: Exception) -> Exception | None:
+        """The error to raise for a driver's error that does not pass; None: none, or its caller knows it."""
+        inner = driver_error(error) if isinstance(error, _EXPLAINED) or is_optunas(error) else None
+        if inner is None:
+            return None
+        if self._knew_tables() and not self._are_tables_known():
+            return RunError(_TABLES_CHANGED.format(shown(self.url)))
+        return self._backend.explained(str(inner.orig), in_use=True)
+
+    def _knew_tables(self) -> bool:
+        """Whether they were known when that was asked."""
+        return self.needs_no_optuna or bool(self.__dict__.get("knows_tables"))
+
+    def _are_tables_known(self) -> bool:
+        try:
+            return are_known(self.engine)
+        except SQLAlchemyError:  # gone altogether, which is told in other words
+            return True
 
     def close(self) -> None:
         """End all connections; done at the end of the process at the latest."""
@@ -232,12 +254,6 @@ def _opener(backend: Backend, patience: Patience | None) -> Trier:
     trier = Trier(backend.trouble)
     trier.patience = patience
     return trier
-
-
-def _lasting(backend: Backend, error: Exception) -> Exception | None:
-    """The error to raise for a driver's error that does not pass; None: none, or its caller knows it."""
-    inner = driver_error(error) if isinstance(error, OperationalError) or is_optunas(error) else None
-    return None if inner is None else backend.explained(str(inner.orig), in_use=True)
 
 
 def _without_end(trouble: Trouble | None) -> Trouble | None:

@@ -48,9 +48,10 @@ OWN_LR = -2  # starting the script to learn its own lr
 PLANNING = -3  # working out what to train next
 COPYING = -4  # writing the study as a copy of another
 
+LEASE_TABLE = "warmboot_leases"
 _metadata = MetaData()
 _leases = Table(
-    "warmboot_leases",
+    LEASE_TABLE,
     _metadata,
     Column("study_id", Integer, primary_key=True, autoincrement=False),
     Column("number", Integer, primary_key=True, autoincrement=False),

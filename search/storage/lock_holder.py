@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-import psutil
+from search.processes.identity import is_stopped
 
 SYSTEMS_LOCKS = Path("/proc/locks")
 """Linux: a line for each lock, as `1: FLOCK ADVISORY WRITE 4321 08:01:1234 0 EOF`; `->` marks who waits."""
@@ -33,11 +33,7 @@ def holder_of(paths: Iterable[Path]) -> str:
 
 def process_text(process_id: int) -> str:
     """A process of this machine for a person: its number, and what to do where it stands still."""
-    try:
-        stopped = psutil.Process(process_id).status() == psutil.STATUS_STOPPED
-    except psutil.Error:
-        stopped = False
-    if stopped:
+    if is_stopped(process_id):
         return (
             f"process {process_id}, which is stopped (kill -CONT {process_id} continues it, "
             f"kill -KILL {process_id} ends it)"

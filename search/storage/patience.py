@@ -48,6 +48,8 @@ class Trouble:
     """Whether patience with it has an end; who keeps a lock is waited for as long as it is there."""
     quiet_seconds: float = 0.0
     """How long it is no news."""
+    over: str = ""
+    """What is said once it is over; empty: nothing is."""
 
 
 class LockHeldError(RunError):
@@ -125,7 +127,10 @@ class Trier:
         while True:
             try:
                 with self._inside(), self._watched():
-                    return work()
+                    done = work()
+                if waiting is not None:
+                    waiting.end()
+                return done
             except Exception as error:
                 trouble = self._trouble_of(error)
                 if trouble is None:
@@ -154,7 +159,7 @@ class _Waiting:
         self._patience = patience
         self._began = time.monotonic()
         self._pause_seconds = FIRST_PAUSE_SECONDS
-        self._said = False
+        self._said: Trouble | None = None
 
     def pause(self, trouble: Trouble, error: Exception) -> None:
         """Wait a little longer than the last time.
@@ -164,8 +169,8 @@ class _Waiting:
         """
         seconds = time.monotonic() - self._began
         limit = self._patience.limit_seconds if trouble.ends else math.inf
-        if not self._said and seconds >= trouble.quiet_seconds:
-            self._said = True
+        if self._said is None and seconds >= trouble.quiet_seconds:
+            self._said = trouble
             ending = self._patience.limit_text() if trouble.ends else "waiting for it"
             self._patience.say(f"{trouble.text}; {ending}")
         if seconds >= limit:
@@ -176,3 +181,9 @@ class _Waiting:
             self._pause_seconds = min(1.6 * self._pause_seconds, LONGEST_PAUSE_SECONDS)
         with contextlib.suppress(Exception):  # as unable as what waits
             self._patience.meanwhile()
+
+    def end(self) -> None:
+        """Say that it is over, where it was said that it is there."""
+        if self._said is not None and self._said.over:
+            away = duration_text(time.monotonic() - self._began)
+            self._patience.say(f"{self._said.over} (after {away})")

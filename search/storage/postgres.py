@@ -38,6 +38,12 @@ LOCK_KEY = int.from_bytes(hashlib.sha256(b"warmboot").digest()[:8], signed=True)
 # Of SQLSTATE: connection, rollback as of a deadlock, lack of resources, an operator's doing, the system's.
 _PASSING_CLASSES = frozenset({"08", "40", "53", "57", "58"})
 _DATABASE_DROPPED = "57P04"
+_READ_ONLY = "25006"
+_TROUBLES = {
+    "53100": ("the disk of {} is full", "the disk of {} has room again"),
+    _READ_ONLY: ("{} can only be read now", "{} can be written again"),
+}
+"""What is said of troubles other than a server that is away: while it lasts, and when it is over."""
 _REFUSALS = ("does not exist", "authentication failed", "no password supplied", "permission denied", "pg_hba")
 SHOWN_CHARACTERS = 160
 CONNECTIONS_OF_A_WORKER = 4
@@ -45,12 +51,15 @@ CONNECTIONS_OF_A_WORKER = 4
 MACHINE_CHARACTERS = 40
 # A peer that vanished silently is noticed within 45 s: here, and by the server, which frees its lock.
 _KEEPALIVES = {"keepalives_idle": 15, "keepalives_interval": 10, "keepalives_count": 3}
+_OWN_KEEPALIVES = {**_KEEPALIVES, "tcp_user_timeout": 45_000}
+"""Ours, with the milliseconds for which a network may leave unanswered what was sent; Linux knows that."""
 _LOCK = text("SELECT pg_advisory_lock(:key)").bindparams(bindparam("key", LOCK_KEY))
 _HOLDERS = text(
     "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
     "JOIN pg_database d ON d.oid = l.database WHERE d.datname = current_database() AND l.granted AND "
     "l.locktype = 'advisory' AND ((l.classid::bigint << 32) | l.objid::bigint) = :key"
 ).bindparams(bindparam("key", LOCK_KEY))
+_READS_ONLY = text("SHOW transaction_read_only")
 _MAY_CREATE = text("SELECT has_schema_privilege(current_schema(), 'CREATE')")
 _UNLOCK = text("SELECT pg_advisory_unlock(:key)").bindparams(bindparam("key", LOCK_KEY))
 
@@ -106,7 +115,7 @@ class PostgresBackend:
             try:
                 connection.execute(_LOCK)
             except OperationalError as error:
-                if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
+                if _code(error) != "55P03":  # lock_not_available
                     raise
                 who = self._lock_holder(connection)
                 raise LockHeldError(f"{shown(self._url)}: {who} keeps the lock") from error
@@ -152,7 +161,9 @@ class PostgresBackend:
         if inner is None or not _is_away(inner):
             return None
         said = self._one_line(str(inner.orig)).rpartition("failed: ")[2][:SHOWN_CHARACTERS]
-        return Trouble(f"the database at {server_name(self._url)} is away ({said})")
+        where = f"the database at {server_name(self._url)}"
+        now, later = _TROUBLES.get(_code(inner) or "", (f"{where} is away", f"{where} is back"))
+        return Trouble(f"{now.format(where)} ({said})", over=later.format(where))
 
     def close(self) -> None:
         self._lock_engine.dispose()
@@ -172,10 +183,16 @@ class PostgresBackend:
             if inspect(connection).has_table("alembic_version"):  # the last that Optuna makes
                 return
             may_make_them = connection.scalar(_MAY_CREATE)
+            only_reads = connection.scalar(_READS_ONLY) == "on"
         if self._reading:
             raise UsageError(
                 f"{shown(self._url)} holds no studies yet; make its tables with: warmboot migrate, "
                 "or start a study with: warmboot launch char_lm"
+            )
+        if only_reads:
+            raise RunError(
+                f"{shown(self._url)} has no tables yet and can only be read; is it a standby, or "
+                "default_transaction_read_only on? Name the primary server."
             )
         if not may_make_them:
             raise UsageError(
@@ -199,11 +216,17 @@ def _is_away(error: DBAPIError) -> bool:
     """Whether the server could not be asked, or will do at the next try what it did not do now."""
     if error.connection_invalidated:
         return True
-    code = getattr(error.orig, "sqlstate", None)
+    code = _code(error)
     if code is not None:
-        return code[:2] in _PASSING_CLASSES and code != _DATABASE_DROPPED
+        return code == _READ_ONLY or (code[:2] in _PASSING_CLASSES and code != _DATABASE_DROPPED)
     # Without a code it is of connecting. A refusal by the server is permanent.
     return isinstance(error, OperationalError) and not any(text in str(error) for text in _REFUSALS)
+
+
+def _code(error: DBAPIError) -> str | None:
+    """The server's code for it, SQLSTATE; None where no server has answered."""
+    code: str | None = getattr(error.orig, "sqlstate", None)
+    return code
 
 
 def _connect_args(url: URL, *, lock_timeout_ms: int = 0) -> dict[str, Any]:
@@ -218,7 +241,7 @@ def _connect_args(url: URL, *, lock_timeout_ms: int = 0) -> dict[str, Any]:
         "options": " ".join(option for option in options if option),
         "application_name": f"warmboot {os.getpid()} on {_machine()}",
         "client_encoding": "utf8",  # or a database without an encoding answers in bytes
-        **{key: value for key, value in _KEEPALIVES.items() if key not in url.query},
+        **{key: value for key, value in _OWN_KEEPALIVES.items() if key not in url.query},
     }
     if "connect_timeout" not in url.query:
         arguments["connect_timeout"] = CONNECT_TIMEOUT_SECONDS

@@ -12,9 +12,10 @@ from typing import NamedTuple
 from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+SEED_TABLE = "warmboot_seeds"
 _metadata = MetaData()
 _claims = Table(
-    "warmboot_seeds",
+    SEED_TABLE,
     _metadata,
     Column("study_id", Integer, primary_key=True, autoincrement=False),
     Column("schedule_key", String(64), primary_key=True),

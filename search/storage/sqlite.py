@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
 BUSY_TIMEOUT_SECONDS = 5.0  # then the wait is interrupted for a moment, and tried again
+_READ_ONLY_CODES = ("SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY", "SQLITE_READONLY_ROLLBACK")
+"""Of what could be written before: a file system goes read-only when its disk fails, and may come back."""
 
 
 class SqliteBackend:
@@ -101,6 +103,12 @@ class SqliteBackend:
         return _explained(self._url, cause)
 
     def trouble(self, error: Exception) -> Trouble | None:
+        if self._opened is not None and _code(error) in _READ_ONLY_CODES:
+            file = shown(self._url)
+            return Trouble(
+                f"{file}: the disk or the file is read-only; results are held until it can be written",
+                over=f"{file}: it can be written again",
+            )
         return _trouble(self._url, error)
 
     def close(self) -> None:
@@ -198,7 +206,9 @@ def _explained(url: URL, cause: str) -> UsageError | RunError:
     address = shown(url)
     if sqlite_path(url).is_dir():
         return UsageError(f"{address} is a folder; name a file in it.")
-    if "not a database" in cause or "malformed" in cause:
+    if "malformed" in cause:
+        return RunError(f"{address} is damaged ({cause}); restore it from a backup.")
+    if "not a database" in cause:
         return UsageError(f"{address} is not a SQLite database ({cause}).")
     if "no such table" in cause:
         return UsageError(f"{address} holds no studies ({cause}).")
@@ -208,17 +218,28 @@ def _explained(url: URL, cause: str) -> UsageError | RunError:
 def _trouble(url: URL, error: Exception) -> Trouble | None:
     if isinstance(error, LockHeldError):
         return error.trouble
-    inner = driver_error(error)
-    code = "" if inner is None else str(getattr(inner.orig, "sqlite_errorname", ""))
+    code = _code(error)
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         path = sqlite_path(url)
         who = holder_of([path, path.with_name(f"{path.name}-shm")])
         return LockHeldError(f"{shown(url)}: {who} keeps writing").trouble
     if code == "SQLITE_FULL":
-        return Trouble(f"{shown(url)}: the disk is full; results are held until there is room")
+        return Trouble(
+            f"{shown(url)}: the disk is full; results are held until there is room",
+            over=f"{shown(url)}: there is room again",
+        )
     if code.startswith("SQLITE_IOERR"):
-        return Trouble(f"{shown(url)}: the disk does not do its work ({code})")
+        return Trouble(
+            f"{shown(url)}: the disk does not do its work ({code})",
+            over=f"{shown(url)}: the disk does its work again",
+        )
     return None
+
+
+def _code(error: Exception) -> str:
+    """SQLite's own name for what it could not do; empty where it was something else."""
+    inner = driver_error(error)
+    return "" if inner is None else str(getattr(inner.orig, "sqlite_errorname", ""))
 
 
 def _write_ahead(engine: Engine) -> None:

@@ -38,6 +38,8 @@ WAY = "way"
 """How its runs are trained, for all its life, since bits belong to it: `way`, how many at once (`slots`,
 measured on the kind of device `device`), and the `gain` over one by one that was measured then. A study from
 before there were ways has none, and one from before slots were measured no `device`."""
+CRASHED = "crashed"
+"""Which workers crashed, and how; see `search.storage.suspects`."""
 OPENINGS = "openings"
 """How many processes have opened it; each samples from a seed of its own."""
 PRIORITY = "priority"
@@ -126,6 +128,11 @@ class StudyAttributes(Mapping[str, Any]):
     def is_stopped(self) -> bool:
         """Whether it was told to stop."""
         return bool(self._stored[CONTROL]["stop"])
+
+    @property
+    def crashed(self) -> Mapping[str, str]:
+        """Names of workers that crashed -> how."""
+        return self._stored.get(CRASHED) or {}
 
     @property
     def priority(self) -> int:

@@ -20,6 +20,7 @@ from search.storage.leases import Leases, this_owner
 from search.storage.seed_claims import SeedClaims
 from search.storage.study_attributes import (
     CONTROL,
+    CRASHED,
     OPENINGS,
     OWN_LR,
     ROUNDS,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
+MOST_CRASHES_KEPT = 100
 PREFIX = "warmboot:"
 """Of the names of a study's attributes that are ours."""
 
@@ -76,7 +78,9 @@ class StudyRecord:
     def gone(self) -> StudyGoneError:
         """The error to raise where nothing of it is found any more."""
         where = shown(self.database.url)
-        return StudyGoneError(f"study {self.name!r} was deleted from {where}, or reset, while it was used.")
+        return StudyGoneError(
+            f"study {self.name!r} was deleted from {where}, renamed or reset, while it was used."
+        )
 
     @property
     def spec(self) -> StudySpec:
@@ -128,6 +132,15 @@ class StudyRecord:
         """Learn it anew before the next trial; hold the database's lock."""
         if OWN_LR in self.attributes:
             self.set_attribute(OWN_LR, None)
+
+    def note_crash(self, process: str, how: str) -> None:
+        """Note that a worker crashed: what it trained is tried alone from now on."""
+
+        def note() -> None:
+            crashed = {**self.attributes.crashed, process: how}
+            self.set_attribute(CRASHED, dict(list(crashed.items())[-MOST_CRASHES_KEPT:]))
+
+        self.database.locked(note)
 
     def next_worker_index(self) -> int:
         """A number no other process that opened this study has had."""

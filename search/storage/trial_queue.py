@@ -167,9 +167,7 @@ class TrialQueue:
         return failed
 
     def hand_back(self, number: int, reason: str | None = None) -> None:
-        """Return a trial that this process will not finish; it costs the trial no attempt.
-
-        Nothing happens where another has it.
+        """Return a trial that this process will not finish; it costs no attempt. Not where another has it.
 
         `reason`: why it failed here, kept with it until it is finished.
         """
@@ -191,6 +189,10 @@ class TrialQueue:
         if reason is not None:
             keep_trial_note(self._study, self._told.trial_id(number), failure_note(reason))
         self._database.locked(give_up)
+
+    def given_up(self) -> dict[int, str]:
+        """Trials given up here since this was asked last, number -> why."""
+        return self._lost.take_given_up()
 
     def renew(self) -> None:
         """Extend the leases of everything this process holds."""
@@ -217,13 +219,15 @@ class TrialQueue:
         trials = self.all()
         if self._lost.take_back(trials, leases):
             trials = self.all()
+        if self._lost.give_up(trials, attributes.crashed):
+            trials = self.all()
         taken = self._begun.held(leases)
         if taken or attributes.is_stopped:
             return taken
         waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
         self._is_ready = self._plan_is_ready(trials)
         if waiting:
-            return self._begun.begin(waiting[:count], leases, attributes.limit)
+            return self._begun.take_up(trials, leases, attributes, count)
         if not attributes.limit.may_start(trials, self._record.now()):
             return []
         if not self._plans_long:
@@ -283,10 +287,7 @@ class TrialQueue:
         if planned is None:
             return [self._begun.ask(leases, attributes.limit)]
         self._begun.write([planned] if isinstance(planned, NextTrial) else planned, n_known)
-        if not count:
-            return []
-        waiting = [trial for trial in self.all() if trial.state == TrialState.WAITING]
-        return self._begun.begin(waiting[:count], leases, attributes.limit)
+        return self._begun.take_up(self.all(), leases, attributes, count) if count else []
 
     def _set_state(self, number: int, state: TrialState) -> None:
         self._database.storage.set_trial_state_values(self._told.trial_id(number), state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import queue
 import threading
@@ -17,6 +18,7 @@ from search.runs.events import Admitted, Cancel, Cancelled, Event, FewerSlots, R
 from search.runs.run import Measurement, Run
 from search.scripts.out_of_memory import says_out_of_memory
 from search.scripts.reasons import traceback_with_reason
+from search.training.pulse import Pulse
 
 __all__ = ["Admitted", "Cancelled", "Event", "PopulationTrainer", "TrainingFailed"]
 
@@ -48,6 +50,7 @@ class PopulationTrainer:
         events: receives every `Event`.
         stop: ends the training, dropping runs that are not finished.
         saved: where states of long runs are kept, so that they are not trained again; None: nowhere.
+        pulse: is moved after each piece of the training.
     """
 
     def __init__(
@@ -58,11 +61,13 @@ class PopulationTrainer:
         events: queue.SimpleQueue[Event],
         stop: threading.Event,
         saved: SavedRuns | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
         self._make_population, self._slots, self._saved = make_population, slots, saved
         self._ready = ready
         self._events = events
         self._stop = stop
+        self._pulse = pulse or Pulse()
         self._waiting: deque[Run] = deque()
         self._arriving: tuple[Run, ...] = ()
         self._begun: dict[Hashable, _Begun] = {}
@@ -76,6 +81,7 @@ class PopulationTrainer:
         on, and they begin anew: a run gives the same whatever its company.
         """
         while not self._stop.is_set():
+            self._pulse.moved()
             failure = self._trained_a_while()
             # Outside of the except clause: the traceback has let go of what was computed.
             if failure is not None:
@@ -175,7 +181,8 @@ class PopulationTrainer:
         """Take all that are there; wait for one only where there is nothing to train."""
         idle = not self._population.active and not self._waiting
         try:
-            message = self._ready.get(block=idle)
+            with self._pulse.resting() if idle else contextlib.nullcontext():
+                message = self._ready.get(block=idle)
             while True:
                 if isinstance(message, Cancel):
                     self._withdraw(message.key)

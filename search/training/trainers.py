@@ -15,6 +15,7 @@ from search.spec.handed import HandedOver
 from search.spec.made_of import MadeOf
 from search.spec.proxy import CommandProxy, DeclaredProxy, FreeProxy
 from search.spec.study import StudySpec
+from search.training.pulse import Pulse
 
 
 class TrainsRuns(Protocol):
@@ -40,6 +41,7 @@ def make_trainer(
     stop: threading.Event,
     handed: HandedOver | None = None,
     checkpoints: StudyCheckpoints | None = None,
+    pulse: Pulse | None = None,
 ) -> tuple[TrainsRuns, MadeOf]:
     """The trainer of a study, and what its proxy is made of here.
 
@@ -51,9 +53,10 @@ def make_trainer(
         stop: ends the training.
         handed: the study's function, where a Python session has handed it over.
         checkpoints: where runs keep what outlives this process; None: nowhere.
+        pulse: of a training in this process; one in a process of its own has a limit of silence.
     """
     if isinstance(spec.proxy, DeclaredProxy):
-        return _population_trainer(spec, spec.proxy, device, ready, events, stop, checkpoints)
+        return _population_trainer(spec, spec.proxy, device, ready, events, stop, checkpoints, pulse)
     return _script_trainer(spec, spec.proxy, device, ready, events, stop, handed, checkpoints)
 
 
@@ -65,6 +68,7 @@ def _population_trainer(
     events: queue.SimpleQueue[Any],
     stop: threading.Event,
     checkpoints: StudyCheckpoints | None,
+    pulse: Pulse | None,
 ) -> tuple[TrainsRuns, MadeOf]:
     import torch  # a worker that only watches a script does without
 
@@ -85,7 +89,7 @@ def _population_trainer(
         belong_to = bits_belong_to(made_of.fingerprint, way=way, device=torch.device(device))
         saved = SavedRuns(checkpoints, belong_to, last=spec.checkpoints.keep == "best")
     try:
-        trainer = PopulationTrainer(make, slots_for(spec, device), ready, events, stop, saved)
+        trainer = PopulationTrainer(make, slots_for(spec, device), ready, events, stop, saved, pulse)
     except (UnsupportedLayerError, UnsupportedModelError) as error:
         raise UsageError(
             f"study {spec.name!r} trains its runs in the way {way!r}, which can't be done here: {error}"

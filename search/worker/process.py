@@ -6,11 +6,9 @@ import contextlib
 import functools
 import os
 import queue
-import select
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -34,16 +32,19 @@ from search.spec.permission import Named, Permission, option_for, permitted
 from search.spec.proxy import CommandProxy, ProxySpec
 from search.spec.study import StudySpec
 from search.storage.database import open_for_work
+from search.storage.leases import this_owner
 from search.storage.patience import HOLDING_SECONDS, Patience
 from search.storage.study_record import StudyRecord
 from search.storage.trial_queue import MAX_ATTEMPTS, TrialQueue
 from search.strategy.optuna_samplers import build_sampler
+from search.training.pulse import Pulse
 from search.training.study_checkpoints import checkpoints_of, kept_trials_of
 from search.training.trainers import make_trainer, slots_for
 from search.worker.own_lr import learn_own_lr
 from search.worker.planner import make_plan
 from search.worker.run_files import RunFiles
 from search.worker.storage_thread import StorageLoop
+from search.worker.telling import listen, notify, send, tell_outage, tell_pulse
 from search.worker.training_here import check_made_of, spec_here
 from search.worker.two_threads import StorageThread, train
 from warmboot.extras import extra_of, missing_text
@@ -96,7 +97,8 @@ def run_worker(task: WorkerTask, connection: Connection) -> None:
     stop, finish = threading.Event(), threading.Event()
     for number in ending_signals():
         signal.signal(number, lambda *_: stop.set())
-    threading.Thread(target=_listen, args=(connection, stop, finish), daemon=True).start()
+    threading.Thread(target=listen, args=(connection, stop, finish), daemon=True).start()
+    send(connection, {"kind": "begins", "owner": this_owner()})
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     if task.visible_gpus is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = task.visible_gpus  # read when CUDA is first used
@@ -112,11 +114,11 @@ def run_worker(task: WorkerTask, connection: Connection) -> None:
         if isinstance(error, ImportError) and extra_of(error) is not None:
             message = missing_text(error, "a worker")
         end |= {"outcome": "failed", "message": message, "traceback": traceback.format_exc()}
-    _send(connection, end)
+    send(connection, end)
 
 
 def _work(task: WorkerTask, connection: Connection, stop: threading.Event, finish: threading.Event) -> str:
-    patience = Patience(task.patience_seconds, functools.partial(_tell_outage, connection), stop)
+    patience = Patience(task.patience_seconds, functools.partial(tell_outage, connection), stop)
     database = open_for_work(make_url(task.storage_address), patience)
     try:
         return _work_on(StudyRecord(database, task.study_name), task, connection, stop, finish)
@@ -137,7 +139,7 @@ def _work_on(
     if task.permission is not None or task.elsewhere:
         _look(spec.proxy)
     with _tracked(spec, task, tell) as (ready, events):
-        return _work_with(record, spec, task, ready, events, stop, finish, tell)
+        return _work_with(record, spec, task, ready, events, stop, finish, tell, _pulse(connection, stop))
 
 
 def _work_with(
@@ -149,6 +151,7 @@ def _work_with(
     stop: threading.Event,
     finish: threading.Event,
     tell: Callable[[dict[str, Any]], None],
+    pulse: Pulse,
 ) -> str:
     device, handed, checkpoints = task.device, task.handed, checkpoints_of(record)
     trainer, made_of = make_trainer(
@@ -159,6 +162,7 @@ def _work_with(
         stop=stop,
         handed=handed,
         checkpoints=checkpoints,
+        pulse=pulse,
     )
     check_made_of(record, made_of)
     if not learn_own_lr(record, stop, lambda text: tell({"kind": "note", "text": text})):
@@ -179,6 +183,13 @@ def _work_with(
         training_over=over,
     )
     return train(trainer, StorageThread(loop, stop, ready), stop, over)
+
+
+def _pulse(connection: Connection, stop: threading.Event) -> Pulse:
+    """What the training thread moves, and another tells the parent."""
+    pulse = Pulse()
+    threading.Thread(target=tell_pulse, args=(connection, pulse, stop), name="pulse", daemon=True).start()
+    return pulse
 
 
 @contextlib.contextmanager
@@ -226,31 +237,3 @@ def most_attempts(spec: StudySpec) -> int:
     """How often a trial is begun before it is given up. A script may be what ends its worker; runs that train
     together share the fate of their process, which says nothing of any of them."""
     return MAX_ATTEMPTS * (10 if spec.proxy_kind == "declared" else 1)
-
-
-def _listen(connection: Connection, stop: threading.Event, finish: threading.Event) -> None:
-    """End the worker when told to, or when the process that started it is gone."""
-    with contextlib.suppress(EOFError, OSError):
-        while connection.recv() != "stop":
-            finish.set()
-    stop.set()
-
-
-def notify(connection: Connection, message: dict[str, Any]) -> None:
-    """Tell the parent what a person may want to watch; left out where the parent is far behind with reading.
-
-    Who tells it holds the leases, and must not wait for a parent that is stopped or busy.
-    """
-    _, writable, _ = select.select([], [connection], [], 0)
-    if writable:
-        _send(connection, message)
-
-
-def _tell_outage(connection: Connection, text: str) -> None:
-    _send(connection, {"kind": "outage", "text": text, "at": time.monotonic()})
-
-
-def _send(connection: Connection, message: dict[str, Any]) -> None:
-    # Where the parent is gone, `_listen` has noticed too and ends the worker.
-    with contextlib.suppress(OSError):
-        connection.send(message)

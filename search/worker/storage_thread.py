@@ -96,6 +96,7 @@ class StorageLoop:
             while not self._stop.is_set():
                 self._take_in_events()
                 self._ask_for_more()
+                self._tell_given_up()
                 self._board.look()
                 if not self._jobs:
                     outcome = self._when_idle()
@@ -198,6 +199,10 @@ class StorageLoop:
         for trial in trials:
             self._send(trial_job(self._trials, self._spec, trial))
         self._trials.plan_ahead()
+
+    def _tell_given_up(self) -> None:
+        for number, why in self._trials.given_up().items():
+            self._failures.count(TrainingFailed((("trial", number),), why))
 
     def _send(self, job: Job) -> None:
         self._jobs[job.run.key] = job

@@ -55,6 +55,10 @@ class WarmCommand:
         """None while it runs; what its end was, `result` tells."""
         return 0 if _is_readable(self._status, 0.0) else None
 
+    def said(self) -> str:
+        """What it has printed so far, for people."""
+        return os.pread(self._err.fileno(), os.fstat(self._err.fileno()).st_size, 0).decode()
+
     def kill_all(self, number: int = signal.SIGKILL) -> None:
         """Send a signal to the command and all that it has started."""
         os.killpg(self.process_id, number)

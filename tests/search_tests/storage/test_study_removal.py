@@ -71,7 +71,7 @@ def test_a_study_that_is_trained_is_left_alone_and_its_process_named(record: Stu
 def test_who_still_works_on_a_deleted_study_is_told(record: StudyRecord) -> None:
     queue = trial_queue(record)
     delete_study(record)
-    with pytest.raises(StudyGoneError, match=r"study 'small' was deleted from .*, or reset, while it was"):
+    with pytest.raises(StudyGoneError, match=r"'small' was deleted from .*, renamed or reset, while it was"):
         queue.next()
     with pytest.raises(StudyGoneError, match="was deleted from"):
         record.set_attribute("verdict", {})

@@ -15,8 +15,8 @@ from search.runs.events import Admitted, Event
 from search.runs.run import Measurement
 from search.storage.database import Database
 from search.storage.plans import NextTrial
-from search.worker.process import notify
 from search.worker.storage_thread import StorageLoop
+from search.worker.telling import notify
 from tests.search_tests.studies import LINEAR, make_study, trial_queue
 
 KEY = ("trial", 0)
