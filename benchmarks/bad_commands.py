@@ -95,7 +95,7 @@ COMMANDS: Sequence[Typed] = (
     Typed(["launch", "small.toml", "--storage", "journal.log"], "storage"),
     Typed(["launch", "small.toml", "--storage", "sqlite:////no/such/folder/x.db"], "does not exist"),
     Typed(["launch", "small.toml", "--storage", "sqlite:///no_database.db"], "not a SQLite database"),
-    Typed(["launch", "small.toml", "--storage", "sqlite:////proc/x.db"], "/proc"),
+    Typed(["launch", "small.toml", "--storage", "sqlite:////proc/x.db"], "/proc", 1),
     Typed(["launch", "small.toml", "--storage", "postgresql://127.0.0.1:1/db"], "127.0.0.1", 1),
     Typed(["launch", "small.toml", "--storage", "postgresql://127.0.0.1:99999/db"], "99999"),
     Typed(["plan", "missing.toml"], "no such file"),

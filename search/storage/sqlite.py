@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -51,9 +52,21 @@ class SqliteBackend:
         if not os.access(folder, os.W_OK | os.X_OK):
             problem = f"can't be opened for writing (nor anything else in {folder}, by this user)"
             raise RunError(f"{shown(self._url)} {problem}; {ANOTHER_PLACE}.")
+        if not self._path.exists():
+            self._check_that_files_can_be_made(folder)
         # SQLite itself would notice at the first write
         if self._path.exists() and not os.access(self._path, os.W_OK):
             raise RunError(f"{shown(self._url)} can't be opened for writing (the file is read-only).")
+
+    def _check_that_files_can_be_made(self, folder: Path) -> None:
+        """Some folders say that they can be written and take no file; a lock there would be waited for."""
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            reason = (error.strerror or "").lower()
+            problem = f"can't be made, nor any other file in {folder} ({reason})"
+            raise RunError(f"{shown(self._url)} {problem}; {ANOTHER_PLACE}.") from error
 
     def storage(self) -> RDBStorage:
         connect_args = {"timeout": BUSY_TIMEOUT_SECONDS}
