@@ -173,4 +173,4 @@ def _way_out(error: ImportError) -> str:
             "where a factory runs, `search` is Warmboot's own package: give yours another name, or train in "
             "a function, { train = 'package.module:function' }, which runs where the name is yours"
         )
-    return "it must be installed where this command runs"
+    return "install it where this command runs, or name its folder in PYTHONPATH"

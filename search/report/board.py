@@ -28,6 +28,7 @@ from search.report.study_note import (
 from search.report.trial_notes import notes_of_trials
 from search.results.candidate import ranked
 from search.results.candidates_that_matter import known_candidates
+from search.results.headline import subject_name
 from search.results.progress_text import progress_line
 from search.results.status import StudyStatus, read_status
 from search.spec.handed import export_command
@@ -35,6 +36,7 @@ from search.storage.address import storage_option
 from search.storage.dashboard_rows import Pages, put_up
 from search.storage.study_reader import KnownTrials
 from search.storage.study_record import StudyRecord
+from search.strategy.sensitivity import knob_sentence
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -140,6 +142,12 @@ def pages_of(record: StudyRecord, snapshot: StudyStatus, trials: Sequence[Frozen
     notes: dict[int, str] = {}
     if snapshot.best is not None:
         rows["why not Best Trial"] = why_not_best_trial(snapshot, best_trial)
+        if snapshot.knobs and snapshot.lead is not None:
+            rows["which parameters matter"] = (
+                f"Around {subject_name(snapshot.lead)}: {knob_sentence(snapshot.knobs)}. Optuna's "
+                "Hyperparameter Importance is of all trials, those at peak lrs far off among them, and may "
+                "say otherwise."
+            )
         rows["export"] = export_command(snapshot.spec, *option)
         plots = _plots(snapshot, found, trials)
         notes = notes_of_trials(snapshot, found, trials, best_trial)

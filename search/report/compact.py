@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from statistics import fmean
 
 from search.report.pictures import ANSWER, COMPARED, schedules_svg
 from search.results.candidate import Candidate
 from search.results.headline import headline, subject_name
 from search.results.progress_text import confirming_text, progress_line
-from search.results.rounded import value_text
+from search.results.rounded import mean_text, value_text
 from search.results.status import StudyStatus
 from search.spec.handed import export_command, follow_up
 from search.strategy.sensitivity import knob_sentence
@@ -34,7 +33,7 @@ def compact_report(snapshot: StudyStatus, storage_option: Sequence[str] = ()) ->
         schedules_svg(best, other, snapshot.spec.horizon_steps),
         _table(snapshot, best, other),
     ]
-    lines = [*_parameters(snapshot), *_next(snapshot, storage_option)]
+    lines = [*_verdict(snapshot), *_parameters(snapshot), *_next(snapshot, storage_option)]
     parts += [f"<div>{html.escape(line)}</div>" for line in lines]
     return _box(parts)
 
@@ -67,18 +66,34 @@ def _table(snapshot: StudyStatus, best: Candidate, other: Candidate | None) -> s
     rows = [("answer", ANSWER, best)]
     if other is not None:
         rows.append(("compared with", COMPARED, other))
-    sd = None if snapshot.lead is None else snapshot.lead.noise_sd
-    cells = "".join(_row(name, colour, each, snapshot.spec.objective, sd) for name, colour, each in rows)
+    fresh = all(candidate.confirmed for _, _, candidate in rows)
+    cells = "".join(_row(*row, _value(snapshot, row[2], fresh=fresh)) for row in rows)
     return f'<table style="text-align:left">{cells}</table>'
 
 
-def _row(name: str, colour: str, candidate: Candidate, objective: str, sd: float | None) -> str:
-    values = candidate.confirmed or candidate.searched
-    seeds = f"{len(values)} {'fresh ' if candidate.confirmed else ''}seed{'s' * (len(values) != 1)}"
-    told = f"{objective} {value_text(fmean(values), sd)} on {seeds}"
+def _value(snapshot: StudyStatus, candidate: Candidate, *, fresh: bool) -> str:
+    """The mean of a schedule on seeds of one kind, so that two of them may be compared: those of the verdict
+    where there is one, fresh ones where both have them, else those of the search."""
+    found, lead = snapshot.verdict, snapshot.lead
+    sd = None if lead is None else lead.noise_sd
+    if found is not None and found.candidate_values:
+        is_subject = candidate.key == found.key
+        values, where = found.candidate_values if is_subject else found.standard_values, "in the verdict"
+    elif fresh or not candidate.searched:
+        values, where = candidate.confirmed, "on fresh seeds"
+    else:
+        values, where = candidate.searched, "in the search"
+    return f"{snapshot.spec.objective} {mean_text(values, sd)} {where}"
+
+
+def _row(name: str, colour: str, candidate: Candidate, told: str) -> str:
     mark = f'<span style="color:{colour}">■</span>'
     texts = (f"{mark} {name}", html.escape(candidate.describe()), html.escape(told))
     return "<tr>" + "".join(f'<td style="text-align:left">{text}</td>' for text in texts) + "</tr>"
+
+
+def _verdict(snapshot: StudyStatus) -> list[str]:
+    return [] if snapshot.verdict is None else [f"Verdict: {snapshot.verdict.sentence}"]
 
 
 def _parameters(snapshot: StudyStatus) -> list[str]:
@@ -95,6 +110,7 @@ def _next(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[str]:
     if snapshot.wants_verdict:
         command = follow_up(spec, "verdict", *storage_option)
         other = "" if command == "study.verdict()" else f" ({command})"
-        lines.append(f"study.verdict(){other} settles whether it is better, on fresh seeds.")
+        does = "settles whether it is better" if snapshot.verdict is None else "trains more pairs"
+        lines.append(f"study.verdict(){other} {does}, on fresh seeds.")
     exported = export_command(spec, *storage_option, to=None)
     return [*lines, f"study.export(total_steps={spec.example_steps}) gives the schedule ({exported})."]

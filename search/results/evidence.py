@@ -16,6 +16,7 @@ from search.results.transfer import TransferResult
 from search.spec.handed import follow_up
 from search.spec.proxy import DeclaredProxy
 from search.spec.study import StudySpec
+from search.strategy.sureness import SURE_ENOUGH, SURE_OF_ONE_RUN
 from warmboot.space import FloatRange
 
 FAIR_PEAK_LRS = 4
@@ -147,7 +148,9 @@ def _compared(spec: StudySpec, lead: Lead, leader: Candidate, baseline: Candidat
             f"It is ahead of the baseline {plain} by {size} ({chance} to be better); a gain this small may "
             f"not matter. {settle}"
         )
-    where = f"ahead by {size}, which is not enough" if lead.gain > 0 else f"behind by {size}"
+    asked = f" of a schedule that was trained once ({SURE_OF_ONE_RUN:.1%} is asked of it)"
+    single = asked if lead.probability >= SURE_ENOUGH else ""
+    where = f"ahead by {size}, which is not enough{single}" if lead.gain > 0 else f"behind by {size}"
     return f"The best searched schedule is {where} ({chance} to be better). {settle}"
 
 

@@ -21,7 +21,7 @@ class ToFunction:
     def __init__(self, reference: str) -> None:
         self._function: Callable[..., Any] = named_function(
             reference,
-            way_out=lambda _error: "it must be installed where this command runs",
+            way_out=lambda _error: "install it where this command runs, or name its folder in PYTHONPATH",
             contract="write it as 'package.module:function'",
             what="report.to",
         )

@@ -18,6 +18,8 @@ from warmboot.schedule_checks import total_steps_problem
 EXPORT_BEGINS = "# A learning-rate schedule made by warmboot:"
 
 PEAK_LR_LINE = "Build the optimizer with lr={lr}."
+_LONGEST_ENTRY = 500
+"""Characters of one entry of the origin in a comment."""
 
 # The formulas of `built_in_curves` in plain Python, as the body of `curve(x)`.
 _FORMULAS = {
@@ -92,11 +94,18 @@ def header(
     """What the file is, whence it comes and how it is used, as comments."""
     lines = textwrap.wrap(f"{EXPORT_BEGINS.removeprefix('# ')} {schedule.describe()}.", 97)
     # as JSON in ASCII, so that no text from outside can end the comment and become code
-    lines += [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in origin.items()]
+    lines += [f"{json.dumps(key)}: {json.dumps(_in_short(value))}" for key, value in origin.items()]
     if schedule.lr is not None:
         lines.append(peak_lr_line.replace("{lr}", repr(schedule.lr)))
     lines += use.splitlines()
     return "".join(f"# {line}".rstrip() + "\n" for line in lines)
+
+
+def _in_short(value: object) -> object:
+    """Without lists and tables, where it is too long for a comment: a schedule file has all of it."""
+    if not isinstance(value, Mapping) or len(json.dumps(value)) <= _LONGEST_ENTRY:
+        return value
+    return {key: entry for key, entry in value.items() if isinstance(entry, str | int | float | None)}
 
 
 def formula_of_curve(schedule: WarmbootSchedule) -> str:
