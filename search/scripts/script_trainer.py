@@ -13,6 +13,7 @@ from search.checkpoints.script_files import hand_to_script, has_begun
 from search.checkpoints.study_folder import StudyCheckpoints
 from search.runs.events import Cancel, Cancelled, Event, Remarked, TrainingFailed
 from search.scripts import reasons
+from search.scripts.already_trained import AlreadyTrained, is_trained
 from search.scripts.launcher import CannotStartError, Launcher
 from search.scripts.leftovers import end_leftovers
 from search.scripts.process_group import end_orphans
@@ -130,7 +131,8 @@ class ScriptTrainer:
         elif self._checkpoints is not None:
             self._events.put(Remarked(run.key, "checkpoints", reasons.TRAINED_TWICE))
         try:
-            execution = self._launcher.start(run, path)
+            trained = known_bytes > 0 and is_trained(files.reports, run.total_steps)
+            execution = AlreadyTrained() if trained else self._launcher.start(run, path)
         except CannotStartError as error:
             self._events.put(TrainingFailed((run.key,), reasons.with_tail(str(error), "")))
             return

@@ -118,17 +118,17 @@ def test_what_was_reported_of_a_training_that_saved_nothing_is_reported_anew(
     assert [event.metrics for event in again if isinstance(event, Measurement)] == [{"val": 1.0}] * 2
 
 
-def test_a_training_whose_last_report_was_made_ends_well_without_another(
+def test_a_training_whose_last_report_was_made_has_its_result_and_is_not_begun_again(
     workshop: Workshop, checkpoints: StudyCheckpoints
 ) -> None:
     body = """
         import os, signal, warmboot
         done = warmboot.checkpoint_dir() / "done"
-        if not done.exists():
-            warmboot.report(0, val=2.0)
-            warmboot.report(100, val=1.0)
-            done.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+        assert not done.exists(), "there is nothing left to train"
+        warmboot.report(0, val=2.0)
+        warmboot.report(100, val=1.0)
+        done.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
     """
     with Working(workshop.launcher(body), workshop.runs, checkpoints=checkpoints) as working:
         working.events_of(script_run())
