@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+_EDGE = 1.02
+"""A peak lr within this factor of the outermost that was tried is that."""
+
 
 @dataclass(frozen=True)
 class Sensitivity:
@@ -36,6 +39,9 @@ def knob_lines(knobs: Sequence[Sensitivity]) -> list[str]:
 
     >>> knob_lines([Sensitivity("lr", 0.2, 0.3, 0.02, True, (0.15, 0.31), True, False, (0.01, 1.0))])
     ['lr  0.15 to 0.31 is as good; elsewhere (0.01 to 1 was tried) up to 0.3 worse, or more']
+    >>> at_the_edge = Sensitivity("lr", 0.2, 0.3, 0.02, True, (0.15, 0.31), True, False, (0.01, 0.31))
+    >>> print(*knob_lines([at_the_edge]))  # doctest: +ELLIPSIS
+    lr  0.15 to 0.31 is as good, none higher was tried; elsewhere (0.01 to 0.31 was tried) up to ...
     """
     width = max((len(knob.name) for knob in knobs), default=0) + 2
     return [f"{knob.name:{width}s}{_words(knob)}" for knob in knobs]
@@ -62,10 +68,20 @@ def _words(knob: Sensitivity) -> str:
 def _good_words(knob: Sensitivity) -> str:
     if knob.is_range:
         low, high = knob.as_good
-        return f"{low:.3g} to {high:.3g} is as good" if low != high else f"best at {low:.3g}"
+        good = f"{low:.3g} to {high:.3g} is as good" if low != high else f"best at {low:.3g}"
+        return f"{good}{_edge_words(knob)}"
     if len(knob.as_good) == 1:
         return f"best at {knob.as_good[0]}"
     return f"{' or '.join(map(str, knob.as_good))} is as good"
+
+
+def _edge_words(knob: Sensitivity) -> str:
+    """That the best peak lr is the outermost that was tried: one farther out may be better."""
+    if knob.name != "lr" or not knob.tried:
+        return ""
+    if knob.as_good[-1] >= knob.tried[-1] / _EDGE:
+        return ", none higher was tried"
+    return ", none lower was tried" if knob.as_good[0] <= knob.tried[0] * _EDGE else ""
 
 
 def _between_words(knob: Sensitivity) -> str:
