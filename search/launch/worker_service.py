@@ -222,7 +222,8 @@ class _Service:
             if not work.pool.running:
                 work.pool.stop()
                 self._studies.succeeded(name)
-                self._log("makes room for others" if work.ends else "nothing is left to do", name)
+                goes_on = work.ends and any(study.name == name for study in self._studies.all())
+                self._log("makes room for others" if goes_on else "nothing is left to do", name)
                 self._ended(name)
 
     def _ended(self, name: str) -> None:

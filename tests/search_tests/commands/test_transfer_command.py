@@ -68,7 +68,7 @@ def test_too_far_is_refused_unless_asked_for(finished: Workplace, found: dict[st
 
 def test_status_and_report_tell_it(finished: Workplace, found: dict[str, Any]) -> None:
     out = finished.run("status", "small").stdout
-    assert re.search(r"^transfer  (Of the leader, .*:\n +)?Best peak lr: ", out, re.M)
+    assert re.search(r"^transfer  (Of the best searched schedule, .*:\n +)?Best peak lr: ", out, re.M)
     finished.run("report", "small", "-o", "found.html")
     page = Path(finished.folder / "found.html").read_text(encoding="utf-8")
     assert "Other horizons" in page

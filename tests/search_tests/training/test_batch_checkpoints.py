@@ -1,4 +1,4 @@
-"""A contest that is interrupted goes on from its checkpoints; one that ends, or fails, leaves none."""
+"""An interrupted contest has what was trained from its checkpoints; one that ends, or fails, leaves none."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_what_is_saved_outlives_an_interruption_and_no_end(spec: StudySpec, tmp_
     with pytest.raises(KeyboardInterrupt):
         contest(interrupted=True)
     contest(interrupted=False)
-    assert (tmp_path / "log").read_text().split() == ["first", "first", "again", "again"]
+    assert (tmp_path / "log").read_text().split() == ["first", "first"], "whole trainings were reported"
     assert not checkpoints.folder.exists()
 
 
