@@ -50,6 +50,12 @@ def test_reading_what_does_not_exist_is_refused_and_makes_nothing(tmp_path: Path
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a folder that takes no file is Linux's")
+def test_a_folder_that_takes_no_file_is_told_and_its_lock_not_waited_for() -> None:
+    with pytest.raises(RunError, match=r"can't be made, nor any other file in /proc .*name another"):
+        open_for_work(parse_address("sqlite:////proc/x.db"))
+
+
 @pytest.mark.parametrize("folder", ["missing", "./missing", "missing/deeper", "a/../missing"])
 def test_a_missing_folder_is_refused_and_not_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
