@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,12 +74,13 @@ def main() -> None:
 
 
 def cases() -> Iterator[Case]:
-    for name, (change, says) in CHANGES.items():
-        yield Case("study file", name, _launch(lambda change=change: change(STUDY)), 2, says)  # type: ignore[misc]
-    for name, (content, says) in FILES.items():
-        yield Case("study file", name, _launch(lambda content=content: content), 2, says)  # type: ignore[misc]
+    changed = {name: (change(STUDY), says) for name, (change, says) in CHANGES.items()}
+    for name, (content, says) in [*changed.items(), *FILES.items()]:
+        launched = _with_files({"mine.toml": content}, "launch", "mine.toml")
+        yield Case("study file", name, launched, 2, says)
     for name, (document, says) in SCHEDULES.items():
-        yield Case("schedule file", name, _preview(document), 2, says)
+        previewed = _with_files({"mine.json": document}, "preview", "mine.json")
+        yield Case("schedule file", name, previewed, 2, says)
     for typed in COMMANDS:
         yield Case("command line", " ".join(typed.words), _type(typed), typed.exit_code, typed.says)
     for typed in EXPORTS:
@@ -87,24 +88,21 @@ def cases() -> Iterator[Case]:
             "a finished study", " ".join(typed.words), _type(typed, done=True), typed.exit_code, typed.says
         )
     for name, (script, says) in SCRIPTS.items():
-        yield Case("training script", name, _train(script), 1, says)
+        files = {"train.py": script, "mine.toml": OWN_STUDY}
+        words = ("launch", "mine.toml", "--workers", "1")
+        yield Case("training script", name, _with_files(files, *words), 1, says)
 
 
-def _launch(content: Callable[[], str | bytes]) -> Callable[[Workplace], subprocess.CompletedProcess[str]]:
+def _with_files(
+    files: Mapping[str, str | bytes], *words: str
+) -> Callable[[Workplace], subprocess.CompletedProcess[str]]:
+    """Type `words` in a folder with these files."""
+
     def hand_over(workplace: Workplace) -> subprocess.CompletedProcess[str]:
-        made = content()
-        data = made.encode() if isinstance(made, str) else made
-        Path(workplace.folder, "mine.toml").write_bytes(data)
-        return _finished(workplace, "launch", "mine.toml")
-
-    return hand_over
-
-
-def _preview(document: str | bytes) -> Callable[[Workplace], subprocess.CompletedProcess[str]]:
-    def hand_over(workplace: Workplace) -> subprocess.CompletedProcess[str]:
-        data = document.encode() if isinstance(document, str) else document
-        Path(workplace.folder, "mine.json").write_bytes(data)
-        return _finished(workplace, "preview", "mine.json")
+        for name, content in files.items():
+            data = content.encode() if isinstance(content, str) else content
+            Path(workplace.folder, name).write_bytes(data)
+        return _finished(workplace, *words)
 
     return hand_over
 
@@ -116,15 +114,6 @@ def _type(typed: Typed, *, done: bool = False) -> Callable[[Workplace], subproce
         if done:
             workplace.run("launch", "small.toml", "--workers", "1")
         return _finished(workplace, *typed.words)
-
-    return hand_over
-
-
-def _train(script: str) -> Callable[[Workplace], subprocess.CompletedProcess[str]]:
-    def hand_over(workplace: Workplace) -> subprocess.CompletedProcess[str]:
-        Path(workplace.folder, "train.py").write_text(script, encoding="utf-8")
-        Path(workplace.folder, "mine.toml").write_text(OWN_STUDY, encoding="utf-8")
-        return _finished(workplace, "launch", "mine.toml", "--workers", "1")
 
     return hand_over
 

@@ -16,10 +16,10 @@ import sys
 import time
 import warnings
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import optuna
-from alembic.config import Config
 from alembic.script import ScriptDirectory
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
@@ -33,6 +33,9 @@ from search.storage.told_trials import ToldTrials
 from search.worker import storage_thread
 from search.worker.jobs import TrialJob
 from search.worker.process import WorkerTask, run_worker
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.search_tests.migrations import reading_once
 
 LEASE_SECONDS = 3.0
 """Of ours, and the grace of Optuna's heartbeat, in place of a minute: a pause has to be longer than that."""
@@ -90,23 +93,9 @@ def import_all() -> None:
             importlib.import_module(module.name)
     for name in ("alembic.command", "scipy.optimize", "sqlalchemy.dialects.sqlite", "torch"):
         importlib.import_module(name)
-    _read_migrations_once()
+    ScriptDirectory.from_config = reading_once()  # type: ignore[method-assign, assignment]
     gc.collect()
     gc.freeze()
-
-
-def _read_migrations_once() -> None:
-    """To open a database Optuna reads all its migrations, files that stay as they are, for four fifths of the
-    time."""
-    read, found = ScriptDirectory.from_config, dict[str | None, ScriptDirectory]()
-
-    def read_once(config: Config) -> ScriptDirectory:
-        place = config.get_main_option("script_location")
-        if place not in found:
-            found[place] = read(config)
-        return found[place]
-
-    ScriptDirectory.from_config = read_once  # type: ignore[method-assign]
 
 
 def _train_slowly() -> None:

@@ -11,7 +11,6 @@ from sqlalchemy.engine import URL
 from search.early_stopping.pruners import pruner_problems
 from search.errors import UsageError, nearest, problems_text
 from search.launch.facts import one_by_one_facts, proxy_facts
-from search.launch.placement import require_gpu
 from search.launch.way import NewWay, new_way
 from search.messages import Say
 from search.population.make import make_population, params_problems
@@ -116,8 +115,6 @@ def prepare(
     spec = want.spec if n_trials is None else want.spec.with_n_trials(n_trials)
     here = located_from(spec, want.home)
     checked = check(here, want.named, trains_here=trains_here, handed=want.handed)
-    if trains_here:
-        require_gpu(checked.spec, device)
     place: dict[str, Any] = {"python": True} if want.file is None else {"file": str(want.file.absolute())}
     if isinstance(here.proxy, CommandProxy):
         place["folder"] = str(here.proxy.working_directory)

@@ -8,7 +8,7 @@ from typing import Protocol
 from sqlalchemy.engine import URL
 
 from search.launch.checks import WantedStudy, resolve_device
-from search.launch.placement import placements_for
+from search.launch.placement import Placement, placements_for
 from search.launch.spare_workers import SpareWorkers
 from search.launch.started_worker import StartedWorker, start_here
 from search.launch.way import NewWay, new_way
@@ -79,18 +79,21 @@ class LocalEngine:
     spares: SpareWorkers | None = None
     device: str = field(init=False, default="cpu")
     trains_here: bool = field(init=False, default=True)
+    _places: list[Placement] = field(init=False, default_factory=list)
 
     @property
     def new_way(self) -> NewWay:
         return new_way
 
     def begin(self, want: WantedStudy, say: Say) -> None:
-        self.device = "cuda" if self.options.gpus is not None else resolve_device(self.options.device)
+        gpus, workers = self.options.gpus, self.options.workers
+        self.device = "cuda" if gpus is not None else resolve_device(self.options.device)
+        self._places = placements_for(want.spec, device=self.device, gpus=gpus, workers=workers)
 
     def tasks(self, spec: StudySpec, of_all: WorkerTask) -> list[WorkerTask]:
-        gpus, workers = self.options.gpus, self.options.workers
-        places = placements_for(spec, device=self.device, gpus=gpus, workers=workers)
-        return [replace(of_all, device=place.device, visible_gpus=place.visible_gpus) for place in places]
+        return [
+            replace(of_all, device=place.device, visible_gpus=place.visible_gpus) for place in self._places
+        ]
 
     def more_tasks(self, spec: StudySpec, of_all: WorkerTask, there_are: int) -> list[WorkerTask]:
         return []

@@ -77,6 +77,10 @@ class OpenStudies:
         names = [name for name in study_names(self._database) if not self._only or name in self._only]
         return [study for name in names if (study := self._look(name)) is not None]
 
+    def is_open(self, name: str) -> bool:
+        """Whether a study can be worked on now."""
+        return self._look(name) is not None
+
     def succeeded(self, name: str) -> None:
         """Nothing is left to do on a study, or it was stopped."""
         with suppress(StudyGoneError):

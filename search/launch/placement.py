@@ -68,7 +68,7 @@ def placements(
     return [Placement("cuda", groups[i % len(groups)]) for i in range(workers or len(groups))]
 
 
-def require_gpu(spec: StudySpec, device: str) -> None:
+def _require_gpu(spec: StudySpec, device: str) -> None:
     """Refuse a model of ours on a GPU that torch does not have; a script has a torch of its own.
 
     Args:
@@ -89,7 +89,7 @@ def require_gpu(spec: StudySpec, device: str) -> None:
 def placements_for(
     spec: StudySpec, *, device: str, gpus: Sequence[str] | None, workers: int | None
 ) -> list[Placement]:
-    """The placements of a study's workers; raises as `placements` and `require_gpu` do.
+    """The placements of a study's workers; raises as `placements` does, and for a GPU that is not there.
 
     A process that trains a population keeps one core busy, so a CPU gets one a core. The cores that a
     user's script takes are unknown, so it trains alone unless `--workers` says otherwise.
@@ -102,7 +102,7 @@ def placements_for(
         gpus_per_trial=getattr(spec.proxy, "gpus_per_trial", 1),
         default_workers=usable_cores() if declared and device == "cpu" else 1,
     )
-    require_gpu(spec, placed[0].device)
+    _require_gpu(spec, placed[0].device)
     return placed
 
 

@@ -222,7 +222,7 @@ class _Service:
             if not work.pool.running:
                 work.pool.stop()
                 self._studies.succeeded(name)
-                goes_on = work.ends and any(study.name == name for study in self._studies.all())
+                goes_on = work.ends and self._studies.is_open(name)
                 self._log("makes room for others" if goes_on else "nothing is left to do", name)
                 self._ended(name)
 

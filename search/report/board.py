@@ -22,13 +22,13 @@ from search.messages import Say
 from search.report.study_note import (
     answer_line,
     best_trial_of,
+    parameters_line,
     study_note,
     why_not_best_trial,
 )
 from search.report.trial_notes import notes_of_trials
 from search.results.candidate import ranked
 from search.results.candidates_that_matter import known_candidates
-from search.results.headline import subject_name
 from search.results.progress_text import progress_line
 from search.results.status import StudyStatus, read_status
 from search.spec.handed import export_command
@@ -36,7 +36,6 @@ from search.storage.address import storage_option
 from search.storage.dashboard_rows import Pages, put_up
 from search.storage.study_reader import KnownTrials
 from search.storage.study_record import StudyRecord
-from search.strategy.sensitivity import knob_sentence
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -142,11 +141,11 @@ def pages_of(record: StudyRecord, snapshot: StudyStatus, trials: Sequence[Frozen
     notes: dict[int, str] = {}
     if snapshot.best is not None:
         rows["why not Best Trial"] = why_not_best_trial(snapshot, best_trial)
-        if snapshot.knobs and snapshot.lead is not None:
+        matter = parameters_line(snapshot)
+        if matter is not None:
             rows["which parameters matter"] = (
-                f"Around {subject_name(snapshot.lead)}: {knob_sentence(snapshot.knobs)}. Optuna's "
-                "Hyperparameter Importance is of all trials, those at peak lrs far off among them, and may "
-                "say otherwise."
+                f"{matter} Optuna's Hyperparameter Importance is of all trials, those at peak lrs far off "
+                "among them, and may say otherwise."
             )
         rows["export"] = export_command(snapshot.spec, *option)
         plots = _plots(snapshot, found, trials)

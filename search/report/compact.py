@@ -6,13 +6,13 @@ import html
 from collections.abc import Sequence
 
 from search.report.pictures import ANSWER, COMPARED, schedules_svg
+from search.report.study_note import parameters_line
 from search.results.candidate import Candidate
-from search.results.headline import headline, subject_name
+from search.results.headline import headline
 from search.results.progress_text import confirming_text, progress_line
 from search.results.rounded import mean_text, value_text
 from search.results.status import StudyStatus
 from search.spec.handed import export_command, follow_up
-from search.strategy.sensitivity import knob_sentence
 
 _BOX = "border-left:4px solid #1098ad;padding:.2em .9em;margin:.3em 0;max-width:46em"
 
@@ -33,8 +33,8 @@ def compact_report(snapshot: StudyStatus, storage_option: Sequence[str] = ()) ->
         schedules_svg(best, other, snapshot.spec.horizon_steps),
         _table(snapshot, best, other),
     ]
-    lines = [*_verdict(snapshot), *_parameters(snapshot), *_next(snapshot, storage_option)]
-    parts += [f"<div>{html.escape(line)}</div>" for line in lines]
+    lines = [*_verdict(snapshot), parameters_line(snapshot), *_next(snapshot, storage_option)]
+    parts += [f"<div>{html.escape(line)}</div>" for line in lines if line]
     return _box(parts)
 
 
@@ -94,13 +94,6 @@ def _row(name: str, colour: str, candidate: Candidate, told: str) -> str:
 
 def _verdict(snapshot: StudyStatus) -> list[str]:
     return [] if snapshot.verdict is None else [f"Verdict: {snapshot.verdict.sentence}"]
-
-
-def _parameters(snapshot: StudyStatus) -> list[str]:
-    """Which parameters matter, in a line; nothing before the search has ended."""
-    if not snapshot.knobs or snapshot.lead is None:
-        return []
-    return [f"Around {subject_name(snapshot.lead)}: {knob_sentence(snapshot.knobs)}."]
 
 
 def _next(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from search.results.progress_text import progress_line
 from search.results.rounded import mean_text, value_text
 from search.results.status import StudyStatus
 from search.spec.handed import export_command, follow_up
-from search.strategy.sensitivity import knob_lines
+from search.strategy.sensitivity import knob_lines, knob_sentence
 from warmboot.drawing import draw
 from warmboot.schedule import WarmbootSchedule
 
@@ -60,6 +60,13 @@ def study_note(
 def answer_line(snapshot: StudyStatus) -> str:
     """The answer in a few sentences: the verdict where there is one, else what is known without."""
     return " ".join(_answer(snapshot))
+
+
+def parameters_line(snapshot: StudyStatus) -> str | None:
+    """Which parameters matter, in a sentence; None before the search has ended."""
+    if not snapshot.knobs or snapshot.lead is None:
+        return None
+    return f"Around {subject_name(snapshot.lead)}: {knob_sentence(snapshot.knobs)}."
 
 
 def why_not_best_trial(snapshot: StudyStatus, best_trial: FrozenTrial | None) -> str:

@@ -17,7 +17,7 @@ from search.transfer.lr_sweeps import RUNS_OF_A_SWEEP
 from search.transfer.measure import PAIRS, transfer
 from search.verdict.leader import StudyLeader, study_leader
 from search.verdict.study_arms import TrainingOptions, study_arms
-from warmboot.baseline_schedules import baselines, opponents
+from search.verdict.verdict import built_in_standards
 from warmboot.schedule import WarmbootSchedule
 
 MOST_STANDARDS = 2
@@ -88,7 +88,7 @@ def strongest_standards(subject: StudyLeader, verdict: VerdictResult | None) -> 
 
     A standard that the leader itself is has no place beside it.
     """
-    known = {**baselines(), **opponents(), **subject.spec.verdict.schedules}
+    known = {**built_in_standards(), **subject.spec.verdict.schedules}
     shapes = {}
     for tuned in () if verdict is None else verdict.tuned:
         if tuned.name in known:

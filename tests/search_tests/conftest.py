@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from search.storage.database import Database
 from search.storage.study_record import StudyRecord
+from tests.search_tests.migrations import reading_once
 from tests.search_tests.postgres_server import PostgresServer, running_server
 from tests.search_tests.studies import make_study, open_database
 
@@ -32,18 +32,8 @@ def _checkpoints_lie_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="session", autouse=True)
 def _migrations_are_read_once() -> Iterator[None]:
-    """To open a database Optuna reads all its migrations, files that stay as they are, for four fifths of the
-    time."""
-    read, found = ScriptDirectory.from_config, dict[str | None, ScriptDirectory]()
-
-    def read_once(config: Config) -> ScriptDirectory:
-        place = config.get_main_option("script_location")
-        if place not in found:
-            found[place] = read(config)
-        return found[place]
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ScriptDirectory, "from_config", read_once)
+        patch.setattr(ScriptDirectory, "from_config", reading_once())
         yield
 
 
