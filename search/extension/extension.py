@@ -11,7 +11,7 @@ from typing import Any
 
 from search.checkpoints.script_files import EXTENDS
 from search.checkpoints.study_folder import StudyCheckpoints
-from search.errors import RunError, UsageError
+from search.errors import RunError
 from search.extension.source import Source, find_source
 from search.messages import Say
 from search.runs import seeds
@@ -22,7 +22,7 @@ from search.storage.study_attributes import EXTENSIONS
 from search.storage.study_record import StudyRecord
 from search.training.runs import AnyRun, make_run
 from search.training.study_checkpoints import folder_of
-from search.verdict.study_arms import TrainingOptions, study_arms
+from search.verdict.study_arms import TrainingOptions, require_other_horizons, study_arms
 from search.worker.trial_runs import report_steps
 from warmboot.extended_schedule import extended
 from warmboot.lr_state import identity
@@ -103,11 +103,7 @@ def extend(record: StudyRecord, options: ExtendOptions, say: Say, notify: Callab
     """
     spec = record.spec
     options.permission.require(spec.proxy)
-    if not spec.can_change_horizon:
-        raise UsageError(
-            f"study {record.name!r} runs a command without {{total_steps}}, which trains to one horizon "
-            "only; let the command take its steps from {total_steps}."
-        )
+    require_other_horizons(record.name, spec)
     source = find_source(record, options.trial, options.total_steps)
     run, schedule = _run(spec, source, options)
     store = _store(record)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from search.errors import UsageError
 from search.messages import Say
 from search.report.board import refresh_board
 from search.results.transfer import TransferResult
@@ -16,7 +15,7 @@ from search.transfer.horizons import checked_horizons, default_horizons
 from search.transfer.lr_sweeps import RUNS_OF_A_SWEEP
 from search.transfer.measure import PAIRS, transfer
 from search.verdict.leader import StudyLeader, study_leader
-from search.verdict.study_arms import TrainingOptions, study_arms
+from search.verdict.study_arms import TrainingOptions, require_other_horizons, study_arms
 from search.verdict.verdict import built_in_standards
 from warmboot.schedule import WarmbootSchedule
 
@@ -57,11 +56,7 @@ def hold_transfer(
     """
     options.permission.require(record.spec.proxy)
     subject = study_leader(record)
-    if not subject.spec.can_change_horizon:
-        raise UsageError(
-            f"study {record.name!r} runs a command without {{total_steps}}, which trains to one horizon "
-            "only; let the command take its steps from {total_steps}."
-        )
+    require_other_horizons(record.name, subject.spec)
     least = subject.spec.parsed_space.min_total_steps
     horizons = checked_horizons(options.horizons, least) if options.horizons else ()
     horizons = horizons or default_horizons(subject.spec.horizon_steps, least)

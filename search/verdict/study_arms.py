@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from search.checkpoints.study_folder import StudyCheckpoints
+from search.errors import UsageError
 from search.messages import Say
 from search.spec.handed import HandedOver
 from search.spec.permission import Permission
+from search.spec.study import StudySpec
 from search.storage.study_record import StudyRecord
 from search.training.batch import Arms
 from search.training.study_checkpoints import checkpoints_of
@@ -31,6 +33,19 @@ class TrainingOptions:
     permission: Permission
     accept_change: bool = False
     handed: HandedOver | None = None
+
+
+def require_other_horizons(name: str, spec: StudySpec) -> None:
+    """Refuse a study that can train to its own horizon only.
+
+    Raises:
+        UsageError: its command does not take the steps that it trains.
+    """
+    if not spec.can_change_horizon:
+        raise UsageError(
+            f"study {name!r} runs a command without {{total_steps}}, which trains to one horizon only; let "
+            "the command take its steps from {total_steps}."
+        )
 
 
 @contextmanager
