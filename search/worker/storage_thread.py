@@ -31,7 +31,7 @@ from search.worker.conclusion import Conclusion
 from search.worker.failures import Failures, logs_command
 from search.worker.jobs import ConfirmationJob, Job, confirmation_jobs
 from search.worker.run_files import RunFiles
-from search.worker.trial_runs import trial_job
+from search.worker.trial_runs import trial_job, trial_key
 
 Outcome = Literal["done", "stopped", "handed back"]
 Notify = Callable[[dict[str, Any]], None]
@@ -197,12 +197,14 @@ class StorageLoop:
             self._ask_again_at = time.monotonic() + POLL_SECONDS
             return
         for trial in trials:
-            self._send(trial_job(self._trials, self._spec, trial))
+            # Another put it back while this process stood still: it trains here already.
+            if trial_key(trial.number) not in self._jobs:
+                self._send(trial_job(self._trials, self._spec, trial))
         self._trials.plan_ahead()
 
     def _tell_given_up(self) -> None:
         for number, why in self._trials.given_up().items():
-            self._failures.count(TrainingFailed((("trial", number),), why))
+            self._failures.count(TrainingFailed((trial_key(number),), why))
 
     def _send(self, job: Job) -> None:
         self._jobs[job.run.key] = job

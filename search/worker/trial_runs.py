@@ -52,7 +52,7 @@ class _Training:
         middle = halfway(steps) if self.averages else None
         return make_run(
             self.spec,
-            key=("trial", self.number),
+            key=trial_key(self.number),
             schedule=self.schedule.replace(lr=lr),
             params=self.params,
             seed=seeds.run_seed(self.spec.seed, self.seed_index),
@@ -61,6 +61,11 @@ class _Training:
             trial=self.number,
             averaged_steps=() if middle is None else (middle,),
         )
+
+
+def trial_key(number: int) -> tuple[str, int]:
+    """The key of a trial's runs, one after another."""
+    return ("trial", number)
 
 
 def report_steps(total_steps: int) -> tuple[int, ...]:

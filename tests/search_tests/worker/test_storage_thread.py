@@ -10,11 +10,14 @@ from multiprocessing import Pipe
 from typing import Any
 
 import pytest
+from optuna.trial import TrialState
 
 from search.runs.events import Admitted, Event
 from search.runs.run import Measurement
 from search.storage.database import Database
 from search.storage.plans import NextTrial
+from search.storage.study_record import StudyRecord
+from search.storage.trial_queue import TrialQueue
 from search.worker.storage_thread import StorageLoop
 from search.worker.telling import notify
 from tests.search_tests.studies import LINEAR, make_study, trial_queue
@@ -116,6 +119,44 @@ def test_told_to_finish_it_begins_no_trial_and_ends_when_those_in_training_have(
     assert states["RUNNING"] == 0
     assert 3 <= states["COMPLETE"] < 8, "what was in training has ended, and no more was begun"
     assert events.ended == states["COMPLETE"]
+
+
+class PutBack(Training):
+    """A training in the midst of which trial 0 is put back, as another worker does with one whose lease is
+    over, and that goes on when it has been taken up again."""
+
+    def __init__(self, ready: queue.SimpleQueue[Any], trials: TrialQueue, record: StudyRecord) -> None:
+        super().__init__(ready, steps=100)
+        self._trials, self._record = trials, record
+        self._put_back = False
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Event:
+        trial = self._trials.stored(0) if self._record.load().trials else None
+        if trial is not None and not self._put_back:
+            self._record.database.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+            self._put_back = True
+        if trial is None or trial.state == TrialState.WAITING:
+            raise queue.Empty
+        return super().get(block, timeout)
+
+
+def test_a_trial_that_was_put_back_while_its_worker_stood_still_trains_on_in_it(database: Database) -> None:
+    record = make_study(database, early_stopping={"name": "none"}, n_trials=2, confirmation={"leaders": 0})
+    trials = trial_queue(record, lambda found: NextTrial({**LINEAR, "lr": 0.1 * (len(found) + 1)}, {}))
+    ready = queue.SimpleQueue[Any]()
+    events = PutBack(ready, trials, record)
+    keeper = StorageLoop(
+        record,
+        trials,
+        slots=2,
+        ready=ready,
+        events=events,
+        stop=threading.Event(),
+        notify=lambda _: None,
+    )
+    assert keeper.work() == "done"
+    assert [trial.state.name for trial in record.load().get_trials()] == ["COMPLETE", "COMPLETE"]
+    assert events.ended == 2, "none is trained twice"
 
 
 def test_a_parent_that_reads_nothing_is_not_waited_for() -> None:
