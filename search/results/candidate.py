@@ -15,6 +15,7 @@ from statistics import fmean
 from typing import Any
 
 from search.direction import Direction, sign_of
+from search.runs.given_params import GivenParams
 from search.runs.trial import Trial
 from search.runs.trial_attributes import BASELINE, SCHEDULE_KEY, SEED_INDEX, is_kept, kept
 from search.spec.params import other_params, params_text
@@ -65,23 +66,7 @@ class Candidate:
 
 def schedule_of(space: Space, params: Mapping[str, Any]) -> WarmbootSchedule:
     """The schedule that a trial's parameters stand for."""
-    return space.sample(_Given(params))
-
-
-class _Given:
-    """Suggests what a trial had; Optuna's `FixedTrial` does too, but importing it takes a while."""
-
-    def __init__(self, params: Mapping[str, Any]) -> None:
-        self._params = params
-
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        return float(self._params[name])
-
-    def suggest_int(self, name: str, low: int, high: int) -> int:
-        return int(self._params[name])
-
-    def suggest_categorical(self, name: str, choices: Sequence[str]) -> Any:
-        return self._params[name]
+    return space.sample(GivenParams(params))
 
 
 def candidates(

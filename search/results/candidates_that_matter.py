@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from statistics import fmean
 
 from search.direction import sign_of
@@ -24,7 +24,7 @@ def known_candidates(
     spec: StudySpec,
     attributes: StudyAttributes,
     *,
-    also: int | None = None,
+    also: Collection[int] = (),
 ) -> list[Candidate]:
     """The candidates that can matter, with what is expected of them.
 
@@ -33,7 +33,7 @@ def known_candidates(
         trials: all of it.
         spec: the study.
         attributes: of its record.
-        also: a trial whose schedule is to be among them.
+        also: trials whose schedules are to be among them.
     """
     leading = reader.with_params(that_matter(trials, spec, attributes, also=also))
     found = candidates(leading, spec.parsed_space, attributes.confirmation)
@@ -41,10 +41,10 @@ def known_candidates(
 
 
 def that_matter(
-    trials: Sequence[Trial], spec: StudySpec, attributes: StudyAttributes, *, also: int | None = None
+    trials: Sequence[Trial], spec: StudySpec, attributes: StudyAttributes, *, also: Collection[int] = ()
 ) -> list[Trial]:
-    """The trials of the best, of all baselines, of whatever was confirmed or estimated, and of the schedule
-    of trial `also`; to rebuild every schedule each second is too slow."""
+    """The trials of the best, of all baselines, of whatever was confirmed or estimated, and of the schedules
+    of trials `also`; to rebuild every schedule each second is too slow."""
     complete = [t for t in trials if t.state.name == "COMPLETE" and is_kept(t, SCHEDULE_KEY)]
     standards = {kept(t, SCHEDULE_KEY) for t in complete if BASELINE in t.user_attrs}
     values: dict[str, list[float]] = defaultdict(list)
@@ -54,7 +54,7 @@ def that_matter(
     sign = sign_of(spec.direction)
     most = max(_LEADING, spec.confirmation_size.leaders + 1)  # all that can be confirmed are among them
     keys = set(sorted(values, key=lambda key: sign * fmean(values[key]))[:most])
-    keys |= standards | {kept(trial, SCHEDULE_KEY) for trial in complete if trial.number == also}
+    keys |= standards | {kept(trial, SCHEDULE_KEY) for trial in complete if trial.number in also}
     keys |= set((attributes.confirmation or {}).get("values", {}))
     keys |= set((attributes.estimates or {}).get("searched", {}))
     return [t for t in complete if kept(t, SCHEDULE_KEY) in keys]

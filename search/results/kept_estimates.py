@@ -16,8 +16,6 @@ from search.spec.study import StudySpec
 from search.strategy.sensitivity import Sensitivity
 
 if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
-
     from search.strategy.study_model import StudyModel
 
 MOST_SCHEDULES = 64
@@ -25,7 +23,7 @@ MOST_SCHEDULES = 64
 
 
 def model_of(
-    spec: StudySpec, trials: Sequence[FrozenTrial], found: Sequence[Candidate], *, confirmed: bool
+    spec: StudySpec, trials: Sequence[Trial], found: Sequence[Candidate], *, confirmed: bool
 ) -> StudyModel | None:
     """The model of a study's runs; None where none was to the full horizon.
 
@@ -51,7 +49,7 @@ def expectations(model: StudyModel | None, found: Sequence[Candidate]) -> dict[s
 
 
 def sensitivity_of(
-    spec: StudySpec, trials: Sequence[FrozenTrial], best: Candidate, found: Sequence[Candidate]
+    spec: StudySpec, trials: Sequence[Trial], best: Candidate, found: Sequence[Candidate]
 ) -> dict[str, Any]:
     """Which parameters matter at the best schedule, as it is kept on the study; see
     `search.strategy.sensitivity`.

@@ -25,7 +25,7 @@ from search.statistics.sequential import MARGIN_IN_SEED_SDS
 from search.strategy.sureness import SURE_ENOUGH, is_enough, probability_of
 
 if TYPE_CHECKING:
-    from search.strategy.study_model import Answer, StudyModel
+    from search.strategy.study_model import Answer
 
 LEAD = "lead"
 """Entry of the study's attribute `expected`: what `to_json` gives."""
@@ -113,9 +113,9 @@ def lead_of(
     return _judged(_from_json(expected[LEAD], found), verdict)
 
 
-def lead_by_model(found: Sequence[Candidate], model: StudyModel, verdict: VerdictResult | None) -> Lead:
-    """The same worked out anew."""
-    return _judged(_from_json(to_json(model.answer(), found), found), verdict)
+def lead_by_model(found: Sequence[Candidate], answer: Answer, verdict: VerdictResult | None) -> Lead:
+    """The same worked out anew; what `answer` names is among `found`."""
+    return _judged(_from_json(to_json(answer, found), found), verdict)
 
 
 def lead_by_means(found: Sequence[Candidate], spec: StudySpec) -> Lead | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from search.results.candidate import Candidate, candidates
+from search.results.candidate import Candidate
 from search.results.candidates_that_matter import known_candidates
 from search.results.confirmation import is_confirmed
-from search.results.kept_estimates import model_of, stored_sensitivity, with_expectations
+from search.results.kept_estimates import model_of, stored_sensitivity
 from search.results.lead import Lead, lead_by_means, lead_by_model, lead_of
 from search.results.pace import Training, in_training, pace, seconds_left
 from search.results.settled import is_settled
@@ -28,9 +28,6 @@ from search.storage.study_change import Change, accepted_changes
 from search.storage.study_reader import KnownTrials, StudyReader
 from search.storage.study_record import StudyRecord
 from search.strategy.sensitivity import Sensitivity
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
 
 
 @dataclass(frozen=True)
@@ -195,7 +192,7 @@ def read_status(
     found = known_candidates(reader, trials, spec, attributes)
     lead = _stored_lead(found, trials, attributes)
     if lead is None and settle:
-        lead, found = _worked_out(spec, reader.everything(), attributes)
+        lead, found = _worked_out(spec, reader, trials, attributes)
     elif lead is None:
         lead = lead_by_means(found, spec)
     subject = None if lead is None else lead.subject
@@ -256,9 +253,10 @@ def study_lead(record: StudyRecord, *, also: int | None = None) -> tuple[Lead | 
     matter, and the schedule of trial `also`."""
     attributes, reader = record.attributes, record.reader()
     spec, trials = attributes.spec, reader.trials()
-    found = known_candidates(reader, trials, spec, attributes, also=also)
+    wanted = () if also is None else (also,)
+    found = known_candidates(reader, trials, spec, attributes, also=wanted)
     stored = _stored_lead(found, trials, attributes)
-    return (stored, found) if stored is not None else _worked_out(spec, reader.everything(), attributes)
+    return (stored, found) if stored is not None else _worked_out(spec, reader, trials, attributes, wanted)
 
 
 def _stored_lead(
@@ -271,16 +269,22 @@ def _stored_lead(
 
 
 def _worked_out(
-    spec: StudySpec, trials: Sequence[FrozenTrial], attributes: StudyAttributes
+    spec: StudySpec,
+    reader: StudyReader | KnownTrials,
+    trials: Sequence[Trial],
+    attributes: StudyAttributes,
+    also: Sequence[int] = (),
 ) -> tuple[Lead | None, list[Candidate]]:
-    """What leads by the model of all runs, and all candidates."""
-    found = candidates(trials, spec.parsed_space, attributes.confirmation)
-    found = with_expectations(found, attributes.estimates, trials)
+    """What leads by the model of all runs, and the candidates that can matter, those of trials `also` too."""
+    found = known_candidates(reader, trials, spec, attributes)
     if not found:
         return None, found
-    model = model_of(spec, trials, found, confirmed=True)
+    model = model_of(spec, reader.to_learn(trials, curves=spec.sampler.uses_law), found, confirmed=True)
     assert model is not None, "a study with a candidate has a full run"
-    return lead_by_model(found, model, stored_verdict(attributes)), found
+    answer = model.answer()
+    named = [each.number for each in (answer.leader, answer.baseline) if each is not None]
+    found = known_candidates(reader, trials, spec, attributes, also=[*named, *also])
+    return lead_by_model(found, answer, stored_verdict(attributes)), found
 
 
 def _failures(trials: Sequence[Trial]) -> dict[str, int]:

@@ -51,9 +51,37 @@ class StudyReader:
             self._record.database.patiently(lambda: reader.fill_params(glances))
         return trials
 
-    def everything(self) -> Sequence[optuna.trial.FrozenTrial]:
-        """All trials with all that Optuna has of them, as the model of the search needs them."""
-        return self._record.trials(self._record.load())
+    def to_learn(self, trials: Sequence[Trial], *, curves: bool) -> Sequence[Trial]:
+        """The trials that were read, with what the model of the search needs of them.
+
+        Args:
+            trials: of this study.
+            curves: whether it needs all their reports.
+
+        Raises:
+            StudyGoneError: the study was deleted.
+        """
+        if self._glances is None or curves:
+            return self.everything()
+        glances, reader = [trial for trial in trials if isinstance(trial, TrialGlance)], self._glances
+        self._record.database.patiently(lambda: reader.fill_to_learn(glances))
+        self._record.attributes  # noqa: B018 - deleted meanwhile, trials would lack what they had
+        return trials
+
+    def everything(self) -> Sequence[FrozenTrial]:
+        """All trials with all that Optuna has of them.
+
+        Raises:
+            StudyGoneError: the study was deleted.
+        """
+        database = self._record.database
+        if self._glances is None:
+            return self._record.trials(self._record.load())
+        from search.storage.trials_reader import TrialsReader  # imports Optuna, and most only look
+
+        found = database.patiently(TrialsReader(database.engine, self._record.study_id).read)
+        self._record.attributes  # noqa: B018 - deleted meanwhile, it would have no trials
+        return found
 
 
 class KnownTrials:
@@ -72,6 +100,10 @@ class KnownTrials:
 
     def with_params(self, trials: Sequence[Trial]) -> Sequence[Trial]:
         """Some of them; they have their parameters."""
+        return trials
+
+    def to_learn(self, trials: Sequence[Trial], *, curves: bool) -> Sequence[Trial]:
+        """The same; they have all of it."""
         return trials
 
     def everything(self) -> Sequence[FrozenTrial]:

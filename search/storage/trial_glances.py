@@ -20,16 +20,20 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, func, select
 from search.runs.trial_attributes import (
     BASELINE,
     DIVERGED,
+    EXPECTED_VALUE,
     FAILURE,
     HELD,
     HORIZON_STEPS,
     LOST,
+    PROPOSAL,
+    PURPOSE,
     REMARK,
     REPORTED_BEFORE,
     SCHEDULE_KEY,
     SEED_INDEX,
     STEPS_IN_ALL,
     TRAINED_SPAN,
+    is_kept,
     out_of_sight,
 )
 from search.storage.finished_once import FinishedOnce
@@ -59,7 +63,8 @@ LOOKED_AT = (
     TRAINED_SPAN,
 )
 """The attributes of a trial that are read."""
-_NAMES = {USER_ATTRS: LOOKED_AT, SYSTEM_ATTRS: [*out_of_sight(dict.fromkeys(LOOKED_AT))]}
+LEARNT_FROM = (PROPOSAL, PURPOSE, EXPECTED_VALUE)
+"""Those that the model of the search needs besides."""
 _FEW = 500
 """So many trials are asked for by their ids; of more, all from the first of them on are read."""
 
@@ -95,6 +100,8 @@ class TrialGlance:
     """The last one alone; none of a trial that is complete."""
     asked_params: dict[str, Any] | None = None
     """None before `GlanceReader.fill_params`."""
+    is_learnt_from: bool = False
+    """Whether it has what `GlanceReader.fill_to_learn` reads."""
 
     @property
     def value(self) -> float | None:
@@ -152,22 +159,42 @@ class GlanceReader:
         for glance in new:
             glance.asked_params = found.get(glance.trial_id, {})
 
+    def fill_to_learn(self, glances: Sequence[TrialGlance]) -> None:
+        """Read what the model of the search needs of those that have not got it yet; of a trial that is
+        complete, not its reports."""
+        new = {glance.trial_id: glance for glance in glances if not glance.is_learnt_from}
+        if not new:
+            return
+        with self._engine.begin() as connection:
+            self._fill_attributes(connection, new, LEARNT_FROM)
+        for glance in new.values():
+            glance.is_learnt_from = True
+        self.fill_params(glance for glance in new.values() if not is_kept(glance, PROPOSAL))
+
     def _fill(self, connection: Connection, new: Sequence[TrialGlance]) -> None:
         if not new:
             return
         by_id = {glance.trial_id: glance for glance in new}
-        for table, columns, put in (
-            (USER_ATTRS, (USER_ATTRS.c.key, USER_ATTRS.c.value_json), _put_attribute),
-            (SYSTEM_ATTRS, (SYSTEM_ATTRS.c.key, SYSTEM_ATTRS.c.value_json), _put_system_attribute),
-            (VALUES, (VALUES.c.value, VALUES.c.value_type), _put_value),
-        ):
-            statement = select(table.c.trial_id, *columns).join(TRIALS, TRIALS.c.trial_id == table.c.trial_id)
-            if table in _NAMES:
-                statement = statement.where(table.c.key.in_(_NAMES[table]))
-            for trial_id, *stored in connection.execute(statement.where(self._these(new))):
-                if trial_id in by_id:
-                    put(by_id[trial_id], *stored)
+        self._fill_attributes(connection, by_id, LOOKED_AT)
+        columns = (VALUES.c.trial_id, VALUES.c.value, VALUES.c.value_type)
+        statement = select(*columns).join(TRIALS, TRIALS.c.trial_id == VALUES.c.trial_id)
+        for trial_id, value, kind in connection.execute(statement.where(self._these(new))):
+            if trial_id in by_id:
+                by_id[trial_id].values = [read_value(value, kind)]  # a study has one objective
         self._fill_reports(connection, {i: g for i, g in by_id.items() if g.state != GlanceState.COMPLETE})
+
+    def _fill_attributes(
+        self, connection: Connection, by_id: Mapping[int, TrialGlance], names: Sequence[str]
+    ) -> None:
+        hidden = out_of_sight(dict.fromkeys(names))
+        for table, keys in ((USER_ATTRS, [*names]), (SYSTEM_ATTRS, [*hidden])):
+            columns = (table.c.trial_id, table.c.key, table.c.value_json)
+            statement = select(*columns).join(TRIALS, TRIALS.c.trial_id == table.c.trial_id)
+            these = statement.where(table.c.key.in_(keys), self._these([*by_id.values()]))
+            for trial_id, key, value_json in connection.execute(these):
+                if (glance := by_id.get(trial_id)) is not None:
+                    attributes = glance.user_attrs if table is USER_ATTRS else glance.system_attrs
+                    attributes[key] = json.loads(value_json)
 
     def _fill_reports(self, connection: Connection, by_id: Mapping[int, TrialGlance]) -> None:
         if not by_id:
@@ -194,18 +221,6 @@ class GlanceReader:
         if len(glances) <= _FEW:
             return TRIALS.c.trial_id.in_([glance.trial_id for glance in glances])
         return self._of_study(min(glance.number for glance in glances))
-
-
-def _put_attribute(glance: TrialGlance, key: str, value_json: str) -> None:
-    glance.user_attrs[key] = json.loads(value_json)
-
-
-def _put_system_attribute(glance: TrialGlance, key: str, value_json: str) -> None:
-    glance.system_attrs[key] = json.loads(value_json)
-
-
-def _put_value(glance: TrialGlance, value: float | None, kind: Any) -> None:
-    glance.values = [read_value(value, kind)]  # a study has one objective
 
 
 def _external(value: float, distribution_json: str) -> Any:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,24 +15,33 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]
 
 
-def decay(distances: Vector, log_length: float) -> Vector:
-    """`exp(-r)`, of which the derivative by the distance is made."""
-    decay: Vector = np.exp(-math.sqrt(3.0) * math.exp(-log_length) * distances)
-    return decay
+class Matern:
+    """The covariance, for a variance of 1, and what its derivatives are made of, each worked out once.
 
+    Args:
+        distances: at least 0.
+        log_length: log of the length, in the unit of the distances.
+    """
 
-def matern(distances: Vector, log_length: float) -> Vector:
-    """Covariance at distances >= 0, for a variance of 1."""
-    scaled = math.sqrt(3.0) * math.exp(-log_length) * distances
-    result: Vector = (1.0 + scaled) * np.exp(-scaled)
-    return result
+    def __init__(self, distances: Vector, log_length: float) -> None:
+        self._scaled: Vector = math.sqrt(3.0) * math.exp(-log_length) * distances
 
+    @cached_property
+    def decay(self) -> Vector:
+        """`exp(-r)`, of which the derivative by the distance is made."""
+        decay: Vector = np.exp(-self._scaled)
+        return decay
 
-def by_length(distances: Vector, log_length: float) -> Vector:
-    """Derivative of `matern` by the log of its length."""
-    scaled = math.sqrt(3.0) * math.exp(-log_length) * distances
-    result: Vector = scaled**2 * np.exp(-scaled)
-    return result
+    @cached_property
+    def covariance(self) -> Vector:
+        covariance: Vector = (1.0 + self._scaled) * self.decay
+        return covariance
+
+    @cached_property
+    def by_length(self) -> Vector:
+        """Derivative of the covariance by the log of the length."""
+        slope: Vector = self._scaled**2 * self.decay
+        return slope
 
 
 def squared_distances(a: Vector, b: Vector) -> Vector:

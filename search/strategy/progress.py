@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from search.direction import sign_of
+from search.runs.given_params import GivenParams
+from search.runs.trial import Trial
 from search.runs.trial_attributes import (
     DIVERGED,
     EXPECTED_VALUE,
@@ -33,13 +34,35 @@ from search.strategy.study_law import Curve
 from warmboot.schedule import WarmbootSchedule
 
 
+class Place:
+    """Where a trial lies: its shape and its peak lr, worked out when one of them is asked for.
+
+    Args:
+        find: gives both.
+    """
+
+    def __init__(self, find: Callable[[], tuple[Shape, float]]) -> None:
+        self._find = find
+
+    @cached_property
+    def shape(self) -> Shape:
+        return self._both[0]
+
+    @cached_property
+    def lr(self) -> float:
+        return self._both[1]
+
+    @cached_property
+    def _both(self) -> tuple[Shape, float]:
+        return self._find()
+
+
 @dataclass(frozen=True, eq=False)
 class EvaluatedTrial:
     """One trial to the full horizon, finished or in training."""
 
     params: Mapping[str, Any]
-    shape: Shape
-    lr: float
+    place: Place
     seed: int
     value: float | None
     """Lower is better; None while it trains."""
@@ -49,6 +72,14 @@ class EvaluatedTrial:
     """Whether it was stopped early: `value` is what it was expected to reach."""
     diverged: bool = False
     """Whether it ended no better than untrained: its lr was too high, by how much nobody knows."""
+
+    @property
+    def shape(self) -> Shape:
+        return self.place.shape
+
+    @property
+    def lr(self) -> float:
+        return self.place.lr
 
     @property
     def log_lr(self) -> float:
@@ -113,7 +144,7 @@ class TrialReader:
         self._total_steps, self._wants_curves = spec.horizon_steps, spec.sampler.uses_law and self._sign > 0
         self._seen: dict[int, EvaluatedTrial] = {}
 
-    def read(self, trials: Sequence[FrozenTrial]) -> Progress:
+    def read(self, trials: Sequence[Trial]) -> Progress:
         """All of a study's trials, in the order of their numbers."""
         sweep: list[SweepPoint] = []
         done: list[EvaluatedTrial] = []
@@ -134,32 +165,38 @@ class TrialReader:
             tried = self._tried(trial)
             if tried is None:
                 continue
-            if trial.state == TrialState.FAIL:
+            if trial.state.name == "FAIL":
                 failed.append(tried)
             elif not trial.state.is_finished():
                 in_training.append(tried)
             elif value is not None:
-                stopped, diverged = trial.state == TrialState.PRUNED, DIVERGED in trial.user_attrs
+                stopped, diverged = trial.state.name == "PRUNED", DIVERGED in trial.user_attrs
                 done.append(replace(tried, value=value, stopped=stopped, diverged=diverged))
         return Progress(sweep, n_swept, waiting, done, in_training, failed, curves)
 
     def shape(self, params: Mapping[str, Any]) -> EvaluatedTrial:
-        """A trial that has not been asked for yet."""
-        trial = FixedTrial(dict(params))
-        schedule = self._space.sample(trial)
-        others = self._param_space.sample(trial)
-        assert schedule.lr is not None, "a study's space has an lr"
-        return EvaluatedTrial(
-            dict(params), self._shapes.shape(schedule, others), schedule.lr, seed=0, value=None
-        )
+        """A trial that has not been asked for yet.
+
+        Raises:
+            KeyError: a parameter is missing; where the trial is used for the first time.
+        """
+        return EvaluatedTrial(params, Place(partial(self._found, params)), seed=0, value=None)
 
     def drawn(
         self, params: Mapping[str, Any], schedule: WarmbootSchedule, others: Mapping[str, Any], lr: float
     ) -> EvaluatedTrial:
         """The same where `schedule` and the other hyperparameters are known already; `lr` is any."""
-        return EvaluatedTrial(params, self._shapes.shape(schedule, others), lr, seed=0, value=None)
+        shape = self._shapes.shape(schedule, others)
+        return EvaluatedTrial(params, Place(lambda: (shape, lr)), seed=0, value=None)
 
-    def _curve(self, trial: FrozenTrial) -> list[Curve]:
+    def _found(self, params: Mapping[str, Any]) -> tuple[Shape, float]:
+        trial = GivenParams(params)
+        schedule = self._space.sample(trial)
+        others = self._param_space.sample(trial)
+        assert schedule.lr is not None, "a study's space has an lr"
+        return self._shapes.shape(schedule, others), schedule.lr
+
+    def _curve(self, trial: Trial) -> list[Curve]:
         """What a finished trial has validated; nothing of one that trained shorter horizons first, whose
         steps are those of several runs."""
         tried = self._tried(trial)
@@ -170,27 +207,34 @@ class TrialReader:
         losses = tuple((step, loss) for step, loss in reports if 0 < step <= horizon and math.isfinite(loss))
         return [Curve(trial.number, tried.shape, tried.log_lr, horizon, losses)]
 
-    def _tried(self, trial: FrozenTrial) -> EvaluatedTrial | None:
+    def _tried(self, trial: Trial) -> EvaluatedTrial | None:
         if trial.number not in self._seen:
-            params = kept(trial, PROPOSAL) or trial.params
-            try:
-                self._seen[trial.number] = replace(self.shape(params), number=trial.number)
-            except ValueError:  # asked for by another process, its parameters not all drawn yet
+            tried = replace(self.shape(kept(trial, PROPOSAL) or trial.params), number=trial.number)
+            if trial.state.name != "COMPLETE" and not _is_drawn(tried):
                 return None
+            self._seen[trial.number] = tried
         tried = self._seen[trial.number]
         seed = int(trial.user_attrs.get(SEED_INDEX, 0))
         if seed != tried.seed:
             tried = self._seen[trial.number] = replace(tried, seed=seed)
         return tried
 
-    def _value(self, trial: FrozenTrial) -> float | None:
+    def _value(self, trial: Trial) -> float | None:
         """Lower is better. A stopped trial counts with what it was expected to reach: what it had reached
         says as much about when it was stopped as about its schedule."""
-        if trial.state == TrialState.COMPLETE:
-            return self._sign * float(trial.values[0])
-        if trial.state != TrialState.PRUNED:
+        if trial.state.name == "COMPLETE" and trial.value is not None:
+            return self._sign * float(trial.value)
+        if trial.state.name != "PRUNED":
             return None
         value = trial.user_attrs.get(EXPECTED_VALUE)
         if trial.user_attrs.get(PURPOSE) == SWEEP and trial.intermediate_values:
             value = trial.intermediate_values[max(trial.intermediate_values)]
         return None if value is None else self._sign * float(value)
+
+
+def _is_drawn(tried: EvaluatedTrial) -> bool:
+    """Whether all its parameters are; of a trial that another process asks for, one at a time."""
+    try:
+        return tried.lr > 0
+    except KeyError:
+        return False

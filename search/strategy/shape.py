@@ -36,9 +36,22 @@ class Shape:
 
     schedule: WarmbootSchedule
     params: Mapping[str, Any]
-    features: NDArray[np.float64]
-    log_scale: float
-    """Log of its best peak lr relative to that of linear to zero, as far as `peak_lr_scale` knows."""
+    encoder: ShapeEncoder
+
+    @property
+    def features(self) -> NDArray[np.float64]:
+        """Where it lies among other shapes."""
+        return self._encoded[0]
+
+    @property
+    def log_scale(self) -> float:
+        """Log of its best peak lr relative to that of linear to zero, as far as `peak_lr_scale` knows."""
+        return self._encoded[1]
+
+    @cached_property
+    def _encoded(self) -> tuple[NDArray[np.float64], float]:
+        """Worked out where it is asked for: of thousands of trials, the model learns from a few hundred."""
+        return self.encoder.encoded(self.schedule, self.params)
 
     @cached_property
     def key(self) -> bytes:
@@ -65,14 +78,20 @@ class ShapeEncoder:
 
     def shape(self, schedule: WarmbootSchedule, params: Mapping[str, Any]) -> Shape:
         """The shape of a schedule, whatever its lr, trained with other hyperparameters `params`."""
+        without_lr = schedule if schedule.lr is None else schedule.replace(lr=None)
+        return Shape(without_lr, dict(params), self)
+
+    def encoded(
+        self, schedule: WarmbootSchedule, params: Mapping[str, Any]
+    ) -> tuple[NDArray[np.float64], float]:
+        """Features and log scale of such a shape."""
         factors = schedule.factors(self._total_steps)
         scale = peak_lr_scale(factors) / self._linear_scale
         curve = np.sqrt(scale * factors[self._places] / POSITIONS)
         trained = math.floor(schedule.warmup * self._total_steps + 0.5) / self._total_steps
         warm = [WARMUP_WEIGHT * math.sqrt(min(trained / LONG_WARMUP, 1.0))]
         features = np.concatenate([curve, warm, param_features(params, self._space)])
-        without_lr = schedule if schedule.lr is None else schedule.replace(lr=None)
-        return Shape(without_lr, dict(params), features, math.log(scale))
+        return features, math.log(scale)
 
 
 def param_features(params: Mapping[str, Any], space: ParamSpace) -> NDArray[np.float64]:

@@ -25,6 +25,7 @@ import numpy as np
 from optuna.trial import FrozenTrial
 
 from search.runs import seeds
+from search.runs.trial import Trial
 from search.runs.trial_attributes import SWEEP
 from search.spec.study import StudySpec
 from search.strategy.acquisition import Acquisition
@@ -110,7 +111,7 @@ class Strategy:
             yield proposal
             progress = self._with(proposal, progress, model)
 
-    def read(self, trials: Sequence[FrozenTrial]) -> Progress:
+    def read(self, trials: Sequence[Trial]) -> Progress:
         """What the study has measured."""
         return self._builder.reader.read(trials)
 

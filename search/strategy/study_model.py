@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.trial import FrozenTrial
 
 from search.direction import sign_of
+from search.runs.trial import Trial
 from search.spec.study import StudySpec
 from search.strategy.learning_runs import best_schedules_first, learning_runs
 from search.strategy.observations import Points
@@ -211,7 +211,7 @@ def _schedule_of(tried: EvaluatedTrial) -> tuple[bytes, float]:
 
 def study_model(
     spec: StudySpec,
-    trials: Sequence[FrozenTrial],
+    trials: Sequence[Trial],
     confirmed: Mapping[int, Sequence[float]] | None = None,
 ) -> StudyModel | None:
     """The model of a study; None where no trial was trained to the full horizon.

@@ -29,7 +29,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
 
-from search.strategy.kernels import Vector, by_length, decay, matern, squared_distances
+from search.strategy.kernels import Matern, Vector, squared_distances
 from search.strategy.law_mean import LawMean
 from search.strategy.observations import Belief, Observation, Points, points_at
 from search.strategy.scales import EXPLAINED_BY_LAW, SPREAD, TYPICAL, Scales
@@ -64,7 +64,7 @@ class Surrogate:
         self._law = law
         self._foretold = np.zeros(len(self._y))
         self.scales = self._fitted() if scales is None else scales
-        self._factor = np.linalg.cholesky(self._covariance(self.scales))
+        self._factor = np.linalg.cholesky(self._covariance(self.scales, *self._kernels(self.scales)))
         self._weights = cho_solve((self._factor, True), self._y - self._by_law(self._points))
 
     @property
@@ -175,15 +175,19 @@ class Surrogate:
     def _signal(self, a: Points, b: Points, scales: Scales) -> Vector:
         """Covariance of what is expected over seeds, `len(a) x len(b)`."""
         apart = np.abs(_relative(a, scales)[:, None] - _relative(b, scales)[None, :])
-        lr = matern(apart, scales.log_lr_length)
-        shape = matern(np.sqrt(squared_distances(a.features, b.features)), scales.log_shape_length)
-        return _sum_of_parts(lr, shape, scales)
+        lr = Matern(apart, scales.log_lr_length)
+        shape = Matern(np.sqrt(squared_distances(a.features, b.features)), scales.log_shape_length)
+        return _sum_of_parts(lr.covariance, shape.covariance, scales)
 
-    def _covariance(self, scales: Scales) -> Vector:
-        """Of the observations."""
+    def _kernels(self, scales: Scales) -> tuple[Matern, Matern]:
+        """Of the observations, by their lrs and by their shapes."""
         z = _relative(self._points, scales)
-        lr = matern(np.abs(z[:, None] - z[None, :]), scales.log_lr_length)
-        covariance = _sum_of_parts(lr, matern(self._shape_distances, scales.log_shape_length), scales)
+        by_lr = Matern(np.abs(z[:, None] - z[None, :]), scales.log_lr_length)
+        return by_lr, Matern(self._shape_distances, scales.log_shape_length)
+
+    def _covariance(self, scales: Scales, lr: Matern, shape: Matern) -> Vector:
+        """Of the observations, whose kernels are `lr` and `shape`."""
+        covariance = _sum_of_parts(lr.covariance, shape.covariance, scales)
         covariance += math.exp(2 * scales.log_seed_effect) * self._same_seed
         covariance[np.diag_indices_from(covariance)] += math.exp(2 * scales.log_noise) + _JITTER
         return covariance
@@ -217,8 +221,9 @@ class Surrogate:
         n, spread = len(x), np.array(SPREAD)[: len(x)]
         explained = np.array(EXPLAINED_BY_LAW)[:n]
         surprise = (x - np.array(TYPICAL)[:n] - scales.law * explained) / spread
+        kernels = self._kernels(scales)
         try:
-            factor = np.linalg.cholesky(self._covariance(scales))
+            factor = np.linalg.cholesky(self._covariance(scales, *kernels))
         except np.linalg.LinAlgError:
             return 1e10, np.zeros_like(x)
         inverse = cho_solve((factor, True), np.eye(len(factor)))
@@ -227,27 +232,30 @@ class Surrogate:
         loss = 0.5 * rest @ weights + np.log(np.diag(factor)).sum() + 0.5 * surprise @ surprise
         pull = inverse - np.outer(weights, weights)
         by_law = -self._foretold @ weights - explained @ (surprise / spread)
-        slopes = [*(0.5 * (pull * part).sum() for part in self._derivatives(scales)), by_law]
+        product = np.empty_like(pull)  # one for all: to make it anew takes longer than the product
+        slopes = [
+            *(
+                0.5 * np.multiply(pull, part, out=product).sum()
+                for part in self._derivatives(scales, *kernels)
+            ),
+            by_law,
+        ]
         return float(loss), np.array(slopes[:n]) + surprise / spread
 
-    def _derivatives(self, s: Scales) -> list[Vector]:
+    def _derivatives(self, s: Scales, lr: Matern, shape: Matern) -> list[Vector]:
         """Of the observations' covariance by each of the scales."""
-        z = _relative(self._points, s)
-        apart = z[:, None] - z[None, :]
-        lr = matern(np.abs(apart), s.log_lr_length)
-        shape = matern(self._shape_distances, s.log_shape_length)
+        z, c = _relative(self._points, s), self._points.log_scale
         common, level, own = (math.exp(2 * log) for log in (s.log_common, s.log_level, s.log_own))
-        by_lr = common + own * shape
-        c = self._points.log_scale
-        pull = 3.0 * apart * np.exp(-2 * s.log_lr_length) * decay(np.abs(apart), s.log_lr_length)
+        by_lr = common + own * shape.covariance
+        pull = 3.0 * (z[:, None] - z[None, :]) * np.exp(-2 * s.log_lr_length) * lr.decay
         return [
             2 * math.exp(2 * s.log_noise) * np.eye(len(z)),
             2 * math.exp(2 * s.log_seed_effect) * self._same_seed,
-            2 * common * lr,
-            2 * level * shape,
-            2 * own * shape * lr,
-            by_lr * by_length(np.abs(apart), s.log_lr_length),
-            (level + own * lr) * by_length(self._shape_distances, s.log_shape_length),
+            2 * common * lr.covariance,
+            2 * level * shape.covariance,
+            2 * own * shape.covariance * lr.covariance,
+            by_lr * lr.by_length,
+            (level + own * lr.covariance) * shape.by_length,
             by_lr * pull * (c[:, None] - c[None, :]),
         ]
 

@@ -19,6 +19,7 @@ from search.runs.trial_attributes import EXPECTED_VALUE
 from search.storage.database import Database
 from search.storage.plans import NextTrial
 from search.storage.study_attributes import VERDICT
+from search.storage.study_reader import KnownTrials
 from search.storage.study_record import StudyRecord
 from search.strategy.sureness import probability_of
 from search.worker.trial_runs import trial_job
@@ -90,7 +91,7 @@ def by_model(record: StudyRecord, verdict: VerdictResult | None = None) -> Lead:
     found = found_in(record)
     model = model_of(record.spec, trials_of(record), found, confirmed=True)
     assert model is not None
-    return lead_by_model(found, model, verdict)
+    return lead_by_model(found, model.answer(), verdict)
 
 
 @pytest.fixture
@@ -168,6 +169,21 @@ def test_a_study_that_was_kept_without_a_lead_is_read_and_worked_out_anew(tried:
     assert quick.probability is None
     assert settled.chosen.trial_numbers == (6, 7, 8)
     assert settled == study_lead(tried)[0]
+
+
+@pytest.mark.parametrize("sampler", ["warmboot", "tpe"])
+def test_a_lead_is_the_same_whoever_has_read_the_trials(database: Database, sampler: str) -> None:
+    """A look reads of thousands of trials what the model needs, and rebuilds the schedules that matter."""
+    record = make_study(database, sampler={"name": sampler}, n_trials=60)
+    fill(record, [({**LINEAR, "lr": 0.05 * 1.2**i}, 2.2 + 0.01 * (i - 8) ** 2) for i in range(16)], standard="linear")
+    fill(record, [({**WARM, "lr": 0.1 * 1.1**i}, 2.0 + 0.02 * (i % 5)) for i in range(20)])
+    fill(record, [({**WARM, "lr": 0.11}, 2.01), ({**WARM, "lr": 0.11}, 2.02)])
+    looked = read_status(record, record.reader(), settle=True)
+    known = read_status(record, KnownTrials(trials_of(record)), settle=True)
+    assert looked.lead == known.lead == by_model(record)
+    assert looked == known
+    assert study_lead(record, also=3)[0] == looked.lead
+    assert any(3 in found.trial_numbers for found in study_lead(record, also=3)[1])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.strategy.learning_runs import MOST_RUNS, learning_runs
-from search.strategy.progress import EvaluatedTrial, TrialReader, value_of
+from search.strategy.progress import EvaluatedTrial, Place, TrialReader, value_of
 from tests.search_tests.strategy.synthetic import SyntheticStudy, floor_matters, model_of, spec
 
 FLOOR = {
@@ -27,8 +27,9 @@ SMALLEST = TrialReader(spec()).shape(FLOOR)
 
 
 def run(schedule: int, value: float, number: int) -> EvaluatedTrial:
-    params = {"lr": 0.1 + schedule}
-    return EvaluatedTrial(params, SMALLEST.shape, 0.1 + schedule, seed=number, value=value, number=number)
+    lr = 0.1 + schedule
+    place = Place(lambda: (SMALLEST.shape, lr))
+    return EvaluatedTrial({"lr": lr}, place, seed=number, value=value, number=number)
 
 
 runs_of_a_study = st.lists(st.tuples(st.integers(0, 12), st.floats(1.0, 3.0)), min_size=1, max_size=60).map(
