@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -71,7 +70,7 @@ class Acquisition:
         if known is not None:
             return known
         if n_full >= SEEDS_FROM and n_full % SEED_EVERY == 0:
-            again = self._another_seed(ranked, mean, sd, model.progress)
+            again = self._another_seed(ranked, mean, sd, model.seeds_of)
             if again is not None:
                 return again
         if n_full % BASELINE_EVERY == 1 and self._baselines:
@@ -80,9 +79,8 @@ class Acquisition:
 
     def _known_shape(self, model: RoundModel, leader: EvaluatedTrial) -> Proposal | None:
         """The next shape of the portfolio that was not tried, where it is expected to be best."""
-        tried = {t.shape.key for t in model.progress.done + model.progress.in_training}
         for known in self._known:
-            if known.shape.key not in tried:
+            if known.shape.key not in model.shape_keys:
                 found = self._scored(self._pool_of([known], leader, model.surrogate), best=None)
                 why = "a known shape at its expected best peak lr"
                 return self._builder.at(known, float(found.log_lrs[0]), why)
@@ -93,15 +91,12 @@ class Acquisition:
         ranked: Sequence[EvaluatedTrial],
         mean: NDArray[np.float64],
         sd: NDArray[np.float64],
-        progress: Progress,
+        seeds: Mapping[str, int],
     ) -> Proposal | None:
         """Of the best searched schedule and the best baseline, the one with fewer seeds: which of the two is
         the answer hangs on them. With one kind alone, the best and its strongest challenger, the schedule
-        most likely to be better. None where both have `MOST_SEEDS`.
+        most likely to be better. None where both have `MOST_SEEDS`. `seeds`: how many each schedule has.
         """
-        seeds: dict[str, int] = defaultdict(int)
-        for tried in progress.done + progress.in_training:
-            seeds[tried.identity] += 1
         leader = ranked[0].identity
         first = {bool(self._builder.name_of(t)): i for i, t in reversed(list(enumerate(ranked)))}
         pair = sorted(first.values())

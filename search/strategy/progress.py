@@ -81,7 +81,7 @@ class EvaluatedTrial:
     def lr(self) -> float:
         return self.place.lr
 
-    @property
+    @cached_property
     def log_lr(self) -> float:
         return math.log(self.lr)
 
@@ -143,6 +143,7 @@ class TrialReader:
         self._sign = sign_of(spec.direction)
         self._total_steps, self._wants_curves = spec.horizon_steps, spec.sampler.uses_law and self._sign > 0
         self._seen: dict[int, EvaluatedTrial] = {}
+        self._done: dict[int, EvaluatedTrial] = {}
 
     def read(self, trials: Sequence[Trial]) -> Progress:
         """All of a study's trials, in the order of their numbers."""
@@ -170,8 +171,7 @@ class TrialReader:
             elif not trial.state.is_finished():
                 in_training.append(tried)
             elif value is not None:
-                stopped, diverged = trial.state.name == "PRUNED", DIVERGED in trial.user_attrs
-                done.append(replace(tried, value=value, stopped=stopped, diverged=diverged))
+                done.append(self._ended(trial, tried, value))
         return Progress(sweep, n_swept, waiting, done, in_training, failed, curves)
 
     def shape(self, params: Mapping[str, Any]) -> EvaluatedTrial:
@@ -218,6 +218,13 @@ class TrialReader:
         if seed != tried.seed:
             tried = self._seen[trial.number] = replace(tried, seed=seed)
         return tried
+
+    def _ended(self, trial: Trial, tried: EvaluatedTrial, value: float) -> EvaluatedTrial:
+        """With its result, which does not change any more."""
+        if trial.number not in self._done:
+            stopped, diverged = trial.state.name == "PRUNED", DIVERGED in trial.user_attrs
+            self._done[trial.number] = replace(tried, value=value, stopped=stopped, diverged=diverged)
+        return self._done[trial.number]
 
     def _value(self, trial: Trial) -> float | None:
         """Lower is better. A stopped trial counts with what it was expected to reach: what it had reached

@@ -7,6 +7,7 @@ leaves what is expected as it is and makes it surer near them (the "kriging beli
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -30,6 +31,8 @@ class RoundModel:
         progress: what is known, the trials chosen so far as in training.
         surrogate: the model of it, what is in training believed.
         measured: the same of what is done alone.
+        seeds_of: how many trials, done or in training, each schedule has, by its identity.
+        shape_keys: of the shapes of all of them.
         pool: the shapes that compete in the round, once there are any; kept up to date.
 
     Args:
@@ -45,6 +48,10 @@ class RoundModel:
         self.progress = replace(progress, in_training=list(progress.in_training))
         self.surrogate = self.measured = surrogate
         self._runs, self.size = list(runs), size
+        known = [*progress.done, *progress.in_training]
+        self.seeds_of = Counter(tried.identity for tried in known)
+        self._failed = Counter(tried.identity for tried in progress.failed)
+        self.shape_keys = {tried.shape.key for tried in known}
         self._done = Posterior(surrogate, points_of(self._runs))
         self.pool: ShapePool | None = None
         if progress.in_training:
@@ -58,10 +65,10 @@ class RoundModel:
 
     def add(self, chosen: EvaluatedTrial) -> None:
         """Take a trial into the round."""
-        before = (*self.progress.done, *self.progress.in_training, *self.progress.failed)
-        seed = sum(tried.identity == chosen.identity for tried in before)
-        chosen = replace(chosen, seed=seed)
+        chosen = replace(chosen, seed=self.seeds_of[chosen.identity] + self._failed[chosen.identity])
         self.progress.in_training.append(chosen)
+        self.seeds_of[chosen.identity] += 1
+        self.shape_keys.add(chosen.shape.key)
         self._believe([chosen])
 
     def _believe(self, runs: Sequence[EvaluatedTrial]) -> None:
