@@ -105,7 +105,8 @@ def _order_lines(plan: Plan) -> list[str]:
     lines = [f"order     the peak lr, then known shapes, then new ones{end}"]
     runs, for_lr = plan.spec.limit.most_full_runs, plan.peak_lr_runs
     if runs is not None and 2 * for_lr >= runs:
-        lines.append(f"          about {for_lr} of {runs} runs go to the peak lr; few or none to new shapes")
+        of = f"the search's {runs}" if runs != plan.spec.n_runs else runs
+        lines.append(f"          about {for_lr} of {of} runs go to the peak lr; few or none to new shapes")
     return lines
 
 

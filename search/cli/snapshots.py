@@ -133,13 +133,14 @@ def _next_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[st
 
 def snapshot_json(snapshot: StudyStatus) -> dict[str, Any]:
     """The status as JSON, for programs."""
-    best, lead = snapshot.best, snapshot.lead
+    best, lead, runs = snapshot.best, snapshot.lead, snapshot.runs
     return {
         "study": snapshot.spec.name,
         "n_trials": snapshot.n_trials,
         "budget_seconds": snapshot.budget_seconds,
-        "n_runs": snapshot.n_runs,
-        "runs_used": snapshot.runs_used,
+        "n_runs": None if runs is None else runs.asked,
+        "runs_used": 0.0 if runs is None else runs.used,
+        "runs_confirming": 0 if runs is None else runs.confirming,
         "plateau": snapshot.plateau,
         "knobs": [asdict(knob) for knob in snapshot.knobs],
         "trials": snapshot.counts,

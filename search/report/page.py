@@ -43,9 +43,7 @@ def report(snapshot: StudyStatus, trials: Sequence[FrozenTrial], proxy: Mapping[
     page.paragraph(headline(snapshot.spec, lead), "answer")
     for line in basis_lines(snapshot.spec, lead):
         page.paragraph(line)
-    page.paragraph(
-        f"{snapshot.spec.limit_text} on {snapshot.spec.proxy.name}; {progress_line(snapshot)}", "quiet"
-    )
+    page.paragraph(f"{snapshot.spec.proxy.name}: {progress_line(snapshot)}", "quiet")
     for change in snapshot.changes:
         page.paragraph(f"What it trains has changed, {change.describe()}.", "quiet")
     page.heading("The schedule")

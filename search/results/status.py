@@ -13,6 +13,7 @@ from search.results.confirmation import is_confirmed
 from search.results.kept_estimates import model_of, stored_sensitivity
 from search.results.lead import Lead, lead_by_means, lead_by_model, lead_of
 from search.results.pace import Training, in_training, pace, seconds_left
+from search.results.run_count import RunCount, run_count
 from search.results.settled import is_settled
 from search.results.study_hash import study_hash
 from search.results.transfer import TransferResult, stored_transfer
@@ -48,9 +49,7 @@ class StudyStatus:
         remarks: what a person should know of a training that did not fail of it, by the trial's number.
         budget_seconds: how long it may train, where that is its limit; see `search.spec.budget`.
         trained_seconds: how long it has trained.
-        n_runs: how many full runs its search may take, where that is its limit.
-        runs_used: how many its trials have taken, those in training counted whole, those that wait or
-            are to be tried again not at all.
+        runs: how many full runs it has used, where their number is its limit.
         plateau: why its search ended before its limit; None where it did not.
         knobs: which parameters matter at the best schedule; empty before the study has ended.
         transfer: what is known of its best schedule at other horizons; None where nothing is.
@@ -77,8 +76,7 @@ class StudyStatus:
     remarks: Mapping[int, str] = field(default_factory=dict)
     budget_seconds: float | None = None
     trained_seconds: float = 0.0
-    n_runs: int | None = None
-    runs_used: float = 0.0
+    runs: RunCount | None = None
     plateau: str | None = None
     knobs: Sequence[Sensitivity] = ()
     transfer: TransferResult | None = None
@@ -131,13 +129,13 @@ class StudyStatus:
 
     @property
     def share_done(self) -> float:
-        """How much of the limit is used up, in [0, 1]."""
+        """How much of the search's limit is used up, in [0, 1]."""
         if self.search_is_over or self.plateau is not None:
             return 1.0
         if self.n_trials is not None:
             return min(1.0, self.used / self.n_trials)
-        if self.n_runs is not None:
-            return min(1.0, self.runs_used / self.n_runs)
+        if self.runs is not None:
+            return self.runs.share_searched
         assert self.budget_seconds is not None, "a study has one limit"
         return min(1.0, self.trained_seconds / self.budget_seconds)
 
@@ -211,8 +209,7 @@ def read_status(
         remarks={t.number: str(t.user_attrs[REMARK]) for t in trials if REMARK in t.user_attrs},
         budget_seconds=limit.budget_seconds,
         trained_seconds=trained_seconds(known, now),
-        n_runs=limit.n_runs,
-        runs_used=0.0 if limit.n_runs is None else limit.runs_used(_begun(known)),
+        runs=run_count(attributes, _begun(known)),
         plateau=limit.plateau,
         transfer=stored_transfer(attributes, subject),
         changes=accepted_changes(attributes),
