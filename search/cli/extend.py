@@ -70,8 +70,8 @@ def command(
         trial=trial,
         step_scale=step_scale,
     )
-    with watched(name, storage, console) as (record, notify):
-        found = extend(record, options, lambda text: tell(console, text), notify)
+    with watched(name, storage, console) as (record, how_far):
+        found = extend(record, options, lambda text: tell(console, text), how_far)
     if as_json:
         print(json.dumps(found.to_json()))
     else:

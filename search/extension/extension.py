@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from search.errors import RunError
 from search.extension.source import Source, find_source
 from search.messages import Say
 from search.runs import seeds
+from search.runs.run import Measurement
 from search.runs.trial_attributes import SEED_INDEX, kept
 from search.spec.params import other_params
 from search.spec.study import StudySpec
@@ -88,14 +89,14 @@ class Extension:
         ]
 
 
-def extend(record: StudyRecord, options: ExtendOptions, say: Say, notify: Callable[[int], None]) -> Extension:
+def extend(record: StudyRecord, options: ExtendOptions, say: Say, how_far: Say) -> Extension:
     """Continue a run; the study keeps what came of it. The same call after an interruption goes on.
 
     Args:
         record: the study.
         options: what is asked.
         say: told what is done.
-        notify: told how many trainings have ended.
+        how_far: told each report of the training.
 
     Raises:
         UsageError: nothing is kept to go on from, or the script can't be told a horizon.
@@ -109,8 +110,15 @@ def extend(record: StudyRecord, options: ExtendOptions, say: Say, notify: Callab
     store = _store(record)
     _begin(store.of(run.identity), source)
     say(f"trial {source.trial.number} goes on from step {source.total_steps:,}: {schedule.describe()}")
-    with study_arms(record, options, notify, say, store) as arms:
-        measured = arms.measured(run, say)
+
+    def reported(measured: Measurement) -> None:
+        if measured.step <= source.total_steps:  # of the run that it goes on from
+            return
+        value = measured.metrics.get(spec.objective, math.nan)
+        how_far(f"step {measured.step:,} of {options.total_steps:,}, {spec.objective} {value:#.4g}")
+
+    with study_arms(record, options, lambda _n: None, say, store) as arms:
+        measured = arms.measured(run, say, reported)
     if measured.diverged_at_step is not None:
         store.forget(run.identity)
         raise RunError(

@@ -87,7 +87,7 @@ def extended(record: StudyRecord, total_steps: int, **options: Any) -> tuple[Ext
     asked = ExtendOptions(
         device="cpu", permission=Permission(commands=True), total_steps=total_steps, **options
     )
-    return extend(record, asked, said.append, lambda _: None), said
+    return extend(record, asked, said.append, said.append), said
 
 
 def trained_whole(found: Extension, seed_index: int) -> float:
@@ -110,7 +110,8 @@ def test_a_run_goes_on_as_if_it_had_been_as_long_from_the_start(kept: StudyRecor
     found, said = extended(record, 100, trial=0)
     assert (found.trial, found.from_steps, found.value_before) == (0, 60, trials[0].value)
     assert found.value == trained_whole(found, trials[0].user_attrs["seed"])
-    assert said == [f"trial 0 goes on from step 60: {found.schedule.describe()}"]
+    assert said[0] == f"trial 0 goes on from step 60: {found.schedule.describe()}"
+    assert [line.split(", ")[0] for line in said[1:]] == [f"step {n} of 100" for n in (68, 76, 84, 92)]
     assert "restart at 60%" in said[0]
     assert "trial 0 continued from 60 to 100 steps: val_loss " in found.lines()[0]
     again, _ = extended(record, 130, trial=0, step_scale=0.25)
