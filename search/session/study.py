@@ -209,7 +209,8 @@ class Study:
         snapshot = self._with_results()
         written = Path(f"{self.name}.html" if path is None else path)
         trials = self.optuna.get_trials(deepcopy=False)
-        write_whole(written, report(snapshot, trials, self._record.attributes.proxy), option="path")
+        made = report(snapshot, trials, self._record.attributes.proxy, self._storage_words)
+        write_whole(written, made, option="path")
         return written
 
     def __repr__(self) -> str:
