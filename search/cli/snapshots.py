@@ -55,6 +55,7 @@ def _study_lines(
     if snapshot.plateau is not None:
         lines.append(f"ended     early: {snapshot.plateau}")
     lines += change_lines(snapshot.changes)
+    lines += labelled("extended", [run.describe() for run in snapshot.extended])
     if snapshot.hash is not None:
         lines.append(f"hash      {snapshot.hash}: the same file gives the same trials, value by value")
     if snapshot.lead is not None:
@@ -149,6 +150,7 @@ def snapshot_json(snapshot: StudyStatus) -> dict[str, Any]:
         "seconds_left": snapshot.seconds_left,
         "stopped": snapshot.stopped,
         "remarks": {str(number): text for number, text in snapshot.remarks.items()},
+        "extended": [asdict(run) for run in snapshot.extended],
         "accepted_changes": [change.to_json() for change in snapshot.changes],
         "confirmed": snapshot.confirmed,
         "hash": snapshot.hash,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
 import shutil
@@ -14,6 +15,7 @@ from search.checkpoints.study_folder import StudyCheckpoints
 from search.errors import RunError
 from search.extension.source import Source, find_source
 from search.messages import Say
+from search.report.board import refresh_board
 from search.runs import seeds
 from search.runs.run import Measurement
 from search.runs.trial_attributes import SEED_INDEX, kept
@@ -28,7 +30,7 @@ from search.worker.trial_runs import report_steps
 from warmboot.extended_schedule import extended
 from warmboot.lr_state import identity
 from warmboot.schedule import WarmbootSchedule
-from warmboot.schedule_file import ScheduleFile, writes
+from warmboot.schedule_file import Horizon, ScheduleFile, writes
 
 STEP_SCALE = 0.5
 """Peak of the new cycle as a part of the last one's, where the schedule has no restart that says it."""
@@ -62,6 +64,7 @@ class Extension:
         value_before, value: there and here.
         metrics: all that was measured at its end.
         folder: with its last checkpoint.
+        date: the day, in UTC, as 2026-01-31.
     """
 
     trial: int
@@ -73,11 +76,17 @@ class Extension:
     value: float
     metrics: dict[str, float]
     folder: Path
+    date: str
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as it is kept on the study."""
         document = json.loads(writes(ScheduleFile(self.schedule)))
         return {**vars(self), "schedule": document, "folder": str(self.folder)}
+
+    def file(self) -> str:
+        """Its schedule as a schedule file for its horizon."""
+        origin = {"extended": {"trial": self.trial, "from_steps": self.from_steps, "on": self.date}}
+        return writes(ScheduleFile(self.schedule, Horizon(total_steps=self.total_steps), origin))
 
     def lines(self) -> list[str]:
         """For a person."""
@@ -134,8 +143,10 @@ def extend(record: StudyRecord, options: ExtendOptions, say: Say, how_far: Say) 
         value=measured.metrics[spec.objective],
         metrics=dict(measured.metrics),
         folder=store.of(run.identity),
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
     _keep(record, found)
+    refresh_board(record, say)
     return found
 
 

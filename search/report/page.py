@@ -52,6 +52,8 @@ def report(
     page.paragraph(f"{snapshot.spec.proxy.name}: {progress_line(snapshot)}", "quiet")
     for change in snapshot.changes:
         page.paragraph(f"What it trains has changed, {change.describe()}.", "quiet")
+    for run in snapshot.extended:
+        page.paragraph(f"Extended: {run.describe()}.", "quiet")
     page.heading("The schedule")
     page.picture(schedules_svg(best, snapshot.other, snapshot.spec.horizon_steps, shown_width=700))
     page.table(("", "schedule", "searched", "fresh seeds"), _values(best, snapshot.other, lead.noise_sd))

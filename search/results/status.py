@@ -10,6 +10,7 @@ from typing import Any, Literal
 from search.results.candidate import Candidate
 from search.results.candidates_that_matter import known_candidates
 from search.results.confirmation import is_confirmed
+from search.results.extended import Extended, extended_runs
 from search.results.kept_estimates import model_of, stored_sensitivity
 from search.results.lead import Lead, lead_by_means, lead_by_model, lead_of
 from search.results.pace import Training, in_training, pace, seconds_left
@@ -54,6 +55,7 @@ class StudyStatus:
         knobs: which parameters matter at the best schedule; empty before the study has ended.
         transfer: what is known of its best schedule at other horizons; None where nothing is.
         changes: what changed of its training and was accepted, the oldest first.
+        extended: runs of it that were continued to a longer horizon, the oldest first.
         at_work: whether a worker trains a trial, confirms the best, or reads the script's own lr.
         search_is_over: whether no trial is left to begin or to end.
         settled: whether the best are confirmed and the answer is worked out.
@@ -81,6 +83,7 @@ class StudyStatus:
     knobs: Sequence[Sensitivity] = ()
     transfer: TransferResult | None = None
     changes: Sequence[Change] = ()
+    extended: Sequence[Extended] = ()
     at_work: bool = False
     search_is_over: bool = False
     settled: bool = False
@@ -213,6 +216,7 @@ def read_status(
         plateau=limit.plateau,
         transfer=stored_transfer(attributes, subject),
         changes=accepted_changes(attributes),
+        extended=extended_runs(attributes),
         knobs=stored_sensitivity(attributes.sensitivity, subject),
         at_work=bool(leases),
         search_is_over=search_is_over,
