@@ -84,12 +84,18 @@ def plan_lines(plan: Plan) -> list[str]:
     return [
         f"{spec.name}: {spec.limit_text}, each to {spec.horizon_steps} steps on {spec.proxy.name}",
         f"machine   {processes_text(plan.workers, plan.slots, together=plan.together)} on {plan.device}",
+        *_way_lines(plan),
         *_lr_lines(plan),
         *_cost_lines(plan),
         *_order_lines(plan),
         _confirmation_line(plan),
         f"storage   {plan.storage}",
     ]
+
+
+def _way_lines(plan: Plan) -> list[str]:
+    """How the runs of one process are trained; a script trains one at a time, which the machine's line says."""
+    return [] if plan.choice is None else [f"trained   {plan.choice.text(plan.spec.proxy.name)}"]
 
 
 def _lr_lines(plan: Plan) -> list[str]:

@@ -121,6 +121,14 @@ def test_a_declared_proxy_is_measured_and_nothing_is_stored(tmp_path: Path) -> N
     data = json.loads(json.dumps(made.to_json()))
     assert (data["n_trials"], data["total_steps"]) == (16, 400)
     assert "secret" not in data["storage"]
+    assert (data["way"], data["gain_of_way"]) == ("stacked", None)
+    assert f"trained   char_lm_mlp: {made.slots} runs at once in stacked layers" in plan_lines(made)
+
+
+def test_only_a_model_is_trained_in_a_way(tmp_path: Path) -> None:
+    made = plan(tmp_path, proxy=command(tmp_path))
+    assert made.to_json()["way"] is None
+    assert not any(line.startswith("trained ") for line in plan_lines(made))
 
 
 def test_a_budget_is_told_in_trials(tmp_path: Path) -> None:
