@@ -94,7 +94,7 @@ def plan_lines(plan: Plan) -> list[str]:
 
 
 def _way_lines(plan: Plan) -> list[str]:
-    """How the runs of one process are trained; a script trains one at a time, which the machine's line says."""
+    """How the runs of one process are trained; of a script the machine's line says that it trains one."""
     return [] if plan.choice is None else [f"trained   {plan.choice.text(plan.spec.proxy.name)}"]
 
 

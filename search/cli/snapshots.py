@@ -39,6 +39,8 @@ def _training_text(snapshot: StudyStatus, training: Training) -> str:
     if training.value is None:
         return f"{name}: no report yet, of {training.total_steps} steps"
     value = f"{snapshot.spec.objective} {training.value:#.4g}"
+    if training.again:
+        return f"{name}: taken up again after step {training.step} of {training.total_steps}, {value}"
     return f"{name}: step {training.step} of {training.total_steps}, {value}"
 
 
