@@ -62,6 +62,9 @@ def hold_transfer(
     horizons = horizons or default_horizons(subject.spec.horizon_steps, least)
     beside = strongest_standards(subject, stored_verdict(record.attributes))
     say(f"leader: {subject.leader.describe()}")
+    compared = subject.compared_text()
+    if compared is not None:
+        say(compared)
     n_trainings = (1 + len(beside)) * (RUNS_OF_A_SWEEP + options.n_pairs)
     say(_cost(subject, horizons, n_trainings, options))
 

@@ -116,6 +116,9 @@ def _tell(
     if unfinished is not None:
         say(unfinished)
     say(f"leader: {subject.leader.describe()}")
+    compared = subject.compared_text()
+    if compared is not None:
+        say(compared)
     time_text = partial(subject.time_text, device=options.device)
     cost = conditions.cost(subject.spec)
     for line in cost.lines(name=record.name, time_text=time_text, searched=subject.searched_text()):
