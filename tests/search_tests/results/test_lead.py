@@ -175,7 +175,11 @@ def test_a_study_that_was_kept_without_a_lead_is_read_and_worked_out_anew(tried:
 def test_a_lead_is_the_same_whoever_has_read_the_trials(database: Database, sampler: str) -> None:
     """A look reads of thousands of trials what the model needs, and rebuilds the schedules that matter."""
     record = make_study(database, sampler={"name": sampler}, n_trials=60)
-    fill(record, [({**LINEAR, "lr": 0.05 * 1.2**i}, 2.2 + 0.01 * (i - 8) ** 2) for i in range(16)], standard="linear")
+    fill(
+        record,
+        [({**LINEAR, "lr": 0.05 * 1.2**i}, 2.2 + 0.01 * (i - 8) ** 2) for i in range(16)],
+        standard="linear",
+    )
     fill(record, [({**WARM, "lr": 0.1 * 1.1**i}, 2.0 + 0.02 * (i % 5)) for i in range(20)])
     fill(record, [({**WARM, "lr": 0.11}, 2.01), ({**WARM, "lr": 0.11}, 2.02)])
     looked = read_status(record, record.reader(), settle=True)

@@ -26,8 +26,8 @@ OWN = {"proxy": {"command": "python train.py"}}
         (
             {**OWN, "objective": "error"},
             {"error": [0.1], "val": [1.0], "test": [1.1]},
-            "compared by error, the study's objective; test, val, reported by the training too, take no part in "
-            "it",
+            "compared by error, the study's objective; test, val, reported by the training too, take no part "
+            "in it",
         ),
         ({}, {"val_loss": [1.0], "train_loss": [1.0]}, None),  # a built-in training has its test data
     ],
