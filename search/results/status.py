@@ -191,7 +191,7 @@ def read_status(
     now = record.now()
     speed = pace(known, spec.horizon_steps, now.local)
     found = known_candidates(reader, trials, spec, attributes)
-    lead = _stored_lead(found, trials, attributes)
+    lead = _stored_lead(spec, found, trials, attributes)
     if lead is None and settle:
         lead, found = _worked_out(spec, reader, trials, attributes)
     elif lead is None:
@@ -256,17 +256,17 @@ def study_lead(record: StudyRecord, *, also: int | None = None) -> tuple[Lead | 
     spec, trials = attributes.spec, reader.trials()
     wanted = () if also is None else (also,)
     found = known_candidates(reader, trials, spec, attributes, also=wanted)
-    stored = _stored_lead(found, trials, attributes)
+    stored = _stored_lead(spec, found, trials, attributes)
     return (stored, found) if stored is not None else _worked_out(spec, reader, trials, attributes, wanted)
 
 
 def _stored_lead(
-    found: Sequence[Candidate], trials: Sequence[Trial], attributes: StudyAttributes
+    spec: StudySpec, found: Sequence[Candidate], trials: Sequence[Trial], attributes: StudyAttributes
 ) -> Lead | None:
     """What leads by what is kept on the study; None where that is older than the last complete trial."""
     if not found:
         return None
-    return lead_of(found, attributes.estimates, trials, stored_verdict(attributes))
+    return lead_of(found, attributes.estimates, trials, stored_verdict(attributes), spec.direction)
 
 
 def _worked_out(
@@ -285,7 +285,7 @@ def _worked_out(
     answer = model.answer()
     named = [each.number for each in (answer.leader, answer.baseline) if each is not None]
     found = known_candidates(reader, trials, spec, attributes, also=[*named, *also])
-    return lead_by_model(found, answer, stored_verdict(attributes)), found
+    return lead_by_model(found, answer, stored_verdict(attributes), spec.direction), found
 
 
 def _failures(trials: Sequence[Trial]) -> dict[str, int]:
