@@ -37,14 +37,13 @@ def watched(name: str, storage: str | None, console: Console) -> Iterator[tuple[
     """The study, open for work, and what to call with how far its trainings are.
 
     Raises:
-        UsageError: there is no such study.
+        UsageError: there is no such study or storage.
     """
     from search.cli.how_far import how_far_shown
-    from search.storage.database import open_for_work
     from search.storage.patience import HOLDING_SECONDS, Patience
-    from search.storage.study_record import find_study
+    from search.storage.study_record import study_for_work
 
-    record = find_study(open_for_work(address(storage)), name)
+    record = study_for_work(address(storage), name)
     record.database.patience = Patience(HOLDING_SECONDS, lambda text: tell(console, text))
     with how_far_shown(console) as how_far:
         yield record, how_far

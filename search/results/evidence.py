@@ -160,7 +160,9 @@ def _compared(spec: StudySpec, lead: Lead, leader: Candidate, baseline: Candidat
 
 
 def _side(gain: float) -> str:
-    return f"{'ahead' if gain >= 0 else 'behind'} by {abs(gain):.2g}"
+    if not gain:
+        return "level"
+    return f"{'ahead' if gain > 0 else 'behind'} by {abs(gain):.2g}"
 
 
 def verdict_lines(spec: StudySpec, lead: Lead) -> list[str]:
