@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.cli.options import (
+    BudgetOption,
     DeviceOption,
     GpusOption,
     JsonOption,
@@ -31,6 +32,7 @@ def command(
     study: StudyArgument,
     n_trials: NTrialsOption = None,
     n_runs: NRunsOption = None,
+    budget: BudgetOption = None,
     storage: StorageOption = None,
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
@@ -55,6 +57,7 @@ def command(
     """
     from search.durations import parse_duration
     from search.errors import UsageError
+    from search.launch.asked_limit import asked_limit
     from search.launch.engine import LaunchOptions
     from search.plan.plan import make_plan
 
@@ -64,7 +67,7 @@ def command(
         raise UsageError(f"--run-takes: got {seconds_per_run!r}; {error}.") from error
     options = LaunchOptions(
         storage=address(storage),
-        n_trials=n_trials,
+        limit=asked_limit(n_trials=n_trials, n_runs=n_runs, budget=budget),
         workers=workers,
         device=device,
         gpus=gpu_list(gpus),

@@ -92,10 +92,8 @@ def make_plan(
         UsageError: what a launch would refuse is refused here, in the same words.
         RunError: the user's own training failed while it was timed.
     """
-    want = wanted(study)
+    want = wanted(study, options.limit)
     spec = want.spec
-    if options.n_trials is not None:
-        spec = spec.with_n_trials(options.n_trials)
     device = "cuda" if options.gpus is not None else resolve_device(options.device)
     checked = check(located_from(spec, want.home), want.named)
     spec = checked.spec

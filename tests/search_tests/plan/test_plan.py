@@ -11,7 +11,6 @@ import pytest
 import torch
 from sqlalchemy.engine import make_url
 
-from search.cli.options import refuse_n_runs
 from search.cli.plan import plan_lines
 from search.errors import RunError, UsageError
 from search.launch.engine import LaunchOptions
@@ -101,12 +100,6 @@ def test_a_handful_of_runs_is_said_to_go_to_the_peak_lr(tmp_path: Path) -> None:
     assert any(line.startswith("confirm   up to 6 more trainings: 2 fresh seeds") for line in lines)
     fixed = plan(tmp_path, limit="n_runs = 8", lr="0.1", **few)
     assert fixed.peak_lr_runs == 0
-
-
-def test_a_number_of_runs_is_given_in_the_study_file() -> None:
-    with pytest.raises(UsageError, match=r"--n-runs: is no option; give n_runs = 8 in the study file"):
-        refuse_n_runs(8)
-    refuse_n_runs(None)
 
 
 def test_a_declared_proxy_is_measured_and_nothing_is_stored(tmp_path: Path) -> None:
