@@ -136,7 +136,7 @@ def _launched(script: Script, number: int, n_runs: int, *, auto: bool) -> Answer
         "lrs_tried": [round(float(t.params["lr"]), 6) for t in trials if "lr" in t.params],
     }
     schedule = warmboot.reads(text).schedule
-    return Answer(schedule, round(float(status["runs_used"]) + confirming, 3), seconds, notes)
+    return Answer(schedule, round(float(status["runs_used"]), 3), seconds, notes)
 
 
 def study_text(script: Script, number: int, n_runs: int, *, auto: bool) -> str:

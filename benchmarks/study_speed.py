@@ -154,7 +154,8 @@ def medians(rows: list[dict[str, Any]]) -> dict[str, float]:
 
 def planning_ms(n_trials: int) -> float:
     """CPU time of a round's proposals for each of its trials, in a study of so many."""
-    spec = read_study_file(find_study_file("char_lm")).with_n_trials(max(200, n_trials + 100))
+    spec = read_study_file(find_study_file("char_lm"))
+    spec = spec.model_copy(update={"n_trials": max(200, n_trials + 100)})
     strategy, trials, rounds = make_strategy(spec), list[FrozenTrial](), spec.rounds
     assert rounds is not None
     rng = np.random.default_rng(0)

@@ -211,8 +211,10 @@ class CosineAnnealingWarmbootingLR:
 
     def _state_problems(self, state: Mapping[str, Any]) -> list[str]:
         keys = (*_COUNTS, "base_lr", *_SETTINGS)
-        if set(state) not in (set(keys), set(_COUNTS)):
-            return [f"must have the keys {', '.join(keys)} but has {show(sorted(state))}"]
+        found = sorted(map(str, state)) if isinstance(state, Mapping) else []
+        if set(found) not in (set(keys), set(_COUNTS)):
+            what = f"has {show(found)}" if found else f"is {show(state)}: the checkpoint holds no state of it"
+            return [f"must have the keys {', '.join(keys)} but {what}; load what its state_dict() gave"]
         here = {"steps": self.steps, **self._settings()}
         verb = {"steps": "they are"}
         problems = [

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from warmboot.checkpoints import known_bytes
 from warmboot.drift import TOLERATED_FRACTION, TOLERATED_STEPS
 from warmboot.trial_files import TrialFile
 
@@ -31,6 +32,10 @@ class Follower(Protocol):
     @property
     def how(self) -> str:
         """What to do for each step, as a sentence."""
+
+    @property
+    def how_to_go_on(self) -> str:
+        """What a training that goes on from a checkpoint has to do, as a sentence."""
 
 
 @dataclass
@@ -62,7 +67,7 @@ def problem_of(trial: TrialFile, step: int) -> str | None:
         return None
     if not trial.taken.exists():
         return _NEVER_TAKEN.format(step=step)
-    problems = [_problem(follower, step, trial.total_steps) for follower in _of(trial).followers]
+    problems = [_problem(follower, step, trial) for follower in _of(trial).followers]
     return None if None in problems or not problems else problems[-1]
 
 
@@ -90,9 +95,15 @@ def tolerated_steps(step: int, total_steps: int) -> float:
     return min(TOLERATED_STEPS, max(1, total_steps // 4)) + TOLERATED_FRACTION * step
 
 
-def _problem(follower: Follower, step: int, total_steps: int) -> str | None:
+def _problem(follower: Follower, step: int, trial: TrialFile) -> str | None:
     steps = follower.steps()
-    if steps is not None and abs(step - steps) > tolerated_steps(step, total_steps):
+    if steps is not None and abs(step - steps) > tolerated_steps(step, trial.total_steps):
+        if steps < step and known_bytes(trial):  # its steps agreed with its reports until it was interrupted
+            return (
+                f"step {step} of a training that goes on from a checkpoint, but its scheduler has begun anew "
+                f"and is at step {steps}: its state is missing from the checkpoint, or was not loaded. "
+                f"{follower.how_to_go_on}."
+            )
         return (
             f"step {step}, but the trial's schedule was followed for {steps} steps. {follower.how}, and "
             "report in the same steps: not in epochs or batches."

@@ -68,6 +68,11 @@ class LrOfSteps:
         """What to do for each step."""
         return "Ask what lr gave for the lr of each step, lr(step) with step = 0, 1, ..., as you train it"
 
+    @property
+    def how_to_go_on(self) -> str:
+        """What to do after a checkpoint."""
+        return "Count the steps that lr(step) is asked for on from the checkpoint"
+
     def _warn_past_end(self, at: int) -> None:
         self._warned = True
         warnings.warn(

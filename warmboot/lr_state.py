@@ -58,9 +58,9 @@ def restored(state: Mapping[str, Any], schedule: WarmbootSchedule) -> SavedRun:
     Raises:
         ScheduleError: if it is no such state, or that of another schedule.
     """
-    keys = set(state)
+    keys = set(state) if isinstance(state, Mapping) else set()
     if keys != set(_KEYS) and keys not in _OLDER_KEYS:
-        raise _error([f"must have the keys {', '.join(_KEYS)} but has {show(sorted(map(str, keys)))}"])
+        raise _error([_no_state(state, keys)])
     problems = _problems(state, schedule)
     if problems:
         raise _error(problems)
@@ -114,6 +114,23 @@ def checked_step(step: object, at_least: int = 0) -> int:
     return int(step)  # type: ignore[call-overload, no-any-return]
 
 
+def check_resumed(groups: Sequence[Mapping[str, Any]], last_epoch: int) -> None:
+    """Refuse to go on at a step with groups whose lr may be any: what they began from is not known.
+
+    Raises:
+        ScheduleError: naming the first such group.
+    """
+    missing = [at for at, group in enumerate(groups) if "initial_lr" not in group]
+    if last_epoch < 0 or not missing:
+        return
+    rule = (
+        f"last_epoch is {last_epoch}, but param_groups[{missing[0]}] has no initial_lr, the lr that it began "
+        "with: load the optimizer's state first, or leave last_epoch out and load this scheduler's own "
+        'state, or where a checkpoint has neither load_state_dict({"last_epoch": steps_done})'
+    )
+    raise ScheduleError("WarmbootLR", [rule])
+
+
 def identity(schedule: WarmbootSchedule) -> dict[str, Any]:
     """What decides the factors, and no more: lr doesn't, nor does how the peaks were written down."""
     warmup = "warmup" if schedule.warmup_steps is None else "warmup_steps"
@@ -125,6 +142,22 @@ def identity(schedule: WarmbootSchedule) -> dict[str, Any]:
         "eta_min": schedule.eta_min,
         "curve": {"name": schedule.curve.name, **schedule.curve.parameters()},
     }
+
+
+def _no_state(state: object, keys: set[Any]) -> str:
+    """What was given in place of a state, and how to go on where a checkpoint has none."""
+    if not keys:
+        what = f"is {show(state)}: the checkpoint holds no state of it"
+    elif "param_groups" in keys:
+        what = "is the state of an optimizer"
+    elif "last_epoch" in keys and "retargets" not in keys:
+        what = f"is the state of another scheduler, with {show(sorted(map(str, keys - set(_KEYS))))}"
+    else:
+        what = f"must have the keys {', '.join(_KEYS)} but has {show(sorted(map(str, keys)))}"
+    return (
+        f"{what}; load what scheduler.state_dict() gave. A training that was saved without it goes on by "
+        'load_state_dict({"last_epoch": steps_done})'
+    )
 
 
 def _problems(state: Mapping[str, Any], schedule: WarmbootSchedule) -> list[str]:

@@ -31,7 +31,8 @@ class StopTraining(Exception):
 def report(step: int, **metrics: Any) -> None:
     """Report metrics, each a number, after `step` optimizer steps; outside a search does nothing.
 
-    Steps rise, and every report holds the study's objective. A report at step 0, before the first optimizer
+    Steps rise, and every report holds the study's objective, which alone decides anything; other metrics
+    are kept with the trial and sent to trackers. A report at step 0, before the first optimizer
     step, tells what the untrained model is worth: with it a diverged trial has a value to be told. The
     trial's result is the report at its horizon, made after the last step (a twentieth before it will do); a
     training that ends without it fails. What is reported after that, as by an evaluation of the best

@@ -62,6 +62,12 @@ class _Watch:
         'so with optimizers=(optimizer, scheduler), Lightning with "interval": "step")'
     )
 
+    how_to_go_on = (
+        "Save the state_dict() of the scheduler that attach gives beside the model's and the optimizer's, "
+        "and load it; a checkpoint without it goes on by "
+        'scheduler.load_state_dict({"last_epoch": steps_done})'
+    )
+
     def __init__(self, scheduler: "weakref.ref[TrialLR]", trial: TrialFile) -> None:
         self._scheduler, self.remark, self._trial = scheduler, trial.remark, trial
         self.last_steps = 0

@@ -22,7 +22,7 @@ from warmboot.errors import ScheduleError
 from warmboot.factor_blocks import FactorBlocks
 from warmboot.group_lrs import base_lrs_of, copy_of, holds, take_in_groups
 from warmboot.host_plan import too_long_for_host
-from warmboot.lr_state import SavedRun, checked_step, continued, restored, state_of
+from warmboot.lr_state import SavedRun, check_resumed, checked_step, continued, restored, state_of
 from warmboot.lr_trace import OtherLr, close, trace_of
 from warmboot.retargeted_schedule import RetargetedSchedule, retargetable
 from warmboot.schedule import WarmbootSchedule
@@ -48,7 +48,8 @@ class WarmbootLR(LRScheduler):
             simpler way to resume is `load_state_dict`.
 
     Raises:
-        ScheduleError: a `ValueError`, where the schedule has no room on this horizon.
+        ScheduleError: a `ValueError`, where the schedule has no room on this horizon, or there is a
+            `last_epoch` and a group has no `initial_lr`.
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
@@ -74,6 +75,7 @@ class WarmbootLR(LRScheduler):
         checked_step(last_epoch, at_least=-1)
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+        check_resumed(optimizer.param_groups, last_epoch)
         self.schedule = schedule
         self._built = retargetable(schedule, total_steps)
         self._follow(self._built)

@@ -15,14 +15,11 @@ def command(name: NameArgument, yes: YesOption = False, storage: StorageOption =
     Example: warmboot delete char_lm
     """
     from search.scripts.run_folder import clear_left_folders
-    from search.storage.database import open_for_reading, open_for_work
-    from search.storage.study_record import find_study
+    from search.storage.study_record import study_for_work
     from search.storage.study_removal import delete_study
     from search.training.study_checkpoints import checkpoints_of
 
-    url = address(storage)
-    find_study(open_for_reading(url), name)
-    record = find_study(open_for_work(url), name)
+    record = study_for_work(address(storage), name)
     confirm(record, NAME, yes=yes)
     checkpoints = checkpoints_of(record)
     delete_study(record)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +20,11 @@ from search.cli.options import (
     talk,
 )
 from search.cli.terminal import show, tell
+from search.messages import next_command
+
+if TYPE_CHECKING:
+    from search.extension.extension import Extension
+    from search.storage.study_record import StudyRecord
 
 NAME = "extend"
 
@@ -45,6 +51,10 @@ def command(
     allow_import: AllowImportOption = None,
     allow_commands: AllowCommandsOption = False,
     accept_change: AcceptChangeOption = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Write the schedule of the whole run here, as a schedule file."),
+    ] = None,
     storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -55,9 +65,11 @@ def command(
 
     Example: warmboot extend char_lm --total-steps 1200
     """
+    from search.cli.output_file import write_whole
     from search.errors import UsageError
     from search.extension.extension import ExtendOptions, extend
     from search.launch.checks import resolve_device
+    from search.results.evidence import labelled
 
     if step_scale is not None and not 0 < step_scale <= 1:
         raise UsageError(f"--step-scale: got {step_scale:g}; accepted is a number above 0 and at most 1.")
@@ -70,9 +82,26 @@ def command(
         trial=trial,
         step_scale=step_scale,
     )
-    with watched(name, storage, console) as (record, notify):
-        found = extend(record, options, lambda text: tell(console, text), notify)
+    with watched(name, storage, console) as (record, how_far):
+        found = extend(record, options, lambda text: tell(console, text), how_far)
+    if output is not None:
+        write_whole(output, found.file())
+        tell(console, f"its schedule is written to {output}")
     if as_json:
         print(json.dumps(found.to_json()))
     else:
-        show(found.lines())
+        show([*found.lines(), *labelled("next", _next_lines(record, found))])
+
+
+def _next_lines(record: StudyRecord, found: Extension) -> list[str]:
+    """How to go on from there."""
+    from search.spec.permission import option_for
+    from search.storage.address import storage_option
+
+    storage = storage_option(record.database.url)
+    words = [*option_for(record.spec.proxy).split(), *storage]
+    longer = ["--trial", str(found.trial), "--total-steps", str(2 * found.total_steps)]
+    return [
+        next_command("extend", record.name, *words, *longer),
+        next_command("status", record.name, *storage),
+    ]

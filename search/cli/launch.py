@@ -12,6 +12,7 @@ import typer
 from search.cli.options import (
     AcceptChangeOption,
     AddressOption,
+    BudgetOption,
     DeviceOption,
     EngineOption,
     GpusOption,
@@ -42,6 +43,7 @@ def command(
     study: StudyArgument,
     n_trials: NTrialsOption = None,
     n_runs: NRunsOption = None,
+    budget: BudgetOption = None,
     storage: StorageOption = None,
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
@@ -65,6 +67,7 @@ def command(
     from search.cli.snapshots import snapshot_json, summary_lines
     from search.cluster.engines import engine_of, refuse_options_of_others
     from search.cluster.slurm import options_of, refuse_storage, submit
+    from search.launch.asked_limit import asked_limit
     from search.launch.engine import LaunchOptions
     from search.launch.launch import launch, register
     from search.results.status import read_status
@@ -74,7 +77,7 @@ def command(
     console = talk()
     options = LaunchOptions(
         storage=address(storage),
-        n_trials=n_trials,
+        limit=asked_limit(n_trials=n_trials, n_runs=n_runs, budget=budget),
         workers=workers,
         device=device,
         gpus=gpu_list(gpus),

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from search.cli.best_so_far import BestSoFar
 from search.cli.drawn_on import DrawnOn, undisturbed
+from search.cli.how_far import EVERY_SECONDS, can_be_drawn_on
 from search.cli.snapshots import training_lines
 from search.cli.terminal import tell
 from search.launch.launch import LaunchView, Setting
@@ -22,20 +23,18 @@ from search.results.progress_text import confirming_text, counts_text, pace_text
 from search.results.status import StudyStatus
 from warmboot.preview import draw
 
-_PLAIN_EVERY_SECONDS = 5.0
 _CURVE_HEIGHT = 6
 
 
 def view_for(console: Console) -> LaunchView:
     """A live panel where the console is a terminal that can be drawn on, plain lines where it is not."""
-    can_be_drawn_on = console.is_terminal and not console.is_dumb_terminal
-    return LiveView(console) if can_be_drawn_on else PlainView(console)
+    return LiveView(console) if can_be_drawn_on(console) else PlainView(console)
 
 
 class PlainView:
     """A line every few seconds, for logs and pipes."""
 
-    def __init__(self, console: Console, *, every_seconds: float = _PLAIN_EVERY_SECONDS) -> None:
+    def __init__(self, console: Console, *, every_seconds: float = EVERY_SECONDS) -> None:
         self._console, self._every_seconds = console, every_seconds
         self._next_line_at = 0.0
         self._last_line = ""

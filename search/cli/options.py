@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from search.errors import UsageError
 from search.spec.packaged import packaged_studies
 
 if TYPE_CHECKING:
@@ -17,19 +16,6 @@ if TYPE_CHECKING:
     from search.spec.permission import Permission
 
 
-def refuse_n_runs(given: int | None) -> None:
-    """Refuse the option: `n_runs` also sets the size of the confirmation, so it belongs in the study file.
-
-    Raises:
-        UsageError: it was given on the command line.
-    """
-    if given is not None:
-        raise UsageError(
-            f"--n-runs: is no option; give n_runs = {given} in the study file, instead of n_trials or "
-            "budget. Trials in total are --n-trials."
-        )
-
-
 StudyArgument = Annotated[
     str,
     typer.Argument(help=f"A packaged study ({', '.join(packaged_studies())}) or a study file (TOML)."),
@@ -37,6 +23,18 @@ StudyArgument = Annotated[
 NTrialsOption = Annotated[
     int | None,
     typer.Option("--n-trials", min=1, help="Trials in total, instead of the file's limit."),
+]
+NRunsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--n-runs",
+        min=1,
+        help="Cost in full trainings in total, the confirmation included, instead of the file's limit.",
+    ),
+]
+BudgetOption = Annotated[
+    str | None,
+    typer.Option("--budget", help="Time to train in total, as 30m or 8h, instead of the file's limit."),
 ]
 StorageOption = Annotated[
     str | None,
@@ -105,10 +103,6 @@ AllowImportOption = Annotated[
 ]
 AllowCommandsOption = Annotated[
     bool, typer.Option("--allow-commands", help="Allow studies whose proxy is a command.")
-]
-NRunsOption = Annotated[
-    int | None,
-    typer.Option("--n-runs", hidden=True, callback=refuse_n_runs, help="See n_runs of the study file."),
 ]
 AcceptChangeOption = Annotated[
     bool,

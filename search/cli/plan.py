@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.cli.options import (
+    BudgetOption,
     DeviceOption,
     GpusOption,
     JsonOption,
@@ -31,6 +32,7 @@ def command(
     study: StudyArgument,
     n_trials: NTrialsOption = None,
     n_runs: NRunsOption = None,
+    budget: BudgetOption = None,
     storage: StorageOption = None,
     workers: WorkersOption = None,
     device: DeviceOption = "auto",
@@ -55,6 +57,7 @@ def command(
     """
     from search.durations import parse_duration
     from search.errors import UsageError
+    from search.launch.asked_limit import asked_limit
     from search.launch.engine import LaunchOptions
     from search.plan.plan import make_plan
 
@@ -64,7 +67,7 @@ def command(
         raise UsageError(f"--run-takes: got {seconds_per_run!r}; {error}.") from error
     options = LaunchOptions(
         storage=address(storage),
-        n_trials=n_trials,
+        limit=asked_limit(n_trials=n_trials, n_runs=n_runs, budget=budget),
         workers=workers,
         device=device,
         gpus=gpu_list(gpus),
@@ -84,12 +87,18 @@ def plan_lines(plan: Plan) -> list[str]:
     return [
         f"{spec.name}: {spec.limit_text}, each to {spec.horizon_steps} steps on {spec.proxy.name}",
         f"machine   {processes_text(plan.workers, plan.slots, together=plan.together)} on {plan.device}",
+        *_way_lines(plan),
         *_lr_lines(plan),
         *_cost_lines(plan),
         *_order_lines(plan),
         _confirmation_line(plan),
         f"storage   {plan.storage}",
     ]
+
+
+def _way_lines(plan: Plan) -> list[str]:
+    """How the runs of one process are trained; of a script the machine's line says that it trains one."""
+    return [] if plan.choice is None else [f"trained   {plan.choice.text(plan.spec.proxy.name)}"]
 
 
 def _lr_lines(plan: Plan) -> list[str]:
@@ -105,7 +114,8 @@ def _order_lines(plan: Plan) -> list[str]:
     lines = [f"order     the peak lr, then known shapes, then new ones{end}"]
     runs, for_lr = plan.spec.limit.most_full_runs, plan.peak_lr_runs
     if runs is not None and 2 * for_lr >= runs:
-        lines.append(f"          about {for_lr} of {runs} runs go to the peak lr; few or none to new shapes")
+        of = f"the search's {runs}" if runs != plan.spec.n_runs else runs
+        lines.append(f"          about {for_lr} of {of} runs go to the peak lr; few or none to new shapes")
     return lines
 
 

@@ -27,12 +27,9 @@ def command(
 
     Example: warmboot priority char_lm 1
     """
-    from search.storage.database import open_for_reading, open_for_work
     from search.storage.study_attributes import PRIORITY
-    from search.storage.study_record import find_study
+    from search.storage.study_record import study_for_work
 
-    url = address(storage)
-    find_study(open_for_reading(url), name)
-    record = find_study(open_for_work(url), name)
+    record = study_for_work(address(storage), name)
     record.database.locked(lambda: record.set_attribute(PRIORITY, priority))
     tell(talk(), f"{name}: priority {priority}")

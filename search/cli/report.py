@@ -28,14 +28,17 @@ def command(
     from search.errors import RunError
     from search.report.page import report
     from search.results.status import read_status
+    from search.storage.address import storage_option
     from search.storage.database import open_for_reading
     from search.storage.study_record import find_study
 
-    record = find_study(open_for_reading(address(storage)), name)
+    url = address(storage)
+    record = find_study(open_for_reading(url), name)
     reader = record.reader()
     snapshot = read_status(record, reader, settle=True)
     if snapshot.best is None:
         raise RunError(f"study {name!r} has no completed trial yet; there is nothing to report.")
     path = output or Path(f"{name}.html")
-    write_whole(path, report(snapshot, reader.everything(), record.attributes.proxy))
+    made = report(snapshot, reader.everything(), record.attributes.proxy, storage_option(url))
+    write_whole(path, made)
     tell(talk(), f"written to {path}")

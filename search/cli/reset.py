@@ -20,14 +20,12 @@ def command(name: NameArgument, yes: YesOption = False, storage: StorageOption =
     from search.messages import next_command
     from search.scripts.run_folder import clear_left_folders
     from search.storage.address import storage_option
-    from search.storage.database import open_for_reading, open_for_work
-    from search.storage.study_record import find_study
+    from search.storage.study_record import study_for_work
     from search.storage.study_removal import reset_study
     from search.training.study_checkpoints import checkpoints_of
 
     url = address(storage)
-    find_study(open_for_reading(url), name)
-    record = find_study(open_for_work(url), name)
+    record = study_for_work(url, name)
     confirm(record, NAME, yes=yes)
     checkpoints = checkpoints_of(record)
     fresh = reset_study(record)

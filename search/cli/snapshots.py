@@ -39,6 +39,8 @@ def _training_text(snapshot: StudyStatus, training: Training) -> str:
     if training.value is None:
         return f"{name}: no report yet, of {training.total_steps} steps"
     value = f"{snapshot.spec.objective} {training.value:#.4g}"
+    if training.again:
+        return f"{name}: taken up again after step {training.step} of {training.total_steps}, {value}"
     return f"{name}: step {training.step} of {training.total_steps}, {value}"
 
 
@@ -55,6 +57,7 @@ def _study_lines(
     if snapshot.plateau is not None:
         lines.append(f"ended     early: {snapshot.plateau}")
     lines += change_lines(snapshot.changes)
+    lines += labelled("extended", [run.describe() for run in snapshot.extended])
     if snapshot.hash is not None:
         lines.append(f"hash      {snapshot.hash}: the same file gives the same trials, value by value")
     if snapshot.lead is not None:
@@ -133,13 +136,14 @@ def _next_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[st
 
 def snapshot_json(snapshot: StudyStatus) -> dict[str, Any]:
     """The status as JSON, for programs."""
-    best, lead = snapshot.best, snapshot.lead
+    best, lead, runs = snapshot.best, snapshot.lead, snapshot.runs
     return {
         "study": snapshot.spec.name,
         "n_trials": snapshot.n_trials,
         "budget_seconds": snapshot.budget_seconds,
-        "n_runs": snapshot.n_runs,
-        "runs_used": snapshot.runs_used,
+        "n_runs": None if runs is None else runs.asked,
+        "runs_used": 0.0 if runs is None else runs.used,
+        "runs_confirming": 0 if runs is None else runs.confirming,
         "plateau": snapshot.plateau,
         "knobs": [asdict(knob) for knob in snapshot.knobs],
         "trials": snapshot.counts,
@@ -148,6 +152,7 @@ def snapshot_json(snapshot: StudyStatus) -> dict[str, Any]:
         "seconds_left": snapshot.seconds_left,
         "stopped": snapshot.stopped,
         "remarks": {str(number): text for number, text in snapshot.remarks.items()},
+        "extended": [asdict(run) for run in snapshot.extended],
         "accepted_changes": [change.to_json() for change in snapshot.changes],
         "confirmed": snapshot.confirmed,
         "hash": snapshot.hash,

@@ -21,12 +21,9 @@ def command(
 
     Example: warmboot stop char_lm
     """
-    from search.storage.database import open_for_reading, open_for_work
-    from search.storage.study_record import find_study
+    from search.storage.study_record import study_for_work
 
-    url = address(storage)
-    find_study(open_for_reading(url), name)
-    find_study(open_for_work(url), name).set_control(stop=True)
+    study_for_work(address(storage), name).set_control(stop=True)
     tell(
         talk(),
         f"{name}: no new trial starts; trials in training finish. Run the same warmboot launch to resume.",

@@ -37,8 +37,8 @@ def _row(snapshot: StudyStatus) -> tuple[str, ...]:
 
 def _done(snapshot: StudyStatus) -> str:
     """Progress towards the study's limit, in the unit of that."""
-    if snapshot.n_runs is not None:
-        return f"{snapshot.runs_used:.3g} of {snapshot.n_runs} runs"
+    if snapshot.runs is not None:
+        return f"{snapshot.runs.used:.3g} of {snapshot.runs.asked} runs"
     if snapshot.budget_seconds is not None:
         return f"{duration_text(snapshot.trained_seconds)} of {duration_text(snapshot.budget_seconds)}"
     return f"{snapshot.results} of {snapshot.n_trials}"

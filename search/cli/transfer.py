@@ -56,7 +56,7 @@ def command(
     Example: warmboot transfer char_lm --total-steps 5000
     """
     console = talk()
-    with told_if_interrupted(NAME, name, storage, console):
+    with told_if_interrupted(NAME, name, console):
         from search.launch.checks import resolve_device
         from search.transfer.transfer import TransferOptions, hold_transfer
 
@@ -67,8 +67,8 @@ def command(
             n_pairs=pairs,
             accept_change=accept_change,
         )
-        with watched(name, storage, console) as (record, notify):
-            found = hold_transfer(record, options, lambda text: tell(console, text), notify)
+        with watched(name, storage, console) as (record, how_far):
+            found = hold_transfer(record, options, lambda text: tell(console, text), how_far)
     if as_json:
         print(json.dumps(found.to_json()))
         return

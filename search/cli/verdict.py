@@ -78,7 +78,7 @@ def command(
     Example: warmboot verdict char_lm
     """
     console = talk()
-    with told_if_interrupted(NAME, name, storage, console):
+    with told_if_interrupted(NAME, name, console):
         from search.launch.checks import resolve_device
         from search.verdict.verdict import Options, hold_contest
 
@@ -92,8 +92,8 @@ def command(
             margin=margin,
             accept_change=accept_change,
         )
-        with watched(name, storage, console) as (record, notify):
-            result = hold_contest(record, options, lambda text: tell(console, text), notify)
+        with watched(name, storage, console) as (record, how_far):
+            result = hold_contest(record, options, lambda text: tell(console, text), how_far)
     if as_json:
         print(json.dumps(result.for_programs()))
     else:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import math
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from search.checkpoints.study_folder import StudyCheckpoints
 from search.errors import RunError
 from search.extension.source import Source, find_source
 from search.messages import Say
+from search.report.board import refresh_board
 from search.runs import seeds
+from search.runs.run import Measurement
 from search.runs.trial_attributes import SEED_INDEX, kept
 from search.spec.params import other_params
 from search.spec.study import StudySpec
@@ -27,7 +30,7 @@ from search.worker.trial_runs import report_steps
 from warmboot.extended_schedule import extended
 from warmboot.lr_state import identity
 from warmboot.schedule import WarmbootSchedule
-from warmboot.schedule_file import ScheduleFile, writes
+from warmboot.schedule_file import Horizon, ScheduleFile, writes
 
 STEP_SCALE = 0.5
 """Peak of the new cycle as a part of the last one's, where the schedule has no restart that says it."""
@@ -61,6 +64,7 @@ class Extension:
         value_before, value: there and here.
         metrics: all that was measured at its end.
         folder: with its last checkpoint.
+        date: the day, in UTC, as 2026-01-31.
     """
 
     trial: int
@@ -72,11 +76,17 @@ class Extension:
     value: float
     metrics: dict[str, float]
     folder: Path
+    date: str
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as it is kept on the study."""
         document = json.loads(writes(ScheduleFile(self.schedule)))
         return {**vars(self), "schedule": document, "folder": str(self.folder)}
+
+    def file(self) -> str:
+        """Its schedule as a schedule file for its horizon."""
+        origin = {"extended": {"trial": self.trial, "from_steps": self.from_steps, "on": self.date}}
+        return writes(ScheduleFile(self.schedule, Horizon(total_steps=self.total_steps), origin))
 
     def lines(self) -> list[str]:
         """For a person."""
@@ -88,14 +98,14 @@ class Extension:
         ]
 
 
-def extend(record: StudyRecord, options: ExtendOptions, say: Say, notify: Callable[[int], None]) -> Extension:
+def extend(record: StudyRecord, options: ExtendOptions, say: Say, how_far: Say) -> Extension:
     """Continue a run; the study keeps what came of it. The same call after an interruption goes on.
 
     Args:
         record: the study.
         options: what is asked.
         say: told what is done.
-        notify: told how many trainings have ended.
+        how_far: told each report of the training.
 
     Raises:
         UsageError: nothing is kept to go on from, or the script can't be told a horizon.
@@ -109,8 +119,15 @@ def extend(record: StudyRecord, options: ExtendOptions, say: Say, notify: Callab
     store = _store(record)
     _begin(store.of(run.identity), source)
     say(f"trial {source.trial.number} goes on from step {source.total_steps:,}: {schedule.describe()}")
-    with study_arms(record, options, notify, say, store) as arms:
-        measured = arms.measured(run, say)
+
+    def reported(measured: Measurement) -> None:
+        if measured.step <= source.total_steps:  # of the run that it goes on from
+            return
+        value = measured.metrics.get(spec.objective, math.nan)
+        how_far(f"step {measured.step:,} of {options.total_steps:,}, {spec.objective} {value:#.4g}")
+
+    with study_arms(record, options, lambda _n: None, say, store) as arms:
+        measured = arms.measured(run, say, reported)
     if measured.diverged_at_step is not None:
         store.forget(run.identity)
         raise RunError(
@@ -126,8 +143,10 @@ def extend(record: StudyRecord, options: ExtendOptions, say: Say, notify: Callab
         value=measured.metrics[spec.objective],
         metrics=dict(measured.metrics),
         folder=store.of(run.identity),
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
     _keep(record, found)
+    refresh_board(record, say)
     return found
 
 

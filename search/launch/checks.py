@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from sqlalchemy.engine import URL
 
 from search.early_stopping.pruners import pruner_problems
 from search.errors import UsageError, nearest, problems_text
+from search.launch.asked_limit import refuse_limit
 from search.launch.facts import one_by_one_facts, proxy_facts
 from search.launch.way import NewWay, new_way
 from search.messages import Say
@@ -19,11 +21,10 @@ from search.proxies.registry import AnyProxy, declared_proxy
 from search.scripts.command import command_problems
 from search.scripts.command_home import folder_from, located
 from search.scripts.command_look import look_problems
-from search.spec.budget import counts
 from search.spec.handed import HandedOver
 from search.spec.proxy import CommandProxy, DeclaredProxy
 from search.spec.study import StudySpec
-from search.spec.study_file import find_study_file, read_study_file
+from search.spec.study_file import find_study_file, parse_study, read_table, replaced
 from search.storage.database import Database, open_for_work
 from search.storage.study_making import create_or_resume
 from search.storage.study_record import StudyRecord, study_names
@@ -74,20 +75,21 @@ class WantedStudy:
         return Path.cwd() if self.file is None else self.file.absolute().parent
 
 
-def wanted(study: str) -> WantedStudy:
-    """What a packaged name or a path stands for.
+def wanted(study: str, limit: Mapping[str, Any] | None = None) -> WantedStudy:
+    """What a packaged name or a path stands for; `limit`: instead of the file's, see `asked_limit`.
 
     Raises:
         UsageError: there is no such file, or it has problems.
     """
     path = find_study_file(study)
-    return WantedStudy(read_study_file(path), str(path), path)
+    spec = parse_study(replaced(read_table(path), limit or {}), place=str(path))
+    return WantedStudy(spec, str(path), path)
 
 
 def prepare(
     study: str | WantedStudy,
     storage: URL,
-    n_trials: int | None,
+    limit: Mapping[str, Any] | None = None,
     *,
     device: str = "cpu",
     trains_here: bool = True,
@@ -100,7 +102,7 @@ def prepare(
     Args:
         study: a packaged name or a path, or what somebody wants.
         storage: where studies are kept.
-        n_trials: instead of the file's; a total over all launches.
+        limit: that was typed instead of the file's; a total over all launches.
         device: of torch, on which a new study's runs are tried out.
         trains_here: whether what it trains has to run on this machine.
         way_of_new: finds how a new study's runs are trained.
@@ -111,8 +113,8 @@ def prepare(
     Raises:
         UsageError: the file, the proxy or the storage has problems, or the name is taken by another search.
     """
-    want = wanted(study) if isinstance(study, str) else study
-    spec = want.spec if n_trials is None else want.spec.with_n_trials(n_trials)
+    want = wanted(study, limit) if isinstance(study, str) else study
+    spec = want.spec
     here = located_from(spec, want.home)
     checked = check(here, want.named, trains_here=trains_here, handed=want.handed)
     place: dict[str, Any] = {"python": True} if want.file is None else {"file": str(want.file.absolute())}
@@ -121,8 +123,7 @@ def prepare(
         if place["folder"] != str(Path.cwd()):
             say(f"the command runs in {place['folder']}")
     database = open_for_work(storage)
-    if n_trials is not None:
-        refuse_fewer(database, spec.name, n_trials)
+    refuse_limit(database, spec.name, limit or {})
     way = (
         None
         if spec.name in study_names(database)
@@ -138,23 +139,6 @@ def prepare(
         say=say,
     )
     return RegisteredStudy(database, record, created, checked.proxy)
-
-
-def refuse_fewer(database: Database, name: str, n_trials: int) -> None:
-    """Refuse `--n-trials` where the study has more trials already: it is a total over all launches.
-
-    Raises:
-        UsageError: it does; the message has the numbers for more trials and for none.
-    """
-    if name not in study_names(database):
-        return
-    there = sum(map(counts, StudyRecord(database, name).reader().trials()))
-    if n_trials < there:
-        raise UsageError(
-            f"--n-trials: got {n_trials}, but study {name!r} has {there} trials already, and the number "
-            f"counts all of them; give {there + n_trials} for {n_trials} more, or {there} to end its search "
-            "here."
-        )
 
 
 def located_from(spec: StudySpec, home: Path) -> StudySpec:

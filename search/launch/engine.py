@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy.engine import URL
 
@@ -22,7 +23,8 @@ class LaunchOptions:
     """How to run a study. `None` takes what the study file or the machine gives."""
 
     storage: URL
-    n_trials: int | None = None
+    limit: Mapping[str, Any] = field(default_factory=dict)
+    """Instead of the study file's; see `search.launch.asked_limit`."""
     workers: int | None = None
     device: str = "auto"
     gpus: tuple[str, ...] | None = None

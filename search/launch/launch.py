@@ -68,7 +68,7 @@ def launch(
         UsageError: nothing was started; the message lists what is wrong.
         RunError: the work failed; what was finished is kept, and the same command resumes it.
     """
-    want = wanted(study) if isinstance(study, str) else study
+    want = wanted(study, options.limit) if isinstance(study, str) else study
     engine = engine or LocalEngine(options)
     engine.begin(want, view.note)
     prepared = _prepared(want, options, view.note, engine)
@@ -100,7 +100,7 @@ def register(study: str, options: LaunchOptions, say: Say = lambda _text: None) 
     return prepare(
         study,
         options.storage,
-        options.n_trials,
+        options.limit,
         trains_here=False,
         accept_change=options.accept_change,
         say=say,
@@ -111,7 +111,7 @@ def _prepared(want: WantedStudy, options: LaunchOptions, say: Say, engine: Engin
     return prepare(
         want,
         options.storage,
-        options.n_trials,
+        options.limit,
         device=engine.device,
         trains_here=engine.trains_here,
         way_of_new=engine.new_way,

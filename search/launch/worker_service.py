@@ -202,8 +202,7 @@ class _Service:
             WorkerTask(address, name, place.device, place.visible_gpus, options.permission, math.inf)
             for place in places
         ]
-        limit = spec.limit.describe()
-        self._log(f"started, {study.status.finished} trials finished so far, limit {limit}", name)
+        self._log(f"started, {study.status.finished} trials finished so far, limit {spec.limit_text}", name)
         self._served_at[name] = time.monotonic()
         pool = WorkerPool(tasks, crashed=study.record.note_crash, grace_seconds=grace_seconds_for(spec))
         self._work[name] = _Work(share, pool, len(tasks))

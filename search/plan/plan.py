@@ -11,6 +11,7 @@ from search.launch.engine import LaunchOptions
 from search.launch.placement import placements_for
 from search.launch.way import chosen_way
 from search.plan.estimate import Estimate, Pace, estimate
+from search.population.choice import Choice
 from search.population.make import trains_together
 from search.spec.population import AUTO, Way
 from search.spec.study import StudySpec
@@ -31,6 +32,8 @@ class Plan:
     slots: int
     together: bool
     """Whether the runs of a process are trained in the same operations."""
+    choice: Choice | None
+    """The way in which a model's runs would be trained; None where its proxy needs none."""
     device: str
     storage: str
     """Without its password."""
@@ -57,6 +60,8 @@ class Plan:
             "device": self.device,
             "workers": self.workers,
             "slots": self.slots,
+            "way": None if self.choice is None else self.choice.way,
+            "gain_of_way": None if self.choice is None else self.choice.gain,
             "storage": self.storage,
             "seconds_per_run": None if pace is None else pace.seconds_per_run,
             "runs_per_second": None if pace is None else pace.runs_per_second * self.workers,
@@ -87,10 +92,8 @@ def make_plan(
         UsageError: what a launch would refuse is refused here, in the same words.
         RunError: the user's own training failed while it was timed.
     """
-    want = wanted(study)
+    want = wanted(study, options.limit)
     spec = want.spec
-    if options.n_trials is not None:
-        spec = spec.with_n_trials(options.n_trials)
     device = "cuda" if options.gpus is not None else resolve_device(options.device)
     checked = check(located_from(spec, want.home), want.named)
     spec = checked.spec
@@ -107,6 +110,7 @@ def make_plan(
         workers=workers,
         slots=slots,
         together=trains_together(checked.proxy, way),
+        choice=choice,
         device=device,
         storage=shown(options.storage),
         pace=pace,

@@ -13,6 +13,7 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from search.report import figures
+from search.report.how_to_use import how_to_use
 from search.report.html_page import Page
 from search.report.pictures import schedules_svg
 from search.results.candidate import Candidate
@@ -22,18 +23,23 @@ from search.results.progress_text import progress_line
 from search.results.rounded import mean_text
 from search.results.status import StudyStatus
 from search.results.verdict import VerdictResult
-from search.spec.handed import export_command, follow_up
-from search.spec.proxy import CommandProxy
+from search.spec.handed import follow_up
 from search.strategy.sensitivity import Sensitivity, knob_lines
 
 
-def report(snapshot: StudyStatus, trials: Sequence[FrozenTrial], proxy: Mapping[str, Any]) -> str:
+def report(
+    snapshot: StudyStatus,
+    trials: Sequence[FrozenTrial],
+    proxy: Mapping[str, Any],
+    storage_option: Sequence[str] = (),
+) -> str:
     """The report of a study that has a best schedule.
 
     Args:
         snapshot: how the study stands.
         trials: all of them.
         proxy: what the study keeps of its proxy.
+        storage_option: the words with which a command finds the storage.
     """
     best, lead = snapshot.best, snapshot.lead
     assert best is not None, "a report is of a schedule"
@@ -43,18 +49,18 @@ def report(snapshot: StudyStatus, trials: Sequence[FrozenTrial], proxy: Mapping[
     page.paragraph(headline(snapshot.spec, lead), "answer")
     for line in basis_lines(snapshot.spec, lead):
         page.paragraph(line)
-    page.paragraph(
-        f"{snapshot.spec.limit_text} on {snapshot.spec.proxy.name}; {progress_line(snapshot)}", "quiet"
-    )
+    page.paragraph(f"{snapshot.spec.proxy.name}: {progress_line(snapshot)}", "quiet")
     for change in snapshot.changes:
         page.paragraph(f"What it trains has changed, {change.describe()}.", "quiet")
+    for run in snapshot.extended:
+        page.paragraph(f"Extended: {run.describe()}.", "quiet")
     page.heading("The schedule")
     page.picture(schedules_svg(best, snapshot.other, snapshot.spec.horizon_steps, shown_width=700))
     page.table(("", "schedule", "searched", "fresh seeds"), _values(best, snapshot.other, lead.noise_sd))
     page.heading("How to use it")
-    page.code(_use(snapshot))
-    _verdict(page, snapshot)
-    _transfer(page, snapshot)
+    page.code(how_to_use(snapshot.spec, best, storage_option))
+    _verdict(page, snapshot, storage_option)
+    _transfer(page, snapshot, storage_option)
     page.heading("What was tried")
     _tried(page, trials, objective)
     page.heading("On the way")
@@ -97,11 +103,11 @@ def _values(
     ]
 
 
-def _verdict(page: Page, snapshot: StudyStatus) -> None:
+def _verdict(page: Page, snapshot: StudyStatus, storage_option: Sequence[str]) -> None:
     found = snapshot.verdict
     page.heading("The verdict")
     if found is None:
-        command = follow_up(snapshot.spec, "verdict")
+        command = follow_up(snapshot.spec, "verdict", *storage_option)
         page.paragraph(f"None yet: run {command} and make this report again.")
         return
     for line in (found.sentence, *found.lines):
@@ -121,13 +127,14 @@ def _tuned(verdict: VerdictResult) -> list[tuple[str, int, str]]:
     return [(schedule, len(values), f"{fmean(values):.4g}") for schedule, values in rows]
 
 
-def _transfer(page: Page, snapshot: StudyStatus) -> None:
+def _transfer(page: Page, snapshot: StudyStatus, storage_option: Sequence[str]) -> None:
     page.heading("Other horizons")
     found = snapshot.transfer
     if found is None:
+        command = follow_up(snapshot.spec, "transfer", *storage_option)
         page.paragraph(
-            f"Not measured: {follow_up(snapshot.spec, 'transfer')} measures how the best peak lr and "
-            "the gain change with the length of a training."
+            f"Not measured: {command} measures how the best peak lr and the gain change with the length of a "
+            "training."
         )
         return
     for line in found.lines():
@@ -148,20 +155,6 @@ def _knobs(page: Page, knobs: Sequence[Sensitivity]) -> None:
         page.paragraph("Known when the search has ended.")
         return
     page.table(("parameter", ""), [line.split(maxsplit=1) for line in knob_lines(knobs)])
-
-
-def _use(snapshot: StudyStatus) -> str:
-    steps, proxy = snapshot.spec.example_steps, snapshot.spec.proxy
-    exported = export_command(snapshot.spec)
-    if isinstance(proxy, CommandProxy):
-        return f"{exported}\nWARMBOOT_SCHEDULE=schedule.json {proxy.command}"
-    return (
-        f"{exported}\n\n"
-        "import warmboot\n\n"
-        'file = warmboot.read("schedule.json")\n'
-        f"scheduler = warmboot.WarmbootLR(optimizer, file.schedule, total_steps={steps:_})\n"
-        "# scheduler.step() after each optimizer.step()"
-    )
 
 
 def _made() -> dict[str, str]:

@@ -149,6 +149,8 @@ def _verdict_parts(snapshot: StudyStatus, storage_option: Sequence[str]) -> list
         parts = ["### Verdict", f"None yet; this settles it, on fresh seeds: `{command}`"]
     else:
         parts = ["### Verdict", *map(plain, (found.sentence, *found.lines))]
+    if snapshot.extended:
+        parts += ["### Extended", *(plain(run.describe()) for run in snapshot.extended)]
     if snapshot.transfer is not None:
         parts += ["### At other lengths of training", *map(plain, snapshot.transfer.lines())]
     return parts

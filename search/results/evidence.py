@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from search.direction import sign_of
+from search.results.against_cosine import against_cosine
 from search.results.candidate import Candidate
 from search.results.headline import claim, fresh_gain, headline, short_name
 from search.results.lead import Lead
@@ -59,7 +60,7 @@ def evidence(
             "claim": claim(spec, lead),
             "seed_sd": lead.noise_sd,
         }
-    others = {"best_standard": lead.baseline, "leader": lead.leader}
+    others = {"best_standard": lead.baseline, "leader": lead.leader, "cosine": lead.cosine}
     data |= {name: _entry(c) for name, c in others.items() if c is not None and c.key != schedule.key}
     return data
 
@@ -94,6 +95,8 @@ def evidence_lines(
     else:
         known = [f"{'':10s}{sentence(spec, lead)}"] if tells_answer else []
         lines += [*known, *_other_lines(spec, schedule, lead)]
+        cosine = against_cosine(spec, lead) if is_answer else None
+        lines += [] if cosine is None else [f"{'cosine':10s}{cosine}"]
     horizons = [] if transfer is None else transfer.lines()
     if horizons and lead.chosen != lead.subject:
         horizons = [
@@ -109,6 +112,8 @@ def basis_lines(spec: StudySpec, lead: Lead) -> list[str]:
     known = sentence(spec, lead) if lead.verdict is None else lead.verdict.sentence
     name = short_name(best)
     told = [f"{name[0].upper()}{name[1:]}: {best.describe()}. {known}", *edge_lines(spec, best)]
+    cosine = against_cosine(spec, lead)
+    told += [] if cosine is None else [f"Plain cosine: {cosine}."]
     return [*told, *stand_in_lines(spec)]
 
 
@@ -155,7 +160,9 @@ def _compared(spec: StudySpec, lead: Lead, leader: Candidate, baseline: Candidat
 
 
 def _side(gain: float) -> str:
-    return f"{'ahead' if gain >= 0 else 'behind'} by {abs(gain):.2g}"
+    if not gain:
+        return "level"
+    return f"{'ahead' if gain > 0 else 'behind'} by {abs(gain):.2g}"
 
 
 def verdict_lines(spec: StudySpec, lead: Lead) -> list[str]:
@@ -263,5 +270,6 @@ def _values(spec: StudySpec, candidate: Candidate, seed_sd: float | None) -> str
     trial = ", ".join(str(number) for number in candidate.trial_numbers[:3])
     searched = f"{value_text(fmean(candidate.searched), seed_sd)} in the search (trial {trial})"
     if not seeds:
-        return f"{spec.objective} {searched}"
+        once = "trained once, " if len(candidate.searched) == 1 else ""
+        return f"{spec.objective} {searched}; {once}not confirmed on fresh seeds"
     return f"{spec.objective} {fresh} on {seeds} fresh seeds, {searched}"

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
+from search.direction import Direction
 from search.results.candidate import Candidate, best_standard, ranked
 from search.results.kept_estimates import is_fresh
 from search.results.verdict import VerdictResult
@@ -27,6 +28,8 @@ from search.strategy.sureness import SURE_ENOUGH, is_enough, probability_of
 if TYPE_CHECKING:
     from search.strategy.study_model import Answer
 
+PLAIN_COSINES = ("cosine", "cosine_warmup")
+"""Names of cosine to zero, without and with a warm-up."""
 LEAD = "lead"
 """Entry of the study's attribute `expected`: what `to_json` gives."""
 
@@ -46,6 +49,7 @@ class Lead:
         noise_sd: standard deviation between two seeds of one schedule; None where it is not known.
         verdict: on the leader, where there is one.
         ahead: whether the leader is first by the means over the runs, where nothing more is known.
+        cosine: plain cosine where it did best so far; None where it was not tried.
     """
 
     leader: Candidate | None
@@ -56,6 +60,7 @@ class Lead:
     probability_of_margin: float | None = None
     verdict: VerdictResult | None = None
     ahead: bool = False
+    cosine: Candidate | None = None
 
     @property
     def chosen(self) -> Candidate:
@@ -98,6 +103,7 @@ def lead_of(
     expected: Mapping[str, Any] | None,
     trials: Sequence[Trial],
     verdict: VerdictResult | None,
+    direction: Direction,
 ) -> Lead | None:
     """What leads by what is kept on the study; None where nothing was tried, or what is kept is older than
     the last complete trial.
@@ -107,15 +113,18 @@ def lead_of(
         expected: the study's attribute of that name.
         trials: of the study.
         verdict: the last that is kept on the study.
+        direction: of its objective.
     """
     if not found or expected is None or LEAD not in expected or not is_fresh(expected, trials):
         return None
-    return _judged(_from_json(expected[LEAD], found), verdict)
+    return _judged(_from_json(expected[LEAD], found, direction), verdict)
 
 
-def lead_by_model(found: Sequence[Candidate], answer: Answer, verdict: VerdictResult | None) -> Lead:
+def lead_by_model(
+    found: Sequence[Candidate], answer: Answer, verdict: VerdictResult | None, direction: Direction
+) -> Lead:
     """The same worked out anew; what `answer` names is among `found`."""
-    return _judged(_from_json(to_json(answer, found), found), verdict)
+    return _judged(_from_json(to_json(answer, found), found, direction), verdict)
 
 
 def lead_by_means(found: Sequence[Candidate], spec: StudySpec) -> Lead | None:
@@ -124,7 +133,13 @@ def lead_by_means(found: Sequence[Candidate], spec: StudySpec) -> Lead | None:
         return None
     order = ranked(found, spec.direction)
     leader = next((c for c in order if c.standard is None), None)
-    return Lead(leader, best_standard(found, spec.direction), ahead=order[0] is leader)
+    baseline, cosine = best_standard(found, spec.direction), _best_cosine(found, spec.direction)
+    return Lead(leader, baseline, ahead=order[0] is leader, cosine=cosine)
+
+
+def _best_cosine(found: Sequence[Candidate], direction: Direction) -> Candidate | None:
+    known = ranked([c for c in found if c.standard in PLAIN_COSINES], direction)
+    return replace(known[0], siblings=len(known)) if known else None
 
 
 def to_json(answer: Answer, found: Sequence[Candidate]) -> dict[str, Any]:
@@ -143,7 +158,7 @@ def to_json(answer: Answer, found: Sequence[Candidate]) -> dict[str, Any]:
     }
 
 
-def _from_json(stored: Mapping[str, Any], found: Sequence[Candidate]) -> Lead:
+def _from_json(stored: Mapping[str, Any], found: Sequence[Candidate], direction: Direction) -> Lead:
     by_key = {candidate.key: candidate for candidate in found}
     baseline = by_key.get(stored["baseline"])
     if baseline is not None:
@@ -155,6 +170,7 @@ def _from_json(stored: Mapping[str, Any], found: Sequence[Candidate]) -> Lead:
         probability=stored["probability"],
         noise_sd=stored["noise_sd"],
         probability_of_margin=stored.get("probability_of_margin"),
+        cosine=_best_cosine(found, direction),
     )
 
 
@@ -176,7 +192,7 @@ def _judged(lead: Lead, verdict: VerdictResult | None) -> Lead:
     )
     leader = lead.leader or lead.subject
     gain, probability = _of_pairs(verdict)
-    return Lead(leader, baseline, gain, probability, verdict.seed_sd, verdict=verdict)
+    return Lead(leader, baseline, gain, probability, verdict.seed_sd, verdict=verdict, cosine=lead.cosine)
 
 
 def _of_pairs(verdict: VerdictResult) -> tuple[float | None, float | None]:

@@ -15,7 +15,7 @@ from statistics import fmean, median
 
 from search.runs.trial import Trial
 from search.runs.trial_attributes import HORIZON_STEPS
-from search.spec.budget import Budget, counts, steps_of, steps_so_far, whole_steps
+from search.spec.budget import Budget, counts, reported_steps, steps_of, steps_so_far, whole_steps
 from search.spec.training_spans import Moment
 
 RECENT = 40
@@ -36,6 +36,8 @@ class Training:
     total_steps: int
     value: float | None
     """Of the objective; None before its first report."""
+    again: bool = False
+    """Whether it was taken up again, and step and value are of its last report before that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,16 +52,19 @@ class Pace:
 
 def in_training(trials: Sequence[Trial], total_steps: int) -> list[Training]:
     """The trials that train now, `total_steps` being the study's horizon."""
-    return [
-        Training(
-            number=trial.number,
-            step=steps_so_far(trial),
-            total_steps=whole_steps(trial, total_steps),
-            value=trial.intermediate_values.get(steps_so_far(trial)),
-        )
-        for trial in trials
-        if trial.state.name == "RUNNING"
-    ]
+    return [_training(trial, total_steps) for trial in trials if trial.state.name == "RUNNING"]
+
+
+def _training(trial: Trial, total_steps: int) -> Training:
+    step = steps_so_far(trial)
+    before = 0 if step else reported_steps(trial)
+    return Training(
+        number=trial.number,
+        step=step or before,
+        total_steps=whole_steps(trial, total_steps),
+        value=trial.intermediate_values.get(step or before),
+        again=before > 0,
+    )
 
 
 def pace(trials: Sequence[Trial], total_steps: int, now: datetime.datetime) -> Pace | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from search.durations import duration_text, rate_text
+from search.results.run_count import RunCount
 from search.results.status import StudyStatus
 
 
@@ -32,12 +33,20 @@ def _limit_text(snapshot: StudyStatus) -> str:
         if snapshot.used > snapshot.n_trials:
             return f"{trials_done(snapshot)}, {snapshot.n_trials} were asked for"
         return f"{snapshot.results} of {snapshot.n_trials} trials done"
-    if snapshot.n_runs is not None:
-        begun = " or begun" if snapshot.running else ""
-        return f"{trials_done(snapshot)}, {snapshot.runs_used:.3g} of {snapshot.n_runs} full runs used{begun}"
+    if snapshot.runs is not None:
+        return f"{trials_done(snapshot)}, {_runs_text(snapshot, snapshot.runs)}"
     assert snapshot.budget_seconds is not None, "a study has one limit"
     used, budget = duration_text(snapshot.trained_seconds), duration_text(snapshot.budget_seconds)
     return f"{trials_done(snapshot)} in {used} of {budget}"
+
+
+def _runs_text(snapshot: StudyStatus, runs: RunCount) -> str:
+    """What is kept to confirm the best adds up with the rest to what the study file asks for."""
+    begun = " or begun" if snapshot.running else ""
+    used = f"{runs.used:.3g} of {runs.asked} full runs used{begun}"
+    if runs.kept and not snapshot.confirmed:
+        return f"{used}, {runs.kept} kept to confirm the best"
+    return f"{used}, {runs.confirming} of them to confirm the best" if runs.confirming else used
 
 
 def progress_line(snapshot: StudyStatus) -> str:

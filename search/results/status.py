@@ -10,9 +10,11 @@ from typing import Any, Literal
 from search.results.candidate import Candidate
 from search.results.candidates_that_matter import known_candidates
 from search.results.confirmation import is_confirmed
+from search.results.extended import Extended, extended_runs
 from search.results.kept_estimates import model_of, stored_sensitivity
 from search.results.lead import Lead, lead_by_means, lead_by_model, lead_of
 from search.results.pace import Training, in_training, pace, seconds_left
+from search.results.run_count import RunCount, run_count
 from search.results.settled import is_settled
 from search.results.study_hash import study_hash
 from search.results.transfer import TransferResult, stored_transfer
@@ -48,13 +50,12 @@ class StudyStatus:
         remarks: what a person should know of a training that did not fail of it, by the trial's number.
         budget_seconds: how long it may train, where that is its limit; see `search.spec.budget`.
         trained_seconds: how long it has trained.
-        n_runs: how many full runs its search may take, where that is its limit.
-        runs_used: how many its trials have taken, those in training counted whole, those that wait or
-            are to be tried again not at all.
+        runs: how many full runs it has used, where their number is its limit.
         plateau: why its search ended before its limit; None where it did not.
         knobs: which parameters matter at the best schedule; empty before the study has ended.
         transfer: what is known of its best schedule at other horizons; None where nothing is.
         changes: what changed of its training and was accepted, the oldest first.
+        extended: runs of it that were continued to a longer horizon, the oldest first.
         at_work: whether a worker trains a trial, confirms the best, or reads the script's own lr.
         search_is_over: whether no trial is left to begin or to end.
         settled: whether the best are confirmed and the answer is worked out.
@@ -77,12 +78,12 @@ class StudyStatus:
     remarks: Mapping[int, str] = field(default_factory=dict)
     budget_seconds: float | None = None
     trained_seconds: float = 0.0
-    n_runs: int | None = None
-    runs_used: float = 0.0
+    runs: RunCount | None = None
     plateau: str | None = None
     knobs: Sequence[Sensitivity] = ()
     transfer: TransferResult | None = None
     changes: Sequence[Change] = ()
+    extended: Sequence[Extended] = ()
     at_work: bool = False
     search_is_over: bool = False
     settled: bool = False
@@ -131,13 +132,13 @@ class StudyStatus:
 
     @property
     def share_done(self) -> float:
-        """How much of the limit is used up, in [0, 1]."""
+        """How much of the search's limit is used up, in [0, 1]."""
         if self.search_is_over or self.plateau is not None:
             return 1.0
         if self.n_trials is not None:
             return min(1.0, self.used / self.n_trials)
-        if self.n_runs is not None:
-            return min(1.0, self.runs_used / self.n_runs)
+        if self.runs is not None:
+            return self.runs.share_searched
         assert self.budget_seconds is not None, "a study has one limit"
         return min(1.0, self.trained_seconds / self.budget_seconds)
 
@@ -190,7 +191,7 @@ def read_status(
     now = record.now()
     speed = pace(known, spec.horizon_steps, now.local)
     found = known_candidates(reader, trials, spec, attributes)
-    lead = _stored_lead(found, trials, attributes)
+    lead = _stored_lead(spec, found, trials, attributes)
     if lead is None and settle:
         lead, found = _worked_out(spec, reader, trials, attributes)
     elif lead is None:
@@ -211,11 +212,11 @@ def read_status(
         remarks={t.number: str(t.user_attrs[REMARK]) for t in trials if REMARK in t.user_attrs},
         budget_seconds=limit.budget_seconds,
         trained_seconds=trained_seconds(known, now),
-        n_runs=limit.n_runs,
-        runs_used=0.0 if limit.n_runs is None else limit.runs_used(_begun(known)),
+        runs=run_count(attributes, _begun(known)),
         plateau=limit.plateau,
         transfer=stored_transfer(attributes, subject),
         changes=accepted_changes(attributes),
+        extended=extended_runs(attributes),
         knobs=stored_sensitivity(attributes.sensitivity, subject),
         at_work=bool(leases),
         search_is_over=search_is_over,
@@ -255,17 +256,17 @@ def study_lead(record: StudyRecord, *, also: int | None = None) -> tuple[Lead | 
     spec, trials = attributes.spec, reader.trials()
     wanted = () if also is None else (also,)
     found = known_candidates(reader, trials, spec, attributes, also=wanted)
-    stored = _stored_lead(found, trials, attributes)
+    stored = _stored_lead(spec, found, trials, attributes)
     return (stored, found) if stored is not None else _worked_out(spec, reader, trials, attributes, wanted)
 
 
 def _stored_lead(
-    found: Sequence[Candidate], trials: Sequence[Trial], attributes: StudyAttributes
+    spec: StudySpec, found: Sequence[Candidate], trials: Sequence[Trial], attributes: StudyAttributes
 ) -> Lead | None:
     """What leads by what is kept on the study; None where that is older than the last complete trial."""
     if not found:
         return None
-    return lead_of(found, attributes.estimates, trials, stored_verdict(attributes))
+    return lead_of(found, attributes.estimates, trials, stored_verdict(attributes), spec.direction)
 
 
 def _worked_out(
@@ -284,7 +285,7 @@ def _worked_out(
     answer = model.answer()
     named = [each.number for each in (answer.leader, answer.baseline) if each is not None]
     found = known_candidates(reader, trials, spec, attributes, also=[*named, *also])
-    return lead_by_model(found, answer, stored_verdict(attributes)), found
+    return lead_by_model(found, answer, stored_verdict(attributes), spec.direction), found
 
 
 def _failures(trials: Sequence[Trial]) -> dict[str, int]:

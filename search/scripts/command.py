@@ -65,6 +65,16 @@ def fill_in(template: str, values: Mapping[str, Any]) -> list[str]:
     return [_filled(word, values) for word in command_words(template)]
 
 
+def places_of(template: str) -> list[str]:
+    """The fields of a command that can be filled in, each once, in their order.
+
+    >>> places_of("python train.py --steps {total_steps} --note '{{x}}' --out {run}/{total_steps}")
+    ['total_steps', 'run']
+    """
+    parsed = (part for word in command_words(template) for part in string.Formatter().parse(word))
+    return list(dict.fromkeys(name for _, name, _, _ in parsed if name))
+
+
 def _filled(word: str, values: Mapping[str, Any]) -> str:
     parts = string.Formatter().parse(word)
     return "".join(text + ("" if name is None else str(values[name])) for text, name, _, _ in parts)

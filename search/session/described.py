@@ -12,7 +12,7 @@ from search.errors import UsageError
 from search.launch.checks import WantedStudy
 from search.scripts.handed_function import HandedFunction, hand_over, reference_of
 from search.spec.rules import LIMITS
-from search.spec.study_file import find_study_file, parse_study, read_table
+from search.spec.study_file import find_study_file, parse_study, read_table, replaced
 
 N_RUNS = 24
 """Full trainings that the search for a function may cost, where nothing is said."""
@@ -42,10 +42,10 @@ def described(training: object, given: Mapping[str, Any]) -> Described:
     entries = {name: _plain(value) for name, value in given.items() if value is not None}
     if isinstance(training, str | os.PathLike):
         path = find_study_file(os.fspath(training))
-        table = _replaced(read_table(path), entries)
+        table = replaced(read_table(path), entries)
         return Described(WantedStudy(parse_study(table, place=str(path)), str(path), Path(path)))
     if isinstance(training, Mapping):
-        return _of_table(_replaced(dict(training), entries))
+        return _of_table(replaced(dict(training), entries))
     if callable(training):
         limit = {} if any(name in entries for name in LIMITS) else {"n_runs": N_RUNS}
         return _of_table({"proxy": training, **limit, **entries})
@@ -53,15 +53,6 @@ def described(training: object, given: Mapping[str, Any]) -> Described:
         f"{CALL}: got a {type(training).__name__}; accepted are a function train(schedule, context), a dict "
         "with the entries of a study file, and the name or path of a study file."
     )
-
-
-def _replaced(table: Mapping[str, Any], entries: Mapping[str, Any]) -> dict[str, Any]:
-    """A study has one limit and one horizon: the one that is given takes the place of the other kinds."""
-    kept = dict(table)
-    for choice in (LIMITS, ("total_steps", "epochs")):
-        if any(name in entries for name in choice):
-            kept = {name: value for name, value in kept.items() if name not in choice}
-    return {**kept, **entries}
 
 
 def _of_table(table: Mapping[str, Any]) -> Described:

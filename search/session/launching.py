@@ -20,9 +20,9 @@ from search.session.study import Study
 from search.spec.permission import Permission, is_handed
 from search.spec.proxy import ProxySpec
 from search.storage.address import storage_address
-from search.storage.database import open_for_reading, open_for_work
+from search.storage.database import open_for_reading
 from search.storage.patience import HOLDING_SECONDS, Patience
-from search.storage.study_record import find_study
+from search.storage.study_record import find_study, study_for_work
 
 
 def launched(
@@ -75,7 +75,7 @@ def opened(
     progress: bool,
 ) -> Study:
     """See `warmboot.open_study`."""
-    record = find_study(open_for_work(storage_address(storage)), name)
+    record = study_for_work(storage_address(storage), name)
     record.database.patience = Patience(HOLDING_SECONDS, launch_view(progress).note)
     permission = Permission(imports=tuple(allow_import), commands=allow_commands)
     function = None

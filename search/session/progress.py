@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from search.cli.how_far import how_far_shown
 from search.cli.launch_views import view_for
 from search.cli.options import talk
 from search.cli.terminal import tell
@@ -14,8 +15,6 @@ from search.launch.launch import LaunchView, Setting
 from search.messages import Say
 from search.report.compact import progress_html, words_html
 from search.results.status import StudyStatus
-
-Notify = Callable[[int], None]
 
 
 def launch_view(shown: bool) -> LaunchView:
@@ -72,19 +71,16 @@ class NotebookView:
 
 
 @contextmanager
-def trainings_shown(shown: bool) -> Iterator[tuple[Say, Notify]]:
-    """What a verdict or a transfer tells: lines, and how many trainings are done."""
+def trainings_shown(shown: bool) -> Iterator[tuple[Say, Say]]:
+    """What a verdict or a transfer tells: lines, and how far its trainings are."""
     if not shown:
-        yield (lambda _text: None), (lambda _n: None)
+        yield (lambda _text: None), (lambda _text: None)
     elif in_notebook():
         yield from _in_a_cell()
     else:
         console = talk()
-        with console.status("") as status:
-            yield (
-                lambda text: tell(console, text),
-                lambda n: status.update(f"{n} trainings done"),
-            )
+        with how_far_shown(console) as how_far:
+            yield (lambda text: tell(console, text)), how_far
 
 
 def in_notebook() -> bool:
@@ -110,15 +106,15 @@ class _Output:
             self._handle.update(ipython.HTML(html))
 
 
-def _in_a_cell() -> Iterator[tuple[Say, Notify]]:
+def _in_a_cell() -> Iterator[tuple[Say, Say]]:
     shown, told = _Output(), [""]
 
     def say(text: str) -> None:
         told.insert(-1, text)
         shown.show(words_html(told))
 
-    def notify(n: int) -> None:
-        told[-1] = f"{n} trainings done"
+    def how_far(text: str) -> None:
+        told[-1] = text
         shown.show(words_html(told))
 
-    yield say, notify
+    yield say, how_far

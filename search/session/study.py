@@ -115,8 +115,8 @@ class Study:
             accept_change=accept_change,
             handed=None if self._function is None else self._function.over,
         )
-        with trainings_shown(self._shows(progress)) as (say, notify):
-            result = hold_contest(self._record, options, say, notify)
+        with trainings_shown(self._shows(progress)) as (say, how_far):
+            result = hold_contest(self._record, options, say, how_far)
         return Verdict(tuple(result.told()), result.for_programs(), result.outcome, result.sentence)
 
     def transfer(
@@ -150,8 +150,8 @@ class Study:
             accept_change=accept_change,
             handed=None if self._function is None else self._function.over,
         )
-        with trainings_shown(self._shows(progress)) as (say, notify):
-            found = hold_transfer(self._record, options, say, notify)
+        with trainings_shown(self._shows(progress)) as (say, how_far):
+            found = hold_transfer(self._record, options, say, how_far)
         return Transfer(tuple(found.lines()), found.to_json(), found)
 
     def export(
@@ -209,7 +209,8 @@ class Study:
         snapshot = self._with_results()
         written = Path(f"{self.name}.html" if path is None else path)
         trials = self.optuna.get_trials(deepcopy=False)
-        write_whole(written, report(snapshot, trials, self._record.attributes.proxy), option="path")
+        made = report(snapshot, trials, self._record.attributes.proxy, self._storage_words)
+        write_whole(written, made, option="path")
         return written
 
     def __repr__(self) -> str:

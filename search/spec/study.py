@@ -178,10 +178,6 @@ class StudySpec(Strict):
             return ()
         return squeezed_horizons(self.horizon_steps, self.parsed_space.min_total_steps)
 
-    def with_n_trials(self, n_trials: int) -> StudySpec:
-        """The same study limited to a number of trials, whatever limited it before."""
-        return self.model_copy(update={"n_trials": n_trials, "n_runs": None, "budget": None})
-
     @cached_property
     def parsed_params(self) -> ParamSpace:
         """The other hyperparameters that are searched."""

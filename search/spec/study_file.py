@@ -16,7 +16,7 @@ from search.spec.packaged import packaged_studies
 from search.spec.params import ParamsError, ParamSpace
 from search.spec.proxy import CommandProxy, FreeProxy
 from search.spec.report import ReportSpec
-from search.spec.rules import rule_problems
+from search.spec.rules import HORIZONS, LIMITS, rule_problems
 from search.spec.study import StudySpec
 from search.spec.verdict import VerdictSpec
 from warmboot.space import Space
@@ -81,6 +81,20 @@ def read_table(path: Path) -> dict[str, Any]:
     if not table:
         raise UsageError(f"{path}: the file is empty; see studies/char_lm.toml for an example.")
     return table
+
+
+def replaced(table: Mapping[str, Any], entries: Mapping[str, Any]) -> dict[str, Any]:
+    """A study file with other entries; a limit or a horizon takes the place of those of other kinds, since a
+    study has one of each.
+
+    >>> replaced({"name": "a", "n_trials": 200}, {"n_runs": 24})
+    {'name': 'a', 'n_runs': 24}
+    """
+    kept = dict(table)
+    for choice in (LIMITS, HORIZONS):
+        if any(name in entries for name in choice):
+            kept = {name: value for name, value in kept.items() if name not in choice}
+    return {**kept, **entries}
 
 
 def parse_study(table: Mapping[str, Any], *, place: str) -> StudySpec:

@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.engine import URL
+
 from search.errors import RunError, UsageError, nearest
 from search.spec.study import StudySpec
 from search.spec.training_spans import Moment
 from search.storage.address import shown
 from search.storage.clock import moment
-from search.storage.database import Database
+from search.storage.database import Database, open_for_reading, open_for_work
 from search.storage.leases import Leases, this_owner
 from search.storage.seed_claims import SeedClaims
 from search.storage.study_attributes import (
@@ -196,6 +198,17 @@ def find_study(database: Database, name: str) -> StudyRecord:
     if name not in names:
         raise UsageError(f"no study {name!r} in this storage; {nearest(name, names)}")
     return StudyRecord(database, name)
+
+
+def study_for_work(url: URL, name: str) -> StudyRecord:
+    """A study to change or to train more of; where there is none nothing is made, no file and no table.
+
+    Raises:
+        UsageError: there is no such storage, or no such study in it.
+        RunError: the storage can't be read or written.
+    """
+    find_study(open_for_reading(url), name)
+    return find_study(open_for_work(url), name)
 
 
 def study_names(database: Database) -> list[str]:

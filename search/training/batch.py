@@ -132,10 +132,10 @@ class Arms:
                 self.notify(self.n_trained)
         return [reached[number] for number in range(len(arms))]
 
-    def measured(self, run: AnyRun, say: Say) -> Measurement:
+    def measured(self, run: AnyRun, say: Say, reported: Callable[[Measurement], None]) -> Measurement:
         """Train one run as it is; its last measurement. What it has saved stays.
 
-        `say`: told what is remarked about it.
+        `say`: told what is remarked about it; `reported`: what it measures before its end.
 
         Raises:
             RunError: it failed; it says why.
@@ -148,8 +148,10 @@ class Arms:
                 raise RunError(f"the training failed: {event.reason}")
             if isinstance(event, Remarked):
                 say(event.text)
-            if isinstance(event, Measurement) and event.last:
-                return event
+            if isinstance(event, Measurement):
+                if event.last:
+                    return event
+                reported(event)
 
     def _next_event(self) -> Event:
         while True:

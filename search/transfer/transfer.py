@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.messages import Say
@@ -40,7 +40,7 @@ def hold_transfer(
     record: StudyRecord,
     options: TransferOptions,
     say: Say,
-    notify: Callable[[int], None],
+    how_far: Say,
 ) -> TransferResult:
     """Train the leader of a study and its strongest standards at several horizons; keep what is found.
 
@@ -48,7 +48,7 @@ def hold_transfer(
         record: the study.
         options: what is asked.
         say: told each step in words.
-        notify: told how many trainings have ended.
+        how_far: told how many trainings have ended, after each.
 
     Raises:
         RunError: the study has no complete trial, or a training fails, or a sweep has no minimum.
@@ -62,7 +62,15 @@ def hold_transfer(
     horizons = horizons or default_horizons(subject.spec.horizon_steps, least)
     beside = strongest_standards(subject, stored_verdict(record.attributes))
     say(f"leader: {subject.leader.describe()}")
-    say(_cost(subject, horizons, len(beside), options))
+    compared = subject.compared_text()
+    if compared is not None:
+        say(compared)
+    n_trainings = (1 + len(beside)) * (RUNS_OF_A_SWEEP + options.n_pairs)
+    say(_cost(subject, horizons, n_trainings, options))
+
+    def notify(n: int) -> None:
+        how_far(f"{n} training{'s' * (n > 1)} done, of about {n_trainings * len(horizons)}")
+
     with study_arms(record, options, notify, say) as arms:
         found = transfer(
             subject.spec,
@@ -94,8 +102,8 @@ def strongest_standards(subject: StudyLeader, verdict: VerdictResult | None) -> 
     return [shape for shape in shapes.values() if shape.replace(lr=None) != own][:MOST_STANDARDS]
 
 
-def _cost(subject: StudyLeader, horizons: Sequence[int], n_standards: int, options: TransferOptions) -> str:
-    n_trainings = (1 + n_standards) * (RUNS_OF_A_SWEEP + options.n_pairs)
+def _cost(subject: StudyLeader, horizons: Sequence[int], n_trainings: int, options: TransferOptions) -> str:
+    """What it takes, `n_trainings` at each horizon."""
     full_runs = n_trainings * sum(horizons) / subject.spec.horizon_steps
     return (
         f"about {n_trainings * len(horizons)} trainings, as long as {full_runs:.0f} full ones: "

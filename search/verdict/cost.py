@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from search.messages import next_command
 from search.statistics.sequential import STATED_PLAN
 from search.verdict.baseline_tuning import SEEDS_OF_THE_BEST
-from search.verdict.in_steps import runs_for_steps
+from search.verdict.in_steps import runs_for_steps, trainings_for_steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,12 @@ class Cost:
         """
         steps = runs_for_steps(n_pairs) if self.in_steps else 0.0
         return math.ceil(self.tuning_runs + SEEDS_OF_THE_BEST - 1 + (2 + self.n_others) * n_pairs + steps)
+
+    @property
+    def most_trainings(self) -> int:
+        """Trainings at most, the shorter ones counted as one each."""
+        steps = trainings_for_steps(self.most_pairs) if self.in_steps else 0
+        return self.tuning_runs + SEEDS_OF_THE_BEST - 1 + (2 + self.n_others) * self.most_pairs + steps
 
     def lines(self, *, name: str, time_text: Callable[[float], str], searched: str) -> list[str]:
         """What it takes and how to take less, in words.

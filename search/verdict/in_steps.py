@@ -33,5 +33,10 @@ def runs_for_steps(n_pairs: int) -> float:
     return min(PAIRS_FOR_STEPS, n_pairs) * sum(SHARES_OF_HORIZON[:-1])
 
 
+def trainings_for_steps(n_pairs: int) -> int:
+    """How many trainings that is."""
+    return min(PAIRS_FOR_STEPS, n_pairs) * (len(SHARES_OF_HORIZON) - 1)
+
+
 def _horizons(spec: StudySpec) -> list[int]:
     return [round(share * spec.horizon_steps) for share in SHARES_OF_HORIZON]

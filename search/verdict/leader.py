@@ -13,6 +13,7 @@ from search.durations import duration_text
 from search.errors import RunError
 from search.results.candidate import Candidate
 from search.results.status import study_lead
+from search.runs.trial_attributes import RUNS, kept
 from search.spec.budget import steps_of
 from search.spec.study import StudySpec
 from search.spec.training_spans import trained_seconds
@@ -41,6 +42,24 @@ class StudyLeader:
         """What the search has trained."""
         full = self.spec.horizon_steps
         return sum(steps_of(trial, full) for trial in self.trials) / full
+
+    @property
+    def other_metrics(self) -> list[str]:
+        """What a training of the user's own reports besides the objective, by name; nothing compares it."""
+        if self.spec.proxy_kind == "declared":
+            return []
+        runs = [run for trial in self.trials for run in kept(trial, RUNS, [])]
+        return sorted({name for run in runs for name in run} - {"seed", "step", self.spec.objective})
+
+    def compared_text(self) -> str | None:
+        """What is compared, where a training reports more than that; None where nothing is left aside."""
+        others = self.other_metrics
+        if not others:
+            return None
+        return (
+            f"compared by {self.spec.objective}, the study's objective; {', '.join(others)}, reported by the "
+            f"training too, take{'s' * (len(others) == 1)} no part in it"
+        )
 
     def expected_linear_lr(self) -> float:
         """The peak lr at which linear to zero should be best."""

@@ -22,7 +22,7 @@ def _progress(snapshot: StudyStatus) -> str:
     if snapshot.n_trials is not None:
         text = f"{snapshot.finished} of {snapshot.n_trials} trials"
         return text if snapshot.finished < snapshot.n_trials else f"{text}, its answer not worked out yet"
-    if snapshot.n_runs is not None:
-        return f"{snapshot.runs_used:.3g} of {snapshot.n_runs} full runs"
+    if snapshot.runs is not None:
+        return f"{snapshot.runs.used:.3g} of {snapshot.runs.asked} full runs"
     assert snapshot.budget_seconds is not None, "a study has one limit"
     return f"{duration_text(snapshot.trained_seconds)} of {duration_text(snapshot.budget_seconds)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -34,7 +34,6 @@ BASELINE_ORDER = (
     "sgdr",
     "constant",
 )
-Notify = Callable[[int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,14 +56,14 @@ class Options(TrainingOptions):
     margin: float | None = None
 
 
-def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify) -> VerdictResult:
+def hold_contest(record: StudyRecord, options: Options, say: Say, how_far: Say) -> VerdictResult:
     """Judge the leader of a study and keep the verdict on it.
 
     Args:
         record: the study.
         options: what is asked.
         say: told each step in words.
-        notify: told how many trainings have ended.
+        how_far: told how many trainings have ended, after each.
 
     Raises:
         RunError: the study has no complete trial, or a training fails.
@@ -77,6 +76,11 @@ def hold_contest(record: StudyRecord, options: Options, say: Say, notify: Notify
         raise UsageError(f"--steps: study {record.name!r} can't measure the gain in steps: {reason}")
     conditions = _conditions(subject, options)
     _tell(record, subject, conditions, options, say)
+    most = conditions.cost(subject.spec).most_trainings
+
+    def notify(n: int) -> None:
+        how_far(f"{n} training{'s' * (n > 1)} done, of {most} at most")
+
     with study_arms(record, options, notify, say) as arms:
         result = contest(subject.spec, subject.leader, arms, conditions, say)
     record.set_attribute(VERDICT, result.to_json())
@@ -112,6 +116,9 @@ def _tell(
     if unfinished is not None:
         say(unfinished)
     say(f"leader: {subject.leader.describe()}")
+    compared = subject.compared_text()
+    if compared is not None:
+        say(compared)
     time_text = partial(subject.time_text, device=options.device)
     cost = conditions.cost(subject.spec)
     for line in cost.lines(name=record.name, time_text=time_text, searched=subject.searched_text()):

@@ -122,6 +122,10 @@ def test_the_state_of_another_schedule_is_refused() -> None:
     scheduler = scheduler_of(1.0, epochs=6)
     with pytest.raises(ScheduleError, match="must have the keys epoch_count"):
         scheduler.load_state_dict({"last_epoch": 3})
+    nothings: tuple[Any, ...] = (None, {})
+    for nothing in nothings:
+        with pytest.raises(ScheduleError, match="the checkpoint holds no state of it; load what"):
+            scheduler.load_state_dict(nothing)
     other = scheduler_of(1.0, 2.0, epochs=8, steps=[4]).state_dict()
     with pytest.raises(ScheduleError, match=r"taken with steps \[0, 4, 8\] but here they are"):
         scheduler.load_state_dict(other)

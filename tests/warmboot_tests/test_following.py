@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 import warmboot
 from tests.warmboot_tests.trials import enter_trial, reports_of
+from warmboot.checkpoints import KeptFiles, write_kept_files
 from warmboot.schedule import WarmbootSchedule
 from warmboot.trial_files import TrialFile, current_trial
 
@@ -79,6 +80,21 @@ def test_the_scheduler_keeps_pace_with_the_reports(
         ValueError, match=rf"report: step {step}, but .* followed for {steps} steps\. Call the .*optimizers="
     ):
         warmboot.report(step, val=1.0)
+
+
+def test_a_checkpoint_without_the_scheduler_is_named_as_that(trial: TrialFile) -> None:
+    """Of a training that was taken up again at step 60, which it had reported."""
+    kept = KeptFiles(trial.reports.parent / "kept", trial.reports.parent / "kept.jsonl", known_bytes=40)
+    write_kept_files(trial.checkpoints, kept)
+    scheduler = warmboot.attach(optimizer(), STEPS)
+    train(scheduler, 10)
+    said = "step 70 of a training that goes on from a checkpoint, but its scheduler .* is at step 10: "
+    with pytest.raises(ValueError, match=said):
+        warmboot.report(70, val=1.0)
+    scheduler.load_state_dict({"last_epoch": 70})
+    warmboot.report(70, val=1.0)
+    with pytest.raises(ValueError, match="followed for 70 steps"):  # it is ahead: that has another cause
+        warmboot.report(20, val=1.0)
 
 
 @pytest.mark.parametrize("steps", [4, 16])

@@ -4,6 +4,7 @@ import copy
 import io
 import json
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -99,8 +100,39 @@ def test_last_epoch_resumes_as_everywhere_in_torch() -> None:
 
 
 def test_last_epoch_without_initial_lr_is_refused() -> None:
-    with pytest.raises(KeyError, match="initial_lr"):
+    with pytest.raises(ScheduleError, match=r"last_epoch is 3, but param_groups\[0\] has no initial_lr"):
         Training(SGD, tensor_lr=False, last_epoch=3)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (None, "is None: the checkpoint holds no state of it; load what scheduler.state_dict() gave"),
+        ({}, "is {}: the checkpoint holds no state of it"),
+        ({"state": {}, "param_groups": []}, "is the state of an optimizer; load"),
+        (
+            {"T_max": 9, "last_epoch": 3, "base_lrs": [0.1]},
+            "is the state of another scheduler, with ['T_",
+        ),
+        ({"weight": 1.0}, "must have the keys last_epoch, total_steps, retargets, "),
+    ],
+)
+def test_what_is_no_state_is_named_with_the_way_out(state: Any, words: str) -> None:
+    training = Training(SGD, tensor_lr=False)
+    with pytest.raises(ScheduleError, match=re.escape(words)) as refused:
+        training.scheduler.load_state_dict(state)
+    assert 'load_state_dict({"last_epoch": steps_done})' in str(refused.value)
+
+
+def test_a_checkpoint_without_its_scheduler_goes_on_as_it_is_told() -> None:
+    first, second = Training(SGD, tensor_lr=False), Training(SGD, tensor_lr=False)
+    for _ in range(7):
+        first.step()
+    second.optimizer.load_state_dict(first.optimizer.state_dict())
+    second.scheduler.load_state_dict({"last_epoch": 7})
+    for training in (first, second):
+        training.step()
+    assert second.scheduler.get_last_lr() == first.scheduler.get_last_lr()
 
 
 def test_the_state_is_json_and_whole_by_itself() -> None:

@@ -132,6 +132,9 @@ def test_how_far_trainings_of_ones_own_are_is_told() -> None:
     waiting = Training(number=8, step=0, total_steps=100, value=None)
     lines = training_lines(snapshot(spec=study_spec(**OWN), training=[AT_60, waiting]))
     assert lines == ["trial 7: step 60 of 100, val 1.250", "trial 8: no report yet, of 100 steps"]
+    again = replace(AT_60, again=True)
+    (line,) = training_lines(snapshot(spec=study_spec(**OWN), training=[again]))
+    assert line == "trial 7: taken up again after step 60 of 100, val 1.250"
     assert training_lines(snapshot(spec=study_spec(**OWN), training=[AT_60] * 9))[4:] == ["and 5 more"]
     assert training_lines(snapshot(training=[AT_60])) == [], "a population trains many, each for a moment"
 

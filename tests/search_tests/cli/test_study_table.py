@@ -9,6 +9,7 @@ import pytest
 from search.cli.study_table import study_table
 from search.results.candidate import Candidate
 from search.results.lead import Lead
+from search.results.run_count import RunCount
 from search.results.status import StudyStatus
 from tests.search_tests.studies import study_spec
 from warmboot.schedule import WarmbootSchedule
@@ -48,7 +49,7 @@ def test_a_line_for_each_under_a_head() -> None:
         ({"search_is_over": True, "settled": True}, "done", "40 of 100"),
         ({"stopped": True}, "stopped", "40 of 100"),
         ({"at_work": True}, "running", "40 of 100"),  # it confirms its best, or learns its own lr
-        ({"n_trials": None, "n_runs": 8, "runs_used": 7.777}, "paused", "7.78 of 8 runs"),
+        ({"n_trials": None, "runs": RunCount(asked=8, searching=7.777)}, "paused", "7.78 of 8 runs"),
         (
             {"n_trials": None, "budget_seconds": 7200.0, "trained_seconds": 60.0},
             "paused",

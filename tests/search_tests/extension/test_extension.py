@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import sys
@@ -10,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna_dashboard import get_note
 
+from search.cli.extend import command as extend_command
+from search.cli.snapshots import status_lines
 from search.errors import RunError, UsageError
 from search.extension.extension import ExtendOptions, Extension, extend
 from search.population.population import Population
 from search.proxies.registry import build_proxy, declared_made_of
+from search.results.status import read_status
 from search.runs.run import Run
 from search.runs.seeds import run_seed
 from search.scripts.fingerprints import one_by_one_made_of
@@ -22,11 +27,12 @@ from search.spec.permission import Permission
 from search.spec.proxy import DeclaredProxy
 from search.storage.database import Database
 from search.storage.plans import NextTrial
-from search.storage.study_attributes import PROXY
+from search.storage.study_attributes import EXTENSIONS, PROXY
 from search.storage.study_record import StudyRecord
 from search.training.study_checkpoints import folder_of
 from tests.search_tests.studies import LINEAR, make_study, open_database
 from tests.search_tests.worker.working import work
+from warmboot.schedule_file import read
 
 LRS = (0.1, 0.3, 0.02)
 
@@ -87,7 +93,7 @@ def extended(record: StudyRecord, total_steps: int, **options: Any) -> tuple[Ext
     asked = ExtendOptions(
         device="cpu", permission=Permission(commands=True), total_steps=total_steps, **options
     )
-    return extend(record, asked, said.append, lambda _: None), said
+    return extend(record, asked, said.append, said.append), said
 
 
 def trained_whole(found: Extension, seed_index: int) -> float:
@@ -110,7 +116,8 @@ def test_a_run_goes_on_as_if_it_had_been_as_long_from_the_start(kept: StudyRecor
     found, said = extended(record, 100, trial=0)
     assert (found.trial, found.from_steps, found.value_before) == (0, 60, trials[0].value)
     assert found.value == trained_whole(found, trials[0].user_attrs["seed"])
-    assert said == [f"trial 0 goes on from step 60: {found.schedule.describe()}"]
+    assert said[0] == f"trial 0 goes on from step 60: {found.schedule.describe()}"
+    assert [line.split(", ")[0] for line in said[1:]] == [f"step {n} of 100" for n in (68, 76, 84, 92)]
     assert "restart at 60%" in said[0]
     assert "trial 0 continued from 60 to 100 steps: val_loss " in found.lines()[0]
     again, _ = extended(record, 130, trial=0, step_scale=0.25)
@@ -118,6 +125,36 @@ def test_a_run_goes_on_as_if_it_had_been_as_long_from_the_start(kept: StudyRecor
     assert again.value == trained_whole(again, trials[0].user_attrs["seed"])
     assert [entry["total_steps"] for entry in record.attributes.extensions] == [100, 130]
     assert record.load().get_trials() == trials, "the study itself stays as it was"
+    told = [run.describe() for run in read_status(record, record.reader()).extended]
+    assert [line.split(":")[0] for line in told] == [
+        "trial 0 from 60 to 100 steps",
+        "trial 0 from 100 to 130 steps",
+    ]
+
+
+def test_the_command_tells_how_to_go_on_and_status_that_it_went_on(
+    kept: StudyRecord, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    storage, file = str(kept.database.url), tmp_path / "longer.json"
+    extend_command("small", total_steps=100, trial=0, device="cpu", output=file, storage=storage)
+    out = capsys.readouterr().out
+    again = f"warmboot extend small --storage {storage} --trial 0 --total-steps 200"
+    assert f"next      {again}\n          warmboot status small --storage {storage}" in out
+    found = read(file)
+    assert found.horizon is not None
+    assert (found.horizon.total_steps, found.schedule.restarts) == (100, (0.6,))
+    lines = status_lines(read_status(kept, kept.reader()))
+    (line,) = [each for each in lines if each.startswith("extended  ")]
+    assert re.fullmatch(r"extended  trial 0 from 60 to 100 steps: val_loss .* \(on \d{4}-\d\d-\d\d\)", line)
+    assert "### Extended\n\ntrial 0 from 60 to 100 steps" in get_note(kept.load())
+
+
+def test_an_extension_of_an_earlier_version_is_told_without_its_day(kept: StudyRecord) -> None:
+    found, _ = extended(kept, 100, trial=0)
+    entry = {name: value for name, value in found.to_json().items() if name != "date"}
+    kept.set_attribute(EXTENSIONS, [entry])
+    (run,) = read_status(kept, kept.reader()).extended
+    assert run.describe().endswith(f" -> {found.value:#.4g}")
 
 
 def test_without_a_number_it_is_the_answer_that_goes_on(kept: StudyRecord) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from search.errors import UsageError
-from search.launch.checks import check, prepare, refuse_fewer
+from search.launch.checks import check, prepare
 from search.population.make import make_population
 from search.runs.run import Measurement, Run
 from search.spec.packaged import packaged_studies
@@ -21,7 +21,6 @@ from search.storage.address import parse_address
 from search.storage.database import Database
 from search.storage.study_attributes import WAY
 from search.storage.study_making import create_or_resume
-from search.storage.study_record import StudyRecord
 from search.strategy.candidates import UniformTrial
 from tests.search_tests.needs import NEEDS_FASHION_MNIST
 from tests.search_tests.studies import LINEAR, fill, study_spec
@@ -94,15 +93,6 @@ def test_what_does_not_fit_is_refused_by_name(changes: dict[str, Any], message: 
 def test_what_trains_on_another_machine_need_not_be_here() -> None:
     spec = study_spec(proxy={"command": "no-such-program here"})
     assert check(spec, "mine.toml", trains_here=False).facts["kind"] == "command"
-
-
-def test_fewer_trials_than_a_study_has_are_refused(database: Database, record: StudyRecord) -> None:
-    """The number is a total: "114 of 3" would be said for ever."""
-    fill(record, [(LINEAR, 2.0)] * 5)
-    with pytest.raises(UsageError, match=r"has 5 trials already, .* give 8 for 3 more, or 5 to end"):
-        refuse_fewer(database, record.name, 3)
-    refuse_fewer(database, record.name, 5)
-    refuse_fewer(database, "not there yet", 1)
 
 
 def test_a_study_from_before_proxies_had_a_version_goes_on(database: Database) -> None:

@@ -11,7 +11,6 @@ import pytest
 import torch
 from sqlalchemy.engine import make_url
 
-from search.cli.options import refuse_n_runs
 from search.cli.plan import plan_lines
 from search.errors import RunError, UsageError
 from search.launch.engine import LaunchOptions
@@ -103,12 +102,6 @@ def test_a_handful_of_runs_is_said_to_go_to_the_peak_lr(tmp_path: Path) -> None:
     assert fixed.peak_lr_runs == 0
 
 
-def test_a_number_of_runs_is_given_in_the_study_file() -> None:
-    with pytest.raises(UsageError, match=r"--n-runs: is no option; give n_runs = 8 in the study file"):
-        refuse_n_runs(8)
-    refuse_n_runs(None)
-
-
 def test_a_declared_proxy_is_measured_and_nothing_is_stored(tmp_path: Path) -> None:
     """There is no such database, so that anything else than a look would fail."""
     made = plan(tmp_path)
@@ -121,6 +114,14 @@ def test_a_declared_proxy_is_measured_and_nothing_is_stored(tmp_path: Path) -> N
     data = json.loads(json.dumps(made.to_json()))
     assert (data["n_trials"], data["total_steps"]) == (16, 400)
     assert "secret" not in data["storage"]
+    assert (data["way"], data["gain_of_way"]) == ("stacked", None)
+    assert f"trained   char_lm_mlp: {made.slots} runs at once in stacked layers" in plan_lines(made)
+
+
+def test_only_a_model_is_trained_in_a_way(tmp_path: Path) -> None:
+    made = plan(tmp_path, proxy=command(tmp_path))
+    assert made.to_json()["way"] is None
+    assert not any(line.startswith("trained ") for line in plan_lines(made))
 
 
 def test_a_budget_is_told_in_trials(tmp_path: Path) -> None:

@@ -11,8 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from search.results.against_cosine import against_cosine
 from search.results.candidate import Candidate
-from search.results.evidence import comparison, edge_lines, evidence, evidence_lines, sentence, verdict_lines
+from search.results.evidence import (
+    basis_lines,
+    comparison,
+    edge_lines,
+    evidence,
+    evidence_lines,
+    sentence,
+    verdict_lines,
+)
 from search.results.headline import headline
 from search.results.lead import Lead
 from search.results.verdict import VerdictResult
@@ -72,6 +81,67 @@ def test_the_data_holds_the_whole_verdict_where_there_is_one() -> None:
     data = evidence(study_spec(), LEADER, lead(verdict=VerdictResult.from_json(verdict)))
     assert data["verdict"] == {name: value for name, value in verdict.items() if name != "key"}
     assert "expected" not in data, "the verdict knows better"
+
+
+COSINE = replace(candidate("cosine", 1.25, standard="cosine"), schedule=WarmbootSchedule(lr=0.3), siblings=3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        (
+            {"cosine": COSINE},
+            "val_loss 1.250 at 0.3, the best of 3 peak lrs tried (1 run): the answer is ahead by 0.1 (2 seed "
+            "standard deviations)",
+        ),
+        (
+            {"cosine": replace(COSINE, searched=(1.15, 1.21), siblings=1)},
+            "val_loss 1.180 at 0.3, the only peak lr tried (2 runs): the answer is ahead by 0.03 (0.6 seed "
+            "standard deviations, within the noise)",
+        ),
+        (  # what the model expects of both counts more than a lucky run
+            {
+                "cosine": replace(COSINE, expected_at_last=1.3),
+                "leader": replace(LEADER, expected_at_last=1.1),
+            },
+            "val_loss 1.300 at 0.3, the best of 3 peak lrs tried (1 run): the answer is ahead by 0.2 (4 seed "
+            "standard deviations)",
+        ),
+        (
+            {"cosine": replace(COSINE, searched=(1.0,)), "noise_sd": None},
+            "val_loss 1 at 0.3, the best of 3 peak lrs tried (1 run): the answer is behind by 0.15",
+        ),
+        ({}, "not tried, so how the answer compares with it is not known"),
+        ({"gain": None, "probability": None}, None),  # too early
+        ({"baseline": COSINE, "cosine": COSINE}, None),  # compared anyway
+        ({"cosine": COSINE, "verdict": verdict_result("win")}, None),
+    ],
+)
+def test_how_the_answer_compares_with_plain_cosine_is_told_as_far_as_it_is_known(
+    changes: dict[str, Any], text: str | None
+) -> None:
+    made = lead(**changes)
+    assert against_cosine(study_spec(), made) == text
+    lines = evidence_lines(study_spec(), made.chosen, made)
+    assert [line for line in lines if line.startswith("cosine ")] == (
+        [] if text is None else [f"cosine    {text}"]
+    )
+    assert (f"Plain cosine: {text}." in basis_lines(study_spec(), made)) is (text is not None)
+
+
+def test_higher_is_ahead_of_cosine_where_the_objective_is_to_be_maximized() -> None:
+    told = against_cosine(study_spec(objective="val_accuracy", direction="maximize"), lead(cosine=COSINE))
+    assert "the answer is behind by 0.1" in str(told)
+
+
+def test_a_schedule_that_was_never_confirmed_is_said_to_be_so() -> None:
+    once, twice = replace(LEADER, confirmed=()), replace(LEADER, searched=(1.0, 1.1), confirmed=())
+    for leader, words in (
+        (once, "val_loss 1.000 in the search (trial 0); trained once, not confirmed on fresh seeds"),
+        (twice, "val_loss 1.050 in the search (trial 0); not confirmed on fresh seeds"),
+    ):
+        assert f"{'':10s}{words}" in evidence_lines(study_spec(), leader, lead(leader=leader))
+    assert "not confirmed" not in "\n".join(evidence_lines(study_spec(), LEADER, lead()))
 
 
 def test_the_comparison_is_paired_by_seed() -> None:
@@ -194,6 +264,7 @@ def test_a_person_reads_the_answer_its_values_how_sure_that_is_and_the_opponent(
         "baseline  linear to 0, peak lr 0.1",
         "          val_loss 1.267 on 3 fresh seeds, 1.200 in the search (trial 0)",
         f"          {comparison(study_spec(), LEADER, BASELINE)}",
+        "cosine    not tried, so how the answer compares with it is not known",
     ]
 
 
@@ -203,7 +274,7 @@ def test_a_plain_answer_is_told_with_the_best_other_schedule() -> None:
     assert lines[1] == "schedule  linear to 0, peak lr 0.1"
     assert lines[3].strip().startswith("The best searched schedule is ahead by")
     assert lines[4] == "searched  cosine to 5% of the peak, peak lr 0.1"
-    assert "the one above is behind by 0.067" in lines[-1]
+    assert "the one above is behind by 0.067" in lines[-2]
 
 
 def test_where_only_plain_schedules_were_tried_there_is_no_opponent() -> None:
@@ -312,7 +383,7 @@ def test_settings_that_differ_besides_the_schedule_are_named() -> None:
     best, standard = (replace(c, params={"weight_decay": w}) for c, w in ((LEADER, 0.05), (BASELINE, 0.01)))
     lines = evidence_lines(study_spec(), best, lead(leader=best, baseline=standard))
     assert lines[1].endswith("; weight_decay 0.05")
-    assert lines[-1].endswith("They differ in weight_decay as well, not only in the schedule.")
+    assert lines[-2].endswith("They differ in weight_decay as well, not only in the schedule.")
     same = lead(leader=best, baseline=replace(standard, params=best.params))
     assert "They differ" not in " ".join(evidence_lines(study_spec(), best, same))
 

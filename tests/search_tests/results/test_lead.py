@@ -91,7 +91,7 @@ def by_model(record: StudyRecord, verdict: VerdictResult | None = None) -> Lead:
     found = found_in(record)
     model = model_of(record.spec, trials_of(record), found, confirmed=True)
     assert model is not None
-    return lead_by_model(found, model.answer(), verdict)
+    return lead_by_model(found, model.answer(), verdict, record.spec.direction)
 
 
 @pytest.fixture
@@ -146,14 +146,14 @@ def kept(record: StudyRecord) -> dict[str, Any]:
 def test_what_is_kept_on_the_study_is_read_back_the_same(tried: StudyRecord) -> None:
     tried.set_attribute("expected", kept(tried))
     stored = tried.attributes["expected"]
-    assert lead_of(found_in(tried), stored, trials_of(tried), None) == by_model(tried)
+    assert lead_of(found_in(tried), stored, trials_of(tried), None, tried.spec.direction) == by_model(tried)
 
 
 def test_a_lead_that_was_kept_before_the_last_trial_is_no_lead(tried: StudyRecord) -> None:
     stored = kept(tried)
     fill(tried, [({**WARM, "lr": 0.3}, 1.0)])
-    assert lead_of(found_in(tried), stored, trials_of(tried), None) is None
-    assert lead_of([], stored, trials_of(tried), None) is None
+    assert lead_of(found_in(tried), stored, trials_of(tried), None, tried.spec.direction) is None
+    assert lead_of([], stored, trials_of(tried), None, tried.spec.direction) is None
 
 
 def test_a_study_that_was_kept_without_a_lead_is_read_and_worked_out_anew(tried: StudyRecord) -> None:
@@ -161,7 +161,10 @@ def test_a_study_that_was_kept_without_a_lead_is_read_and_worked_out_anew(tried:
     stored = kept(tried)
     del stored[LEAD]
     tried.set_attribute("expected", stored)
-    assert lead_of(found_in(tried), tried.attributes["expected"], trials_of(tried), None) is None
+    assert (
+        lead_of(found_in(tried), tried.attributes["expected"], trials_of(tried), None, tried.spec.direction)
+        is None
+    )
     quick = read_status(tried, tried.reader()).lead
     settled = read_status(tried, tried.reader(), settle=True).lead
     assert quick is not None
@@ -175,7 +178,11 @@ def test_a_study_that_was_kept_without_a_lead_is_read_and_worked_out_anew(tried:
 def test_a_lead_is_the_same_whoever_has_read_the_trials(database: Database, sampler: str) -> None:
     """A look reads of thousands of trials what the model needs, and rebuilds the schedules that matter."""
     record = make_study(database, sampler={"name": sampler}, n_trials=60)
-    fill(record, [({**LINEAR, "lr": 0.05 * 1.2**i}, 2.2 + 0.01 * (i - 8) ** 2) for i in range(16)], standard="linear")
+    fill(
+        record,
+        [({**LINEAR, "lr": 0.05 * 1.2**i}, 2.2 + 0.01 * (i - 8) ** 2) for i in range(16)],
+        standard="linear",
+    )
     fill(record, [({**WARM, "lr": 0.1 * 1.1**i}, 2.0 + 0.02 * (i % 5)) for i in range(20)])
     fill(record, [({**WARM, "lr": 0.11}, 2.01), ({**WARM, "lr": 0.11}, 2.02)])
     looked = read_status(record, record.reader(), settle=True)

@@ -113,7 +113,7 @@ def test_what_a_trial_reported_before_it_was_handed_back_is_trained_again(record
         again = queue.next()
         assert again is not None
         assert in_training(record.load().get_trials(), 100) == [
-            Training(number=0, step=0, total_steps=100, value=None)
+            Training(number=0, step=step, total_steps=100, value=1.5, again=True)
         ]
         queue.hand_back(again.number)
 

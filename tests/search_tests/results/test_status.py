@@ -10,6 +10,8 @@ from optuna.trial import TrialState
 from search.results.candidate import Candidate, ranked
 from search.results.confirmation import plan_confirmation
 from search.results.lead import lead_by_means
+from search.results.progress_text import counts_text
+from search.results.run_count import RunCount
 from search.results.status import StudyStatus, read_status, study_lead
 from search.results.study_hash import study_hash
 from search.runs.trial_attributes import STEPS_IN_ALL
@@ -183,6 +185,23 @@ def test_nothing_is_confirmed_where_nothing_was_to_be(database: Database) -> Non
     fill(record, [(LINEAR, 2.0), (COSINE, 1.0)])
     assert record.spec.confirmation_size.most_runs == 0
     assert not look(record).confirmed
+
+
+def test_full_runs_add_up_to_what_the_study_file_asks_for(database: Database) -> None:
+    """24 runs: 18 search, and 6 are kept to confirm the best."""
+    record = make_study(database, n_trials=None, n_runs=24)
+    fill(record, [(LINEAR, 2.0), (COSINE, 1.0)])
+    assert counts_text(look(record)) == "2 trials done, 2 of 24 full runs used, 6 kept to confirm the best"
+    assert look(record).share_done == 2 / 18
+    fill(record, [({**SOFT_START, "lr": 0.01 * (i + 1)}, 3.0) for i in range(16)])
+    over = look(record)
+    assert over.search_is_over
+    assert counts_text(over) == "18 trials done, 18 of 24 full runs used, 6 kept to confirm the best"
+    plan = plan_confirmation(full_ranking(record), "minimize", None, record.spec.confirmation_size)
+    record.set_attribute("confirmation", {"values": {c.key: [1.0, 1.0] for c in plan.candidates}})
+    done = look(record)
+    assert counts_text(done) == "18 trials done, 24 of 24 full runs used, 6 of them to confirm the best"
+    assert (done.runs, done.share_done) == (RunCount(asked=24, to_confirm=6, searching=18, confirming=6), 1.0)
 
 
 def rung_by_rung(record: StudyRecord, *, n_complete: int, n_stopped: int) -> None:

@@ -190,7 +190,6 @@ def test_a_limit_is_a_number_of_trials_or_of_runs_or_a_time() -> None:
     assert study_spec(n_trials=None, n_runs=24).limit == Budget(n_runs=18, total_steps=100)
     timed = study_spec(n_trials=None, budget="8h")
     assert timed.limit == Budget(budget_seconds=28_800)
-    assert timed.with_n_trials(3).limit == Budget(n_trials=3)
 
 
 tables = st.recursive(

@@ -46,3 +46,9 @@ def test_the_cheapest_names_no_cheaper_one() -> None:
 
 def test_the_cheap_one_is_counted_without_the_others() -> None:
     assert told(n_others=3)[1].endswith("at most 55 runs")
+
+
+def test_a_shorter_training_counts_as_one_of_those_that_are_heard_of() -> None:
+    cost = Cost(tuning_runs=24, n_standards=4, most_pairs=30)
+    assert cost.most(30) == 24 + 9 + 60 + 18
+    assert cost.most_trainings == 24 + 9 + 60 + 24, "8 pairs at three shorter horizons"
