@@ -34,11 +34,13 @@ from scipy import stats
 
 from search.spec.study import StudySpec
 from search.spec.study_file import parse_study
+from search.strategy import lr_bracket
+from search.strategy.lr_bracket import FEW_RUNS
 from search.strategy.sensitivity_analysis import FLAT, SensitivityAnalysis
 from search.strategy.study_model import StudyModel
 from warmboot.schedule import WarmbootSchedule
 
-RECORD = Path(__file__).parent / "records" / "replay.json"
+RECORDS = Path(__file__).parent / "records"
 BUDGETS = (4, 6, 8, 12, 16, 24, 64)
 DECADES = (2.0, 3.0, 4.0)
 SLOW_BUDGET = 64
@@ -47,9 +49,12 @@ ONLY_AT: Mapping[str, Sequence[int]] = {
     "warmboot, short trainings": (8, 16, 24, 64),
     "warmboot, lr from a start": (4, 8, 16),
     "GPSampler": (8, 16),
+    "warmboot, always half-way": (4, 6, 8),
 }
 """What takes seconds a search, or is one question of many, is asked at these budgets."""
-OURS = ("warmboot", "warmboot, in rounds", "warmboot, short trainings", "warmboot, lr from a start")
+HALVED = "warmboot, always half-way"
+"""In rounds, and with few runs too the next peak lr lies half-way between the best and its neighbours."""
+OURS = ("warmboot", "warmboot, in rounds", HALVED, "warmboot, short trainings", "warmboot, lr from a start")
 METHODS = (*OURS, "refine one lr", "TPE", "GPSampler", "random")
 SHORTEST = 30
 """Steps of a short training that still says something; the horizon of an instance is nine times this."""
@@ -62,6 +67,7 @@ def main() -> None:
     parser.add_argument("--budgets", type=int, nargs="*", default=BUDGETS)
     parser.add_argument("--methods", nargs="*", choices=METHODS, default=METHODS)
     parser.add_argument("--sources", nargs="*", default=[*surfaces(), *FAMILIES])
+    parser.add_argument("--record", default="replay", help="its name")
     parser.add_argument("--no-record", action="store_true")
     arguments = parser.parse_args()
     start = time.perf_counter()
@@ -76,7 +82,8 @@ def main() -> None:
                 print(_text(rows[-1]), file=sys.stderr, flush=True)
             record = _record(rows, arguments.instances, time.perf_counter() - start)
             if not arguments.no_record:  # after each source, so that an hour is not lost with the last one
-                RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+                path = RECORDS / f"{arguments.record}.json"
+                path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(_worst(rows), indent=1))
 
 
@@ -153,7 +160,8 @@ def _ours(
         wide = {"low": start / 1e4, "high": start * 1e4, "log": True, "start": start}
         spec = _spec({**space(low, high), "lr": wide}, budget, spec.horizon_steps)
     shorten = method == "warmboot, short trainings"
-    in_rounds = method == "warmboot, in rounds"
+    in_rounds = method in ("warmboot, in rounds", HALVED)
+    lr_bracket.FEW_RUNS = 0 if method == HALVED else FEW_RUNS
     found = warmboot(spec, budget, measure, rng, untrained=untrained, shorten=shorten, in_rounds=in_rounds)
     return *found, spec
 

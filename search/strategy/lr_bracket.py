@@ -4,6 +4,10 @@ First a grid over the range; then, as often as it takes, the middle between the 
 further out where the best is the last on its side. Nothing is assumed about the form of the response, so a
 cliff next to the best lr, a flat side and a second valley cost a run or two and not the answer. At any
 budget this alone is about as good as a grid of as many peak lrs, mostly better.
+
+Where a run is an eighth of the study or more, there are none to look on both sides: a parabola through the
+best and its neighbours says on which side the minimum lies and how far, within limits (successive parabolic
+interpolation with the safeguards of Brent: Algorithms for Minimization without Derivatives, 1973, ch. 5).
 """
 
 from __future__ import annotations
@@ -12,6 +16,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from search.strategy.lr_sweep import parabola
+
 SPACING = 1.15
 """Distance of two peak lrs of the grid in the log: half a decade."""
 FINEST = 0.8
@@ -19,6 +25,10 @@ FINEST = 0.8
 SAME_LR = 0.06
 """Log peak lrs within this of each other are not worth two runs."""
 FEWEST, MOST = 3, 9
+FEW_RUNS = 8
+"""Up to so many runs a study goes where a parabola points; with more that is no better (replay.py)."""
+LEAST_OF_GAP, MOST_OF_GAP = 0.3, 0.5
+"""How far it goes from the best towards a neighbour, as shares of their distance."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +39,14 @@ class LrBracket:
         low, high: log peak lrs, both included.
         grid: the first log peak lrs, in the order in which they are tried.
         most_runs: the bracketing takes no more.
+        leaps: whether the first of what it tries around the best is where a parabola points.
     """
 
     low: float
     high: float
     grid: tuple[float, ...]
     most_runs: int
+    leaps: bool = False
 
     def next(self, values: Mapping[float, float], in_training: Sequence[float]) -> list[float] | None:
         """The log peak lrs to try now; empty: it is done; None: what is in training decides.
@@ -51,7 +63,8 @@ class LrBracket:
             return []
         if in_training:
             return None
-        wanted = [x for x in self._around_best(values) if not _near(x, asked)]
+        around = [*self._leap(values), *self._around_best(values)]
+        wanted = [x for x in dict.fromkeys(around) if not _near(x, asked)]
         return wanted[: self.most_runs - len(asked)]
 
     def _around_best(self, values: Mapping[float, float]) -> list[float]:
@@ -68,6 +81,39 @@ class LrBracket:
                 inner = tried[best] - tried[2 * best - neighbour]
                 sides.append((-math.inf, min(max(tried[best] + inner, self.low), self.high)))
         return [x for _, x in sorted(sides)]
+
+    def _leap(self, values: Mapping[float, float]) -> list[float]:
+        """Towards the minimum of the parabola, where the way to the neighbour there is long; or none.
+
+        From the last on its side it goes inwards alone, and half-way: further out is `_around_best`'s.
+        """
+        tried = sorted(values)
+        if not self.leaps or len(tried) < 3:
+            return []
+        best = min(range(len(tried)), key=lambda i: values[tried[i]])
+        first = min(max(best - 1, 0), len(tried) - 3)
+        near = tried[first : first + 3]
+        bend, minimum = parabola(near, _finite([values[x] for x in near]))
+        offset = minimum - tried[best]
+        side = best + (1 if offset > 0 else -1)
+        if bend <= 0 or not 0 <= side < len(tried):
+            return []
+        gap = abs(tried[side] - tried[best])
+        share = abs(offset) / gap
+        if best in (0, len(tried) - 1):
+            share = MOST_OF_GAP if share > LEAST_OF_GAP / 2 else 0.0
+        if gap <= FINEST or share == 0.0:
+            return []
+        return [tried[best] + math.copysign(min(max(share, LEAST_OF_GAP), MOST_OF_GAP) * gap, offset)]
+
+
+def _finite(values: Sequence[float]) -> list[float]:
+    """What diverged counts as twice as far above the best as the worst of the others."""
+    known = [value for value in values if math.isfinite(value)]
+    if not known:
+        return [0.0] * len(values)
+    beyond = 2 * max(known) - min(known) + 1e-9
+    return [value if math.isfinite(value) else beyond for value in values]
 
 
 def plan_bracket(
@@ -86,19 +132,20 @@ def plan_bracket(
     [2.0, 0.67, 3.33]
     """
     most = most_runs(n_runs)
+    leaps = n_runs is not None and n_runs <= FEW_RUNS
     if high - low < SAME_LR:
         return LrBracket(low, high, ((low + high) / 2,), 1)
     middle = centre if centre is not None else start
     if middle is not None:
         half = SPACING / 2 if centre is not None else SPACING
         grid = [x for x in (middle, middle - half, middle + half) if low <= x <= high]
-        return LrBracket(low, high, tuple(grid or [min(max(middle, low), high)]), most)
+        return LrBracket(low, high, tuple(grid or [min(max(middle, low), high)]), most, leaps)
     count = max(FEWEST, round((high - low) / SPACING))
     if n_runs is not None:
         count = min(count, max(FEWEST, math.ceil(n_runs / 2)))
     cells = [low + (high - low) * (i + 0.5) / count for i in range(count)]
     cells.sort(key=lambda x: abs(x - (low + high) / 2))
-    return LrBracket(low, high, tuple(cells), max(most, min(count, n_runs or count)))
+    return LrBracket(low, high, tuple(cells), max(most, min(count, n_runs or count)), leaps)
 
 
 SHARE, FEW = 0.75, 6

@@ -105,7 +105,7 @@ def best_swept(points: Sequence[SweepPoint], *, shortened_by: float) -> float | 
         return None
     least = int(np.argmin(y))
     first = min(max(least - 1, 0), len(y) - 3)
-    bend, best = _parabola(x[first : first + 3], y[first : first + 3])
+    bend, best = parabola(x[first : first + 3], y[first : first + 3])
     if bend <= 0:
         best = x[least]
     best = float(np.clip(best, x[max(least - 1, 0)], x[min(least + 1, len(x) - 1)]))
@@ -124,8 +124,13 @@ def _merged(points: Sequence[SweepPoint]) -> tuple[list[float], list[float]]:
     return x, [fmean(point.value for point in group) for group in groups]
 
 
-def _parabola(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
-    """Half the second derivative of the parabola through three points, and where its slope is 0."""
+def parabola(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
+    """Half the second derivative of the parabola through three points, and where its slope is 0; where it is
+    straight, the middle of the first two.
+
+    >>> parabola([0.0, 1.0, 2.0], [1.0, 0.0, 1.0])
+    (1.0, 1.0)
+    """
     left, right = (y[1] - y[0]) / (x[1] - x[0]), (y[2] - y[1]) / (x[2] - x[1])
     bend = (right - left) / (x[2] - x[0])
     middle = (x[0] + x[1]) / 2

@@ -50,9 +50,9 @@ def test_the_answer_of_few_runs_is_as_good_as_the_best_of_them(n_runs: int) -> N
 def test_the_first_runs_are_of_a_shape_that_bears_high_peak_lrs_and_none_is_tried_twice() -> None:
     study = searched(0, 8)
     first = [study.schedule(t) for t in study.trials if t.user_attrs[PURPOSE] == PEAK_LR]
-    assert len(first) == 6, "of eight runs"
+    assert len(first) in (5, 6), "of eight runs"
     assert {schedule.warmup for schedule in first} == {0.05}
-    assert len({round(math.log(schedule.lr or 1.0) / 0.06) for schedule in first}) == 6
+    assert len({round(math.log(schedule.lr or 1.0) / 0.06) for schedule in first}) == len(first)
 
 
 def test_a_peak_lr_at_which_trainings_fail_does_not_take_all_runs() -> None:

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.strategy.lr_bracket import FEWEST, FINEST, MOST, SAME_LR, SPACING, LrBracket, plan_bracket
+from search.strategy.lr_bracket import (
+    FEW_RUNS,
+    FEWEST,
+    FINEST,
+    MOST,
+    SAME_LR,
+    SPACING,
+    LrBracket,
+    plan_bracket,
+)
 
 Truth = Callable[[float], float]
 LOW, HIGH = math.log(1e-4), math.log(1.0)
@@ -90,6 +99,39 @@ def test_at_the_edge_it_walks_outwards_to_the_end_of_the_range_and_stops(sign: f
 def test_the_walk_outwards_comes_before_the_refinement_inside() -> None:
     bracket = LrBracket(-2.0, 6.0, (1.0, 2.0, 3.0), most_runs=20)
     assert bracket.next({1.0: 3.0, 2.0: 2.0, 3.0: 1.0}, []) == [4.0, 2.5]
+
+
+FEW = LrBracket(0.0, 6.0, (1.0, 3.0, 5.0), most_runs=4, leaps=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "lr"),
+    [
+        ((4.9, 0.0, 3.2), 3.6),  # the parabola's minimum is close by: three tenths of the way at least
+        ((9.0, 1.0, 1.0), 4.0),  # half-way where the neighbour is as good
+        ((5.0, 0.0, 9.0), 2.4),  # to the side of the better neighbour
+        ((1.0, 1.5, 9.0), 2.0),  # at the edge, but the way outwards would lead up
+        ((1.0, 6.0, 12.0), 0.0),  # at the edge, and it lies outside: the end of the range
+        ((1.0, 1.5, math.inf), 0.0),  # what diverged bends nothing: outwards
+        ((9.0, 1.0, math.inf), 2.4),  # beside the best it says where not to go
+        ((2.0, 2.0, 2.0), 0.0),  # nothing is known: as without
+    ],
+)
+def test_with_few_runs_the_next_lies_where_a_parabola_points(values: tuple[float, ...], lr: float) -> None:
+    wanted = FEW.next(dict(zip(FEW.grid, values, strict=True)), [])
+    assert wanted == [pytest.approx(lr)]
+
+
+def test_only_with_few_runs_a_parabola_is_believed() -> None:
+    assert plan_bracket(LOW, HIGH, n_runs=FEW_RUNS).leaps
+    assert not plan_bracket(LOW, HIGH, n_runs=FEW_RUNS + 1).leaps
+    assert not plan_bracket(LOW, HIGH, n_runs=None).leaps
+
+
+@given(st.floats(LOW + 1.6, HIGH - 1.6))
+def test_with_four_runs_the_bottom_of_a_round_valley_is_found(best: float) -> None:
+    values = played(plan_bracket(LOW, HIGH, n_runs=4), lambda x: (x - best) ** 2)
+    assert abs(best_of(values) - best) <= (HIGH - LOW) / 3 * 0.3
 
 
 def test_a_cliff_beside_the_best_costs_a_run_and_not_the_answer() -> None:
