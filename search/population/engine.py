@@ -21,9 +21,8 @@ from search.population.on_device import on_device
 from search.population.ring import StepRing, bucket, filled_up, is_ringed
 from search.population.settings import StackKind, optimizer_of
 from search.population.stacked import StackedModel
-from search.population.stacked_sgd import StackedSGD
 from search.population.workspace import Workspace
-from search.proxies.proxy import SGD, Optimizer, Proxy, Split
+from search.proxies.proxy import Proxy, Split
 from search.runs.seeds import Seed, run_generators
 
 SplitName = Literal["validation", "test"]
@@ -141,21 +140,21 @@ class StackedEngine:
 
     def load(self, slot: int, seed: Seed, params: Mapping[str, Any]) -> None:
         model = _sequential(self._proxy, run_generators(seed).weights_seed)
-        self._single[slot].load(model, _sgd(optimizer_of(params, self._proxy)))
+        self._model.load(slot, model, optimizer_of(params, self._proxy))
         if self._averages is not None:
             self._averages.load(slot)
 
     def move(self, source: int, target: int) -> None:
-        self._model.copy_slot(source, target)
+        self._model.move(source, target)
         if self._averages is not None:
             self._averages.move(source, target)
 
     def state(self, slot: int) -> dict[str, Any]:
         averages = {} if self._averages is None else self._averages.state(slot)
-        return {"model": self._model.state(slot), "averages": averages}
+        return {**self._model.state(slot), "averages": averages}
 
     def restore(self, slot: int, state: Mapping[str, Any]) -> None:
-        self._model.restore(slot, state["model"])
+        self._model.restore(slot, state)
         if self._averages is not None:
             self._averages.restore(slot, state["averages"])
 
@@ -165,8 +164,7 @@ class StackedEngine:
         if is_ringed(self._device):
             samples, lrs = filled_up(samples, lrs, bucket(n_runs, self._model.n_slots))
         n_steps, n_slots, _ = samples.shape
-        minus_lr = torch.tensor(-lrs, dtype=torch.float32, device=self._device)[..., None, None]
-        planned = [samples.to(self._device), minus_lr]
+        planned = [samples.to(self._device), self._model.plan(lrs)]
         if self._averages is not None:
             planned.append(self._averages.next_weights(n_slots, n_steps))
         return -_mean(self._ring(n_slots).run(*planned)[:, :n_runs])
@@ -181,9 +179,9 @@ class StackedEngine:
             self._rings[n_slots] = StepRing(step, [*self._model.changed, *averaged], self._device)
         return self._rings[n_slots]
 
-    def _step(self, model: StackedModel, samples: Tensor, minus_lr: Tensor, *averaging: Tensor) -> Tensor:
+    def _step(self, model: StackedModel, samples: Tensor, planned: Tensor, *averaging: Tensor) -> Tensor:
         inputs, targets = self._train.inputs[samples], self._train.targets[samples]
-        log_likelihood = model.train_step(inputs, targets, minus_lr)
+        log_likelihood = model.train_step(inputs, targets, planned)
         if self._averages is not None:
             self._averages.update(*averaging)
         return log_likelihood
@@ -211,26 +209,20 @@ class StackedEngine:
 
 
 def _stack(proxy: Proxy, device: torch.device, n_slots: int, kind: StackKind) -> StackedModel:
-    optimizer = StackedSGD.of(
-        _sgd(proxy.optimizer),
-        n_slots,
-        device,
-        own_momentum=kind.own_momentum,
-        own_weight_decay=kind.own_weight_decay,
+    return StackedModel.lowered(
+        _sequential(proxy, 0),
+        proxy.train.inputs,
+        optimizer=proxy.optimizer,
+        kind=kind,
+        n_slots=n_slots,
+        device=device,
     )
-    inputs = proxy.train.inputs
-    return StackedModel.lowered(_sequential(proxy, 0), inputs, optimizer=optimizer, device=device)
 
 
 def _sequential(proxy: Proxy, weights_seed: int) -> nn.Sequential:
     model = proxy.build_model(weights_seed)
     assert isinstance(model, nn.Sequential), "nothing else can be stacked"
     return model
-
-
-def _sgd(settings: Optimizer) -> SGD:
-    assert isinstance(settings, SGD), "only SGD is stacked"
-    return settings
 
 
 def _mean(log_likelihood: Tensor) -> NDArray[np.float64]:

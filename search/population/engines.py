@@ -9,18 +9,21 @@ from search.population.engine import DeviceData, Engine, StackedEngine
 from search.population.lowering import UnsupportedLayerError
 from search.population.modules import ModuleEngine
 from search.population.settings import StackKind, stack_kind
+from search.population.stacked_optimizer import is_plain
 from search.population.vmapped import VmappedEngine
-from search.proxies.proxy import SGD, Proxy
+from search.proxies.proxy import Proxy
 from search.spec.population import AUTO, STACKED, VMAP, Way
 
 
 def is_perceptron(proxy: Proxy) -> bool:
-    """Whether a proxy's model is a multilayer perceptron that can be trained in stacked layers, which are
-    several times as fast then, without a look.
+    """Whether a proxy's model is a multilayer perceptron with plain SGD that can be trained in stacked
+    layers, which are several times as fast then, without a look.
 
     Raises:
         Exception: whatever the model raises when it is made.
     """
+    if not is_plain(proxy.optimizer):
+        return False
     data = DeviceData(proxy, torch.device("cpu"))
     try:
         make_engine(proxy, data, n_slots=1, kind=stack_kind({}, proxy), way=STACKED)
@@ -49,9 +52,6 @@ def make_engine(proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind
 
 def _check_stackable(proxy: Proxy) -> None:
     """Refuse what stacked layers don't do, the model aside."""
-    optimizer = proxy.optimizer
-    if not isinstance(optimizer, SGD) or optimizer.nesterov or optimizer.clip_norm is not None:
-        raise UnsupportedLayerError("stacked layers are trained by SGD without Nesterov or clipping.")
     if proxy.label_smoothing or proxy.augment is not None:
         raise UnsupportedLayerError("stacked layers are trained without label smoothing and augmentation.")
     if proxy.train.targets.ndim != 1:

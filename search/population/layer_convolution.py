@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from search.population.layers import Parameter, feed, fill, padded
+from search.population.layers import Parameter, fade, feed, fill, padded
 from search.population.windows import Geometry
 from search.population.workspace import Workspace
 
@@ -92,12 +92,12 @@ class StackedConvolution:
             torch.baddbmm(self.bias.value, self._rows, self.weight.value, out=output)
         return output.view(n_slots, n_samples, -1)
 
-    def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float | Tensor) -> Tensor | None:
+    def backward(self, gradient: Tensor, workspace: Workspace, *, kept: float | Tensor) -> Tensor | None:
         n_slots, n_samples, _ = gradient.shape
         gradient = gradient.view(n_slots, n_samples * self._n_places, -1)
         if self.bias is not None:
-            self.bias.momentum.mul_(decay).add_(gradient.sum(1, keepdim=True))
-        feed(self.weight.momentum, self._rows.transpose(1, 2), gradient, decay)
+            fade(self.bias.fed, kept).add_(gradient.sum(1, keepdim=True))
+        feed(self.weight.fed, self._rows.transpose(1, 2), gradient, kept)
         if self.takes_data:
             return None
         # Elsewhere than the rows: this writes all of them, their zeros too.

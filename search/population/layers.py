@@ -11,9 +11,10 @@ classes). Padding stays zero by itself: zero features meet zero weights, and zer
 **A slice of a layer is a layer**: `layer.slots(slice(0, k))` shares the memory and trains the first
 `k` slots alone; a slice of one slot is how a single model is loaded or evaluated.
 
-**Momentum is fed by the product that makes the gradient.** `backward` leaves `decay * m + gradient` in
-each parameter's `momentum`: a matrix product does both in one pass over the memory, unless each slot has
-a `decay` of its own (`K x 1 x 1`).
+**The product that makes the gradient adds it up.** `backward` leaves `kept * fed + gradient` in each
+parameter's `fed`: with `kept` the momentum of plain SGD that is its next momentum, and a matrix product does
+both in one pass over the memory, unless each slot has a `kept` of its own (`K x 1 x 1`). With zero it is the
+gradient.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class Parameter:
 
     value: Tensor
     """`K x rows x lanes`."""
-    momentum: Tensor
-    """Like `value`."""
+    fed: Tensor
+    """Like `value`: where `backward` puts the gradient."""
 
     @classmethod
     def zeros(cls, n_slots: int, n_rows: int, width: int, device: torch.device) -> Parameter:
@@ -54,7 +55,7 @@ class Parameter:
 
     def slots(self, chosen: slice) -> Parameter:
         """The same memory, some of its slots."""
-        return Parameter(self.value[chosen], self.momentum[chosen])
+        return Parameter(self.value[chosen], self.fed[chosen])
 
 
 class StackedLayer(Protocol):
@@ -83,8 +84,8 @@ class StackedLayer(Protocol):
         """`K x B x D_in` (tokens: `K x B x C`) to `K x B x D_out`, lanes included."""
         ...
 
-    def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float | Tensor) -> Tensor | None:
-        """Feed every momentum; `K x B x D_out` to `K x B x D_in`, or None where data comes in."""
+    def backward(self, gradient: Tensor, workspace: Workspace, *, kept: float | Tensor) -> Tensor | None:
+        """Feed every parameter; `K x B x D_out` to `K x B x D_in`, or None where data comes in."""
         ...
 
 
@@ -96,7 +97,7 @@ class StackedEmbedding:
         n_slots, n_tokens, self._lanes = table.value.shape
         # All tables one below the other: token t of slot k is row k * n_tokens + t.
         self._rows = table.value.view(-1, self._lanes)
-        self._momentum_rows = table.momentum.view(-1, self._lanes)
+        self._fed_rows = table.fed.view(-1, self._lanes)
         first_rows = torch.arange(n_slots, device=table.value.device) * n_tokens
         self._first_rows = first_rows.view(-1, 1, 1)
 
@@ -118,20 +119,20 @@ class StackedEmbedding:
         torch.index_select(self._rows, 0, self._chosen_rows, out=output.view(-1, self._lanes))
         return output
 
-    def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float | Tensor) -> None:
+    def backward(self, gradient: Tensor, workspace: Workspace, *, kept: float | Tensor) -> None:
         if gradient.device.type == "cpu":
-            self.table.momentum.mul_(decay)
-            self._momentum_rows.index_add_(0, self._chosen_rows, gradient.view(-1, self._lanes))
+            fade(self.table.fed, kept)
+            self._fed_rows.index_add_(0, self._chosen_rows, gradient.view(-1, self._lanes))
         else:
-            self.add_up_by_product(gradient, decay)
+            self.add_up_by_product(gradient, kept)
 
-    def add_up_by_product(self, gradient: Tensor, decay: float | Tensor) -> None:
+    def add_up_by_product(self, gradient: Tensor, kept: float | Tensor) -> None:
         """The same as a product with ones where a token was, zeros elsewhere: on an accelerator adding up by
         number comes in any order, and so rounds otherwise every time."""
         n_slots, n_rows, _ = self.table.value.shape
         tokens = self._chosen_rows.view(n_slots, 1, -1) - self._first_rows
         chosen = gradient.new_zeros(n_slots, n_rows, tokens.shape[2]).scatter_(1, tokens, 1.0)
-        feed(self.table.momentum, chosen, gradient.view(n_slots, -1, self._lanes), decay)
+        feed(self.table.fed, chosen, gradient.view(n_slots, -1, self._lanes), kept)
 
 
 class StackedLinear:
@@ -175,10 +176,10 @@ class StackedLinear:
             return torch.bmm(inputs, self.weight.value, out=output)
         return torch.baddbmm(self.bias.value, inputs, self.weight.value, out=output)
 
-    def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float | Tensor) -> Tensor | None:
+    def backward(self, gradient: Tensor, workspace: Workspace, *, kept: float | Tensor) -> Tensor | None:
         if self.bias is not None:
-            self.bias.momentum.mul_(decay).add_(gradient.sum(1, keepdim=True))
-        feed(self.weight.momentum, self._inputs.transpose(1, 2), gradient, decay)
+            fade(self.bias.fed, kept).add_(gradient.sum(1, keepdim=True))
+        feed(self.weight.fed, self._inputs.transpose(1, 2), gradient, kept)
         if self.takes_data:
             return None
         output = workspace.empty(self._gradient_role, *self._inputs.shape)
@@ -203,7 +204,7 @@ class StackedReLU:
         self._outputs = inputs.relu_()
         return self._outputs
 
-    def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float | Tensor) -> Tensor:
+    def backward(self, gradient: Tensor, workspace: Workspace, *, kept: float | Tensor) -> Tensor:
         backward = torch.ops.aten.threshold_backward.grad_input
         return backward(gradient, self._outputs, 0, grad_input=gradient)  # type: ignore[no-any-return]
 
@@ -226,24 +227,29 @@ class StackedTanh:
         self._outputs = inputs.tanh_()
         return self._outputs
 
-    def backward(self, gradient: Tensor, workspace: Workspace, *, decay: float | Tensor) -> Tensor:
+    def backward(self, gradient: Tensor, workspace: Workspace, *, kept: float | Tensor) -> Tensor:
         backward = torch.ops.aten.tanh_backward.grad_input
         return backward(gradient, self._outputs, grad_input=gradient)  # type: ignore[no-any-return]
 
 
-def feed(momentum: Tensor, left: Tensor, right: Tensor, decay: float | Tensor) -> None:
-    """`decay * momentum + left @ right`, in place."""
-    if isinstance(decay, Tensor):
-        momentum.mul_(decay).baddbmm_(left, right)
+def feed(fed: Tensor, left: Tensor, right: Tensor, kept: float | Tensor) -> None:
+    """`kept * fed + left @ right`, in place."""
+    if isinstance(kept, Tensor):
+        fed.mul_(kept).baddbmm_(left, right)
     else:
-        momentum.baddbmm_(left, right, beta=decay)
+        fed.baddbmm_(left, right, beta=kept)
+
+
+def fade(fed: Tensor, kept: float | Tensor) -> Tensor:
+    """`kept * fed`, in place; nothing is kept of what is not finite where that is zero."""
+    return fed.zero_() if isinstance(kept, float) and kept == 0.0 else fed.mul_(kept)
 
 
 def fill(parameter: Parameter, weights: Tensor, rows: Tensor | None = None) -> None:
-    """`weights` (`rows x width`) into every slot, zeros into the other lanes and the momentum."""
+    """`weights` (`rows x width`) into every slot, zeros into the other lanes and what was fed."""
     with torch.no_grad():
         block = torch.zeros(parameter.value.shape[1:])
         chosen = torch.arange(len(weights)) if rows is None else rows
         block[chosen, : weights.shape[1]] = weights
         parameter.value.copy_(block)
-        parameter.momentum.zero_()
+        parameter.fed.zero_()

@@ -1,23 +1,24 @@
 """`StackedModel`: one training step of `K` models, and the loss of any of them on given samples.
 
-The step is torch's SGD with momentum, written for a stack because torch's optimizers can't hold a
-learning rate for each slot: `m <- momentum * m + gradient + weight_decay * p`, `p <- p - lr * m`.
-
 Letters: `K` models, `B` samples of each, `V` classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from search.population.layers import StackedLayer, padded
 from search.population.lowering import Lowering
-from search.population.stacked_sgd import StackedSGD
+from search.population.settings import StackKind
+from search.population.stacked_optimizer import StackedOptimizer, stacked_optimizer
 from search.population.workspace import Workspace
-from search.proxies.proxy import SGD
+from search.proxies.proxy import Optimizer
 
 
 class StackedModel:
@@ -29,7 +30,7 @@ class StackedModel:
         *,
         n_classes: int,
         n_slots: int,
-        optimizer: StackedSGD,
+        optimizer: StackedOptimizer,
         workspace: Workspace,
     ) -> None:
         self._layers, self._n_classes, self.n_slots = layers, n_classes, n_slots
@@ -42,23 +43,24 @@ class StackedModel:
         model: nn.Sequential,
         inputs: Tensor,
         *,
-        optimizer: StackedSGD,
+        optimizer: Optimizer,
+        kind: StackKind,
+        n_slots: int,
         device: torch.device,
     ) -> StackedModel:
-        """An empty stack for models like `model` on samples like `inputs`; `load` fills its slots.
-
-        There are as many as `optimizer` has.
+        """An empty stack for runs of one kind of models like `model` on samples like `inputs`; `load` fills
+        its slots.
 
         Raises:
             UnsupportedLayerError: a layer has no stacked form.
         """
-        n_slots = len(optimizer.weight_decay)
         lowering = Lowering(model, inputs, n_slots=n_slots, device=device)
+        parameters = [p for _, layer in lowering.layers for p in layer.parameters]
         return cls(
             lowering.layers,
             n_classes=lowering.n_classes,
             n_slots=n_slots,
-            optimizer=optimizer,
+            optimizer=stacked_optimizer(optimizer, kind, parameters),
             workspace=Workspace(device),
         )
 
@@ -70,7 +72,13 @@ class StackedModel:
     @property
     def changed(self) -> list[Tensor]:
         """All that a step changes."""
-        return [part for parameter in self._parameters for part in (parameter.value, parameter.momentum)]
+        return [*self._kept, *self._optimizer.changed]
+
+    @property
+    def _kept(self) -> list[Tensor]:
+        """What of the parameters one step hands to the next."""
+        parts = [(p.value, p.fed) if self._optimizer.keeps_fed else (p.value,) for p in self._parameters]
+        return [part for parts_of_one in parts for part in parts_of_one]
 
     def slots(self, chosen: slice, workspace: Workspace | None = None) -> StackedModel:
         """The models of some slots; they share their memory with this stack, and their workspace unless they
@@ -83,42 +91,45 @@ class StackedModel:
             workspace=workspace or self._workspace,
         )
 
-    def load(self, model: nn.Sequential, settings: SGD) -> None:
-        """Put one model's weights into every slot, with the optimizer's state at its beginning."""
-        self._optimizer.load(settings)
+    def load(self, slot: int, model: nn.Sequential, settings: Optimizer) -> None:
+        """Put a model's weights into a slot, with the optimizer's state at its beginning."""
+        self._optimizer.load(slot, settings)
         for number, layer in self._layers:
-            layer.load(model[number])
+            layer.slots(slice(slot, slot + 1)).load(model[number])
 
     def copy_weights(self, weights: Sequence[Tensor]) -> None:
         """Take over weights like `self.weights`."""
         for parameter, weight in zip(self._parameters, weights, strict=True):
             parameter.value.copy_(weight)
 
-    def copy_slot(self, source: int, target: int) -> None:
-        """Make `target` what `source` is, optimizer and its state included."""
-        self._optimizer.copy_slot(source, target)
-        for parameter in self._parameters:
-            parameter.value[target].copy_(parameter.value[source])
-            parameter.momentum[target].copy_(parameter.momentum[source])
+    def move(self, source: int, target: int) -> None:
+        """Make slot `target` what slot `source` is, optimizer and its state included."""
+        self._optimizer.move(source, target)
+        for part in self._kept:
+            part[target].copy_(part[source])
 
-    def state(self, slot: int) -> list[Tensor]:
-        """Weights and momenta of a slot, as copies on the CPU."""
-        parts = (part for p in self._parameters for part in (p.value, p.momentum))
-        return [part[slot].to("cpu", copy=True) for part in parts]
+    def state(self, slot: int) -> dict[str, Any]:
+        """All that a slot's training has come to, as copies on the CPU."""
+        model = [part[slot].to("cpu", copy=True) for part in self._kept]
+        return {"model": model, "optimizer": self._optimizer.state(slot)}
 
-    def restore(self, slot: int, state: Sequence[Tensor]) -> None:
+    def restore(self, slot: int, state: Mapping[str, Any]) -> None:
         """Go on in a slot that was loaded with the same settings."""
-        parts = [part for p in self._parameters for part in (p.value, p.momentum)]
-        for part, saved in zip(parts, state, strict=True):
+        for part, saved in zip(self._kept, state["model"], strict=True):
             part[slot].copy_(saved)
+        self._optimizer.restore(slot, state.get("optimizer", {}))
 
-    def train_step(self, inputs: Tensor, targets: Tensor, minus_lr: Tensor) -> Tensor:
+    def plan(self, lrs: NDArray[np.float64]) -> Tensor:
+        """What `train_step` takes in each of the next steps at these rates, `T x K`; they count as made."""
+        return self._optimizer.plan(lrs)
+
+    def train_step(self, inputs: Tensor, targets: Tensor, planned: Tensor) -> Tensor:
         """One step of every slot.
 
         Args:
             inputs: `K x B x D` features or `K x B x C` tokens.
             targets: `K x B`, classes.
-            minus_lr: `K x 1 x 1`, the negative lr of each slot.
+            planned: of this step, see `plan`.
 
         Returns:
             `K x B`: log-likelihood of each sample before the step.
@@ -126,7 +137,7 @@ class StackedModel:
         logits = self._forward(inputs)
         log_likelihood = self._log_likelihood(logits, targets)
         self._backward(self._loss_gradient(logits, targets))
-        self._update(minus_lr)
+        self._optimizer.step(self._parameters, planned)
         return log_likelihood
 
     def judge(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -164,10 +175,4 @@ class StackedModel:
         for _, layer in reversed(self._layers):
             if upstream is None:
                 return
-            upstream = layer.backward(upstream, self._workspace, decay=self._optimizer.momentum)
-
-    def _update(self, minus_lr: Tensor) -> None:
-        for parameter in self._parameters:
-            if self._optimizer.decays:
-                parameter.momentum.addcmul_(parameter.value, self._optimizer.weight_decay)
-            parameter.value.addcmul_(parameter.momentum, minus_lr)
+            upstream = layer.backward(upstream, self._workspace, kept=self._optimizer.kept)

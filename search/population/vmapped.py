@@ -22,9 +22,9 @@ from torch.nn import functional
 
 from search.population.averages import StackedAverages
 from search.population.engine import DeviceData, Score, SplitName, chunk_steps
-from search.population.flat_optimizers import flat_optimizer
 from search.population.flat_weights import FlatWeights
 from search.population.forms import StackedForms
+from search.population.fused_optimizers import flat_optimizer
 from search.population.look import look
 from search.population.memory import ran_out
 from search.population.ring import StepRing, bucket, filled_up, is_ringed
@@ -77,7 +77,7 @@ class VmappedEngine:
         }
         self._gradients = torch.zeros_like(self._weights.rows)
         self._optimizer = flat_optimizer(
-            proxy.optimizer, kind, n_slots=n_slots, width=self._weights.width, device=data.device
+            proxy.optimizer, kind, weights=[self._weights.rows], gradients=[self._gradients]
         )
         self._averages = StackedAverages([self._weights.rows[:, None]]) if kind.averaged else None
         self._seeds = torch.zeros(n_slots, dtype=torch.int64)
@@ -204,7 +204,7 @@ class VmappedEngine:
         n_slots = len(samples) - self._n_behind
         with torch.no_grad():
             torch._foreach_copy_(first.gradients, list(gradients))
-            self._optimizer.step(self._weights.rows[:n_slots], self._gradients[:n_slots], planned)
+            self._optimizer.step(n_slots, planned)
             if self._averages is not None:
                 self._averages.update(*averaging)
         return losses.detach()

@@ -14,7 +14,7 @@ from search.population.lowering import UnsupportedLayerError
 from search.population.make import choose_training, make_population, trains_together
 from search.population.vmapped import UnsupportedModelError
 from search.proxies.noisy_quadratic import noisy_quadratic
-from search.proxies.proxy import Proxy
+from search.proxies.proxy import AdamW, Proxy
 from search.spec.population import AUTO, ONE_BY_ONE, STACKED, VMAP, Way
 from tests.search_tests.population.conftest import PROXIES
 from tests.search_tests.population.models import NETS
@@ -48,6 +48,18 @@ def test_stacked_layers_that_are_no_perceptrons_are_timed(monkeypatch: pytest.Mo
     chosen = choose_way(PROXIES["curves"], slots=3, device="cpu")
     assert chosen.way in (STACKED, VMAP)
     assert chosen.gain is not None
+
+
+def test_a_perceptron_with_another_optimizer_is_timed_too(
+    features_proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Studies that were made before any way was tried out go on one by one."""
+    proxy = replace(features_proxy, optimizer=AdamW())
+    monkeypatch.setattr(choice, "LEAST_GAIN", 0.0)
+    chosen = choose_way(proxy, slots=3, device="cpu")
+    assert chosen.way in (STACKED, VMAP)
+    assert chosen.gain is not None
+    assert not trains_together(proxy)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +118,7 @@ def test_an_accelerator_tells_where_bits_depend_on_the_place(monkeypatch: pytest
 def test_what_is_asked_for_is_taken_or_refused(features_proxy: Proxy) -> None:
     assert choose_training(NETS["curves"], VMAP, slots=2, device="cpu") == Choice(VMAP, 2)
     assert choose_training(features_proxy, ONE_BY_ONE, slots=2, device="cpu") == Choice(ONE_BY_ONE, 2)
-    with pytest.raises(UnsupportedLayerError, match="stacked layers are trained by SGD"):
+    with pytest.raises(UnsupportedLayerError, match=r"layer 4, BatchNorm1d.*can't be stacked"):
         choose_training(NETS["curves"], STACKED, slots=2, device="cpu")
     proxy = replace(features_proxy, model=lambda: nn.Sequential(nn.Flatten(), Branching(15, 3)))
     with pytest.raises(UnsupportedModelError, match="can't be computed for many at once"):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from search.population import Population, Run, ring
+from search.population import Population, Run, fused_optimizers, ring
 from search.population.layers import Parameter, StackedEmbedding
 from search.population.ring import RING_STEPS, Round, StepRing, bucket, filled_up
 from search.population.workspace import Workspace
-from search.proxies.proxy import Proxy
+from search.proxies.proxy import AdamW, Proxy
 from search.spec.population import STACKED, VMAP, Way
 from tests.search_tests.population.conftest import PROXIES
 from tests.search_tests.population.models import EXPLODING_LR, NETS
@@ -21,6 +22,12 @@ from tests.search_tests.population.test_equality_law import train
 
 MakeRun = Callable[..., Run]
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _stepped_as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By operations on all slots."""
+    monkeypatch.setattr(fused_optimizers, "FUSED_DEVICES", ())
 
 
 @pytest.fixture
@@ -45,6 +52,7 @@ def test_a_ring_has_one_of_a_few_sizes_or_all_slots() -> None:
 RINGED: tuple[tuple[Proxy, Way, float], ...] = (
     (PROXIES["tokens"], STACKED, 1e25),
     (PROXIES["pictures"], STACKED, 1e25),
+    (replace(PROXIES["tokens"], optimizer=AdamW(clip_norm=0.5)), STACKED, 1e35),
     (NETS["batch_norm"], VMAP, EXPLODING_LR["batch_norm"]),
     (NETS["decoder"], VMAP, EXPLODING_LR["decoder"]),
 )
@@ -138,8 +146,8 @@ def test_memory_that_runs_out_in_a_capture_is_told() -> None:
         _Counter().ring(full).run(_parts(RING_STEPS))
 
 
-@pytest.mark.parametrize("decay", [0.9, torch.tensor([0.9, 0.5]).view(2, 1, 1)])
-def test_gradients_of_an_embedding_are_the_same_by_product(decay: float | Tensor) -> None:
+@pytest.mark.parametrize("kept", [0.0, 0.9, torch.tensor([0.9, 0.5]).view(2, 1, 1)])
+def test_gradients_of_an_embedding_are_the_same_by_product(kept: float | Tensor) -> None:
     """Which an accelerator takes, where adding up by number is not the same every time."""
     torch.manual_seed(0)
     value = torch.randn(2, 11, 16)
@@ -148,6 +156,6 @@ def test_gradients_of_an_embedding_are_the_same_by_product(decay: float | Tensor
     added, multiplied = (StackedEmbedding("table", table) for table in tables)
     for layer in (added, multiplied):
         layer.forward(tokens, Workspace(CPU))
-    added.backward(gradient, Workspace(CPU), decay=decay)
-    multiplied.add_up_by_product(gradient, decay)
-    torch.testing.assert_close(tables[1].momentum, tables[0].momentum)
+    added.backward(gradient, Workspace(CPU), kept=kept)
+    multiplied.add_up_by_product(gradient, kept)
+    torch.testing.assert_close(tables[1].fed, tables[0].fed)
