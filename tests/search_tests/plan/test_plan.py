@@ -194,5 +194,5 @@ def test_a_way_that_is_not_possible_is_refused_in_the_words_of_a_launch(tmp_path
         "[space]\nlr = { low = 1e-4, high = 1e-1, log = true }\n[population]\nway = 'stacked'\n"
     )
     options = LaunchOptions(storage=make_url(f"sqlite:///{tmp_path / 'w.db'}"))
-    with pytest.raises(UsageError, match=r"population\.way: 'stacked' is not possible: stacked layers are"):
+    with pytest.raises(UsageError, match=r"population\.way: 'stacked' is not possible: stacked layers tell one class"):
         make_plan(str(file), options)
