@@ -29,6 +29,9 @@ def launch(
     workers: int | None = None,
     device: str = "auto",
     gpus: Sequence[int | str] | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    ship: bool | None = None,
     accept_change: bool = False,
     progress: bool = True,
     **entries: Any,
@@ -60,6 +63,11 @@ def launch(
         workers: processes that train; by default one for a function, one a core for a built-in proxy.
         device: cpu, cuda, cuda:1, mps; by default the best there is. A function finds it as `context.device`.
         gpus: GPUs to train on, one worker each.
+        engine: `local`, processes of this machine; `ray`, workers in a Ray cluster; `slurm`, an array job of
+            `workers` workers, which is handed in: the call returns at once. For the last two a function has
+            to lie in a module that every node has.
+        address: with `ray`: of the cluster, as "HOST:6379"; by default the one this machine is part of.
+        ship: with `ray`: send the folder of your code to the nodes; by default where they do not see it.
         accept_change: continue although the function has changed since the study's results.
         progress: show how it goes, in place in a notebook or terminal, in lines elsewhere, on stderr.
         entries: further entries of a study file: `early_stopping`, `sampler`, `verdict`, `time_limit`, ...
@@ -97,6 +105,9 @@ def launch(
         workers=workers,
         device=device,
         gpus=gpus,
+        engine=engine,
+        address=address,
+        ship=ship,
         accept_change=accept_change,
         progress=progress,
     )

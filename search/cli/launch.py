@@ -65,8 +65,7 @@ def command(
     # torch and Optuna take seconds to import; --help and other commands should not
     from search.cli.launch_views import view_for
     from search.cli.snapshots import snapshot_json, summary_lines
-    from search.cluster.engines import engine_of, refuse_options_of_others
-    from search.cluster.slurm import options_of, refuse_storage, submit
+    from search.cluster.engines import engine_of, hand_in, refuse_options_of_others
     from search.launch.asked_limit import asked_limit
     from search.launch.engine import LaunchOptions
     from search.launch.launch import launch, register
@@ -84,10 +83,11 @@ def command(
         accept_change=accept_change,
     )
     refuse_options_of_others(engine, address=ray_address, ship=ship, slurm=slurm)
-    if engine == "slurm" and not detach:
-        refuse_storage(options)
-    if detach or engine == "slurm":
+    if detach:
         record = register(study, options, lambda text: tell(console, text)).record
+        snapshot = read_status(record, record.reader())
+    elif engine == "slurm":
+        record = hand_in(study, options, slurm or (), lambda text: tell(console, text)).record
         snapshot = read_status(record, record.reader())
     else:
         with engine_of(engine, options, ray_address, ship) as workers_from:
@@ -95,9 +95,6 @@ def command(
     if as_json:
         print(json.dumps(snapshot_json(snapshot)))
     if engine == "slurm" and not detach:
-        job = submit(snapshot.spec, options, options_of(snapshot.spec.slurm, slurm or ()))
-        for line in job.lines(snapshot.spec, options):
-            tell(console, line)
         return
     if detach:
         words = [*storage_option(address(storage)), *option_for(snapshot.spec.proxy).split()]

@@ -91,7 +91,9 @@ def launch(
         view.end()
 
 
-def register(study: str, options: LaunchOptions, say: Say = lambda _text: None) -> RegisteredStudy:
+def register(
+    study: str | WantedStudy, options: LaunchOptions, say: Say = lambda _text: None
+) -> RegisteredStudy:
     """Create a study, or open it for more, and leave the work on it to `warmboot worker`.
 
     Raises:

@@ -8,9 +8,11 @@ from typing import Any
 
 from sqlalchemy.engine import URL
 
+from search.cluster.engines import ENGINES, engine_of, hand_in, refuse_handed, refuse_options_of_others
 from search.errors import RunError, UsageError
+from search.launch.checks import WantedStudy
 from search.launch.engine import LaunchOptions
-from search.launch.launch import launch
+from search.launch.launch import LaunchView, launch
 from search.results.failed_trials import failed_trials
 from search.scripts.handed_function import MUCH_BYTES, HandedFunction, hand_over, reference_of
 from search.session.described import Described, described
@@ -22,7 +24,7 @@ from search.spec.proxy import ProxySpec
 from search.storage.address import storage_address
 from search.storage.database import open_for_reading
 from search.storage.patience import HOLDING_SECONDS, Patience
-from search.storage.study_record import find_study, study_for_work
+from search.storage.study_record import StudyRecord, find_study, study_for_work
 
 
 def launched(
@@ -33,11 +35,18 @@ def launched(
     workers: int | None,
     device: str,
     gpus: Sequence[int | str] | None,
+    engine: str,
+    address: str | None,
+    ship: bool | None,
     accept_change: bool,
     progress: bool,
 ) -> Study:
     """See `warmboot.launch`."""
+    if engine not in ENGINES:
+        raise UsageError(f"engine: got {engine!r}; accepted are {', '.join(ENGINES)}.")
+    refuse_options_of_others(engine, address=address, ship=ship, slurm=None)
     wanted = described(training, entries)
+    refuse_handed(engine, wanted.study)
     options = LaunchOptions(
         storage=storage_address(storage),
         workers=_checked_workers(workers),
@@ -48,7 +57,7 @@ def launched(
     view = launch_view(progress)
     _tell_size(wanted, view.note)
     try:
-        record, _ = launch(wanted.study, options, view)
+        record = _launched(wanted.study, options, view, engine, address, ship)
     except KeyboardInterrupt:
         raise interrupted(wanted.study.spec.name, storage) from None
     except UsageError as error:
@@ -62,6 +71,21 @@ def launched(
         device=device,
         progress=progress,
     )
+
+
+def _launched(
+    study: WantedStudy,
+    options: LaunchOptions,
+    view: LaunchView,
+    engine: str,
+    address: str | None,
+    ship: bool | None,
+) -> StudyRecord:
+    """Launch where the engine has its workers; to SLURM they are handed in, and nobody waits."""
+    if engine == "slurm":
+        return hand_in(study, options, (), view.note).record
+    with engine_of(engine, options, address, ship, may_fork=False) as workers_from:
+        return launch(study, options, view, workers_from)[0]
 
 
 def opened(

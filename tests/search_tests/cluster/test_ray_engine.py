@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import warmboot
 from search.cluster.ray_engine import RayEngine
 from search.cluster.ray_worker import RayWorker
 from search.launch.engine import LaunchOptions
@@ -147,20 +148,25 @@ def test_a_node_is_lost_and_one_added_and_it_is_the_study_of_one_machine(
     assert spread.hash == here.hash is not None
 
 
-def test_a_script_is_sent_along_and_runs_in_the_copy(cluster: Any, tmp_path: Path) -> None:
+def test_from_python_a_script_is_sent_along_and_runs_in_the_copy(
+    cluster: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / "train.py").write_text(SCRIPT.replace("WRITTEN_AT", repr(str(home / "train.py"))))
     command = f"{shlex.quote(sys.executable)} train.py"
     (home / "study.toml").write_text(SCRIPT_STUDY.format(command=repr(command)))
-    view = View()
-    status = launched(
-        home / "study.toml",
-        "studies.db",
-        view,
-        lambda options: RayEngine(options, cluster.address, ship=True),
-    )
-    assert f"{home} is sent to the cluster" in view.notes[0]
-    assert status.counts == {"complete": 1}
-    assert status.best is not None
-    assert status.best.mean == 0.125
+    storage = f"sqlite:///{home}/studies.db"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Ray's own
+        study = warmboot.launch(
+            home / "study.toml",
+            engine="ray",
+            address=cluster.address,
+            ship=True,
+            storage=storage,
+            device="cpu",
+        )
+    assert f"{home} is sent to the cluster" in capfd.readouterr().err
+    assert study.status.data["trials"] == {"complete": 1}
+    assert set(study.best.values) == {0.125}
