@@ -118,7 +118,7 @@ def command(
     if made.optunas_best is not None and trial is None and baseline is None:
         tell(
             console,
-            f"          Optuna's best trial is {made.optunas_best}, by a single run; here all runs together "
+            f"note      Optuna's best trial is {made.optunas_best}, by a single run; here all runs together "
             "decide.",
         )
     if output is not None:

@@ -14,6 +14,7 @@ from search.results.pace import Training
 from search.results.progress_text import counts_text, state_text
 from search.results.status import StudyStatus
 from search.spec.handed import export_command, follow_up
+from search.spec.params import params_text
 from search.spec.proxy import CommandProxy
 from search.storage.study_change import Change
 from search.strategy.sensitivity import knob_lines
@@ -128,7 +129,9 @@ def _next_lines(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[st
             lines.append(follow_up(spec, "verdict", *storage_option))
         lines.append(export_command(spec, *storage_option))
         if isinstance(spec.proxy, CommandProxy):
-            lines.append("start your training as usual, with WARMBOOT_SCHEDULE=schedule.json set")
+            params = snapshot.lead.chosen.params
+            beside = f" and {params_text(params)}" if params else ""
+            lines.append(f"start your training as usual, with WARMBOOT_SCHEDULE=schedule.json set{beside}")
     lines.append(next_command("status", spec.name, *storage_option))
     lines.append(shlex.join(["warmboot", "dashboard", *storage_option]))
     return labelled("next", lines)

@@ -54,8 +54,10 @@ class Cost:
             searched: what the search took, as "24 runs (50 s)".
         """
         most = self.most(self.most_pairs)
+        shorter = f" ({self.most_trainings} trainings, some of them shorter)" if self.in_steps else ""
         told = [
-            f"{', '.join(self._parts())}: at most {most} runs, {time_text(most)}; the search took {searched}"
+            f"{', '.join(self._parts())}: at most {most} runs{shorter}, {time_text(most)}; the search took "
+            f"{searched}"
         ]
         first = STATED_PLAN.looks[0]
         if self.most_pairs > first:

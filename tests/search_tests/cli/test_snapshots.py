@@ -195,6 +195,15 @@ def test_a_launch_ends_with_what_to_do_next() -> None:
     assert len([line for line in summary_lines(done, ()) if line.startswith("answer ")]) == 1
 
 
+def test_the_answers_other_hyperparameters_are_told_with_its_schedule() -> None:
+    spec = study_spec(proxy={"command": "python train.py --wd {wd}"})
+    start = "          start your training as usual, with WARMBOOT_SCHEDULE=schedule.json set"
+    assert start in summary_lines(snapshot(spec=spec), ())
+    best = replace(BEST, params={"wd": 0.01})
+    lines = summary_lines(snapshot(spec=spec, lead=replace(LEAD, leader=best)), ())
+    assert f"{start} and wd 0.01" in lines
+
+
 def test_the_end_of_a_launch_fits_a_small_terminal() -> None:
     done = replace(snapshot(), search_is_over=True, settled=True)
     fitted_lines = [part for line in summary_lines(done, ()) for part in fitted(line, 80).split("\n")]
