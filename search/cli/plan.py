@@ -44,7 +44,9 @@ def command(
     time_scripts: Annotated[
         bool,
         typer.Option(
-            "--time", help="Time two short trainings of your own; together they take an eighth of one."
+            "--time",
+            help="Time two short trainings of your own; together they take an eighth of one. A horizon too "
+            "short for that is trained once.",
         ),
     ] = False,
     as_json: JsonOption = False,
@@ -140,7 +142,9 @@ def _cost_lines(plan: Plan) -> list[str]:
             "training takes with --run-takes",
         ]
     rate = pace.runs_per_second * plan.workers
-    speed = f"{rate:.3g} runs a second" if rate >= 1 else f"{rate * 3600:.3g} runs an hour"
+    an_hour = rate * 3600
+    hourly = f"{an_hour:.3g}" if an_hour < 1000 else f"{an_hour:,.0f}"
+    speed = f"{rate:.3g} runs a second" if rate >= 1 else f"{hourly} runs an hour"
     counted = plan.spec.limit.budget_seconds is None
     trials = plan.spec.limit.describe() if counted else f"the {cost.n_trials} trials that fit in"
     confirming = f", then up to {duration_text(cost.confirmation_seconds)} to confirm the best"

@@ -1,7 +1,8 @@
 """The pace of the user's own training: two short runs of it, with a schedule drawn from the study's space.
 
 A training costs what its start costs (imports, data, compiling) and so much for each step. Two lengths tell
-the two apart; one would take the start for steps. Where the lr is the script's own, it is timed with that.
+the two apart; one would take the start for steps. A horizon that can't be cut is trained once, whole. Where
+the lr is the script's own, it is timed with that.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from search.errors import RunError, UsageError
+from search.errors import RunError
 from search.plan.estimate import Pace
 from search.runs.events import Event, TrainingFailed
 from search.runs.run import Measurement
@@ -28,20 +29,17 @@ SHORT_PART, LONG_PART = 1 / 40, 1 / 10
 
 
 def time_script(spec: StudySpec, device: str) -> Pace:
-    """Train two short runs, one after the other, and draw the line through their times.
+    """Train two short runs, one after the other, and draw the line through their times; or a whole one, where
+    the shortest cycles of the space leave no room for shorter ones.
 
     Raises:
-        UsageError: the horizon is too short to be cut.
         RunError: a run failed; the message ends with the reason.
     """
     short = max(spec.parsed_space.min_total_steps, round(spec.horizon_steps * SHORT_PART))
     long = max(3 * short, round(spec.horizon_steps * LONG_PART))
     if long > spec.horizon_steps:
-        raise UsageError(
-            f"--time: a horizon of {spec.horizon_steps} steps is too short to be timed in parts; tell the "
-            "time of a run with --run-takes."
-        )
-    seconds = _train_both([_run(spec, n_steps) for n_steps in (short, long)], spec, device)
+        return Pace(slots=1, seconds_per_run=_train_all([_run(spec, spec.horizon_steps)], spec, device)[0])
+    seconds = _train_all([_run(spec, n_steps) for n_steps in (short, long)], spec, device)
     return Pace(slots=1, seconds_per_run=seconds_at(spec.horizon_steps, (short, long), seconds))
 
 
@@ -71,7 +69,7 @@ def _run(spec: StudySpec, n_steps: int) -> ScriptRun:
     )
 
 
-def _train_both(runs: list[ScriptRun], spec: StudySpec, device: str) -> list[float]:
+def _train_all(runs: list[ScriptRun], spec: StudySpec, device: str) -> list[float]:
     """Wall seconds of each run."""
     ready: queue.SimpleQueue[ScriptRun | None] = queue.SimpleQueue()
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()

@@ -21,7 +21,7 @@ from search.strategy.baselines_first import baselines_first
 STUDY = """
 name = "mine"
 proxy = {proxy}
-total_steps = 400
+total_steps = {total_steps}
 {limit}
 
 [space]
@@ -61,10 +61,11 @@ def plan(
     limit: str = "n_trials = 16",
     sampler: str = "tpe",
     lr: str = "{ low = 0.01, high = 1.0, log = true }",
+    total_steps: int = 400,
     **options: Any,
 ) -> Plan:
     path = folder / "mine.toml"
-    path.write_text(STUDY.format(proxy=proxy, limit=limit, sampler=sampler, lr=lr))
+    path.write_text(STUDY.format(proxy=proxy, limit=limit, sampler=sampler, lr=lr, total_steps=total_steps))
     storage = make_url(f"postgresql://me:secret@host/{folder.name}")
     return make_plan(str(path), LaunchOptions(storage=storage, workers=2, device="cpu"), **options)
 
@@ -151,6 +152,13 @@ def test_two_short_trainings_are_timed(tmp_path: Path) -> None:
     assert (tmp_path / "trained").read_text().split() == ["40", "120"], "the shortest cycle takes 40"
 
 
+def test_a_horizon_that_can_not_be_cut_is_trained_once(tmp_path: Path) -> None:
+    made = plan(tmp_path, proxy=command(tmp_path), time_scripts=True, total_steps=100)
+    assert (tmp_path / "trained").read_text().split() == ["100"]
+    assert made.pace is not None
+    assert made.pace.seconds_per_run > 0
+
+
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [
@@ -194,5 +202,7 @@ def test_a_way_that_is_not_possible_is_refused_in_the_words_of_a_launch(tmp_path
         "[space]\nlr = { low = 1e-4, high = 1e-1, log = true }\n[population]\nway = 'stacked'\n"
     )
     options = LaunchOptions(storage=make_url(f"sqlite:///{tmp_path / 'w.db'}"))
-    with pytest.raises(UsageError, match=r"population\.way: 'stacked' is not possible: stacked layers tell one class"):
+    with pytest.raises(
+        UsageError, match=r"population\.way: 'stacked' is not possible: stacked layers tell one class"
+    ):
         make_plan(str(file), options)

@@ -17,8 +17,8 @@ def told(**changes: Any) -> list[str]:
 def test_the_cost_stands_beside_that_of_the_search_and_the_cheap_one_is_named() -> None:
     assert told() == [
         "up to 24 runs tune 4 baselines, 9 measure the noise of the strongest, 10 to 60 compare it with the "
-        "leader, up to 18 tell a gain in steps: at most 111 runs (117 trainings, some of them shorter), 111 s; "
-        "the search took 24 runs (50 s)",
+        "leader, up to 18 tell a gain in steps: at most 111 runs (117 trainings, some of them shorter), 111 "
+        "s; the search took 24 runs (50 s)",
         "warmboot verdict small --pairs 5 stops after 5 pairs: at most 55 runs",
     ]
 
