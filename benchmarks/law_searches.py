@@ -4,7 +4,8 @@
 
 Searches of `search_quality.py` on its tasks, each run twice, from the same seeds. Answers are trained again
 on fresh seeds and judged on test data; each search is compared with itself without the law and with a sweep
-of `SWEPT` runs (linear and cosine at 8 peak lrs each), by a paired t test on those seeds.
+of `SWEPT` runs (linear and cosine at 8 peak lrs each), by a paired t test on those seeds. The record keeps
+what it has of other budgets.
 """
 
 from __future__ import annotations
@@ -49,8 +50,9 @@ def main() -> None:
     warnings.simplefilter("ignore", ExperimentalWarning)
     path = RECORDS / f"law_searches_{arguments.task}.json"
     n, pairs = arguments.searches, arguments.pairs
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for losses, answers in measured(arguments.task, arguments.budgets, n, pairs):
-        record = record_of(arguments.task, n, pairs, losses, answers)
+        record = with_others(record_of(arguments.task, n, pairs, losses, answers), before)
         path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(record["compared"], indent=1))
 
@@ -64,11 +66,10 @@ def measured(name: str, budgets: Sequence[int], n_searches: int, n_pairs: int) -
         ),
         task.epoch_steps,
     )
-    rows: list[tuple[str, Task, Any, int]] = []
+    rows: list[tuple[str, Task, Any, int]] = [(f"sweep @ {SWEPT}", task, sweep(BOTH, SWEPT // 2, 1), SWEPT)]
     for budget in budgets:
         rows.append((f"with the law @ {budget}", with_law, Warmboot, budget))
         rows.append((f"without @ {budget}", task, Warmboot, budget))
-    rows.append((f"sweep @ {SWEPT}", task, sweep(BOTH, SWEPT // 2, 1), SWEPT))
     losses: dict[str, Losses] = {}
     answers: dict[str, list[str]] = {}
     for key, searched_task, make, budget in rows:
@@ -106,6 +107,14 @@ def record_of(
         "answers": dict(answers),
         "test_loss_of_each_answer": {k: np.round(v.mean(1), 5).tolist() for k, v in losses.items()},
     }
+
+
+def with_others(made: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """What was measured now, with what an earlier record has of other budgets."""
+    tables = ("test_loss", "compared", "answers", "test_loss_of_each_answer")
+    others = [key for key in before.get("test_loss", {}) if key not in made["test_loss"]]
+    merged = {table: {**before.get(table, {}), **made[table]} for table in tables}
+    return {**made, **merged, "kept_from": {"date": before.get("date"), "rows": others}}
 
 
 def gain(ours: Losses, theirs: Losses, sd: float) -> dict[str, Any]:

@@ -119,7 +119,8 @@ FEW = LrBracket(0.0, 6.0, (1.0, 3.0, 5.0), most_runs=4, leaps=True)
 )
 def test_with_few_runs_the_next_lies_where_a_parabola_points(values: tuple[float, ...], lr: float) -> None:
     wanted = FEW.next(dict(zip(FEW.grid, values, strict=True)), [])
-    assert wanted == [pytest.approx(lr)]
+    assert wanted is not None
+    assert wanted == pytest.approx([lr])
 
 
 def test_only_with_few_runs_a_parabola_is_believed() -> None:
