@@ -1,8 +1,9 @@
 """`choose_way`: how the runs of a proxy are trained, found out by training a few steps.
 
-A perceptron's layers are stacked by hand: that is several times as fast. For any other model stacked layers,
-where it has them, its forward computed for all runs at once, and one run after the other are tried on this
-machine, and the fastest is taken in which a run's numbers are the same bits in company as alone.
+The layers of a perceptron with plain SGD are stacked by hand: that is several times as fast. For any other
+model three ways are tried here: stacked layers, where it has them, its forward computed for all runs
+at once, and one run after the other. The fastest is taken in which a run has the same bits in company
+as alone.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ from search.population.vmapped import VmappedEngine
 from search.proxies.proxy import Proxy
 from search.spec.population import AUTO, STACKED, VMAP, Way
 
+_OF_PERCEPTRONS = (nn.Sequential, nn.Embedding, nn.Linear, nn.ReLU, nn.Tanh, nn.Flatten, nn.Unflatten)
+
 
 def is_perceptron(proxy: Proxy) -> bool:
     """Whether a proxy's model is a multilayer perceptron with plain SGD that can be trained in stacked
@@ -22,14 +24,14 @@ def is_perceptron(proxy: Proxy) -> bool:
     Raises:
         Exception: whatever the model raises when it is made.
     """
-    if not is_plain(proxy.optimizer):
+    if proxy.label_smoothing or not is_plain(proxy.optimizer):
         return False
     data = DeviceData(proxy, torch.device("cpu"))
     try:
         make_engine(proxy, data, n_slots=1, kind=stack_kind({}, proxy), way=STACKED)
     except UnsupportedLayerError:
         return False
-    return not any(isinstance(module, nn.Conv1d | nn.Conv2d) for module in proxy.build_model(0).modules())
+    return all(isinstance(module, _OF_PERCEPTRONS) for module in proxy.build_model(0).modules())
 
 
 def make_engine(proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind, way: Way = AUTO) -> Engine:
@@ -52,8 +54,8 @@ def make_engine(proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind
 
 def _check_stackable(proxy: Proxy) -> None:
     """Refuse what stacked layers don't do, the model aside."""
-    if proxy.label_smoothing or proxy.augment is not None:
-        raise UnsupportedLayerError("stacked layers are trained without label smoothing and augmentation.")
+    if proxy.augment is not None:
+        raise UnsupportedLayerError("stacked layers are trained without augmentation.")
     if proxy.train.targets.ndim != 1:
         raise UnsupportedLayerError("stacked layers tell one class of a sample.")
     if not isinstance(proxy.build_model(0), nn.Sequential):
