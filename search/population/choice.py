@@ -22,6 +22,7 @@ from search.population.memory import ran_out
 from search.population.settings import stack_kind
 from search.population.step_timing import SAFE_LR, drawn_samples, few_steps, one_thread, step_seconds
 from search.population.vmapped import UnsupportedModelError
+from search.proxies.precision import FLOAT32, Precision
 from search.proxies.proxy import Proxy, Split
 from search.spec.population import ONE_BY_ONE, STACKED, VMAP, Way
 
@@ -45,6 +46,7 @@ class Choice:
     """Why not more at once."""
     remark: str = ""
     """What else a person should know."""
+    precision: Precision = FLOAT32
 
     def text(self, name: str) -> str:
         """One line for a person.
@@ -52,6 +54,7 @@ class Choice:
         >>> Choice("vmap", 8, 2.31).text("mnist1d_cnn")
         'mnist1d_cnn: 8 runs at once by vmap, 2.3 times one by one'
         """
+        name = name if self.precision == FLOAT32 else f"{name} in {self.precision}"
         if self.way != ONE_BY_ONE:
             how = "in stacked layers" if self.way == STACKED else "by vmap"
             gain = "" if self.gain is None else f", {self.gain:.1f} times one by one"
