@@ -7,7 +7,8 @@ The same runs both times: same seeds, batches, lr tables, and the validation spl
 The loop is what anybody would write: `torch.optim`, one model after the other, one forward for the
 validation split. The two are run in turns on one torch thread, and processor time is compared, the least of
 all rounds, so that a busy neighbour counts on neither side. That they train the same is checked: final
-losses agree to 1e-2.
+losses agree to 1e-2. Where a study would take stacked layers, `vmap` runs beside them. Packaged proxies, and
+some of them with another optimizer or other layers (`throughput_variants.py`).
 
 `share_of_sgemm` is the arithmetic of all forwards and backwards (torch's FlopCounterMode) over the time, in
 parts of what a product of two 1024 x 1024 matrices reaches on the same core in the same minute.
@@ -21,7 +22,8 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,24 +31,30 @@ import numpy as np
 import torch
 from machine import describe_machine
 from plain_training import PlainTraining
+from throughput_variants import VARIANTS
 from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from search.population import Population, Run
-from search.population.choice import Choice, choose_way
+from search.population.choice import choose_way
 from search.proxies import build_proxy, builtin_proxies
 from search.proxies.proxy import Proxy
+from search.spec.population import STACKED, VMAP, Way
 
 RECORD = Path(__file__).parent / "records" / "throughput.json"
-PROXIES = tuple(name for name in builtin_proxies() if name != "noisy_quadratic")
+PROXIES: Mapping[str, Callable[[], Proxy]] = {
+    **{name: partial(build_proxy, name, {}) for name in builtin_proxies() if name != "noisy_quadratic"},
+    **VARIANTS,
+}
+"""How each is made, by the name of its row."""
 REPORTS = 3
 LR = {"sgd": 0.05, "adamw": 1e-3}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--proxy", nargs="+", choices=PROXIES, default=PROXIES)
+    parser.add_argument("--proxy", nargs="+", choices=list(PROXIES), default=list(PROXIES))
     parser.add_argument("--runs", type=int, default=8, help="at once")
     parser.add_argument("--steps", type=int, default=60, help="of each run")
     parser.add_argument("--rounds", type=int, default=5, help="of each side, in turns")
@@ -56,7 +64,7 @@ def main() -> None:
     record: dict[str, Any] = {**describe_machine(), "evaluations": REPORTS, "proxies": kept()}
     for name in arguments.proxy:
         try:
-            proxy = build_proxy(name, {})
+            proxy = PROXIES[name]()
         except (ModuleNotFoundError, FileNotFoundError, ValueError) as error:
             print(f"{name}: left out: {error}")
             continue
@@ -84,8 +92,10 @@ def measure(proxy: Proxy, n_runs: int, n_steps: int, n_rounds: int) -> dict[str,
     runs = [make_run(proxy, key, n_steps) for key in range(n_runs)]
     sides: dict[str, Callable[[], list[float]]] = {
         "plain": lambda: [plain_run(proxy, run) for run in runs],
-        "population": lambda: population_runs(proxy, runs, chosen),
+        "population": lambda: population_runs(proxy, runs, chosen.way),
     }
+    if chosen.way == STACKED:
+        sides[VMAP] = lambda: population_runs(proxy, runs, VMAP)
     losses: dict[str, list[float]] = {}
     seconds: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(n_rounds):
@@ -101,6 +111,7 @@ def measure(proxy: Proxy, n_runs: int, n_steps: int, n_rounds: int) -> dict[str,
     return {
         "way": chosen.way,
         "times_plain": round(best["plain"] / best["population"], 2),
+        **({"times_plain_by_vmap": round(best["plain"] / best[VMAP], 2)} if VMAP in best else {}),
         "times_plain_by_round": [round(ratio, 2) for ratio in ratios],
         "plain_ms": round(best["plain"] / n_runs / n_steps * 1000, 4),
         "population_ms": round(best["population"] / n_runs / n_steps * 1000, 4),
@@ -118,9 +129,9 @@ def make_run(proxy: Proxy, key: int, n_steps: int) -> Run:
     return Run(key=key, lr_table=table, seed=(0, 1, key), report_steps=reports)
 
 
-def population_runs(proxy: Proxy, runs: list[Run], chosen: Choice) -> list[float]:
-    """Final validation loss of each run, all trained in the way that a study would take."""
-    population = Population(proxy, slots=len(runs), way=chosen.way)
+def population_runs(proxy: Proxy, runs: list[Run], way: Way) -> list[float]:
+    """Final validation loss of each run, all trained in a way."""
+    population = Population(proxy, slots=len(runs), way=way)
     for run in runs:
         population.admit(run)
     final: dict[Any, float] = {}

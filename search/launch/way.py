@@ -9,6 +9,8 @@ from search.errors import UsageError, problems_text
 from search.messages import Say
 from search.population.choice import Choice
 from search.population.make import choose_training
+from search.proxies.precision import precision_problem
+from search.proxies.proxy import Proxy
 from search.proxies.registry import AnyProxy
 from search.spec.population import MOST_SLOTS, STACKED, default_slots, device_kind
 from search.spec.study import StudySpec
@@ -27,9 +29,11 @@ def chosen_way(spec: StudySpec, proxy: AnyProxy | None, place: str, device: str)
         device: of torch.
 
     Raises:
-        UsageError: the way that the study asks for is not possible.
+        UsageError: the way or the precision that the study asks for is not possible.
     """
     asked = spec.population.way
+    if isinstance(proxy, Proxy) and (why := precision_problem(proxy.precision, device)):
+        raise UsageError(problems_text(place, [f"proxy.{why}."]))
     try:
         given = None if spec.population.slots == "auto" else spec.population.slots
         return choose_training(proxy, asked, slots=given, most=_most_slots(spec, device), device=device)

@@ -1,8 +1,9 @@
 """`choose_way`: how the runs of a proxy are trained, found out by training a few steps.
 
-A perceptron's layers are stacked by hand: that is several times as fast. For any other model stacked layers,
-where it has them, its forward computed for all runs at once, and one run after the other are tried on this
-machine, and the fastest is taken in which a run's numbers are the same bits in company as alone.
+The layers of a perceptron with plain SGD are stacked by hand: that is several times as fast. For any other
+model three ways are tried here: stacked layers, where it has them, its forward computed for all runs
+at once, and one run after the other. The fastest is taken in which a run has the same bits in company
+as alone.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from search.population.memory import ran_out
 from search.population.settings import stack_kind
 from search.population.step_timing import SAFE_LR, drawn_samples, few_steps, one_thread, step_seconds
 from search.population.vmapped import UnsupportedModelError
+from search.proxies.precision import FLOAT32, Precision
 from search.proxies.proxy import Proxy, Split
 from search.spec.population import ONE_BY_ONE, STACKED, VMAP, Way
 
@@ -44,6 +46,7 @@ class Choice:
     """Why not more at once."""
     remark: str = ""
     """What else a person should know."""
+    precision: Precision = FLOAT32
 
     def text(self, name: str) -> str:
         """One line for a person.
@@ -51,6 +54,7 @@ class Choice:
         >>> Choice("vmap", 8, 2.31).text("mnist1d_cnn")
         'mnist1d_cnn: 8 runs at once by vmap, 2.3 times one by one'
         """
+        name = name if self.precision == FLOAT32 else f"{name} in {self.precision}"
         if self.way != ONE_BY_ONE:
             how = "in stacked layers" if self.way == STACKED else "by vmap"
             gain = "" if self.gain is None else f", {self.gain:.1f} times one by one"

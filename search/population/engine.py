@@ -111,7 +111,7 @@ class DeviceData:
 
 
 class StackedEngine:
-    """The engine for perceptrons and plain convolutional networks: all slots in one `StackedModel`.
+    """The engine for what `Lowering` knows: all slots in one `StackedModel`.
 
     On one CPU thread a slot's numbers are equal bit for bit whatever its place and its neighbours.
     Nothing waits for the device within `train`: samples and lrs go there at the start, losses come
@@ -204,7 +204,7 @@ class StackedEngine:
     def _averaged(self, slot: int) -> StackedModel:
         """A slot's model with the average of its weights; valid until the next call."""
         assert self._averages is not None, "this engine's kind keeps no averages"
-        self._one_averaged.copy_weights(self._averages.of_slot(slot))
+        self._one_averaged.copy_judged(self._averages.of_slot(slot), self._single[slot].buffers)
         return self._one_averaged
 
 
@@ -214,6 +214,7 @@ def _stack(proxy: Proxy, device: torch.device, n_slots: int, kind: StackKind) ->
         proxy.train.inputs,
         optimizer=proxy.optimizer,
         kind=kind,
+        label_smoothing=proxy.label_smoothing,
         n_slots=n_slots,
         device=device,
     )

@@ -8,11 +8,15 @@ from torch import nn
 from search.population.engine import DeviceData, Engine, StackedEngine
 from search.population.lowering import UnsupportedLayerError
 from search.population.modules import ModuleEngine
+from search.population.precise_engine import PreciseEngine
 from search.population.settings import StackKind, stack_kind
 from search.population.stacked_optimizer import is_plain
 from search.population.vmapped import VmappedEngine
+from search.proxies.precision import FLOAT32, computed_in
 from search.proxies.proxy import Proxy
 from search.spec.population import AUTO, STACKED, VMAP, Way
+
+_OF_PERCEPTRONS = (nn.Sequential, nn.Embedding, nn.Linear, nn.ReLU, nn.Tanh, nn.Flatten, nn.Unflatten)
 
 
 def is_perceptron(proxy: Proxy) -> bool:
@@ -22,14 +26,14 @@ def is_perceptron(proxy: Proxy) -> bool:
     Raises:
         Exception: whatever the model raises when it is made.
     """
-    if not is_plain(proxy.optimizer):
+    if proxy.label_smoothing or not is_plain(proxy.optimizer):
         return False
     data = DeviceData(proxy, torch.device("cpu"))
     try:
         make_engine(proxy, data, n_slots=1, kind=stack_kind({}, proxy), way=STACKED)
     except UnsupportedLayerError:
         return False
-    return not any(isinstance(module, nn.Conv1d | nn.Conv2d) for module in proxy.build_model(0).modules())
+    return all(isinstance(module, _OF_PERCEPTRONS) for module in proxy.build_model(0).modules())
 
 
 def make_engine(proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind, way: Way = AUTO) -> Engine:
@@ -42,6 +46,14 @@ def make_engine(proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind
         UnsupportedModelError: its model's forward can't be computed for many, and no other way will do.
         Exception: whatever the model raises when it is looked at with the proxy's data.
     """
+    if proxy.precision == FLOAT32:
+        return _float32_engine(proxy, data, n_slots=n_slots, kind=kind, way=way)
+    with computed_in(proxy.precision, data.device):  # models are tried out as they are made
+        engine = _float32_engine(proxy, data, n_slots=n_slots, kind=kind, way=way)
+    return PreciseEngine(engine, proxy.precision, data.device)
+
+
+def _float32_engine(proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind, way: Way) -> Engine:
     if way == VMAP:
         return VmappedEngine(proxy, data, n_slots=n_slots, kind=kind)
     if way == STACKED or (way == AUTO and is_perceptron(proxy)):
@@ -52,8 +64,10 @@ def make_engine(proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind
 
 def _check_stackable(proxy: Proxy) -> None:
     """Refuse what stacked layers don't do, the model aside."""
-    if proxy.label_smoothing or proxy.augment is not None:
-        raise UnsupportedLayerError("stacked layers are trained without label smoothing and augmentation.")
+    if proxy.precision == "bf16":
+        raise UnsupportedLayerError("stacked layers compute in float32.")
+    if proxy.augment is not None:
+        raise UnsupportedLayerError("stacked layers are trained without augmentation.")
     if proxy.train.targets.ndim != 1:
         raise UnsupportedLayerError("stacked layers tell one class of a sample.")
     if not isinstance(proxy.build_model(0), nn.Sequential):

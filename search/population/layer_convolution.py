@@ -42,6 +42,8 @@ class Grid(NamedTuple):
 class StackedConvolution:
     """`nn.Conv1d` or `nn.Conv2d` in one group; the weight lies as `(taps C) x O`, the bias as `1 x O`."""
 
+    buffers: tuple[Tensor, ...] = ()
+
     def __init__(
         self,
         name: str,
@@ -77,7 +79,7 @@ class StackedConvolution:
             assert module.bias is not None
             fill(self.bias, module.bias[None])
 
-    def forward(self, inputs: Tensor, workspace: Workspace) -> Tensor:
+    def forward(self, inputs: Tensor, workspace: Workspace, *, training: bool) -> Tensor:
         n_slots, n_samples, self._n_lanes = inputs.shape
         n_rows = n_samples * self._n_places
         # What lies beyond the edges and behind the last channel is never written, and so stays zero.

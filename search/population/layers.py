@@ -72,6 +72,11 @@ class StackedLayer(Protocol):
         """All that is trained here."""
         ...
 
+    @property
+    def buffers(self) -> tuple[Tensor, ...]:
+        """What else a step changes here, each `K x 1 x lanes`."""
+        ...
+
     def slots(self, chosen: slice) -> Self:
         """This layer for some of the slots, sharing their memory."""
         ...
@@ -80,8 +85,9 @@ class StackedLayer(Protocol):
         """Put the weights of one plain module into every slot of this layer."""
         ...
 
-    def forward(self, inputs: Tensor, workspace: Workspace) -> Tensor:
-        """`K x B x D_in` (tokens: `K x B x C`) to `K x B x D_out`, lanes included."""
+    def forward(self, inputs: Tensor, workspace: Workspace, *, training: bool) -> Tensor:
+        """`K x B x D_in` (tokens: `K x B x C`) to `K x B x D_out`, lanes included; `training`: a backward
+        follows."""
         ...
 
     def backward(self, gradient: Tensor, workspace: Workspace, *, kept: float | Tensor) -> Tensor | None:
@@ -91,6 +97,8 @@ class StackedLayer(Protocol):
 
 class StackedEmbedding:
     """`nn.Embedding` followed by `nn.Flatten`: `K x B x C` tokens to `K x B x (C * lanes)`."""
+
+    buffers: tuple[Tensor, ...] = ()
 
     def __init__(self, name: str, table: Parameter) -> None:
         self.name, self.table = name, table
@@ -112,7 +120,7 @@ class StackedEmbedding:
         assert isinstance(module, nn.Embedding)
         fill(self.table, module.weight)
 
-    def forward(self, inputs: Tensor, workspace: Workspace) -> Tensor:
+    def forward(self, inputs: Tensor, workspace: Workspace, *, training: bool) -> Tensor:
         n_slots, n_samples, n_tokens = inputs.shape
         self._chosen_rows = (inputs + self._first_rows).view(-1)
         output = workspace.empty(self.name, n_slots, n_samples, n_tokens * self._lanes)
@@ -137,6 +145,8 @@ class StackedEmbedding:
 
 class StackedLinear:
     """`nn.Linear`; the weight lies as `D_in x D_out`, the bias as `1 x D_out`."""
+
+    buffers: tuple[Tensor, ...] = ()
 
     def __init__(
         self,
@@ -168,7 +178,7 @@ class StackedLinear:
         if self.bias is not None:
             fill(self.bias, module.bias[None])
 
-    def forward(self, inputs: Tensor, workspace: Workspace) -> Tensor:
+    def forward(self, inputs: Tensor, workspace: Workspace, *, training: bool) -> Tensor:
         self._inputs = inputs
         n_slots, n_samples, _ = inputs.shape
         output = workspace.empty(self.name, n_slots, n_samples, self.weight.value.shape[2])
@@ -190,6 +200,7 @@ class StackedReLU:
     """`nn.ReLU`, in place."""
 
     parameters: tuple[Parameter, ...] = ()
+    buffers: tuple[Tensor, ...] = ()
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -200,7 +211,7 @@ class StackedReLU:
     def load(self, module: nn.Module) -> None:
         """There are no weights."""
 
-    def forward(self, inputs: Tensor, workspace: Workspace) -> Tensor:
+    def forward(self, inputs: Tensor, workspace: Workspace, *, training: bool) -> Tensor:
         self._outputs = inputs.relu_()
         return self._outputs
 
@@ -213,6 +224,7 @@ class StackedTanh:
     """`nn.Tanh`, in place."""
 
     parameters: tuple[Parameter, ...] = ()
+    buffers: tuple[Tensor, ...] = ()
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -223,7 +235,7 @@ class StackedTanh:
     def load(self, module: nn.Module) -> None:
         """There are no weights."""
 
-    def forward(self, inputs: Tensor, workspace: Workspace) -> Tensor:
+    def forward(self, inputs: Tensor, workspace: Workspace, *, training: bool) -> Tensor:
         self._outputs = inputs.tanh_()
         return self._outputs
 

@@ -6,10 +6,15 @@ replaced by something similar: subclasses (their `forward` may differ), tied or 
 
 from __future__ import annotations
 
+from math import prod
+from typing import get_args
+
 import torch
 from torch import Tensor, nn
 
+from search.population.layer_batch_norm import StackedBatchNorm
 from search.population.layer_convolution import StackedConvolution, grid_of, places_first
+from search.population.layer_pooling import Pooling, StackedMean, StackedPooling
 from search.population.layers import (
     Parameter,
     StackedEmbedding,
@@ -23,8 +28,12 @@ from search.population.windows import Geometry
 
 _SUPPORTED = (
     "Embedding followed by Flatten at the start, Linear, Conv1d or Conv2d (one group, padded by numbers of "
-    "zeros) with float32 weights of its own, ReLU or Tanh after one of these, Flatten, Unflatten"
+    "zeros) and BatchNorm1d or BatchNorm2d with float32 weights of its own, max or average pooling of what a "
+    "convolution gives, ReLU or Tanh after one of all these, Flatten, Unflatten"
 )
+
+
+_ACTIVATED = StackedLinear | StackedConvolution | StackedBatchNorm | StackedPooling | StackedMean
 
 
 class UnsupportedLayerError(ValueError):
@@ -69,6 +78,12 @@ class Lowering:
             self._activation(number, module)
         elif isinstance(module, nn.Conv1d | nn.Conv2d) and kind in (nn.Conv1d, nn.Conv2d):
             self._convolution(number, module)
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and kind in (nn.BatchNorm1d, nn.BatchNorm2d):
+            self._batch_norm(number, module)
+        elif isinstance(module, Pooling) and kind in get_args(Pooling):
+            self._pooling(number, module)
+        elif isinstance(module, nn.AdaptiveAvgPool1d | nn.AdaptiveAvgPool2d):
+            self._mean(number, module)
         elif isinstance(module, nn.Flatten | nn.Unflatten) and kind in (nn.Flatten, nn.Unflatten):
             self._reshaping(number, module)
         else:
@@ -134,16 +149,63 @@ class Lowering:
         self._shape = (module.out_channels, *places)
         self._positions = places_first(module.out_channels, places)
 
+    def _batch_norm(self, number: int, module: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
+        n_axes = (2,) if isinstance(module, nn.BatchNorm2d) else (0, 1)
+        fits = len(self._shape) - 1 in n_axes and self._shape[0] == module.num_features
+        lies = not self._takes_tokens and (len(self._shape) == 1 or self._lies_places_first())
+        if not (fits and lies) or not module.track_running_stats or module.momentum is None:
+            raise _unsupported(number, module)
+        positions = self._positions if len(self._shape) == 1 else torch.arange(module.num_features)
+        width = int(positions.max()) + 1
+        scale, shift = (self._parameter(1, width) if module.affine else None for _ in range(2))
+        zeros = torch.zeros(self.n_slots, 1, padded(width), device=self.device)
+        layer = StackedBatchNorm(
+            _name(number),
+            scale,
+            shift,
+            (zeros, zeros.clone()),
+            positions,
+            momentum=module.momentum,
+            eps=module.eps,
+            takes_data=not self.layers,
+        )
+        self.layers.append((number, layer))
+
+    def _pooling(self, number: int, module: Pooling) -> None:
+        n_axes = 1 if isinstance(module, nn.MaxPool1d | nn.AvgPool1d) else 2
+        if len(self._shape) != 1 + n_axes or not self._lies_places_first():
+            raise _unsupported(number, module)
+        if isinstance(module, nn.MaxPool1d | nn.MaxPool2d) and module.return_indices:
+            raise _unsupported(number, module)
+        size = self._shape[1:]
+        self._shape = _shape_after(module, self._shape)
+        places = self._shape[1:]
+        layer = StackedPooling(_name(number), module, size=_pair(size), places=_pair(places))
+        self.layers.append((number, layer))
+        self._positions = places_first(self._shape[0], places)
+
+    def _mean(self, number: int, module: nn.AdaptiveAvgPool1d | nn.AdaptiveAvgPool2d) -> None:
+        if not self._lies_places_first() or prod(_shape_after(module, self._shape)[1:]) != 1:
+            raise _unsupported(number, module)
+        self.layers.append((number, StackedMean(_name(number), n_places=prod(self._shape[1:]))))
+        self._shape = _shape_after(module, self._shape)
+        self._positions = torch.arange(self._shape[0])
+
+    def _lies_places_first(self) -> bool:
+        """Whether samples lie as a convolution gives them."""
+        several = bool(self.layers) and len(self._shape) > 1
+        return several and torch.equal(self._positions, places_first(self._shape[0], self._shape[1:]))
+
     def _reshaping(self, number: int, module: nn.Flatten | nn.Unflatten) -> None:
         first_axis = module.start_dim if isinstance(module, nn.Flatten) else module.dim
         if not isinstance(first_axis, int) or first_axis < 1:
             raise _unsupported(number, module)
-        self._shape = tuple(module(torch.empty(1, *self._shape, device="meta")).shape[1:])
+        self._shape = _shape_after(module, self._shape)
 
     def _activation(self, number: int, module: nn.Module) -> None:
-        # In place, so only on what products give: that is not needed again, while an activation's own outputs
-        # serve its backward, and the data serves the next step.
-        if not self.layers or not isinstance(self.layers[-1][1], StackedLinear | StackedConvolution):
+        # In place, so only on what is not needed again: an activation's own outputs serve its backward, and
+        # the data serves the next step.
+        if not self.layers or not isinstance(self.layers[-1][1], _ACTIVATED):
             raise _unsupported(number, module)
         kind = StackedReLU if isinstance(module, nn.ReLU) else StackedTanh
         self.layers.append((number, kind(_name(number))))
@@ -162,6 +224,16 @@ def _check_weights(model: nn.Sequential) -> None:
         if own & seen or not trained:
             raise _unsupported(number, module)
         seen |= own
+
+
+def _shape_after(module: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Of a sample, behind a module without weights."""
+    return tuple(module(torch.empty(1, *shape, device="meta")).shape[1:])
+
+
+def _pair(places: tuple[int, ...]) -> tuple[int, int]:
+    """(down, along) of a curve or an image."""
+    return (1, *places) if len(places) == 1 else (places[0], places[1])
 
 
 def _name(number: int) -> str:

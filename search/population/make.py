@@ -55,6 +55,7 @@ def choose_training(
     else:
         make_population(proxy, slots=1, device=device, way=asked)
         chosen = Choice(asked, usual)
+    chosen = replace(chosen, precision=proxy.precision)
     if slots is not None or chosen.way == ONE_BY_ONE:
         return chosen
     fast = choose_slots(proxy, chosen.way, most=most, device=device)

@@ -120,7 +120,7 @@ class ModuleEngine:
         with torch.no_grad():
             blocks = zip(torch.split(data.inputs, n_rows), torch.split(data.targets, n_rows), strict=True)
             for inputs, targets in blocks:
-                logits = _logits(state, inputs, averaged).flatten(0, -2)
+                logits = _logits(state, inputs, averaged).float().flatten(0, -2)
                 total += float(functional.cross_entropy(logits, targets.flatten(), reduction="sum"))
                 wrong += int((logits.argmax(-1) != targets.flatten()).sum())
         state.model.train()
@@ -139,7 +139,7 @@ class ModuleEngine:
                 self._dropout.begin(keys[step])
             inputs = self._inputs(samples[step], keys[step])
             targets = self._train.targets[samples[step]].flatten()
-            logits = slot.model(inputs).flatten(0, -2)
+            logits = slot.model(inputs).float().flatten(0, -2)
             loss = functional.cross_entropy(logits, targets, label_smoothing=smoothing)
             losses[step] = loss.detach()
             slot.optimizer.zero_grad(set_to_none=True)

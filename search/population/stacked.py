@@ -31,9 +31,11 @@ class StackedModel:
         n_classes: int,
         n_slots: int,
         optimizer: StackedOptimizer,
+        label_smoothing: float,
         workspace: Workspace,
     ) -> None:
         self._layers, self._n_classes, self.n_slots = layers, n_classes, n_slots
+        self._smoothing = label_smoothing
         self._optimizer, self._workspace = optimizer, workspace
         self._parameters = [p for _, layer in layers for p in layer.parameters]
 
@@ -45,6 +47,7 @@ class StackedModel:
         *,
         optimizer: Optimizer,
         kind: StackKind,
+        label_smoothing: float,
         n_slots: int,
         device: torch.device,
     ) -> StackedModel:
@@ -61,6 +64,7 @@ class StackedModel:
             n_classes=lowering.n_classes,
             n_slots=n_slots,
             optimizer=stacked_optimizer(optimizer, kind, parameters),
+            label_smoothing=label_smoothing,
             workspace=Workspace(device),
         )
 
@@ -70,15 +74,20 @@ class StackedModel:
         return [parameter.value for parameter in self._parameters]
 
     @property
+    def buffers(self) -> list[Tensor]:
+        """What else belongs to a model that is judged, each `K x 1 x lanes`; not copies."""
+        return [buffer for _, layer in self._layers for buffer in layer.buffers]
+
+    @property
     def changed(self) -> list[Tensor]:
         """All that a step changes."""
         return [*self._kept, *self._optimizer.changed]
 
     @property
     def _kept(self) -> list[Tensor]:
-        """What of the parameters one step hands to the next."""
+        """What of the layers one step hands to the next."""
         parts = [(p.value, p.fed) if self._optimizer.keeps_fed else (p.value,) for p in self._parameters]
-        return [part for parts_of_one in parts for part in parts_of_one]
+        return [*(part for of_one in parts for part in of_one), *self.buffers]
 
     def slots(self, chosen: slice, workspace: Workspace | None = None) -> StackedModel:
         """The models of some slots; they share their memory with this stack, and their workspace unless they
@@ -88,6 +97,7 @@ class StackedModel:
             n_classes=self._n_classes,
             n_slots=len(range(*chosen.indices(self.n_slots))),
             optimizer=self._optimizer.slots(chosen),
+            label_smoothing=self._smoothing,
             workspace=workspace or self._workspace,
         )
 
@@ -97,10 +107,10 @@ class StackedModel:
         for number, layer in self._layers:
             layer.slots(slice(slot, slot + 1)).load(model[number])
 
-    def copy_weights(self, weights: Sequence[Tensor]) -> None:
-        """Take over weights like `self.weights`."""
-        for parameter, weight in zip(self._parameters, weights, strict=True):
-            parameter.value.copy_(weight)
+    def copy_judged(self, weights: Sequence[Tensor], buffers: Sequence[Tensor]) -> None:
+        """Take over what is like `self.weights` and `self.buffers`."""
+        for own, other in zip((*self.weights, *self.buffers), (*weights, *buffers), strict=True):
+            own.copy_(other)
 
     def move(self, source: int, target: int) -> None:
         """Make slot `target` what slot `source` is, optimizer and its state included."""
@@ -132,43 +142,50 @@ class StackedModel:
             planned: of this step, see `plan`.
 
         Returns:
-            `K x B`: log-likelihood of each sample before the step.
+            `K x B`: log-likelihood of each sample before the step, smoothed as the loss is.
         """
-        logits = self._forward(inputs)
-        log_likelihood = self._log_likelihood(logits, targets)
+        logits = self._forward(inputs, training=True)
+        log_likelihood = self._log_likelihood(logits, targets, self._smoothing)
         self._backward(self._loss_gradient(logits, targets))
         self._optimizer.step(self._parameters, planned)
         return log_likelihood
 
     def judge(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Log-likelihood of each sample and whether it is classified wrongly; both `K x B`."""
-        logits = self._forward(inputs)
+        logits = self._forward(inputs, training=False)
         log_likelihood = self._log_likelihood(logits, targets)
         return log_likelihood, logits.argmax(2) != targets
 
-    def _forward(self, inputs: Tensor) -> Tensor:
+    def _forward(self, inputs: Tensor, *, training: bool) -> Tensor:
         """Logits, `K x B x lanes`, those of the padding at minus infinity."""
         tensor = inputs
         for _, layer in self._layers:
-            tensor = layer.forward(tensor, self._workspace)
+            tensor = layer.forward(tensor, self._workspace, training=training)
         if padded(self._n_classes) > self._n_classes:
             tensor[..., self._n_classes :] = -torch.inf
         return tensor
 
-    def _log_likelihood(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def _log_likelihood(self, logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Of each sample; with smoothing a share of it is the mean over all classes."""
         log_p = self._workspace.empty("log p", *logits.shape)
         torch.log_softmax(logits, 2, out=log_p)
-        return log_p.gather(2, targets[..., None])[..., 0]
+        likelihood = log_p.gather(2, targets[..., None])[..., 0]
+        if not smoothing:
+            return likelihood
+        return likelihood.lerp_(log_p[..., : self._n_classes].mean(2), smoothing)
 
     def _loss_gradient(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Gradient of the mean cross entropy of each slot: `(softmax - one_hot) / B`."""
+        """Gradient of the mean cross entropy of each slot: `(softmax - one_hot) / B`, where smoothing spreads
+        its share of the ones over all classes."""
         gradient = self._workspace.empty("p", *logits.shape)
         torch.softmax(logits, 2, out=gradient)
-        gradient.scatter_add_(2, targets[..., None], self._minus_one(targets))
+        gradient.scatter_add_(2, targets[..., None], self._minus(1.0 - self._smoothing, targets))
+        if self._smoothing:
+            gradient[..., : self._n_classes] -= self._smoothing / self._n_classes
         return gradient.mul_(1.0 / targets.shape[1])
 
-    def _minus_one(self, targets: Tensor) -> Tensor:
-        return self._workspace.empty("minus one", *targets.shape, 1).fill_(-1.0)
+    def _minus(self, share: float, targets: Tensor) -> Tensor:
+        return self._workspace.empty("minus share", *targets.shape, 1).fill_(-share)
 
     def _backward(self, gradient: Tensor) -> None:
         upstream: Tensor | None = gradient

@@ -175,7 +175,7 @@ class VmappedEngine:
         self._model.eval()
         losses, n_wrong = [], 0
         for inputs, targets in _blocks(data):
-            logits = functional_call(self._model, state, (inputs,)).flatten(0, -2)
+            logits = functional_call(self._model, state, (inputs,)).float().flatten(0, -2)
             losses.append(functional.cross_entropy(logits, targets.flatten(), reduction="none"))
             n_wrong += int((logits.argmax(-1) != targets.flatten()).sum())
         mean = torch.cat(losses).cpu().numpy().astype(np.float64).mean()
@@ -196,7 +196,7 @@ class VmappedEngine:
         """One step of the first slots; the losses of their samples before it, `K x B`."""
         with self._forms:
             logits = self._forward(first.weights, first.constants, self._inputs(samples, keys), keys)
-        losses = self._losses(logits, self._train.targets[samples])
+        losses = self._losses(logits.float(), self._train.targets[samples])
         means = losses.mean(1)
         gradients = torch.autograd.grad(
             means, [*first.weights.values()], torch.ones_like(means), materialize_grads=True

@@ -57,6 +57,18 @@ def built_in_fingerprint(
     )
 
 
+def with_part(fingerprint: str, name: str, value: str) -> str:
+    """The fingerprint of the same with one thing otherwise than usual.
+
+    >>> with_part("my data of May", "precision", "bf16")
+    'my data of May, precision bf16'
+    """
+    text = f"{fingerprint}, {name} {value}"
+    if not isinstance(fingerprint, Fingerprint):
+        return text
+    return Fingerprint(hashlib.sha256(text.encode()).hexdigest(), {**fingerprint.parts, name: value})
+
+
 def without_later(arguments: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments as fingerprints have them: one that a proxy got later counts where it is not its default.
 

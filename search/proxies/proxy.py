@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from search.direction import Direction
+from search.proxies.precision import FLOAT32, Precision, check_precision
 
 METRICS: Mapping[str, Direction] = MappingProxyType({"val_loss": "minimize", "val_error": "minimize"})
 
@@ -182,6 +183,8 @@ class Proxy:
     label_smoothing: float = 0.0
     """Share of each training target that is spread over all classes, in [0, 1) (Szegedy et al., arXiv
     1512.00567). Of the training loss alone: validation and test are judged on the classes as they are."""
+    precision: Precision = FLOAT32
+    """In which its models compute; a study may say another. Weights and optimizer are float32 in any case."""
     augment: Augment | None = None
     """Changes the inputs of a training batch; None: they are trained as they are."""
     fingerprint: str = ""
@@ -200,6 +203,7 @@ class Proxy:
             raise ValueError(
                 f"label_smoothing of proxy {self.name} must lie in [0, 1) but is {self.label_smoothing!r}."
             )
+        check_precision(self.precision)
         needed = self.steps_per_epoch * self.batch_size
         if isinstance(self.batches, ShuffledEpochs) and needed > len(self.train):
             raise ValueError(

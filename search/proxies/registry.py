@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from search.proxies.fingerprints import Fingerprint, source_fingerprint
+from search.proxies.fingerprints import Fingerprint, source_fingerprint, with_part
 from search.proxies.noisy_quadratic import NoisyQuadratic
+from search.proxies.precision import FLOAT32, check_precision
 from search.proxies.proxy import Proxy
 from search.spec.made_of import MadeOf
 from warmboot.checks import nearest
@@ -68,7 +69,8 @@ def declared_proxy(name: str, arguments: Mapping[str, Any], *, device: str = "cp
 
     Args:
         name: a built-in name, or `package.module:factory` with `factory(device) -> Proxy`.
-        arguments: keyword arguments of a built-in proxy; none for a factory.
+        arguments: keyword arguments of a built-in proxy; none for a factory. `precision` is one of every
+            proxy that has a model, and part of its fingerprint.
         device: handed to the factory; built-in proxies don't need it.
 
     Raises:
@@ -76,6 +78,28 @@ def declared_proxy(name: str, arguments: Mapping[str, Any], *, device: str = "cp
             be imported, each with the way out.
         ModuleNotFoundError: a built-in proxy needs a package that is not installed.
     """
+    others = {key: value for key, value in arguments.items() if key != "precision"}
+    proxy = _proxy(name, others, device)
+    if isinstance(proxy, Proxy):
+        return _in_precision(proxy, name, arguments.get("precision", proxy.precision))
+    if "precision" in arguments:
+        raise ValueError(f"proxy {name}: precision: its loss is computed in float64; leave it out.")
+    return proxy
+
+
+def _in_precision(proxy: Proxy, name: str, given: object) -> Proxy:
+    try:
+        precision = check_precision(given)
+    except ValueError as error:
+        raise ValueError(f"proxy {name}: {error}") from error
+    if precision == FLOAT32:
+        return replace(proxy, precision=precision)
+    return replace(
+        proxy, precision=precision, fingerprint=with_part(proxy.fingerprint, "precision", precision)
+    )
+
+
+def _proxy(name: str, arguments: Mapping[str, Any], device: str) -> AnyProxy:
     if ":" in name:
         return _from_reference(name, arguments, device)
     if name not in _BUILT_IN:
@@ -107,8 +131,9 @@ def _unknown_proxy(name: str) -> str:
 
 def _check_arguments(name: str, factory: Callable[..., AnyProxy], arguments: Mapping[str, Any]) -> None:
     accepted = inspect.signature(factory).parameters
+    also = "" if name == "noisy_quadratic" else ", precision"
     problems = [
-        f"{key} is unknown; accepted are {', '.join(accepted)}"
+        f"{key} is unknown; accepted are {', '.join(accepted)}{also}"
         if key not in accepted
         else f"{key} must be {_kind(accepted[key].default)} but got {value!r}"
         for key, value in arguments.items()
@@ -133,7 +158,7 @@ def _kind(default: object) -> str:
 def _from_reference(reference: str, arguments: Mapping[str, Any], device: str) -> AnyProxy:
     if arguments:
         given = ", ".join(arguments)
-        raise ValueError(f"proxy {reference}: a factory takes no arguments but got {given}.")
+        raise ValueError(f"proxy {reference}: a factory takes no arguments but precision; got {given}.")
     factory = named_function(reference, way_out=_way_out, contract=CONTRACT)
     proxy = _made(factory, reference, device)
     if not isinstance(proxy, AnyProxy):

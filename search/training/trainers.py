@@ -76,11 +76,15 @@ def _population_trainer(
     from search.population.make import make_population
     from search.population.saved_runs import SavedRuns, bits_belong_to
     from search.population.vmapped import UnsupportedModelError
+    from search.proxies.precision import precision_problem
+    from search.proxies.proxy import Proxy
     from search.proxies.registry import declared_made_of, declared_proxy
     from search.training.population_trainer import PopulationTrainer
 
     torch.set_num_threads(1)
     proxy = declared_proxy(declared.name, declared.arguments, device=device)
+    if isinstance(proxy, Proxy) and (why := precision_problem(proxy.precision, device)):
+        raise UsageError(f"study {spec.name!r} can't be trained here: {why}.")
     way = spec.population.way
     make = functools.partial(make_population, proxy, device=device, way=way)
     made_of = declared_made_of(proxy)

@@ -51,10 +51,22 @@ def test_a_convolution_gives_places_first_and_what_follows_finds_its_channels() 
     ("model", "inputs", "message"),
     [
         (
-            nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.Linear(8, 2)),
+            nn.Sequential(nn.Linear(8, 8), nn.LayerNorm(8), nn.Linear(8, 2)),
             FEATURES,
-            r"layer 1, BatchNorm1d\(8.*can't be stacked; what can is: Embedding",
+            r"layer 1, LayerNorm\(\(8,\).*can't be stacked; what can is: Embedding",
         ),
+        (nn.Sequential(nn.BatchNorm1d(8, momentum=None), nn.Linear(8, 2)), FEATURES, "layer 0, BatchNorm1d"),
+        (
+            nn.Sequential(nn.BatchNorm1d(8, track_running_stats=False), nn.Linear(8, 2)),
+            FEATURES,
+            "layer 0, BatchNorm1d",
+        ),
+        (nn.Sequential(nn.BatchNorm1d(2), nn.Flatten(), nn.Linear(14, 2)), CURVES, "layer 0, BatchNorm1d"),
+        (nn.Sequential(nn.Linear(8, 4), nn.BatchNorm1d(5)), FEATURES, r"layer 1, BatchNorm1d\(5"),
+        (nn.Sequential(nn.MaxPool1d(2), nn.Flatten(), nn.Linear(6, 2)), CURVES, "layer 0, MaxPool1d"),
+        (nn.Sequential(nn.Conv1d(2, 4, 3), nn.MaxPool1d(2, return_indices=True)), CURVES, "layer 1, MaxPool"),
+        (nn.Sequential(nn.Conv1d(2, 4, 3), nn.AdaptiveAvgPool1d(2)), CURVES, "layer 1, AdaptiveAvgPool1d"),
+        (nn.Sequential(nn.Conv1d(2, 4, 3), nn.Flatten(), nn.AvgPool1d(2)), CURVES, "layer 2, AvgPool1d"),
         (nn.Sequential(nn.Linear(8, 8), nn.Dropout(), nn.Linear(8, 2)), FEATURES, "layer 1, Drop"),
         (nn.Sequential(nn.Flatten(0), nn.Linear(8, 2)), FEATURES, "layer 0, Flatten.*can't be"),
         (

@@ -19,6 +19,7 @@ from search.spec.population import STACKED, VMAP, Way
 from tests.search_tests.population.conftest import PROXIES
 from tests.search_tests.population.models import EXPLODING_LR, NETS
 from tests.search_tests.population.test_equality_law import train
+from tests.search_tests.population.test_stacked_convolutional import NETS as CONVOLUTIONAL
 
 MakeRun = Callable[..., Run]
 CPU = torch.device("cpu")
@@ -53,6 +54,7 @@ RINGED: tuple[tuple[Proxy, Way, float], ...] = (
     (PROXIES["tokens"], STACKED, 1e25),
     (PROXIES["pictures"], STACKED, 1e25),
     (replace(PROXIES["tokens"], optimizer=AdamW(clip_norm=0.5)), STACKED, 1e35),
+    (CONVOLUTIONAL["curves"], STACKED, 1e38),
     (NETS["batch_norm"], VMAP, EXPLODING_LR["batch_norm"]),
     (NETS["decoder"], VMAP, EXPLODING_LR["decoder"]),
 )
@@ -155,7 +157,7 @@ def test_gradients_of_an_embedding_are_the_same_by_product(kept: float | Tensor)
     tokens, gradient = torch.randint(11, (2, 5, 3)), torch.randn(2, 5, 48)
     added, multiplied = (StackedEmbedding("table", table) for table in tables)
     for layer in (added, multiplied):
-        layer.forward(tokens, Workspace(CPU))
+        layer.forward(tokens, Workspace(CPU), training=True)
     added.backward(gradient, Workspace(CPU), kept=kept)
     multiplied.add_up_by_product(gradient, kept)
     torch.testing.assert_close(tables[1].fed, tables[0].fed)

@@ -109,7 +109,7 @@ def test_a_model_is_fixed_by_its_seed_alone() -> None:
         ("os.path:no_such_thing", {}, "has no function 'no_such_thing'; write it as"),
         (":factory", {}, "proxy :factory: write it as 'package.module:factory'"),
         ("os.path:basename", {}, "the factory returned str; write it as"),
-        ("os.path:basename", {"a": 1}, "a factory takes no arguments but got a"),
+        ("os.path:basename", {"a": 1}, "a factory takes no arguments but precision; got a"),
     ],
 )
 def test_what_cannot_be_built_is_refused_with_the_way_out(
