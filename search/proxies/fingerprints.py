@@ -57,16 +57,16 @@ def built_in_fingerprint(
     )
 
 
-def with_part(fingerprint: str, name: str, value: str) -> str:
-    """The fingerprint of the same with one thing otherwise than usual.
+def with_argument(fingerprint: str, name: str, value: str) -> str:
+    """The fingerprint of the same with one argument otherwise than usual; no part, as all arguments.
 
-    >>> with_part("my data of May", "precision", "bf16")
+    >>> with_argument("my data of May", "precision", "bf16")
     'my data of May, precision bf16'
     """
     text = f"{fingerprint}, {name} {value}"
     if not isinstance(fingerprint, Fingerprint):
         return text
-    return Fingerprint(hashlib.sha256(text.encode()).hexdigest(), {**fingerprint.parts, name: value})
+    return Fingerprint(hashlib.sha256(text.encode()).hexdigest(), fingerprint.parts)
 
 
 def without_later(arguments: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:

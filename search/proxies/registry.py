@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from search.proxies.fingerprints import Fingerprint, source_fingerprint, with_part
+from search.proxies.fingerprints import Fingerprint, source_fingerprint, with_argument
 from search.proxies.noisy_quadratic import NoisyQuadratic
 from search.proxies.precision import FLOAT32, check_precision
 from search.proxies.proxy import Proxy
@@ -95,7 +95,7 @@ def _in_precision(proxy: Proxy, name: str, given: object) -> Proxy:
     if precision == FLOAT32:
         return replace(proxy, precision=precision)
     return replace(
-        proxy, precision=precision, fingerprint=with_part(proxy.fingerprint, "precision", precision)
+        proxy, precision=precision, fingerprint=with_argument(proxy.fingerprint, "precision", precision)
     )
 
 

@@ -156,5 +156,7 @@ def test_a_way_that_does_not_fit_is_refused_before_anything_is_stored(tmp_path: 
         "[space]\nlr = { low = 1e-4, high = 1e-1, log = true }\n[population]\nway = 'stacked'\n"
     )
     storage = parse_address(f"sqlite:///{tmp_path / 'w.db'}")
-    with pytest.raises(UsageError, match=r"population\.way: 'stacked' is not possible: stacked layers tell"):
+    with pytest.raises(
+        UsageError, match=r"population\.way: 'stacked' is not possible: stacked layers tell one class"
+    ):
         prepare(str(file), storage, None)
