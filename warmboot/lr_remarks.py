@@ -46,7 +46,7 @@ def begun_at_another_lr(other: OtherLr) -> str:
         f"a group came with lr {other.lr:g}{since}, but the schedule multiplies its initial_lr, "
         f"{other.initial_lr:g}, which an earlier scheduler left there: the {other.lr:g} has no effect. To "
         'begin from another lr, set group["initial_lr"] with group["lr"]; to go on with a saved run, load '
-        "its state."
+        "the scheduler's state as well as the optimizer's."
     )
 
 

@@ -49,6 +49,11 @@ class LrTrace:
                 return OtherLr(lr, initial_lr, set_by_us)
         return None
 
+    def loaded_with(self, groups: list[dict[str, Any]]) -> OtherLr | None:
+        """What an optimizer that was loaded since came back with; None: it was not, or it has our lrs."""
+        ours = (close(float(group["lr"]), float(lr)) for group, lr in zip(groups, self.lrs, strict=False))
+        return None if self.groups is groups or all(ours) else self.other_lr(groups)
+
 
 _traces: WeakKeyDictionary[Any, LrTrace] = WeakKeyDictionary()
 

@@ -44,12 +44,10 @@ class WarmbootLR(LRScheduler):
         optimizer: the optimizer whose lrs are set.
         schedule: the schedule.
         total_steps: the horizon, in calls of `step()`; whoever steps once an epoch gives epochs.
-        last_epoch: as everywhere in torch, the last step that is done, -1 for a fresh start. The
-            simpler way to resume is `load_state_dict`.
+        last_epoch: as in torch, the last step that is done, -1 for a fresh start; see `load_state_dict`.
 
     Raises:
-        ScheduleError: a `ValueError`, where the schedule has no room on this horizon, or there is a
-            `last_epoch` and a group has no `initial_lr`.
+        ScheduleError: a `ValueError`: no room on this horizon, or a `last_epoch` without `initial_lr`.
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
@@ -275,13 +273,15 @@ class WarmbootLR(LRScheduler):
         if remark := too_long_for_host(self, self.total_steps, sys._getframe(2)):
             self._say(remark)
         came_with, self._came_with = self._came_with, None
-        if came_with is not None and not self._is_in_charge():
+        if self._loaded_at is None and (loaded := self._trace.loaded_with(self.optimizer.param_groups)):
+            self._say(lr_remarks.begun_at_another_lr(loaded))
+        elif came_with is not None and not self._is_in_charge():
             self._loaded_at = self.last_epoch  # a scheduler of before was stepped first, and leaves it to us
         elif came_with is not None and self._drift.early_steps < 2:  # not stepped to where it goes on
             self._say(lr_remarks.begun_at_another_lr(came_with))
 
     def _warn_of_drift(self) -> None:
-        # what a CUDA graph replays is seen by nobody, and only a tensor lr reaches into one
+        # in a CUDA graph nothing is seen, and only a tensor lr reaches into one
         if not any(isinstance(lr, Tensor) and lr.is_cuda for lr in self._last_lr):
             self._say(lr_remarks.drifted(self._drift.describe(self.total_steps)))
 

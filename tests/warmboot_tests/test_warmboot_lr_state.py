@@ -124,6 +124,21 @@ def test_what_is_no_state_is_named_with_the_way_out(state: Any, words: str) -> N
     assert 'load_state_dict({"last_epoch": steps_done})' in str(refused.value)
 
 
+def test_an_optimizer_that_goes_on_with_a_scheduler_that_begins_is_noticed() -> None:
+    """The state of the scheduler was forgotten: its schedule would be trained anew from the start."""
+    first, second, fresh = (Training(SGD, tensor_lr=False) for _ in range(3))
+    beginning = first.optimizer.state_dict()
+    for _ in range(7):
+        first.step()
+    second.optimizer.load_state_dict(first.optimizer.state_dict())
+    with pytest.warns(UserWarning, match="load the scheduler's state as well as the optimizer's"):
+        second.step()
+    second.step()  # said once
+    fresh.optimizer.load_state_dict(beginning)
+    fresh.step()  # begins, as its scheduler does
+    assert fresh.scheduler.get_last_lr() == pytest.approx([0.04, 0.004])
+
+
 def test_a_checkpoint_without_its_scheduler_goes_on_as_it_is_told() -> None:
     first, second = Training(SGD, tensor_lr=False), Training(SGD, tensor_lr=False)
     for _ in range(7):
