@@ -31,6 +31,14 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
         opened.write(data)
 
 
+def check_place(path: str | os.PathLike[str]) -> None:
+    """Refuse beforehand what `write_whole` would refuse as a place; raises as it does."""
+    path = Path(path)
+    is_open = str(path) in _STANDARD or _OPEN_ALREADY.fullmatch(str(path)) is not None
+    if not is_open and (not path.exists() or path.is_file() or path.is_dir()):
+        _check(Path(os.path.realpath(path)))
+
+
 def _stream(path: Path) -> int | None:
     """A descriptor of what can only be written into; None for a file, there already or not."""
     open_already = _OPEN_ALREADY.fullmatch(str(path))

@@ -65,7 +65,7 @@ def command(
 
     Example: warmboot extend char_lm --total-steps 1200
     """
-    from search.cli.output_file import write_whole
+    from search.cli.output_file import check_place, write_whole
     from search.errors import UsageError
     from search.extension.extension import ExtendOptions, extend
     from search.launch.checks import resolve_device
@@ -73,6 +73,8 @@ def command(
 
     if step_scale is not None and not 0 < step_scale <= 1:
         raise UsageError(f"--step-scale: got {step_scale:g}; accepted is a number above 0 and at most 1.")
+    if output is not None:
+        check_place(output)
     console = talk()
     options = ExtendOptions(
         device=resolve_device(device),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from search.cli.output_file import write_whole
+from search.cli.output_file import check_place, write_whole
 from search.errors import RunError, UsageError
 
 
@@ -60,6 +60,18 @@ def test_a_missing_folder_is_refused_and_not_made(tmp_path: Path) -> None:
 def test_a_file_in_place_of_the_folder_is_refused(old: Path) -> None:
     with pytest.raises(UsageError, match=r"the folder .*schedule\.json does not exist"):
         write_whole(old / "schedule.json", "new")
+
+
+def test_a_place_is_checked_before_the_work_and_left_alone(tmp_path: Path, old: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for place in (tmp_path / "new.json", old, pipe, Path("/dev/null"), Path("/dev/stdout")):
+        check_place(place)
+    assert sorted(os.listdir(tmp_path)) == ["pipe", "schedule.json"]
+    with pytest.raises(UsageError, match="is a folder; name a file in it"):
+        check_place(tmp_path)
+    with pytest.raises(UsageError, match=r"--png .*the folder .*missing does not exist"):
+        check_place(tmp_path / "missing" / "new.json", option="--png")
 
 
 def test_a_pipe_is_written_to_and_never_replaced_by_a_file(tmp_path: Path) -> None:

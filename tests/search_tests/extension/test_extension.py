@@ -149,6 +149,21 @@ def test_the_command_tells_how_to_go_on_and_status_that_it_went_on(
     assert "### Extended\n\ntrial 0 from 60 to 100 steps" in get_note(kept.load())
 
 
+def test_a_file_that_can_not_be_written_is_refused_before_anything_is_trained(
+    kept: StudyRecord, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"-o .*longer\.json: the folder .*missing does not exist"):
+        extend_command(
+            "small",
+            total_steps=100,
+            trial=0,
+            device="cpu",
+            output=tmp_path / "missing" / "longer.json",
+            storage=str(kept.database.url),
+        )
+    assert kept.attributes.extensions == []
+
+
 def test_an_extension_of_an_earlier_version_is_told_without_its_day(kept: StudyRecord) -> None:
     found, _ = extended(kept, 100, trial=0)
     entry = {name: value for name, value in found.to_json().items() if name != "date"}
