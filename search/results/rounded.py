@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from statistics import fmean
 
 _MOST_DIGITS = 5
+_SMALL = 1e-4
+"""Values below it are told by a power of ten."""
 
 
 def value_text(value: float, sd: float | None) -> str:
@@ -20,12 +22,17 @@ def value_text(value: float, sd: float | None) -> str:
     ('2.346', '81.2', '2.346')
     >>> value_text(2.3456789, 1e-9)  # a training without noise
     '2.3457'
+    >>> value_text(1.23456e-7, 1.1e-9), value_text(1e-19, 3e-15), value_text(0.0, 1e-9)
+    ('1.235e-07', '1e-19', '0.0000000000')
     """
     if not sd or not math.isfinite(sd) or not math.isfinite(value):
         return f"{value:.4g}"
     decimals = max(0, 1 - math.floor(math.log10(sd)))
     if value:
-        decimals = min(decimals, max(0, _MOST_DIGITS - 1 - math.floor(math.log10(abs(value)))))
+        size = math.floor(math.log10(abs(value)))
+        decimals = min(decimals, max(0, _MOST_DIGITS - 1 - size))
+        if abs(value) < _SMALL:
+            return f"{value:.{max(1, decimals + size + 1)}g}"
     return f"{value:.{decimals}f}"
 
 
