@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from optuna.trial import FrozenTrial
 
 from search.direction import sign_of
+from search.report.how_to_use import how_to_use
 from search.report.note_markdown import code, plain, table
 from search.results.candidate import Candidate
 from search.results.evidence import basis_lines
@@ -15,7 +16,7 @@ from search.results.headline import headline, subject_name
 from search.results.progress_text import progress_line
 from search.results.rounded import mean_text, value_text
 from search.results.status import StudyStatus
-from search.spec.handed import export_command, follow_up
+from search.spec.handed import follow_up
 from search.strategy.sensitivity import knob_lines, knob_sentence
 from warmboot.drawing import draw
 from warmboot.schedule import WarmbootSchedule
@@ -48,7 +49,7 @@ def study_note(
     if snapshot.best is not None:
         parts += _answer_parts(snapshot)
         parts += _verdict_parts(snapshot, storage_option)
-        parts += ["### How to use it", f"`{export_command(snapshot.spec, *storage_option)}`"]
+        parts += _use_parts(snapshot, storage_option)
         parts += [
             "### Why this is not simply the Best Trial",
             plain(why_not_best_trial(snapshot, best_trial)),
@@ -154,6 +155,13 @@ def _verdict_parts(snapshot: StudyStatus, storage_option: Sequence[str]) -> list
     if snapshot.transfer is not None:
         parts += ["### At other lengths of training", *map(plain, snapshot.transfer.lines())]
     return parts
+
+
+def _use_parts(snapshot: StudyStatus, storage_option: Sequence[str]) -> list[str]:
+    """The command that exports the answer, and what to do with the file."""
+    assert snapshot.best is not None, "there is an answer"
+    export, _, training = how_to_use(snapshot.spec, snapshot.best, storage_option).partition("\n")
+    return ["### How to use it", f"`{export}`", code(training.strip())]
 
 
 def _parameter_parts(snapshot: StudyStatus) -> list[str]:

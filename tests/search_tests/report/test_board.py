@@ -82,6 +82,7 @@ def test_the_note_leads_with_the_answer_and_says_what_it_is_compared_with(search
     assert rest.count("└ step 0 ... step 99") == 2, "both are drawn"
     assert "warmboot verdict small" in rest
     assert f"`{study.user_attrs['export']}`" in rest
+    assert "scheduler = warmboot.WarmbootLR(optimizer, file.schedule, total_steps=2_500)" in rest
     assert "Best Trial, trial 3" in study.user_attrs["why not Best Trial"]
 
 
