@@ -173,7 +173,7 @@ class Peer(Budgeted):
     def __init__(self, task: Task, total: float) -> None:
         super().__init__(task, total, in_flight=1)
         self.answers: dict[int, WarmbootSchedule] = {}
-        """By the number of trainings that have ended."""
+        """By the number of full runs that it may have spent."""
 
     def next(self) -> Training | None:
         if not self.affords(self.task.total_steps):
@@ -186,9 +186,10 @@ class Peer(Budgeted):
     def ended(self, training: Training) -> None:
         super().ended(training)
         self.tell(training.note, training.value)
-        n_ended = round(self.spent / self.task.total_steps)
-        if n_ended in BUDGETS:
-            self.answers[n_ended] = self._schedule(self.best())
+        full_runs = self.spent / self.task.total_steps
+        for budget in BUDGETS:
+            if full_runs > budget - 1 and budget not in self.answers:  # there is no room for another
+                self.answers[budget] = self._schedule(self.best())
 
     def answer(self) -> WarmbootSchedule:
         return self.answers[max(self.answers)]
