@@ -43,6 +43,8 @@ from warmboot.schedule import WarmbootSchedule
 
 RECORDS = Path(__file__).parent / "records"
 OURS = "warmboot"
+REGISTRY = "optunahub-registry"
+"""What a record calls the checkout, wherever it lies."""
 
 
 def main() -> None:
@@ -90,7 +92,7 @@ def measured(arguments: argparse.Namespace, peer: str) -> Iterator[tuple[str, di
             yield (
                 f"{peer} @ {spent}",
                 {
-                    "command": " ".join(["python", *sys.argv]),
+                    "command": " ".join(["python", *sys.argv]).replace(str(arguments.registry), REGISTRY),
                     **describe_machine(),
                     "peer": {} if peer == OURS else versions(peer),
                     "searches": arguments.searches,
