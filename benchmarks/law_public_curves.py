@@ -63,7 +63,11 @@ def main() -> None:
     parser.add_argument("curves", type=Path, help="the folder loss_curve_repo of the authors' repository")
     folder = parser.parse_args().curves
     rows = {f"{model}M": judged(folder / f"csv_{model}") for model in MODELS}
-    record = {"command": " ".join(["python", *sys.argv]), **describe_machine(), "models": rows}
+    record = {
+        "command": f"python {sys.argv[0]} MultiPowerLaw/loss_curve_repo",
+        **describe_machine(),
+        "models": rows,
+    }
     RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(rows, indent=1))
 

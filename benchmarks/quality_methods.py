@@ -322,7 +322,7 @@ class Warmboot(Budgeted):
 
     def _leaders(self) -> list[Training]:
         """The runs that confirm: the leaders and the best standard, on seeds of their own."""
-        found = self._model().estimates()
+        found = self.model().estimates()
         chosen = to_confirm(found, lambda estimate: estimate.is_baseline, self.size.leaders)
         runs = []
         for estimate in dict.fromkeys(chosen):
@@ -348,9 +348,10 @@ class Warmboot(Budgeted):
             self.study.tell(training.note, training.value)
 
     def answer(self) -> WarmbootSchedule:
-        return self._model().answer().chosen.schedule
+        return self.model().answer().chosen.schedule
 
-    def _model(self) -> StudyModel:
+    def model(self) -> StudyModel:
+        """Of everything that it has measured."""
         model = study_model(self.task.spec, self.study.get_trials(deepcopy=False), self.confirmed)
         assert model is not None, "a search has a full run"
         return model

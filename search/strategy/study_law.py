@@ -72,12 +72,17 @@ def law_of(curves: Sequence[Curve], total_steps: int) -> LawMean | None:
         curves: of runs that ended and did not diverge.
         total_steps: the study's horizon.
     """
-    whole = [curve for curve in curves if curve.late and curve.total_steps == total_steps]
-    used = _below_the_cliff(whole)[-MOST_RUNS:]
+    used = learnt_from(curves, total_steps)
     n_schedules = len({curve.schedule for curve in used})
     if n_schedules < 2 or sum(len(curve.late) for curve in used) < LEAST_VALIDATIONS:
         return None
     return fitted_law(used, total_steps)
+
+
+def learnt_from(curves: Sequence[Curve], total_steps: int) -> list[Curve]:
+    """The curves to which the law of a study is fitted; see `law_of`."""
+    whole = [curve for curve in curves if curve.late and curve.total_steps == total_steps]
+    return _below_the_cliff(whole)[-MOST_RUNS:]
 
 
 def fitted_law(curves: Sequence[Curve], total_steps: int) -> LawMean:
