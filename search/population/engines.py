@@ -16,7 +16,7 @@ from search.proxies.precision import FLOAT32, computed_in
 from search.proxies.proxy import Proxy
 from search.spec.population import AUTO, STACKED, VMAP, Way
 
-_OF_PERCEPTRONS = (nn.Sequential, nn.Embedding, nn.Linear, nn.ReLU, nn.Tanh, nn.Flatten, nn.Unflatten)
+_OF_PERCEPTRONS = (nn.Embedding, nn.Linear, nn.ReLU, nn.Tanh, nn.Flatten, nn.Unflatten)
 
 
 def is_perceptron(proxy: Proxy) -> bool:
@@ -26,14 +26,14 @@ def is_perceptron(proxy: Proxy) -> bool:
     Raises:
         Exception: whatever the model raises when it is made.
     """
-    if proxy.label_smoothing or not is_plain(proxy.optimizer):
+    if proxy.label_smoothing or proxy.augment is not None or not is_plain(proxy.optimizer):
         return False
     data = DeviceData(proxy, torch.device("cpu"))
     try:
         make_engine(proxy, data, n_slots=1, kind=stack_kind({}, proxy), way=STACKED)
     except UnsupportedLayerError:
         return False
-    return all(isinstance(module, _OF_PERCEPTRONS) for module in proxy.build_model(0).modules())
+    return all(isinstance(module, _OF_PERCEPTRONS) for module in proxy.build_model(0).children())
 
 
 def make_engine(proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind, way: Way = AUTO) -> Engine:
@@ -66,8 +66,6 @@ def _check_stackable(proxy: Proxy) -> None:
     """Refuse what stacked layers don't do, the model aside."""
     if proxy.precision == "bf16":
         raise UnsupportedLayerError("stacked layers compute in float32.")
-    if proxy.augment is not None:
-        raise UnsupportedLayerError("stacked layers are trained without augmentation.")
     if proxy.train.targets.ndim != 1:
         raise UnsupportedLayerError("stacked layers tell one class of a sample.")
     if not isinstance(proxy.build_model(0), nn.Sequential):

@@ -67,7 +67,13 @@ def test_a_convolution_gives_places_first_and_what_follows_finds_its_channels() 
         (nn.Sequential(nn.Conv1d(2, 4, 3), nn.MaxPool1d(2, return_indices=True)), CURVES, "layer 1, MaxPool"),
         (nn.Sequential(nn.Conv1d(2, 4, 3), nn.AdaptiveAvgPool1d(2)), CURVES, "layer 1, AdaptiveAvgPool1d"),
         (nn.Sequential(nn.Conv1d(2, 4, 3), nn.Flatten(), nn.AvgPool1d(2)), CURVES, "layer 2, AvgPool1d"),
-        (nn.Sequential(nn.Linear(8, 8), nn.Dropout(), nn.Linear(8, 2)), FEATURES, "layer 1, Drop"),
+        (nn.Sequential(nn.Dropout(), nn.Linear(8, 2)), FEATURES, "layer 0, Dropout"),
+        (
+            nn.Sequential(nn.Sequential(nn.Linear(8, 8), nn.Sigmoid()), SHARED),
+            FEATURES,
+            r"layer 0\.1, Sigmoid",
+        ),
+        (nn.Sequential(OwnSequential(nn.Linear(8, 2))), FEATURES, "layer 0, OwnSequential"),
         (nn.Sequential(nn.Flatten(0), nn.Linear(8, 2)), FEATURES, "layer 0, Flatten.*can't be"),
         (
             nn.Sequential(nn.Embedding(9, 3, padding_idx=0), nn.Flatten(), nn.Linear(15, 2)),
