@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from search.population.augmented import augmented
 from search.population.averages import StackedAverages
@@ -148,7 +148,7 @@ class StackedEngine:
     def load(self, slot: int, seed: Seed, params: Mapping[str, Any]) -> None:
         weights_seed = run_generators(seed).weights_seed
         self._keys.load(slot, weights_seed)
-        model = _sequential(self._proxy, weights_seed)
+        model = self._proxy.build_model(weights_seed)
         self._model.load(slot, model, optimizer_of(params, self._proxy))
         if self._averages is not None:
             self._averages.load(slot)
@@ -229,7 +229,7 @@ class StackedEngine:
 
 def _stack(proxy: Proxy, device: torch.device, n_slots: int, kind: StackKind) -> StackedModel:
     return StackedModel.lowered(
-        _sequential(proxy, 0),
+        proxy.build_model(0),
         proxy.train.inputs,
         optimizer=proxy.optimizer,
         kind=kind,
@@ -237,12 +237,6 @@ def _stack(proxy: Proxy, device: torch.device, n_slots: int, kind: StackKind) ->
         n_slots=n_slots,
         device=device,
     )
-
-
-def _sequential(proxy: Proxy, weights_seed: int) -> nn.Sequential:
-    model = proxy.build_model(weights_seed)
-    assert isinstance(model, nn.Sequential), "nothing else can be stacked"
-    return model
 
 
 def _mean(log_likelihood: Tensor) -> NDArray[np.float64]:

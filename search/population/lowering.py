@@ -1,4 +1,4 @@
-"""From an ordinary `nn.Sequential` to stacked layers.
+"""From an ordinary model, a chain of layers, to stacked layers.
 
 Only what has a stacked form in `layers.py` can be lowered. Everything else is refused by name, never
 replaced by something similar: subclasses (their `forward` may differ), tied or frozen weights too.
@@ -6,12 +6,14 @@ replaced by something similar: subclasses (their `forward` may differ), tied or 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
+from search.population.chain import Chain, UnsupportedLayerError
 from search.population.layer_activation import StackedActivation, pointwise
 from search.population.layer_batch_norm import StackedBatchNorm
 from search.population.layer_convolution import StackedConvolution, grid_of, places_first
@@ -32,7 +34,7 @@ _SUPPORTED = (
     "Embedding followed by Flatten at the start, Linear, Conv1d or Conv2d (one group, padded by numbers of "
     "zeros) and BatchNorm1d or BatchNorm2d with float32 weights of its own, max or average pooling of what a "
     "convolution gives, ReLU or Tanh after one of all these, GELU, SiLU, LeakyReLU, ELU, Dropout, "
-    "Flatten, Unflatten, an nn.Sequential of these"
+    "Flatten, Unflatten, one behind the other"
 )
 
 
@@ -47,20 +49,18 @@ _ACTIVATED = (
 )
 
 
-class UnsupportedLayerError(ValueError):
-    """A model holds a layer that can't be stacked."""
-
-
 class Lowering:
     """Walks through a model once and makes its stacked layers.
 
-    `layers` pairs each with the name of the module whose weights it loads, see `flattened`; `n_classes` is
+    `layers` pairs each with the name of the module whose weights it loads, see `Chain`; `n_classes` is
     the width of the last layer.
     """
 
-    def __init__(self, model: nn.Sequential, inputs: Tensor, *, n_slots: int, device: torch.device) -> None:
+    def __init__(self, model: nn.Module, inputs: Tensor, *, n_slots: int, device: torch.device) -> None:
         """`inputs`: samples of the data (`N x ...`); their shape and type decide the first layer."""
-        _check_weights(model)
+        self.chain = Chain.of(model, inputs)
+        modules = self.chain.modules(model)
+        _check_weights(modules)
         self.n_slots, self.device = n_slots, device
         self.layers: list[tuple[str, StackedLayer]] = []
         self._takes_tokens = not inputs.is_floating_point()
@@ -68,9 +68,8 @@ class Lowering:
         """Of a sample, as the module gives it."""
         self._positions = torch.arange(inputs[0].numel())
         """The lane of each of its elements."""
-        modules = list(flattened(model).items())
-        for place, (number, module) in enumerate(modules):
-            self._lower(number, module, [following for _, following in modules[place + 1 :]])
+        for place, (number, module) in enumerate(modules.items()):
+            self._lower(number, module, [*modules.values()][place + 1 :])
         if not self.layers or not isinstance(self.layers[-1][1], StackedLinear):
             raise UnsupportedLayerError("a model must end in a Linear layer that gives the logits.")
 
@@ -236,26 +235,9 @@ class Lowering:
         return Parameter.zeros(self.n_slots, n_rows, width, self.device)
 
 
-def flattened(model: nn.Sequential, prefix: str = "") -> dict[str, nn.Module]:
-    """The layers of a model in their order by their names, those of an `nn.Sequential` within it too.
-
-    >>> list(flattened(nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.ReLU(), nn.Linear(3, 2)))))
-    ['0', '1.0', '1.1']
-    """
-    found: dict[str, nn.Module] = {}
-    for number, module in enumerate(model):
-        if isinstance(module, nn.Sequential) and type(module) is nn.Sequential:
-            found |= flattened(module, f"{prefix}{number}.")
-        else:
-            found[f"{prefix}{number}"] = module
-    return found
-
-
-def _check_weights(model: nn.Sequential) -> None:
-    if type(model).forward is not nn.Sequential.forward:
-        raise UnsupportedLayerError(f"a model must be an nn.Sequential but is {type(model)}.")
+def _check_weights(modules: Mapping[str, nn.Module]) -> None:
     seen: set[nn.Parameter] = set()
-    for number, module in flattened(model).items():
+    for number, module in modules.items():
         own = set(module.parameters())
         trained = all(p.requires_grad and p.dtype == torch.float32 for p in own)
         if own & seen or not trained:

@@ -13,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from search.population.chain import Chain
 from search.population.layer_dropout import StackedDropout
 from search.population.layers import StackedLayer, padded
-from search.population.lowering import Lowering, flattened
+from search.population.lowering import Lowering
 from search.population.settings import StackKind
 from search.population.stacked_optimizer import StackedOptimizer, stacked_optimizer
 from search.population.workspace import Workspace
@@ -29,6 +30,7 @@ class StackedModel:
         self,
         layers: list[tuple[str, StackedLayer]],
         *,
+        chain: Chain,
         n_classes: int,
         n_slots: int,
         optimizer: StackedOptimizer,
@@ -36,7 +38,7 @@ class StackedModel:
         workspace: Workspace,
     ) -> None:
         self._layers, self._n_classes, self.n_slots = layers, n_classes, n_slots
-        self._smoothing = label_smoothing
+        self._chain, self._smoothing = chain, label_smoothing
         self._optimizer, self._workspace = optimizer, workspace
         self._dropouts = [layer for _, layer in layers if isinstance(layer, StackedDropout)]
         self._parameters = [p for _, layer in layers for p in layer.parameters]
@@ -44,7 +46,7 @@ class StackedModel:
     @classmethod
     def lowered(
         cls,
-        model: nn.Sequential,
+        model: nn.Module,
         inputs: Tensor,
         *,
         optimizer: Optimizer,
@@ -63,6 +65,7 @@ class StackedModel:
         parameters = [p for _, layer in lowering.layers for p in layer.parameters]
         return cls(
             lowering.layers,
+            chain=lowering.chain,
             n_classes=lowering.n_classes,
             n_slots=n_slots,
             optimizer=stacked_optimizer(optimizer, kind, parameters),
@@ -96,6 +99,7 @@ class StackedModel:
         are given one of their own."""
         return StackedModel(
             [(name, layer.slots(chosen)) for name, layer in self._layers],
+            chain=self._chain,
             n_classes=self._n_classes,
             n_slots=len(range(*chosen.indices(self.n_slots))),
             optimizer=self._optimizer.slots(chosen),
@@ -103,10 +107,10 @@ class StackedModel:
             workspace=workspace or self._workspace,
         )
 
-    def load(self, slot: int, model: nn.Sequential, settings: Optimizer) -> None:
+    def load(self, slot: int, model: nn.Module, settings: Optimizer) -> None:
         """Put a model's weights into a slot, with the optimizer's state at its beginning."""
         self._optimizer.load(slot, settings)
-        modules = flattened(model)
+        modules = self._chain.modules(model)
         for name, layer in self._layers:
             layer.slots(slice(slot, slot + 1)).load(modules[name])
 

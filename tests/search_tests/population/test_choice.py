@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from search.population import choice, form_linear
+from search.population.chain import UnsupportedLayerError
 from search.population.choice import Choice, choose_way, fastest, keeps_bits
-from search.population.lowering import UnsupportedLayerError
 from search.population.make import choose_training, make_population, trains_together
 from search.population.vmapped import UnsupportedModelError
 from search.proxies.noisy_quadratic import noisy_quadratic
