@@ -87,7 +87,7 @@ def _traced(model: nn.Module, *, training: bool) -> dict[str, str | nn.Module]:
         elif not is_size(node):
             layers = layers_of_call(node, last, training)
             if layers is None:
-                raise UnsupportedLayerError(f"its forward is no chain of layers: {node.format_node()}")
+                raise UnsupportedLayerError(f"its forward is no chain of layers: {_told(node)}.")
             for layer in layers:
                 steps[_name(layer if isinstance(layer, str) else node.name, steps)] = layer
             last = node
@@ -100,6 +100,14 @@ def _nodes(model: nn.Module) -> list[fx.Node]:
     except Exception as error:  # whatever a forward raises that looks at its numbers
         why = str(error).strip().partition("\n")[0]
         raise UnsupportedLayerError(f"its forward is no chain of layers: {why}") from error
+
+
+def _told(node: fx.Node) -> str:
+    """What a node does that no layer here does, for a person."""
+    if node.op == "get_attr":
+        return f"it takes {node.target} by itself"
+    name = str(node.target) if isinstance(node.target, str) else getattr(node.target, "__name__", node.name)
+    return f"it calls {name} (at {node.name}), which is none, or takes more than what came before"
 
 
 def _name(wanted: str, taken: Mapping[str, object]) -> str:
