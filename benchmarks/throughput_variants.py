@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
 from search.proxies import build_proxy
 from search.proxies.proxy import SGD, AdamW, Optimizer, Proxy
@@ -37,6 +38,19 @@ def _digits_net() -> nn.Sequential:
     )
 
 
+class _Perceptron(nn.Module):
+    """Two hidden layers, written as a class."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(40, 64), nn.Linear(64, 64)
+        self.head = nn.Linear(64, 10)
+
+    def forward(self, curves: Tensor) -> Tensor:
+        hidden = functional.gelu(self.first(curves))
+        return self.head(functional.gelu(self.second(hidden)))  # type: ignore[no-any-return]
+
+
 def _variant(name: str, optimizer: Optimizer, model: Callable[[], nn.Module] | None = None) -> Proxy:
     proxy = build_proxy(name, {})
     return replace(proxy, optimizer=optimizer, model=model or proxy.model)
@@ -44,6 +58,7 @@ def _variant(name: str, optimizer: Optimizer, model: Callable[[], nn.Module] | N
 
 VARIANTS: Mapping[str, Callable[[], Proxy]] = {
     "mnist1d_mlp, AdamW": lambda: _variant("mnist1d_mlp", AdamW()),
+    "mnist1d_mlp as a class, GELU, AdamW": lambda: _variant("mnist1d_mlp", AdamW(), _Perceptron),
     "char_lm_mlp, AdamW": lambda: _variant("char_lm_mlp", AdamW()),
     "char_lm_mlp, Nesterov, clipped": lambda: _variant(
         "char_lm_mlp", SGD(momentum=0.9, nesterov=True, clip_norm=1.0)

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from search.population.chain import UnsupportedLayerError
 from search.population.engine import DeviceData
 from search.population.engines import is_perceptron, make_engine
-from search.population.lowering import UnsupportedLayerError
 from search.population.memory import ran_out
 from search.population.settings import stack_kind
 from search.population.step_timing import SAFE_LR, drawn_samples, few_steps, one_thread, step_seconds

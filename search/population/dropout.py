@@ -55,16 +55,34 @@ class CounterDropout(TorchFunctionMode):
         return input.mul_(factors) if inplace else input * factors
 
     def _factors(self, like: Tensor, p: float) -> Tensor:
-        """Zero with probability `p`, else what keeps the mean, for every element."""
+        """Of every element."""
         assert self._key is not None, "begin names the key of a forward"
-        key = drawn_keys(self._key, self._n_calls)
+        words = self._element_words(like.numel(), like.device)
+        drawn = factors(self._key, self._n_calls, words, p)
         self._n_calls += 1
-        bits = mixed(key ^ self._element_words(like.numel(), like.device))
-        kept = bits >= _LOWEST + min(round(p * _RANGE), _RANGE - 1)
-        scale = 0.0 if p == 1.0 else 1.0 / (1.0 - p)
-        return (kept.to(like.dtype) * scale).view(like.shape)
+        return drawn.to(like.dtype).view(like.shape)
 
     def _element_words(self, n: int, device: torch.device) -> Tensor:
         if (n, device) not in self._words:
-            self._words[n, device] = mixed(torch.arange(n, dtype=torch.int32, device=device))
+            self._words[n, device] = element_words(n, device)
         return self._words[n, device]
+
+
+def element_words(n: int, device: torch.device) -> Tensor:
+    """What tells the elements of a tensor apart, `n`, int32."""
+    return mixed(torch.arange(n, dtype=torch.int32, device=device))
+
+
+def factors(key: Tensor, number: int, words: Tensor, p: float) -> Tensor:
+    """Zero with probability `p`, else what keeps the mean; float32.
+
+    Args:
+        key: of the step, int32; any shape that goes with `words`.
+        number: of dropouts before it in the forward.
+        words: of the elements.
+        p: in (0, 1].
+    """
+    bits = mixed(drawn_keys(key, number) ^ words)
+    kept = bits >= _LOWEST + min(round(p * _RANGE), _RANGE - 1)
+    scale = 0.0 if p == 1.0 else 1.0 / (1.0 - p)
+    return kept.to(torch.float32) * scale

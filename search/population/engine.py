@@ -13,12 +13,14 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from search.population.augmented import augmented
 from search.population.averages import StackedAverages
 from search.population.layers import padded
 from search.population.on_device import on_device
 from search.population.ring import StepRing, bucket, filled_up, is_ringed
+from search.population.run_keys import RunKeys
 from search.population.settings import StackKind, optimizer_of
 from search.population.stacked import StackedModel
 from search.population.workspace import Workspace
@@ -100,7 +102,9 @@ class DeviceData:
         """A split as stacked layers take it: tokens as they are, `N x C`; features flat and padded to lanes,
         `N x lanes`."""
         if name not in self._lanes:
-            self._lanes[name] = _in_lanes(self._splits[name], self.device)
+            split = self._splits[name]
+            inputs = in_lanes(split.inputs, 1).to(self.device)
+            self._lanes[name] = Split(inputs=inputs, targets=split.targets.to(self.device))
         return self._lanes[name]
 
     def plain(self, name: str) -> Split:
@@ -125,8 +129,11 @@ class StackedEngine:
             "validation": data.lanes("validation"),
             "test": data.lanes("test"),
         }
+        if proxy.augment is not None:
+            self._plain_inputs = data.plain("train").inputs
         self._model = _stack(proxy, self._device, n_slots, kind)
         self._single = [self._model.slots(slice(slot, slot + 1)) for slot in range(n_slots)]
+        self._keys = RunKeys(n_slots)
         self._rings: dict[int, StepRing] = {}
         self._averages: StackedAverages | None = None
         if kind.averaged:
@@ -139,22 +146,26 @@ class StackedEngine:
         return chunk_steps(self._device)
 
     def load(self, slot: int, seed: Seed, params: Mapping[str, Any]) -> None:
-        model = _sequential(self._proxy, run_generators(seed).weights_seed)
+        weights_seed = run_generators(seed).weights_seed
+        self._keys.load(slot, weights_seed)
+        model = self._proxy.build_model(weights_seed)
         self._model.load(slot, model, optimizer_of(params, self._proxy))
         if self._averages is not None:
             self._averages.load(slot)
 
     def move(self, source: int, target: int) -> None:
         self._model.move(source, target)
+        self._keys.move(source, target)
         if self._averages is not None:
             self._averages.move(source, target)
 
     def state(self, slot: int) -> dict[str, Any]:
         averages = {} if self._averages is None else self._averages.state(slot)
-        return {**self._model.state(slot), "averages": averages}
+        return {**self._model.state(slot), "averages": averages, "n_steps": self._keys.n_steps(slot)}
 
     def restore(self, slot: int, state: Mapping[str, Any]) -> None:
         self._model.restore(slot, state)
+        self._keys.go_on(slot, state.get("n_steps", 0))  # older states are of models that draw nothing
         if self._averages is not None:
             self._averages.restore(slot, state["averages"])
 
@@ -164,7 +175,8 @@ class StackedEngine:
         if is_ringed(self._device):
             samples, lrs = filled_up(samples, lrs, bucket(n_runs, self._model.n_slots))
         n_steps, n_slots, _ = samples.shape
-        planned = [samples.to(self._device), self._model.plan(lrs)]
+        keys = self._keys.next(n_slots, n_steps)
+        planned = [samples.to(self._device), self._model.plan(lrs), keys.to(self._device)]
         if self._averages is not None:
             planned.append(self._averages.next_weights(n_slots, n_steps))
         return -_mean(self._ring(n_slots).run(*planned)[:, :n_runs])
@@ -179,12 +191,19 @@ class StackedEngine:
             self._rings[n_slots] = StepRing(step, [*self._model.changed, *averaged], self._device)
         return self._rings[n_slots]
 
-    def _step(self, model: StackedModel, samples: Tensor, planned: Tensor, *averaging: Tensor) -> Tensor:
-        inputs, targets = self._train.inputs[samples], self._train.targets[samples]
-        log_likelihood = model.train_step(inputs, targets, planned)
+    def _step(
+        self, model: StackedModel, samples: Tensor, planned: Tensor, keys: Tensor, *averaging: Tensor
+    ) -> Tensor:
+        inputs, targets = self._inputs(samples, keys), self._train.targets[samples]
+        log_likelihood = model.train_step(inputs, targets, planned, keys)
         if self._averages is not None:
             self._averages.update(*averaging)
         return log_likelihood
+
+    def _inputs(self, samples: Tensor, keys: Tensor) -> Tensor:
+        if self._proxy.augment is None:
+            return self._train.inputs[samples]
+        return in_lanes(augmented(self._proxy.augment, self._plain_inputs[samples], keys), 2)
 
     @torch.no_grad()
     def evaluate(self, slots: Sequence[int], split: SplitName, averaged: bool = False) -> list[Score]:
@@ -210,7 +229,7 @@ class StackedEngine:
 
 def _stack(proxy: Proxy, device: torch.device, n_slots: int, kind: StackKind) -> StackedModel:
     return StackedModel.lowered(
-        _sequential(proxy, 0),
+        proxy.build_model(0),
         proxy.train.inputs,
         optimizer=proxy.optimizer,
         kind=kind,
@@ -220,21 +239,15 @@ def _stack(proxy: Proxy, device: torch.device, n_slots: int, kind: StackKind) ->
     )
 
 
-def _sequential(proxy: Proxy, weights_seed: int) -> nn.Sequential:
-    model = proxy.build_model(weights_seed)
-    assert isinstance(model, nn.Sequential), "nothing else can be stacked"
-    return model
-
-
 def _mean(log_likelihood: Tensor) -> NDArray[np.float64]:
     """Mean over the last axis in float64: the same bits whatever the other axes are."""
     values: NDArray[np.float64] = log_likelihood.cpu().numpy().astype(np.float64)
     return np.asarray(values.mean(axis=-1))
 
 
-def _in_lanes(split: Split, device: torch.device) -> Split:
-    inputs = split.inputs
-    if inputs.is_floating_point():
-        flat = inputs.flatten(1).float()
-        inputs = torch.nn.functional.pad(flat, (0, padded(flat.shape[1]) - flat.shape[1]))
-    return Split(inputs=inputs.to(device), targets=split.targets.to(device))
+def in_lanes(inputs: Tensor, first_dim: int) -> Tensor:
+    """Tokens as they are; features flat from an axis on, and padded to lanes."""
+    if not inputs.is_floating_point():
+        return inputs
+    flat = inputs.flatten(first_dim).float()
+    return torch.nn.functional.pad(flat, (0, padded(flat.shape[-1]) - flat.shape[-1]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from search.population.chain import UnsupportedLayerError
 from search.population.engine import DeviceData, Engine, StackedEngine
-from search.population.lowering import UnsupportedLayerError
 from search.population.modules import ModuleEngine
 from search.population.precise_engine import PreciseEngine
 from search.population.settings import StackKind, stack_kind
@@ -16,7 +16,7 @@ from search.proxies.precision import FLOAT32, computed_in
 from search.proxies.proxy import Proxy
 from search.spec.population import AUTO, STACKED, VMAP, Way
 
-_OF_PERCEPTRONS = (nn.Sequential, nn.Embedding, nn.Linear, nn.ReLU, nn.Tanh, nn.Flatten, nn.Unflatten)
+_OF_PERCEPTRONS = (nn.Embedding, nn.Linear, nn.ReLU, nn.Tanh, nn.Flatten, nn.Unflatten)
 
 
 def is_perceptron(proxy: Proxy) -> bool:
@@ -26,14 +26,17 @@ def is_perceptron(proxy: Proxy) -> bool:
     Raises:
         Exception: whatever the model raises when it is made.
     """
-    if proxy.label_smoothing or not is_plain(proxy.optimizer):
+    if proxy.label_smoothing or proxy.augment is not None or not is_plain(proxy.optimizer):
+        return False
+    model = proxy.build_model(0)
+    if type(model) is not nn.Sequential or not all(isinstance(module, _OF_PERCEPTRONS) for module in model):
         return False
     data = DeviceData(proxy, torch.device("cpu"))
     try:
         make_engine(proxy, data, n_slots=1, kind=stack_kind({}, proxy), way=STACKED)
     except UnsupportedLayerError:
         return False
-    return all(isinstance(module, _OF_PERCEPTRONS) for module in proxy.build_model(0).modules())
+    return True
 
 
 def make_engine(proxy: Proxy, data: DeviceData, *, n_slots: int, kind: StackKind, way: Way = AUTO) -> Engine:
@@ -66,9 +69,5 @@ def _check_stackable(proxy: Proxy) -> None:
     """Refuse what stacked layers don't do, the model aside."""
     if proxy.precision == "bf16":
         raise UnsupportedLayerError("stacked layers compute in float32.")
-    if proxy.augment is not None:
-        raise UnsupportedLayerError("stacked layers are trained without augmentation.")
     if proxy.train.targets.ndim != 1:
         raise UnsupportedLayerError("stacked layers tell one class of a sample.")
-    if not isinstance(proxy.build_model(0), nn.Sequential):
-        raise UnsupportedLayerError("stacked layers are those of an nn.Sequential.")

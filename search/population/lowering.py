@@ -1,4 +1,4 @@
-"""From an ordinary `nn.Sequential` to stacked layers.
+"""From an ordinary model, a chain of layers, to stacked layers.
 
 Only what has a stacked form in `layers.py` can be lowered. Everything else is refused by name, never
 replaced by something similar: subclasses (their `forward` may differ), tied or frozen weights too.
@@ -6,14 +6,18 @@ replaced by something similar: subclasses (their `forward` may differ), tied or 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
+from search.population.chain import Chain, UnsupportedLayerError
+from search.population.layer_activation import StackedActivation, pointwise
 from search.population.layer_batch_norm import StackedBatchNorm
 from search.population.layer_convolution import StackedConvolution, grid_of, places_first
+from search.population.layer_dropout import StackedDropout
 from search.population.layer_pooling import Pooling, StackedMean, StackedPooling
 from search.population.layers import (
     Parameter,
@@ -29,37 +33,43 @@ from search.population.windows import Geometry
 _SUPPORTED = (
     "Embedding followed by Flatten at the start, Linear, Conv1d or Conv2d (one group, padded by numbers of "
     "zeros) and BatchNorm1d or BatchNorm2d with float32 weights of its own, max or average pooling of what a "
-    "convolution gives, ReLU or Tanh after one of all these, Flatten, Unflatten"
+    "convolution gives, ReLU or Tanh after one of all these, GELU, SiLU, LeakyReLU, ELU, Dropout, "
+    "Flatten, Unflatten, one behind the other"
 )
 
 
-_ACTIVATED = StackedLinear | StackedConvolution | StackedBatchNorm | StackedPooling | StackedMean
-
-
-class UnsupportedLayerError(ValueError):
-    """A model holds a layer that can't be stacked."""
+_ACTIVATED = (
+    StackedLinear
+    | StackedConvolution
+    | StackedBatchNorm
+    | StackedPooling
+    | StackedMean
+    | StackedActivation
+    | StackedDropout
+)
 
 
 class Lowering:
     """Walks through a model once and makes its stacked layers.
 
-    `layers` pairs each with the number of the module whose weights it loads; `n_classes` is the
-    width of the last layer.
+    `layers` pairs each with the name of the module whose weights it loads, see `Chain`; `n_classes` is
+    the width of the last layer.
     """
 
-    def __init__(self, model: nn.Sequential, inputs: Tensor, *, n_slots: int, device: torch.device) -> None:
+    def __init__(self, model: nn.Module, inputs: Tensor, *, n_slots: int, device: torch.device) -> None:
         """`inputs`: samples of the data (`N x ...`); their shape and type decide the first layer."""
-        _check_weights(model)
+        self.chain = Chain.of(model, inputs)
+        modules = self.chain.modules(model)
+        _check_weights(modules)
         self.n_slots, self.device = n_slots, device
-        self.layers: list[tuple[int, StackedLayer]] = []
+        self.layers: list[tuple[str, StackedLayer]] = []
         self._takes_tokens = not inputs.is_floating_point()
         self._shape = tuple(inputs.shape[1:])
         """Of a sample, as the module gives it."""
         self._positions = torch.arange(inputs[0].numel())
         """The lane of each of its elements."""
-        modules = list(model)
-        for number, module in enumerate(modules):
-            self._lower(number, module, modules[number + 1 :])
+        for place, (number, module) in enumerate(modules.items()):
+            self._lower(number, module, [*modules.values()][place + 1 :])
         if not self.layers or not isinstance(self.layers[-1][1], StackedLinear):
             raise UnsupportedLayerError("a model must end in a Linear layer that gives the logits.")
 
@@ -68,7 +78,7 @@ class Lowering:
         """Width of the logits, without padding."""
         return self._shape[0]
 
-    def _lower(self, number: int, module: nn.Module, following: list[nn.Module]) -> None:
+    def _lower(self, number: str, module: nn.Module, following: list[nn.Module]) -> None:
         kind = type(module)
         if isinstance(module, nn.Embedding) and kind is nn.Embedding:
             self._embedding(number, module, following)
@@ -86,12 +96,16 @@ class Lowering:
             self._mean(number, module)
         elif isinstance(module, nn.Flatten | nn.Unflatten) and kind in (nn.Flatten, nn.Unflatten):
             self._reshaping(number, module)
-        else:
+        elif (function := pointwise(module)) is not None and self.layers:
+            self.layers.append((number, StackedActivation(_name(number), function)))
+        elif isinstance(module, nn.Dropout) and kind is nn.Dropout and self.layers:
+            self._dropout(number, module)
+        elif kind is not nn.Identity:
             raise _unsupported(number, module)
 
-    def _embedding(self, number: int, module: nn.Embedding, following: list[nn.Module]) -> None:
+    def _embedding(self, number: str, module: nn.Embedding, following: list[nn.Module]) -> None:
         special = module.padding_idx is not None or module.max_norm is not None
-        if number != 0 or special or module.scale_grad_by_freq:
+        if self.layers or special or module.scale_grad_by_freq:
             raise _unsupported(number, module)
         if not self._takes_tokens or not following or not isinstance(following[0], nn.Flatten):
             raise UnsupportedLayerError(
@@ -104,7 +118,7 @@ class Lowering:
         self._shape = (*self._shape, module.embedding_dim)
         self._takes_tokens = False
 
-    def _linear(self, number: int, module: nn.Linear) -> None:
+    def _linear(self, number: str, module: nn.Linear) -> None:
         if self._takes_tokens:
             raise UnsupportedLayerError(
                 f"layer {number}, {module}, gets int64 tokens; begin with nn.Embedding or make the "
@@ -126,7 +140,7 @@ class Lowering:
         self.layers.append((number, layer))
         self._shape, self._positions = (module.out_features,), torch.arange(module.out_features)
 
-    def _convolution(self, number: int, module: nn.Conv1d | nn.Conv2d) -> None:
+    def _convolution(self, number: str, module: nn.Conv1d | nn.Conv2d) -> None:
         plain = module.groups == 1 and module.padding_mode == "zeros" and not isinstance(module.padding, str)
         n_axes = module.weight.ndim - 2
         if not plain or self._takes_tokens or len(self._shape) != 1 + n_axes:
@@ -149,7 +163,7 @@ class Lowering:
         self._shape = (module.out_channels, *places)
         self._positions = places_first(module.out_channels, places)
 
-    def _batch_norm(self, number: int, module: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
+    def _batch_norm(self, number: str, module: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
         n_axes = (2,) if isinstance(module, nn.BatchNorm2d) else (0, 1)
         fits = len(self._shape) - 1 in n_axes and self._shape[0] == module.num_features
         lies = not self._takes_tokens and (len(self._shape) == 1 or self._lies_places_first())
@@ -171,7 +185,7 @@ class Lowering:
         )
         self.layers.append((number, layer))
 
-    def _pooling(self, number: int, module: Pooling) -> None:
+    def _pooling(self, number: str, module: Pooling) -> None:
         n_axes = 1 if isinstance(module, nn.MaxPool1d | nn.AvgPool1d) else 2
         if len(self._shape) != 1 + n_axes or not self._lies_places_first():
             raise _unsupported(number, module)
@@ -184,7 +198,7 @@ class Lowering:
         self.layers.append((number, layer))
         self._positions = places_first(self._shape[0], places)
 
-    def _mean(self, number: int, module: nn.AdaptiveAvgPool1d | nn.AdaptiveAvgPool2d) -> None:
+    def _mean(self, number: str, module: nn.AdaptiveAvgPool1d | nn.AdaptiveAvgPool2d) -> None:
         if not self._lies_places_first() or prod(_shape_after(module, self._shape)[1:]) != 1:
             raise _unsupported(number, module)
         self.layers.append((number, StackedMean(_name(number), n_places=prod(self._shape[1:]))))
@@ -196,13 +210,20 @@ class Lowering:
         several = bool(self.layers) and len(self._shape) > 1
         return several and torch.equal(self._positions, places_first(self._shape[0], self._shape[1:]))
 
-    def _reshaping(self, number: int, module: nn.Flatten | nn.Unflatten) -> None:
+    def _reshaping(self, number: str, module: nn.Flatten | nn.Unflatten) -> None:
         first_axis = module.start_dim if isinstance(module, nn.Flatten) else module.dim
         if not isinstance(first_axis, int) or first_axis < 1:
             raise _unsupported(number, module)
         self._shape = _shape_after(module, self._shape)
 
-    def _activation(self, number: int, module: nn.Module) -> None:
+    def _dropout(self, number: str, module: nn.Dropout) -> None:
+        if module.p == 0:
+            return
+        before = sum(isinstance(layer, StackedDropout) for _, layer in self.layers)
+        layer = StackedDropout(_name(number), module.p, before, self._positions.to(self.device))
+        self.layers.append((number, layer))
+
+    def _activation(self, number: str, module: nn.Module) -> None:
         # In place, so only on what is not needed again: an activation's own outputs serve its backward, and
         # the data serves the next step.
         if not self.layers or not isinstance(self.layers[-1][1], _ACTIVATED):
@@ -214,11 +235,9 @@ class Lowering:
         return Parameter.zeros(self.n_slots, n_rows, width, self.device)
 
 
-def _check_weights(model: nn.Sequential) -> None:
-    if type(model).forward is not nn.Sequential.forward:
-        raise UnsupportedLayerError(f"a model must be an nn.Sequential but is {type(model)}.")
+def _check_weights(modules: Mapping[str, nn.Module]) -> None:
     seen: set[nn.Parameter] = set()
-    for number, module in enumerate(model):
+    for number, module in modules.items():
         own = set(module.parameters())
         trained = all(p.requires_grad and p.dtype == torch.float32 for p in own)
         if own & seen or not trained:
@@ -236,9 +255,9 @@ def _pair(places: tuple[int, ...]) -> tuple[int, int]:
     return (1, *places) if len(places) == 1 else (places[0], places[1])
 
 
-def _name(number: int) -> str:
+def _name(number: str) -> str:
     return f"layer {number}"
 
 
-def _unsupported(number: int, module: nn.Module) -> UnsupportedLayerError:
+def _unsupported(number: str, module: nn.Module) -> UnsupportedLayerError:
     return UnsupportedLayerError(f"layer {number}, {module}, can't be stacked; what can is: {_SUPPORTED}.")

@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from search.population.chain import Chain
+from search.population.layer_dropout import StackedDropout
 from search.population.layers import StackedLayer, padded
 from search.population.lowering import Lowering
 from search.population.settings import StackKind
@@ -26,8 +28,9 @@ class StackedModel:
 
     def __init__(
         self,
-        layers: list[tuple[int, StackedLayer]],
+        layers: list[tuple[str, StackedLayer]],
         *,
+        chain: Chain,
         n_classes: int,
         n_slots: int,
         optimizer: StackedOptimizer,
@@ -35,14 +38,15 @@ class StackedModel:
         workspace: Workspace,
     ) -> None:
         self._layers, self._n_classes, self.n_slots = layers, n_classes, n_slots
-        self._smoothing = label_smoothing
+        self._chain, self._smoothing = chain, label_smoothing
         self._optimizer, self._workspace = optimizer, workspace
+        self._dropouts = [layer for _, layer in layers if isinstance(layer, StackedDropout)]
         self._parameters = [p for _, layer in layers for p in layer.parameters]
 
     @classmethod
     def lowered(
         cls,
-        model: nn.Sequential,
+        model: nn.Module,
         inputs: Tensor,
         *,
         optimizer: Optimizer,
@@ -61,6 +65,7 @@ class StackedModel:
         parameters = [p for _, layer in lowering.layers for p in layer.parameters]
         return cls(
             lowering.layers,
+            chain=lowering.chain,
             n_classes=lowering.n_classes,
             n_slots=n_slots,
             optimizer=stacked_optimizer(optimizer, kind, parameters),
@@ -93,7 +98,8 @@ class StackedModel:
         """The models of some slots; they share their memory with this stack, and their workspace unless they
         are given one of their own."""
         return StackedModel(
-            [(number, layer.slots(chosen)) for number, layer in self._layers],
+            [(name, layer.slots(chosen)) for name, layer in self._layers],
+            chain=self._chain,
             n_classes=self._n_classes,
             n_slots=len(range(*chosen.indices(self.n_slots))),
             optimizer=self._optimizer.slots(chosen),
@@ -101,11 +107,12 @@ class StackedModel:
             workspace=workspace or self._workspace,
         )
 
-    def load(self, slot: int, model: nn.Sequential, settings: Optimizer) -> None:
+    def load(self, slot: int, model: nn.Module, settings: Optimizer) -> None:
         """Put a model's weights into a slot, with the optimizer's state at its beginning."""
         self._optimizer.load(slot, settings)
-        for number, layer in self._layers:
-            layer.slots(slice(slot, slot + 1)).load(model[number])
+        modules = self._chain.modules(model)
+        for name, layer in self._layers:
+            layer.slots(slice(slot, slot + 1)).load(modules[name])
 
     def copy_judged(self, weights: Sequence[Tensor], buffers: Sequence[Tensor]) -> None:
         """Take over what is like `self.weights` and `self.buffers`."""
@@ -133,17 +140,22 @@ class StackedModel:
         """What `train_step` takes in each of the next steps at these rates, `T x K`; they count as made."""
         return self._optimizer.plan(lrs)
 
-    def train_step(self, inputs: Tensor, targets: Tensor, planned: Tensor) -> Tensor:
+    def train_step(
+        self, inputs: Tensor, targets: Tensor, planned: Tensor, keys: Tensor | None = None
+    ) -> Tensor:
         """One step of every slot.
 
         Args:
             inputs: `K x B x D` features or `K x B x C` tokens.
             targets: `K x B`, classes.
             planned: of this step, see `plan`.
+            keys: of this step, `K`, int32; needed where the model drops out.
 
         Returns:
             `K x B`: log-likelihood of each sample before the step, smoothed as the loss is.
         """
+        for layer in self._dropouts:
+            layer.keys = keys
         logits = self._forward(inputs, training=True)
         log_likelihood = self._log_likelihood(logits, targets, self._smoothing)
         self._backward(self._loss_gradient(logits, targets))

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
+from search.population.augmented import augmented
 from search.population.averages import StackedAverages
 from search.population.engine import DeviceData, Score, SplitName, chunk_steps
 from search.population.flat_weights import FlatWeights
@@ -28,8 +29,8 @@ from search.population.fused_optimizers import flat_optimizer
 from search.population.look import look
 from search.population.memory import ran_out
 from search.population.ring import StepRing, bucket, filled_up, is_ringed
+from search.population.run_keys import RunKeys
 from search.population.settings import StackKind, optimizer_of
-from search.proxies.counter_random import sample_keys, step_keys
 from search.proxies.proxy import Proxy, Split
 from search.runs.seeds import Seed, run_generators
 
@@ -80,8 +81,7 @@ class VmappedEngine:
             proxy.optimizer, kind, weights=[self._weights.rows], gradients=[self._gradients]
         )
         self._averages = StackedAverages([self._weights.rows[:, None]]) if kind.averaged else None
-        self._seeds = torch.zeros(n_slots, dtype=torch.int64)
-        self._n_steps = torch.zeros(n_slots, dtype=torch.int64)
+        self._keys = RunKeys(n_slots)
         self._rings: dict[int, StepRing] = {}
         self._forms = StackedForms()
         self._forward = torch.vmap(self._one_forward)
@@ -99,12 +99,13 @@ class VmappedEngine:
         for name, value in _untrained(model):
             self._constants[name][slot].copy_(value.detach())
         self._optimizer.load(slot, optimizer_of(params, self._proxy))
-        self._seeds[slot], self._n_steps[slot] = weights_seed, 0
+        self._keys.load(slot, weights_seed)
         if self._averages is not None:
             self._averages.load(slot)
 
     def move(self, source: int, target: int) -> None:
-        for state in (self._weights.rows, self._seeds, self._n_steps, *self._constants.values()):
+        self._keys.move(source, target)
+        for state in (self._weights.rows, *self._constants.values()):
             state[target].copy_(state[source])
         self._gradients[target].zero_()  # the room between weights keeps what it was multiplied by
         self._optimizer.move(source, target)
@@ -117,7 +118,7 @@ class VmappedEngine:
             "constants": {name: value[slot].to("cpu", copy=True) for name, value in self._constants.items()},
             "optimizer": self._optimizer.state(slot),
             "averages": {} if self._averages is None else self._averages.state(slot),
-            "n_steps": int(self._n_steps[slot]),
+            "n_steps": self._keys.n_steps(slot),
         }
 
     def restore(self, slot: int, state: Mapping[str, Any]) -> None:
@@ -125,7 +126,7 @@ class VmappedEngine:
         for name, value in self._constants.items():
             value[slot].copy_(state["constants"][name])
         self._optimizer.restore(slot, state["optimizer"])
-        self._n_steps[slot] = state["n_steps"]
+        self._keys.go_on(slot, state["n_steps"])
         if self._averages is not None:
             self._averages.restore(slot, state["averages"])
 
@@ -134,9 +135,7 @@ class VmappedEngine:
         if is_ringed(self._device):
             samples, lrs = filled_up(samples, lrs, bucket(n_runs, self._most_runs))
         n_steps, n_slots, _ = samples.shape
-        steps = self._n_steps[:n_slots] + torch.arange(n_steps)[:, None]
-        keys = step_keys(self._seeds[:n_slots], steps)
-        self._n_steps[:n_slots] += n_steps
+        keys = self._keys.next(n_slots, n_steps)
         if self._n_behind:
             samples, keys = (torch.cat([part, part[:, -1:]], dim=1) for part in (samples, keys))
         planned = [samples.to(self._device), keys.to(self._device), self._optimizer.plan(lrs)]
@@ -194,8 +193,9 @@ class VmappedEngine:
         self, first: _Models, samples: Tensor, keys: Tensor, planned: Tensor, *averaging: Tensor
     ) -> Tensor:
         """One step of the first slots; the losses of their samples before it, `K x B`."""
+        inputs = augmented(self._proxy.augment, self._train.inputs[samples], keys)
         with self._forms:
-            logits = self._forward(first.weights, first.constants, self._inputs(samples, keys), keys)
+            logits = self._forward(first.weights, first.constants, inputs, keys)
         losses = self._losses(logits.float(), self._train.targets[samples])
         means = losses.mean(1)
         gradients = torch.autograd.grad(
@@ -215,15 +215,6 @@ class VmappedEngine:
         """The logits of one model; under vmap, of all."""
         self._forms.begin(key)
         return functional_call(self._model, {**weights, **constants}, (inputs,))  # type: ignore[no-any-return]
-
-    def _inputs(self, samples: Tensor, keys: Tensor) -> Tensor:
-        """Batches as they are trained, `K x B x ...`."""
-        inputs = self._train.inputs[samples]
-        if self._proxy.augment is None:
-            return inputs
-        own_keys = sample_keys(keys, samples.shape[1]).flatten()
-        augmented = self._proxy.augment(inputs.flatten(0, 1), own_keys)
-        return augmented.reshape(*samples.shape, *augmented.shape[1:])
 
     def _losses(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Of each sample, the mean over its places; `K x B`."""

@@ -72,7 +72,7 @@ def _population_trainer(
 ) -> tuple[TrainsRuns, MadeOf]:
     import torch  # a worker that only watches a script does without
 
-    from search.population.lowering import UnsupportedLayerError
+    from search.population.chain import UnsupportedLayerError
     from search.population.make import make_population
     from search.population.saved_runs import SavedRuns, bits_belong_to
     from search.population.vmapped import UnsupportedModelError

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from search.population import choice, form_linear
+from search.population.chain import UnsupportedLayerError
 from search.population.choice import Choice, choose_way, fastest, keeps_bits
-from search.population.lowering import UnsupportedLayerError
 from search.population.make import choose_training, make_population, trains_together
 from search.population.vmapped import UnsupportedModelError
 from search.proxies.noisy_quadratic import noisy_quadratic
@@ -118,7 +118,7 @@ def test_an_accelerator_tells_where_bits_depend_on_the_place(monkeypatch: pytest
 def test_what_is_asked_for_is_taken_or_refused(features_proxy: Proxy) -> None:
     assert choose_training(NETS["curves"], VMAP, slots=2, device="cpu") == Choice(VMAP, 2)
     assert choose_training(features_proxy, ONE_BY_ONE, slots=2, device="cpu") == Choice(ONE_BY_ONE, 2)
-    with pytest.raises(UnsupportedLayerError, match=r"layer 5, SiLU.*can't be stacked"):
+    with pytest.raises(UnsupportedLayerError, match=r"layer 8, LayerNorm.*can't be stacked"):
         choose_training(NETS["curves"], STACKED, slots=2, device="cpu")
     proxy = replace(features_proxy, model=lambda: nn.Sequential(nn.Flatten(), Branching(15, 3)))
     with pytest.raises(UnsupportedModelError, match="can't be computed for many at once"):

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from search.population.chain import UnsupportedLayerError
 from search.population.layers import StackedLinear
-from search.population.lowering import Lowering, UnsupportedLayerError
+from search.population.lowering import Lowering
 
 TOKENS = torch.zeros(2, 5, dtype=torch.int64)
 FEATURES = torch.zeros(2, 8)
@@ -67,7 +68,13 @@ def test_a_convolution_gives_places_first_and_what_follows_finds_its_channels() 
         (nn.Sequential(nn.Conv1d(2, 4, 3), nn.MaxPool1d(2, return_indices=True)), CURVES, "layer 1, MaxPool"),
         (nn.Sequential(nn.Conv1d(2, 4, 3), nn.AdaptiveAvgPool1d(2)), CURVES, "layer 1, AdaptiveAvgPool1d"),
         (nn.Sequential(nn.Conv1d(2, 4, 3), nn.Flatten(), nn.AvgPool1d(2)), CURVES, "layer 2, AvgPool1d"),
-        (nn.Sequential(nn.Linear(8, 8), nn.Dropout(), nn.Linear(8, 2)), FEATURES, "layer 1, Drop"),
+        (nn.Sequential(nn.Dropout(), nn.Linear(8, 2)), FEATURES, "layer 0, Dropout"),
+        (
+            nn.Sequential(nn.Sequential(nn.Linear(8, 8), nn.Sigmoid()), SHARED),
+            FEATURES,
+            r"layer 0\.1, Sigmoid",
+        ),
+        (nn.Sequential(OwnSequential(nn.Linear(8, 2))), FEATURES, "must end in a Linear layer"),
         (nn.Sequential(nn.Flatten(0), nn.Linear(8, 2)), FEATURES, "layer 0, Flatten.*can't be"),
         (
             nn.Sequential(nn.Embedding(9, 3, padding_idx=0), nn.Flatten(), nn.Linear(15, 2)),
@@ -89,8 +96,12 @@ def test_a_convolution_gives_places_first_and_what_follows_finds_its_channels() 
         (nn.Sequential(SHARED, nn.ReLU(), SHARED), FEATURES, "layer 2, Linear.*weights of its own"),
         (nn.Sequential(nn.Linear(8, 2).requires_grad_(False)), FEATURES, "layer 0, Linear"),
         (nn.Sequential(nn.Linear(8, 2).double()), FEATURES, "layer 0, Linear.*float32 weights"),
-        (nn.Sequential(OwnLinear(8, 2)), FEATURES, "layer 0, OwnLinear"),
-        (OwnSequential(nn.Linear(8, 2)), FEATURES, "must be an nn.Sequential but is .*OwnSequentia"),
+        (
+            nn.Sequential(OwnLinear(8, 2)),
+            FEATURES,
+            "no chain of layers: it takes 0.weight by itself",
+        ),
+        (OwnSequential(nn.Linear(8, 2)), FEATURES, "must end in a Linear layer"),
         (nn.Sequential(nn.Conv1d(2, 4, 3, groups=2), nn.Flatten()), CURVES, r"layer 0, Conv1d\(.*be stacked"),
         (nn.Sequential(nn.Conv1d(2, 4, 3, padding="same")), CURVES, r"layer 0, Conv1d\(.*be stacked"),
         (nn.Sequential(nn.Conv1d(2, 4, 3, padding_mode="circular")), CURVES, "layer 0, Conv1d"),

@@ -12,8 +12,8 @@ import torch
 from search.errors import UsageError
 from search.launch.way import chosen_way
 from search.population import Population, Run
+from search.population.chain import UnsupportedLayerError
 from search.population.choice import choose_way
-from search.population.lowering import UnsupportedLayerError
 from search.population.make import choose_training, make_population
 from search.proxies.precision import check_precision, computed_in, precision_problem
 from search.proxies.proxy import Proxy

@@ -19,7 +19,7 @@ from search.spec.population import STACKED, VMAP, Way
 from tests.search_tests.population.conftest import PROXIES
 from tests.search_tests.population.models import EXPLODING_LR, NETS
 from tests.search_tests.population.test_equality_law import train
-from tests.search_tests.population.test_stacked_convolutional import NETS as CONVOLUTIONAL
+from tests.search_tests.population.test_stacked_layers import NETS as STACKED_NETS
 
 MakeRun = Callable[..., Run]
 CPU = torch.device("cpu")
@@ -54,7 +54,8 @@ RINGED: tuple[tuple[Proxy, Way, float], ...] = (
     (PROXIES["tokens"], STACKED, 1e25),
     (PROXIES["pictures"], STACKED, 1e25),
     (replace(PROXIES["tokens"], optimizer=AdamW(clip_norm=0.5)), STACKED, 1e35),
-    (CONVOLUTIONAL["curves"], STACKED, 1e38),
+    (STACKED_NETS["curves"], STACKED, 1e38),
+    (STACKED_NETS["dropped images"], STACKED, 1e38),
     (NETS["batch_norm"], VMAP, EXPLODING_LR["batch_norm"]),
     (NETS["decoder"], VMAP, EXPLODING_LR["decoder"]),
 )

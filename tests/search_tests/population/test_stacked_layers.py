@@ -1,4 +1,4 @@
-"""Batch normalisation, pooling, label smoothing in stacked layers: plain torch's numbers, in any company."""
+"""Stacked layers of each kind, label smoothing, changed samples: plain torch's numbers, in any company."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from search.population.settings import with_batch_size
 from search.proxies.proxy import SGD, AdamW, Proxy
 from search.spec.population import STACKED
 from tests.search_tests.population.conftest import PROXIES
+from tests.search_tests.population.models import mirrored
 from tests.search_tests.population.test_equality_law import train
 from tests.search_tests.population.test_vmapped import judged, plain_training
 
@@ -81,6 +82,35 @@ def _features() -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(15), nn.Linear(15, 9), nn.ReLU(), nn.Linear(9, 3))
 
 
+def _drops() -> nn.Sequential:
+    """Activations that are no whole vectors long, dropouts numbered through, layers within layers."""
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Sequential(nn.Linear(15, 19), nn.GELU(), nn.Dropout(0.2)),
+        nn.Sequential(nn.Sequential(nn.Linear(19, 7), nn.SiLU()), nn.Identity(), nn.Dropout(0.0)),
+        nn.Linear(7, 9),
+        nn.Dropout(0.5),
+        nn.LeakyReLU(0.2),
+        nn.Linear(9, 11),
+        nn.GELU(approximate="tanh"),
+        nn.Linear(11, 5),
+        nn.ELU(0.7),
+        nn.Linear(5, 3),
+    )
+
+
+def _dropped_images() -> nn.Sequential:
+    """Changed samples; dropout of what lies places first."""
+    return _images(
+        nn.Conv2d(1, 5, 3, padding=1),
+        nn.GELU(),
+        nn.Dropout(0.3),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(10, 3),
+    )
+
+
 def _proxy(name: str, model: Callable[[], nn.Module], **changes: object) -> Proxy:
     return replace(PROXIES["even_batch"], name=name, model=model, fingerprint=name, **changes)  # type: ignore[arg-type]
 
@@ -91,9 +121,11 @@ NETS = {
     ),
     "pools": _proxy("pools", _pools, optimizer=SGD(momentum=0.9, nesterov=True, clip_norm=1.0)),
     "curves": _proxy("curves", _curves, optimizer=AdamW(weight_decay=0.1), label_smoothing=0.2),
+    "drops": _proxy("drops", _drops, batch_size=7, optimizer=AdamW()),
+    "dropped images": _proxy("dropped images", _dropped_images, augment=mirrored, batch_size=9),
     "features": _proxy("features", _features, batch_size=9, optimizer=SGD(momentum=0.5)),
 }
-LR = {"norms": 0.02, "pools": 0.1, "curves": 0.01, "features": 0.1}
+LR = {"norms": 0.02, "pools": 0.1, "curves": 0.01, "features": 0.1, "drops": 0.01, "dropped images": 0.1}
 
 
 @pytest.fixture(params=NETS)
