@@ -17,43 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from search.population.moments import Moments
+from search.population.slot_optimizer import SlotOptimizer
 from search.proxies.proxy import SGD, AdamW, Optimizer
 
 
-class FlatOptimizer(Protocol):
+class FlatOptimizer(SlotOptimizer, Protocol):
     """One for all slots of a stack, made for its weights and gradients, which stay where they are."""
-
-    def load(self, slot: int, settings: Optimizer) -> None:
-        """Begin anew in a slot."""
-        ...
-
-    def move(self, source: int, target: int) -> None:
-        """Make slot `target` what slot `source` is."""
-        ...
-
-    def state(self, slot: int) -> dict[str, Any]:
-        """What a slot has that no settings give, as copies on the CPU."""
-        ...
-
-    def restore(self, slot: int, state: Mapping[str, Any]) -> None:
-        """Go on in a slot that was loaded with the same settings."""
-        ...
-
-    @property
-    def changed(self) -> list[Tensor]:
-        """All that steps change, the weights aside."""
-        ...
-
-    def plan(self, lrs: NDArray[np.float64]) -> Tensor:
-        """What `step` takes in each of the next `T` steps of the first `K` slots, which count as made.
-
-        Args:
-            lrs: `T x K`.
-
-        Returns:
-            `T x ...`.
-        """
-        ...
 
     def step(self, n_slots: int, planned: Tensor) -> None:
         """One step of the first slots, in place; the gradients are overwritten.
@@ -74,7 +43,7 @@ class FlatSGD:
     ) -> None:
         """`decays`: whether there is weight decay in any slot."""
         self._nesterov, self._clip_norm, self._decays = settings.nesterov, settings.clip_norm, decays
-        self._weights, self._gradients, self._moments = weights, gradients, Moments(weights)
+        self._weights, self._gradients, self._moments = weights, gradients, Moments(weights, "moments")
         n_slots, self._device = len(weights[0]), weights[0].device
         self._momentum = torch.zeros(n_slots, 1, device=self._device)
         self._weight_decay = torch.zeros(n_slots, 1, device=self._device)
@@ -91,10 +60,10 @@ class FlatSGD:
             numbers[target].copy_(numbers[source])
 
     def state(self, slot: int) -> dict[str, Any]:
-        return {"moments": self._moments.state(slot)}
+        return self._moments.state(slot)
 
     def restore(self, slot: int, state: Mapping[str, Any]) -> None:
-        self._moments.restore(slot, state["moments"])
+        self._moments.restore(slot, state)
 
     @property
     def changed(self) -> list[Tensor]:
@@ -107,7 +76,8 @@ class FlatSGD:
         momentum, weight_decay = self._momentum[:n_slots], self._weight_decay[:n_slots]
         gradients = [block[:n_slots] for block in self._gradients]
         clip(gradients, self._clip_norm)
-        for whole, gradient, moment in zip(self._weights, gradients, self._moments.blocks, strict=True):
+        blocks = zip(self._weights, gradients, self._moments.of["moments"], strict=True)
+        for whole, gradient, moment in blocks:
             weights, moments = whole[:n_slots], moment[:n_slots]
             if self._decays:
                 gradient.addcmul_(weights, weight_decay)
@@ -125,38 +95,31 @@ class FlatAdamW:
         self._beta1, self._beta2, self._eps = settings.beta1, settings.beta2, settings.eps
         self._clip_norm = settings.clip_norm
         self._weights, self._gradients = weights, gradients
-        self._first, self._second = Moments(weights), Moments(weights)
+        self._moments = Moments(weights, "first", "second")
         n_slots, self._device = len(weights[0]), weights[0].device
         self._weight_decay = np.zeros(n_slots)
         self._n_steps = np.zeros(n_slots, dtype=np.int64)
 
     def load(self, slot: int, settings: Optimizer) -> None:
         assert isinstance(settings, AdamW)
-        self._first.clear(slot)
-        self._second.clear(slot)
+        self._moments.clear(slot)
         self._weight_decay[slot], self._n_steps[slot] = settings.weight_decay, 0
 
     def move(self, source: int, target: int) -> None:
-        for moments in (self._first, self._second):
-            moments.move(source, target)
+        self._moments.move(source, target)
         for numbers in (self._weight_decay, self._n_steps):
             numbers[target] = numbers[source]
 
     def state(self, slot: int) -> dict[str, Any]:
-        return {
-            "first": self._first.state(slot),
-            "second": self._second.state(slot),
-            "n_steps": int(self._n_steps[slot]),
-        }
+        return {**self._moments.state(slot), "n_steps": int(self._n_steps[slot])}
 
     def restore(self, slot: int, state: Mapping[str, Any]) -> None:
-        self._first.restore(slot, state["first"])
-        self._second.restore(slot, state["second"])
+        self._moments.restore(slot, state)
         self._n_steps[slot] = state["n_steps"]
 
     @property
     def changed(self) -> list[Tensor]:
-        return [*self._first.blocks, *self._second.blocks]
+        return self._moments.blocks
 
     def plan(self, lrs: NDArray[np.float64]) -> Tensor:
         """Of each step `3 x K x 1`: what is left of the weights, the step's size, the scale of `sqrt(v)`."""
@@ -173,7 +136,7 @@ class FlatAdamW:
         kept, size, scale = planned
         gradients = [block[:n_slots] for block in self._gradients]
         clip(gradients, self._clip_norm)
-        blocks = zip(self._weights, gradients, self._first.blocks, self._second.blocks, strict=True)
+        blocks = zip(self._weights, gradients, *self._moments.of.values(), strict=True)
         for whole, gradient, first, second in blocks:
             weights, first, second = whole[:n_slots], first[:n_slots], second[:n_slots]
             first.lerp_(gradient, 1.0 - self._beta1)

@@ -49,8 +49,9 @@ class FusedSGD:
     """See `FlatSGD`."""
 
     def __init__(self, settings: SGD, *, weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
-        self._clip_norm, self._gradients, self._moments = settings.clip_norm, gradients, Moments(weights)
-        self._rows = [_rows(blocks) for blocks in (weights, gradients, self._moments.blocks)]
+        self._clip_norm, self._gradients = settings.clip_norm, gradients
+        self._moments = Moments(weights, "moments")
+        self._rows = [_rows(blocks) for blocks in (weights, gradients, *self._moments.of.values())]
         self._settings = [settings] * len(weights[0])
 
     def load(self, slot: int, settings: Optimizer) -> None:
@@ -63,10 +64,10 @@ class FusedSGD:
         self._settings[target] = self._settings[source]
 
     def state(self, slot: int) -> dict[str, Any]:
-        return {"moments": self._moments.state(slot)}
+        return self._moments.state(slot)
 
     def restore(self, slot: int, state: Mapping[str, Any]) -> None:
-        self._moments.restore(slot, state["moments"])
+        self._moments.restore(slot, state)
 
     @property
     def changed(self) -> list[Tensor]:
@@ -102,9 +103,8 @@ class FusedAdamW:
     def __init__(self, settings: AdamW, *, weights: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
         n_slots = len(weights[0])
         self._clip_norm, self._gradients = settings.clip_norm, gradients
-        self._first, self._second = Moments(weights), Moments(weights)
-        blocks = (weights, gradients, self._first.blocks, self._second.blocks)
-        self._rows = [_rows(of_all) for of_all in blocks]
+        self._moments = Moments(weights, "first", "second")
+        self._rows = [_rows(blocks) for blocks in (weights, gradients, *self._moments.of.values())]
         self._n_steps = torch.zeros(n_slots)
         """As torch counts steps: in float32."""
         self._counts = [[count] * len(weights) for count in self._n_steps]
@@ -112,31 +112,24 @@ class FusedAdamW:
 
     def load(self, slot: int, settings: Optimizer) -> None:
         assert isinstance(settings, AdamW)
-        self._first.clear(slot)
-        self._second.clear(slot)
+        self._moments.clear(slot)
         self._settings[slot], self._n_steps[slot] = settings, 0
 
     def move(self, source: int, target: int) -> None:
-        for moments in (self._first, self._second):
-            moments.move(source, target)
+        self._moments.move(source, target)
         self._settings[target] = self._settings[source]
         self._n_steps[target].copy_(self._n_steps[source])
 
     def state(self, slot: int) -> dict[str, Any]:
-        return {
-            "first": self._first.state(slot),
-            "second": self._second.state(slot),
-            "n_steps": int(self._n_steps[slot]),
-        }
+        return {**self._moments.state(slot), "n_steps": int(self._n_steps[slot])}
 
     def restore(self, slot: int, state: Mapping[str, Any]) -> None:
-        self._first.restore(slot, state["first"])
-        self._second.restore(slot, state["second"])
+        self._moments.restore(slot, state)
         self._n_steps[slot] = state["n_steps"]
 
     @property
     def changed(self) -> list[Tensor]:
-        return [*self._first.blocks, *self._second.blocks, self._n_steps]
+        return [*self._moments.blocks, self._n_steps]
 
     def plan(self, lrs: NDArray[np.float64]) -> Tensor:
         """`T x K`, float64."""

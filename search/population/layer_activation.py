@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from search.population.layers import LANES, Parameter
+from search.population.layers import LANES, WithoutWeights
 from search.population.workspace import Workspace
 
 TURN = 2 * LANES
@@ -60,20 +60,14 @@ def pointwise(module: nn.Module) -> Pointwise | None:
     return None
 
 
-class StackedActivation:
+class StackedActivation(WithoutWeights):
     """An activation that needs its inputs again: they are left as they are."""
-
-    parameters: tuple[Parameter, ...] = ()
-    buffers: tuple[Tensor, ...] = ()
 
     def __init__(self, name: str, function: Pointwise) -> None:
         self.name, self.function = name, function
 
     def slots(self, chosen: slice) -> StackedActivation:
         return StackedActivation(self.name, self.function)
-
-    def load(self, module: nn.Module) -> None:
-        """There are no weights."""
 
     def forward(self, inputs: Tensor, workspace: Workspace, *, training: bool) -> Tensor:
         self._inputs = _in_turns(inputs, f"{self.name} inputs", workspace)

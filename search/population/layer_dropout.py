@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from search.population.dropout import element_words, factors
-from search.population.layers import Parameter
+from search.population.layers import WithoutWeights
 from search.population.workspace import Workspace
 
 
-class StackedDropout:
+class StackedDropout(WithoutWeights):
     """`nn.Dropout`."""
-
-    parameters: tuple[Parameter, ...] = ()
-    buffers: tuple[Tensor, ...] = ()
 
     def __init__(self, name: str, p: float, number: int, positions: Tensor) -> None:
         """
@@ -30,9 +27,6 @@ class StackedDropout:
 
     def slots(self, chosen: slice) -> StackedDropout:
         return StackedDropout(self.name, self.p, self.number, self.positions)
-
-    def load(self, module: nn.Module) -> None:
-        """There are no weights."""
 
     def forward(self, inputs: Tensor, workspace: Workspace, *, training: bool) -> Tensor:
         if not training:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from search.population.layers import Parameter
+from search.population.layers import WithoutWeights
 from search.population.workspace import Workspace
 
 Pooling = nn.MaxPool1d | nn.MaxPool2d | nn.AvgPool1d | nn.AvgPool2d
@@ -21,11 +21,8 @@ Places = tuple[int, int]
 _ATEN = torch.ops.aten
 
 
-class StackedPooling:
+class StackedPooling(WithoutWeights):
     """`nn.MaxPool1d`, `nn.MaxPool2d`, `nn.AvgPool1d` or `nn.AvgPool2d`."""
-
-    parameters: tuple[Parameter, ...] = ()
-    buffers: tuple[Tensor, ...] = ()
 
     def __init__(self, name: str, module: Pooling, *, size: Places, places: Places) -> None:
         """
@@ -41,9 +38,6 @@ class StackedPooling:
 
     def slots(self, chosen: slice) -> StackedPooling:
         return StackedPooling(self.name, self.module, size=self.size, places=self.places)
-
-    def load(self, module: nn.Module) -> None:
-        """There are no weights."""
 
     def forward(self, inputs: Tensor, workspace: Workspace, *, training: bool) -> Tensor:
         self._images = _images(inputs, self.size)
@@ -63,20 +57,14 @@ class StackedPooling:
         return _lanes(spread, gradient)
 
 
-class StackedMean:
+class StackedMean(WithoutWeights):
     """`nn.AdaptiveAvgPool1d(1)` or `nn.AdaptiveAvgPool2d(1)`."""
-
-    parameters: tuple[Parameter, ...] = ()
-    buffers: tuple[Tensor, ...] = ()
 
     def __init__(self, name: str, *, n_places: int) -> None:
         self.name, self.n_places = name, n_places
 
     def slots(self, chosen: slice) -> StackedMean:
         return StackedMean(self.name, n_places=self.n_places)
-
-    def load(self, module: nn.Module) -> None:
-        """There are no weights."""
 
     def forward(self, inputs: Tensor, workspace: Workspace, *, training: bool) -> Tensor:
         n_slots, n_samples, n_lanes = inputs.shape

@@ -95,6 +95,16 @@ class StackedLayer(Protocol):
         ...
 
 
+class WithoutWeights:
+    """What a layer with nothing to train has of a `StackedLayer`."""
+
+    parameters: tuple[Parameter, ...] = ()
+    buffers: tuple[Tensor, ...] = ()
+
+    def load(self, module: nn.Module) -> None:
+        """There are no weights."""
+
+
 class StackedEmbedding:
     """`nn.Embedding` followed by `nn.Flatten`: `K x B x C` tokens to `K x B x (C * lanes)`."""
 
@@ -196,20 +206,14 @@ class StackedLinear:
         return torch.bmm(gradient, self.weight.value.transpose(1, 2), out=output)
 
 
-class StackedReLU:
+class StackedReLU(WithoutWeights):
     """`nn.ReLU`, in place."""
-
-    parameters: tuple[Parameter, ...] = ()
-    buffers: tuple[Tensor, ...] = ()
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def slots(self, chosen: slice) -> StackedReLU:
         return StackedReLU(self.name)
-
-    def load(self, module: nn.Module) -> None:
-        """There are no weights."""
 
     def forward(self, inputs: Tensor, workspace: Workspace, *, training: bool) -> Tensor:
         self._outputs = inputs.relu_()
@@ -220,20 +224,14 @@ class StackedReLU:
         return backward(gradient, self._outputs, 0, grad_input=gradient)  # type: ignore[no-any-return]
 
 
-class StackedTanh:
+class StackedTanh(WithoutWeights):
     """`nn.Tanh`, in place."""
-
-    parameters: tuple[Parameter, ...] = ()
-    buffers: tuple[Tensor, ...] = ()
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def slots(self, chosen: slice) -> StackedTanh:
         return StackedTanh(self.name)
-
-    def load(self, module: nn.Module) -> None:
-        """There are no weights."""
 
     def forward(self, inputs: Tensor, workspace: Workspace, *, training: bool) -> Tensor:
         self._outputs = inputs.tanh_()

@@ -6,22 +6,21 @@ gradient and steps as for any other stack (`FlatStep`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, Self
+from collections.abc import Sequence
+from typing import Protocol, Self
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from search.population.flat_optimizers import FlatOptimizer
 from search.population.fused_optimizers import flat_optimizer
 from search.population.layers import Parameter
 from search.population.settings import StackKind
+from search.population.slot_optimizer import SlotOptimizer
 from search.population.stacked_sgd import StackedSGD
 from search.proxies.proxy import SGD, Optimizer
 
 
-class StackedOptimizer(Protocol):
+class StackedOptimizer(SlotOptimizer, Protocol):
     """One for all slots."""
 
     @property
@@ -37,31 +36,6 @@ class StackedOptimizer(Protocol):
 
     def slots(self, chosen: slice) -> Self:
         """The same memory; `step` steps some of its slots."""
-        ...
-
-    def load(self, slot: int, settings: Optimizer) -> None:
-        """Begin anew in a slot."""
-        ...
-
-    def move(self, source: int, target: int) -> None:
-        """Make slot `target` what slot `source` is."""
-        ...
-
-    def state(self, slot: int) -> dict[str, Any]:
-        """What a slot has besides its parameters, as copies on the CPU."""
-        ...
-
-    def restore(self, slot: int, state: Mapping[str, Any]) -> None:
-        """Go on in a slot that was loaded with the same settings."""
-        ...
-
-    @property
-    def changed(self) -> list[Tensor]:
-        """All that steps change besides the parameters."""
-        ...
-
-    def plan(self, lrs: NDArray[np.float64]) -> Tensor:
-        """`T x K` to what `step` takes in each of the next steps of the first slots, which count as made."""
         ...
 
     def step(self, parameters: Sequence[Parameter], planned: Tensor) -> None:

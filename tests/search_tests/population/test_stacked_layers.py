@@ -9,16 +9,20 @@ from statistics import fmean
 import pytest
 from torch import nn
 
-from search.population import Population, Run
+from search.population import Population
 from search.population.settings import with_batch_size
 from search.proxies.proxy import SGD, AdamW, Proxy
 from search.spec.population import STACKED
-from tests.search_tests.population.conftest import PROXIES
+from tests.search_tests.population.company import (
+    assert_the_same_in_company,
+    left_as_alone,
+    uneven_runs,
+)
+from tests.search_tests.population.conftest import PROXIES, MakeRun
 from tests.search_tests.population.models import mirrored
 from tests.search_tests.population.test_equality_law import train
 from tests.search_tests.population.test_vmapped import judged, plain_training
 
-MakeRun = Callable[..., Run]
 TOLERANCE = 1e-5
 
 
@@ -148,23 +152,7 @@ def test_twenty_steps_equal_plain_torch(net: str, make_run: MakeRun, own: dict[s
 def test_a_run_is_the_same_in_any_company(net: str, make_run: MakeRun) -> None:
     """Bit for bit: refills, other settings, uneven horizons, averages, neighbours that go to infinity."""
     own: tuple[dict[str, float], ...] = ({}, {"weight_decay": 0.02}, {"batch_size": 11}, {"batch_size": 16})
-    proxy = NETS[net]
-    runs = [
-        make_run(
-            key,
-            total_steps=(total := 9 + 4 * (key % 3)),
-            report_steps=(5, total),
-            averaged_steps=(5,) if key % 3 == 1 else (),
-            lr=1e38 if key % 5 == 3 else LR[net],
-            **own[key % 4 if key > 7 else 0],
-        )
-        for key in range(14)
-    ]
-    measured = {slots: train(Population(proxy, slots=slots, way=STACKED), runs) for slots in (3, 8)}
-    for run in runs:
-        alone = train(Population(proxy, slots=1, way=STACKED), [run])[run.key]
-        assert [measured[slots][run.key] for slots in measured] == [alone, alone]
-    assert measured[8][3][-1].diverged_at_step is not None
+    assert_the_same_in_company(NETS[net], uneven_runs(make_run, lr=LR[net], too_high=1e38, own=own))
 
 
 def test_running_statistics_follow_a_run_to_another_slot_and_into_its_state(
@@ -178,11 +166,7 @@ def test_running_statistics_follow_a_run_to_another_slot_and_into_its_state(
     population.advance(4)
     other.admit(make_run(9, total_steps=30))
     other.resume(runs[2], population.state(2))
-    population.cancel(0)
-    left = {measurement.key: [measurement] for measurement in population.advance()}
-    for key in (1, 2):
-        assert left[key] == train(Population(proxy, slots=1, way=STACKED), [runs[key]])[key]
-    assert other.advance() == left[2]
+    assert other.advance() == left_as_alone(proxy, population, runs)[2]
 
 
 def test_a_batch_of_one_value_has_no_statistics(make_run: MakeRun) -> None:

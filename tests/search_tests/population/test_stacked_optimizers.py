@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from statistics import fmean
 from typing import Any
@@ -15,11 +15,14 @@ from search.population.fused_optimizers import flat_optimizer
 from search.population.settings import stack_kind
 from search.proxies.proxy import SGD, AdamW, Optimizer, Proxy
 from search.spec.population import STACKED
-from tests.search_tests.population.conftest import PROXIES
-from tests.search_tests.population.test_equality_law import train
+from tests.search_tests.population.company import (
+    assert_the_same_in_company,
+    left_as_alone,
+    uneven_runs,
+)
+from tests.search_tests.population.conftest import PROXIES, MakeRun
 from tests.search_tests.population.test_vmapped import judged, plain_training
 
-MakeRun = Callable[..., Run]
 TOLERANCE = 1e-5
 OPTIMIZERS: Mapping[str, Optimizer] = {
     "nesterov": SGD(momentum=0.9, nesterov=True),
@@ -70,23 +73,8 @@ def test_twenty_steps_equal_plain_torch(name: str, optimizer: Optimizer, make_ru
 @pytest.mark.parametrize("name", ["tokens", "pictures"])
 def test_a_run_is_the_same_in_any_company(name: str, optimizer: Optimizer, make_run: MakeRun) -> None:
     """Bit for bit: refills, other settings, uneven horizons, averages, neighbours that go to infinity."""
-    proxy, own = with_optimizer(name, optimizer), OWN[optimizer.name]
-    runs = [
-        make_run(
-            key,
-            total_steps=(total := 9 + 4 * (key % 3)),
-            report_steps=(5, total),
-            averaged_steps=(5,) if key % 3 == 1 else (),
-            lr=1e35 if key % 5 == 3 else lr_of(optimizer),
-            **own[key % 4 if key > 7 else 0],
-        )
-        for key in range(14)
-    ]
-    measured = {slots: train(Population(proxy, slots=slots, way=STACKED), runs) for slots in (3, 8)}
-    for run in runs:
-        alone = train(Population(proxy, slots=1, way=STACKED), [run])[run.key]
-        assert [measured[slots][run.key] for slots in measured] == [alone, alone]
-    assert measured[8][3][-1].diverged_at_step is not None
+    runs = uneven_runs(make_run, lr=lr_of(optimizer), too_high=1e35, own=OWN[optimizer.name])
+    assert_the_same_in_company(with_optimizer(name, optimizer), runs)
 
 
 def test_withdrawing_a_run_moves_all_that_is_another_ones(optimizer: Optimizer, make_run: MakeRun) -> None:
@@ -96,10 +84,7 @@ def test_withdrawing_a_run_moves_all_that_is_another_ones(optimizer: Optimizer, 
     for run in runs:
         population.admit(run)
     population.advance(4)
-    population.cancel(0)
-    left = {measurement.key: [measurement] for measurement in population.advance()}
-    for key in (1, 2):
-        assert left[key] == train(Population(proxy, slots=1, way=STACKED), [runs[key]])[key]
+    left_as_alone(proxy, population, runs)
 
 
 def test_a_run_goes_on_from_its_state(optimizer: Optimizer, make_run: MakeRun) -> None:
