@@ -12,6 +12,7 @@ from search.runs.trial import Trial
 from search.spec.budget import Budget, counts
 from search.spec.training_spans import trained_seconds
 from search.storage.database import Database
+from search.storage.study_attributes import StudyAttributes
 from search.storage.study_record import StudyRecord, study_names
 
 
@@ -48,9 +49,9 @@ def refuse_limit(database: Database, name: str, asked: Mapping[str, Any]) -> Non
     if not asked or name not in study_names(database):
         return
     record = StudyRecord(database, name)
-    trials, stored = record.reader().trials(), record.attributes.limit
+    trials, attributes = record.reader().trials(), record.attributes
     ((entry, value),) = asked.items()
-    kind = _kind(stored)
+    kind = _kind(attributes.limit)
     if trials and entry != kind:
         raise UsageError(
             f"{_option(entry)}: study {name!r} has trials under another limit, {kind}; give {_option(kind)}, "
@@ -59,7 +60,7 @@ def refuse_limit(database: Database, name: str, asked: Mapping[str, Any]) -> Non
     if entry == "n_trials":
         _refuse_fewer_trials(name, int(value), sum(map(counts, trials)))
     elif trials:
-        _refuse_less(record, trials, entry, value)
+        _refuse_less(record, attributes, trials, entry, value)
 
 
 def _kind(limit: Budget) -> str:
@@ -81,14 +82,16 @@ def _refuse_fewer_trials(name: str, n_trials: int, there: int) -> None:
         )
 
 
-def _refuse_less(record: StudyRecord, trials: Sequence[Trial], entry: str, value: Any) -> None:
+def _refuse_less(
+    record: StudyRecord, attributes: StudyAttributes, trials: Sequence[Trial], entry: str, value: Any
+) -> None:
     """The same of full runs and of time, which are used in parts."""
     begun = [trial for trial in trials if trial.state.name != "WAITING"]
-    count = run_count(record.attributes, begun)
+    count, seconds = run_count(attributes, begun), trained_seconds(begun, record.now())
     if entry == "n_runs" and count is not None and value < count.used:
         used, asked = f"{count.used:.3g} full runs", f"{value}"
-    elif entry == "budget" and parse_duration(value) < trained_seconds(begun, record.now()):
-        used, asked = duration_text(trained_seconds(begun, record.now())), value
+    elif entry == "budget" and parse_duration(value) < seconds:
+        used, asked = duration_text(seconds), value
     else:
         return
     raise UsageError(

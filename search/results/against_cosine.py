@@ -11,7 +11,7 @@ import math
 from search.direction import sign_of
 from search.results.candidate import Candidate
 from search.results.lead import PLAIN_COSINES, Lead
-from search.results.rounded import sds_text, value_text
+from search.results.rounded import sds_text, side_text, value_text
 from search.spec.study import StudySpec
 
 
@@ -38,7 +38,7 @@ def _is_compared(lead: Lead) -> bool:
 def _standing(spec: StudySpec, lead: Lead, cosine: Candidate) -> str:
     answer = lead.chosen
     gain = sign_of(spec.direction) * (_worth(cosine, answer) - _worth(answer, cosine))
-    side = f"the answer is {'ahead' if gain >= 0 else 'behind'} by {abs(gain):.2g}"
+    side = f"the answer is {side_text(gain)}"
     if not lead.noise_sd:
         return side
     noise = lead.noise_sd * math.sqrt(1 / len(cosine.values) + 1 / len(answer.values))

@@ -12,7 +12,7 @@ from search.results.against_cosine import against_cosine
 from search.results.candidate import Candidate
 from search.results.headline import claim, fresh_gain, headline, short_name
 from search.results.lead import Lead
-from search.results.rounded import percent_text, sds_text, value_text
+from search.results.rounded import percent_text, sds_text, side_text, value_text
 from search.results.transfer import TransferResult
 from search.spec.handed import follow_up
 from search.spec.proxy import DeclaredProxy
@@ -144,7 +144,7 @@ def _compared(spec: StudySpec, lead: Lead, leader: Candidate, baseline: Candidat
     chance, size = f"{percent_text(lead.probability)} likely", _size(lead)
     command = follow_up(spec, "verdict")
     fresh = fresh_gain(spec, leader, baseline)
-    but = f" (on the fresh seeds alone it is {_side(fresh)})" if fresh and fresh * lead.gain < 0 else ""
+    but = f" (on the fresh seeds alone it is {side_text(fresh)})" if fresh and fresh * lead.gain < 0 else ""
     settle = f"This is the model's estimate over all runs{but}; {command} settles it."
     if claim(spec, lead) == "better":
         return f"It is better than the baseline {plain} by {size} so far ({chance}). {settle}"
@@ -157,12 +157,6 @@ def _compared(spec: StudySpec, lead: Lead, leader: Candidate, baseline: Candidat
     single = asked if lead.probability >= SURE_ENOUGH else ""
     where = f"ahead by {size}, which is not enough{single}" if lead.gain > 0 else f"behind by {size}"
     return f"The best searched schedule is {where} ({chance} to be better). {settle}"
-
-
-def _side(gain: float) -> str:
-    if not gain:
-        return "level"
-    return f"{'ahead' if gain > 0 else 'behind'} by {abs(gain):.2g}"
 
 
 def verdict_lines(spec: StudySpec, lead: Lead) -> list[str]:
@@ -203,7 +197,7 @@ def comparison(spec: StudySpec, schedule: Candidate, other: Candidate) -> str:
     sign = sign_of(spec.direction)
     gains = [sign * (b - a) for a, b in zip(schedule.confirmed, other.confirmed, strict=False)]
     return (
-        f"On the same {n} fresh seeds the one above is {_side(mean)} on average (ahead on "
+        f"On the same {n} fresh seeds the one above is {side_text(mean)} on average (ahead on "
         f"{sum(gain > 0 for gain in gains)} of {n})."
     )
 

@@ -57,6 +57,17 @@ def sds_text(gain: float, sd: float) -> str:
     return f"{float(f'{abs(gain) / sd:.1g}'):g}"
 
 
+def side_text(gain: float) -> str:
+    """On which side something is, and by how much.
+
+    >>> side_text(0.0123), side_text(-2.0), side_text(0.0)
+    ('ahead by 0.012', 'behind by 2', 'level')
+    """
+    if not gain:
+        return "level"
+    return f"{'ahead' if gain > 0 else 'behind'} by {abs(gain):.2g}"
+
+
 def percent_text(probability: float) -> str:
     """Never 0% or 100%: nothing here is certain.
 

@@ -191,9 +191,9 @@ def read_status(
     now = record.now()
     speed = pace(known, spec.horizon_steps, now.local)
     found = known_candidates(reader, trials, spec, attributes)
-    lead = _stored_lead(spec, found, trials, attributes)
+    lead = _stored_lead(found, trials, attributes)
     if lead is None and settle:
-        lead, found = _worked_out(spec, reader, trials, attributes)
+        lead, found = _worked_out(reader, trials, attributes, found)
     elif lead is None:
         lead = lead_by_means(found, spec)
     subject = None if lead is None else lead.subject
@@ -256,35 +256,37 @@ def study_lead(record: StudyRecord, *, also: int | None = None) -> tuple[Lead | 
     spec, trials = attributes.spec, reader.trials()
     wanted = () if also is None else (also,)
     found = known_candidates(reader, trials, spec, attributes, also=wanted)
-    stored = _stored_lead(spec, found, trials, attributes)
-    return (stored, found) if stored is not None else _worked_out(spec, reader, trials, attributes, wanted)
+    stored = _stored_lead(found, trials, attributes)
+    return (stored, found) if stored is not None else _worked_out(reader, trials, attributes, found, wanted)
 
 
 def _stored_lead(
-    spec: StudySpec, found: Sequence[Candidate], trials: Sequence[Trial], attributes: StudyAttributes
+    found: Sequence[Candidate], trials: Sequence[Trial], attributes: StudyAttributes
 ) -> Lead | None:
     """What leads by what is kept on the study; None where that is older than the last complete trial."""
     if not found:
         return None
-    return lead_of(found, attributes.estimates, trials, stored_verdict(attributes), spec.direction)
+    return lead_of(found, attributes.estimates, trials, stored_verdict(attributes), attributes.spec.direction)
 
 
 def _worked_out(
-    spec: StudySpec,
     reader: StudyReader | KnownTrials,
     trials: Sequence[Trial],
     attributes: StudyAttributes,
+    found: list[Candidate],
     also: Sequence[int] = (),
 ) -> tuple[Lead | None, list[Candidate]]:
-    """What leads by the model of all runs, and the candidates that can matter, those of trials `also` too."""
-    found = known_candidates(reader, trials, spec, attributes)
+    """What leads by the model of all runs, and the candidates that can matter: `found` and those that lead.
+    `also`: trials whose schedules are to be among them."""
     if not found:
         return None, found
+    spec = attributes.spec
     model = model_of(spec, reader.to_learn(trials, curves=spec.sampler.uses_law), found, confirmed=True)
     assert model is not None, "a study with a candidate has a full run"
     answer = model.answer()
     named = [each.number for each in (answer.leader, answer.baseline) if each is not None]
-    found = known_candidates(reader, trials, spec, attributes, also=[*named, *also])
+    if not set(named) <= {number for candidate in found for number in candidate.trial_numbers}:
+        found = known_candidates(reader, trials, spec, attributes, also=[*named, *also])
     return lead_by_model(found, answer, stored_verdict(attributes), spec.direction), found
 
 

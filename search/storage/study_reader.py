@@ -65,7 +65,7 @@ class StudyReader:
             return self.everything()
         glances, reader = [trial for trial in trials if isinstance(trial, TrialGlance)], self._glances
         self._record.database.patiently(lambda: reader.fill_to_learn(glances))
-        self._record.attributes  # noqa: B018 - deleted meanwhile, trials would lack what they had
+        self._check_there()
         return trials
 
     def everything(self) -> Sequence[FrozenTrial]:
@@ -80,8 +80,12 @@ class StudyReader:
         from search.storage.trials_reader import TrialsReader  # imports Optuna, and most only look
 
         found = database.patiently(TrialsReader(database.engine, self._record.study_id).read)
-        self._record.attributes  # noqa: B018 - deleted meanwhile, it would have no trials
+        self._check_there()
         return found
+
+    def _check_there(self) -> None:
+        """After reading: what was deleted meanwhile would lack trials, or trials what they had."""
+        _ = self._record.attributes
 
 
 class KnownTrials:
