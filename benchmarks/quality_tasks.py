@@ -44,6 +44,8 @@ TASKS: Mapping[str, Setting] = {
     "mnist1d_cnn": Setting("mnist1d_cnn", 434, 1e-2, 3.0, short=True),
     "char_gpt": Setting("char_gpt", 250, 3e-4, 1e-1, short=True),
     "digits_mlp": Setting("digits_mlp", 400, 1e-2, 3.0, short=True),
+    "fashion": Setting("fashion_resnet", 1000, 1e-2, 3.0, short=True),
+    "code_gpt": Setting("code_gpt", 400, 3e-4, 1e-1, short=True),
 }
 
 
