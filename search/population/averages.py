@@ -59,7 +59,7 @@ class StackedAverages:
 
     @property
     def changed(self) -> list[Tensor]:
-        """All that `update` changes."""
+        """The averages, each `K x rows x lanes`, in the order of the weights: all that `update` changes."""
         return self._averages
 
     def load(self, slot: int) -> None:
@@ -96,10 +96,6 @@ class StackedAverages:
         """Take the present weights of the first `K` slots in; `weights`: their `c_t`, `K x 1 x 1`."""
         for average, weight in self._first(len(weights)):
             average.lerp_(weight, weights)
-
-    def of_slot(self, slot: int) -> list[Tensor]:
-        """One slot's averages, each `1 x rows x lanes`, in the order of the weights."""
-        return [average[slot : slot + 1] for average in self._averages]
 
     def _first(self, n_slots: int) -> list[tuple[Tensor, Tensor]]:
         if n_slots not in self._pairs:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from search.population.chain import UnsupportedLayerError
-from search.population.engine import DeviceData
+from search.population.device_data import DeviceData
 from search.population.engines import is_perceptron, make_engine
 from search.population.memory import ran_out
 from search.population.settings import stack_kind
@@ -161,6 +161,6 @@ def _losses(
     engine = make_engine(proxy, data, n_slots=len(seeds), kind=stack_kind({}, proxy), way=way)
     for slot, seed in enumerate(seeds):
         engine.load(slot, (seed,), {})
-    losses = engine.train(samples, lrs)
+    losses = engine.train(samples, lrs)()
     judged = engine.evaluate(range(len(seeds)), "validation")
     return {seed: (*losses[:, slot].tolist(), *judged[slot].values()) for slot, seed in enumerate(seeds)}

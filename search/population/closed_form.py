@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from search.population.engine import Score, SplitName
+from search.population.engine import Losses, Score, SplitName
 from search.proxies.noisy_quadratic import NoisyQuadratic
 from search.proxies.quadratic_noise import observed
 from search.runs.run import Run
@@ -64,9 +64,10 @@ class ClosedFormEngine:
         it.moments, it.risk = state["moments"].numpy(), state["risk"]
         it.trained = [lrs.numpy() for lrs in state["trained"]]
 
-    def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> Losses:
         columns = [np.ascontiguousarray(column) for column in lrs.T]
-        return np.stack([self._train(*pair) for pair in zip(self._slots, columns, strict=False)], axis=1)
+        losses = np.stack([self._train(*pair) for pair in zip(self._slots, columns, strict=False)], axis=1)
+        return lambda: losses
 
     def _train(self, slot: _Slot, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Expected losses before each of the next steps of one run; infinite once it has diverged."""
@@ -114,6 +115,9 @@ class NoBatches:
 
     def take(self, n_steps: int) -> Tensor:
         return torch.empty(n_steps, 0, dtype=torch.int64)
+
+    def draw_ahead(self, n_steps: int) -> None:
+        """Nothing is drawn."""
 
     def state(self) -> dict[str, Tensor]:
         return {}

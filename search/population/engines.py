@@ -6,10 +6,12 @@ import torch
 from torch import nn
 
 from search.population.chain import UnsupportedLayerError
-from search.population.engine import DeviceData, Engine, StackedEngine
+from search.population.device_data import DeviceData
+from search.population.engine import Engine
 from search.population.modules import ModuleEngine
 from search.population.precise_engine import PreciseEngine
 from search.population.settings import StackKind, stack_kind
+from search.population.stacked_engine import StackedEngine
 from search.population.stacked_optimizer import is_plain
 from search.population.vmapped import VmappedEngine
 from search.proxies.precision import FLOAT32, computed_in

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from search.population.engine import Score, SplitName
+from search.population.engine import Losses, Score, SplitName
 from search.population.task import Batches, Task
 from search.runs.run import Measurement, Run
 from search.runs.seeds import Seed
@@ -30,8 +31,10 @@ class Training:
     stream: Batches
     n_steps: int = 0
     """Steps trained so far."""
-    losses: list[float] = field(default_factory=list)
-    """Training losses since the last measurement."""
+    losses: list[NDArray[np.float64]] = field(default_factory=list)
+    """Training losses since the last measurement, in pieces."""
+    diverged_at_step: int | None = None
+    """Number of the first step whose loss was not finite."""
     measured: list[Measurement] = field(default_factory=list)
     """All measurements so far."""
 
@@ -44,12 +47,12 @@ class Training:
     def is_over(self) -> bool:
         return self.n_steps == self.run.total_steps
 
-    @property
-    def diverged_at_step(self) -> int | None:
-        """Number of the first step since the last measurement whose loss was not finite."""
-        first = self.n_steps - len(self.losses)
-        bad = (first + i for i, loss in enumerate(self.losses) if not math.isfinite(loss))
-        return next(bad, None)
+    def record(self, losses: NDArray[np.float64]) -> None:
+        """Take in the losses of the steps made last."""
+        self.losses.append(losses)
+        finite = np.isfinite(losses)
+        if not finite.all() and self.diverged_at_step is None:
+            self.diverged_at_step = self.n_steps - len(losses) + int(finite.argmin())
 
 
 class Group:
@@ -61,6 +64,8 @@ class Group:
         # One slot more than runs: untrained models are looked at there.
         self._engine = task.engine(kind, n_slots=slots + 1)
         self._trainings: list[Training] = []
+        self._losses: Losses | None = None
+        """Of the steps made last, until they are looked at."""
 
     @property
     def trainings(self) -> Sequence[Training]:
@@ -88,7 +93,7 @@ class Group:
         training = self._trainings[slot]
         return {
             "n_steps": training.n_steps,
-            "losses": list(training.losses),
+            "losses": [loss for piece in training.losses for loss in piece.tolist()],
             "measured": [(found.step, dict(found.metrics)) for found in training.measured],
             "stream": training.stream.state(),
             "engine": self._engine.state(slot),
@@ -100,7 +105,7 @@ class Group:
         training = self._trainings[slot]
         self._engine.restore(slot, state["engine"])
         training.stream.restore(state["stream"])
-        training.n_steps, training.losses = state["n_steps"], list(state["losses"])
+        training.n_steps, training.losses = state["n_steps"], [np.array(state["losses"])]
         training.measured = [
             Measurement(key=training.run.key, step=step, metrics=metrics, last=False)
             for step, metrics in state["measured"]
@@ -122,13 +127,14 @@ class Group:
         return _metrics(score, "val")
 
     def train(self, n_steps: int) -> None:
-        """Train every run for `n_steps`, none of them past its next report."""
+        """Train every run for `n_steps`, none of them past its next report; `measure` looks at what came of
+        it. What the host can do for the next steps it does while an accelerator is at these."""
         samples = torch.stack([t.stream.take(n_steps) for t in self._trainings], dim=1)
         lrs = [t.run.lr_table[t.n_steps : t.n_steps + n_steps] for t in self._trainings]
-        losses = self._engine.train(samples, np.stack(lrs, axis=1))
-        for slot, training in enumerate(self._trainings):
-            training.losses.extend(losses[:, slot].tolist())
+        self._losses = self._engine.train(samples, np.stack(lrs, axis=1))
+        for training in self._trainings:
             training.n_steps += n_steps
+            training.stream.draw_ahead(min(self.chunk_steps, training.run.total_steps - training.n_steps))
 
     def measure(
         self, last_states: dict[Hashable, dict[str, Any]] | None = None
@@ -152,28 +158,36 @@ class Group:
         return measured
 
     def _measurements(self) -> dict[int, Measurement]:
-        """By slot. Models that report at one moment are judged in one call."""
-        found, reports = {}, []
+        """By slot. Models that report at one moment are judged in one call, and before the losses are waited
+        for: so an accelerator has them all to do."""
+        reports = [slot for slot, t in enumerate(self._trainings) if t.n_steps in t.run.report_steps]
+        judged = self._judged(reports)
+        self._record_losses()
+        found = {}
         for slot, training in enumerate(self._trainings):
-            if (step := training.diverged_at_step) is not None:
-                found[slot] = _divergence(training.run, step)
-            elif training.n_steps in training.run.report_steps:
-                reports.append(slot)
-        for slot, metrics in self._judged(reports).items():
-            training = self._trainings[slot]
             run, step = training.run, training.n_steps
-            found[slot] = (
-                Measurement(key=run.key, step=step, metrics=metrics, last=training.is_over)
-                if all(map(math.isfinite, metrics.values()))
-                else _divergence(run, step)
-            )
+            if training.diverged_at_step is not None:
+                found[slot] = _divergence(run, training.diverged_at_step)
+            elif slot in judged:
+                metrics = judged[slot] | {"train_loss": float(np.mean(np.concatenate(training.losses)))}
+                found[slot] = (
+                    Measurement(key=run.key, step=step, metrics=metrics, last=training.is_over)
+                    if all(map(math.isfinite, metrics.values()))
+                    else _divergence(run, step)
+                )
         return found
 
+    def _record_losses(self) -> None:
+        if self._losses is None:
+            return
+        # Each run's own piece, so that none holds the memory of all.
+        for training, losses in zip(self._trainings, self._losses().T, strict=True):
+            training.record(losses.copy())
+        self._losses = None
+
     def _judged(self, slots: list[int]) -> dict[int, dict[str, float]]:
-        """Metrics of models that report now."""
+        """Metrics of models that report now, but for those of their training."""
         metrics = self._scores(slots, "validation", "val")
-        for slot in slots:
-            metrics[slot]["train_loss"] = float(np.mean(self._trainings[slot].losses))
         runs = {slot: self._trainings[slot] for slot in slots}
         ended = [slot for slot, t in runs.items() if t.is_over and t.run.test_at_end]
         for slot, scores in self._scores(ended, "test", "test").items():

@@ -6,7 +6,8 @@ from collections.abc import Hashable
 
 import torch
 
-from search.population.engine import DeviceData, Engine
+from search.population.device_data import DeviceData
+from search.population.engine import Engine
 from search.population.engines import make_engine
 from search.population.settings import StackKind, stack_kind, with_batch_size
 from search.population.stream import BatchStream

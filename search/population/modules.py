@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from search.population.averages import averaging_weights
+from search.population.device_data import DeviceData
 from search.population.dropout import CounterDropout
-from search.population.engine import DeviceData, Score, SplitName, chunk_steps
+from search.population.engine import Losses, Score, SplitName, chunk_steps
 from search.population.look import look
 from search.population.settings import StackKind, optimizer_of
 from search.proxies.counter_random import sample_keys, step_keys
@@ -98,14 +99,13 @@ class ModuleEngine:
         for average, saved in zip(it.averages, state["averages"], strict=True):
             average.copy_(saved)
 
-    def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
-        n_steps, n_slots, _ = samples.shape
-        losses = np.empty((n_steps, n_slots))
-        for number in range(n_slots):
+    def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> Losses:
+        losses = []
+        for number in range(samples.shape[1]):
             slot = self._of(number)
             with self._own_random_numbers(slot), self._dropout or nullcontext():
-                losses[:, number] = self._train_slot(slot, samples[:, number], lrs[:, number])
-        return losses
+                losses.append(self._train_slot(slot, samples[:, number], lrs[:, number]))
+        return lambda: torch.stack(losses, dim=1).cpu().numpy().astype(np.float64)
 
     def evaluate(self, slots: Sequence[int], split: SplitName, averaged: bool = False) -> list[Score]:
         return [self._evaluate(slot, split, averaged) for slot in slots]
@@ -126,7 +126,7 @@ class ModuleEngine:
         state.model.train()
         return {"loss": total / count, "error": wrong / count}
 
-    def _train_slot(self, slot: _Slot, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _train_slot(self, slot: _Slot, samples: Tensor, lrs: NDArray[np.float64]) -> Tensor:
         samples = samples.to(self._device)
         averaging = averaging_weights(np.array([slot.n_steps]), len(lrs))[:, 0]
         losses = torch.empty(len(lrs), device=self._device)
@@ -152,7 +152,7 @@ class ModuleEngine:
                 with torch.no_grad():
                     torch._foreach_lerp_(slot.averages, weights, float(averaging[step]))
         slot.n_steps += len(lrs)
-        return losses.cpu().numpy().astype(np.float64)
+        return losses
 
     def _inputs(self, samples: Tensor, key: Tensor) -> Tensor:
         """A batch as it is trained in the step of a key."""

@@ -12,10 +12,9 @@ over slot, number of slots, neighbours (one diverging among them, or with other 
 withdrawals. So a result belongs to the schedule, the settings and the seed, not to the company it was
 trained in.
 
-Multilayer perceptrons and plain convolutional networks trained with SGD are stacked layer by layer; other
-models are trained together by `vmap`, or one step after the other, and keep the same promises. The way is
-the study's (`search.population.choice`): within one, bits are equal; two of them agree to about 1e-5 after
-20 steps.
+Chains of usual layers are stacked; other models are trained together by `vmap`, or one step after the other,
+and keep the same promises. The way is the study's (`search.population.choice`): within one, bits are equal;
+two of them agree to about 1e-5 after 20 steps.
 
 Runs of one batch size share a stack (a `Group`); where a study searches it there are several, trained in
 turn, and all of them share the slots.
@@ -93,7 +92,7 @@ class Population:
                 f"run {run.key!r} finds no free slot: all {self.slots} train; wait for a "
                 "measurement with last=True, or cancel a run."
             )
-        if run.key in self.active:
+        if any(run.key == training.run.key for training in self._trainings()):
             raise ValueError(f"a run with the key {run.key!r} is in training already.")
         self._group(self._task.kind(run)).admit(run, self._n_admitted)
         self._n_admitted += 1
@@ -141,10 +140,9 @@ class Population:
         left = math.inf if max_steps is None else max_steps
         while left and (groups := [group for group in self._groups.values() if group.trainings]):
             n_steps = int(min(left, *(group.steps_at_once for group in groups)))
-            measured: list[tuple[int, Measurement]] = []
             for group in groups:
                 group.train(n_steps)
-                measured += group.measure(self.last_states)
+            measured = [found for group in groups for found in group.measure(self.last_states)]
             left -= n_steps
             if measured:
                 return [measurement for _, measurement in sorted(measured, key=lambda pair: pair[0])]

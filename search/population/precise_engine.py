@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from search.population.engine import Engine, Score, SplitName
+from search.population.engine import Engine, Losses, Score, SplitName
 from search.proxies.precision import Precision, computed_in
 from search.runs.seeds import Seed
 
@@ -37,7 +37,7 @@ class PreciseEngine:
     def restore(self, slot: int, state: Mapping[str, Any]) -> None:
         self._engine.restore(slot, state)
 
-    def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> Losses:
         with computed_in(self._precision, self._device):
             return self._engine.train(samples, lrs)
 

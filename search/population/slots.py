@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import torch
 
-from search.population.engine import DeviceData
+from search.population.device_data import DeviceData
 from search.population.engines import make_engine
 from search.population.memory import ran_out, runs_that_fit
 from search.population.settings import stack_kind

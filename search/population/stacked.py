@@ -115,9 +115,10 @@ class StackedModel:
             layer.slots(slice(slot, slot + 1)).load(modules[name])
 
     def copy_judged(self, weights: Sequence[Tensor], buffers: Sequence[Tensor]) -> None:
-        """Take over what is like `self.weights` and `self.buffers`."""
+        """Take over what is like `self.weights` and `self.buffers`, of as many models or fewer; the first
+        slots become these."""
         for own, other in zip((*self.weights, *self.buffers), (*weights, *buffers), strict=True):
-            own.copy_(other)
+            own[: len(other)].copy_(other)
 
     def move(self, source: int, target: int) -> None:
         """Make slot `target` what slot `source` is, optimizer and its state included."""

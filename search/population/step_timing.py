@@ -65,5 +65,5 @@ def one_thread() -> Iterator[None]:
 
 def _seconds(engine: Engine, samples: Tensor, lrs: NDArray[np.float64], clock: Clock) -> float:
     start = clock()
-    engine.train(samples, lrs)
+    engine.train(samples, lrs)()
     return clock() - start

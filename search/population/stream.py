@@ -26,10 +26,14 @@ class BatchStream:
 
     def take(self, n_steps: int) -> Tensor:
         """Sample numbers of the next `n_steps` batches: int64, `n_steps x batch_size`."""
-        while len(self._drawn) < n_steps:
-            self._drawn = torch.cat([self._drawn, self._draw_epoch()])
+        self.draw_ahead(n_steps)
         taken, self._drawn = self._drawn[:n_steps], self._drawn[n_steps:]
         return taken
+
+    def draw_ahead(self, n_steps: int) -> None:
+        """Draw now what the next `n_steps` take."""
+        while len(self._drawn) < n_steps:
+            self._drawn = torch.cat([self._drawn, self._draw_epoch()])
 
     def state(self) -> dict[str, Tensor]:
         """What comes next, as copies."""

@@ -19,6 +19,10 @@ class Batches(Protocol):
         """Sample numbers of the next batches: int64, `n_steps x B`."""
         ...
 
+    def draw_ahead(self, n_steps: int) -> None:
+        """Draw now what the next steps take."""
+        ...
+
     def state(self) -> dict[str, Tensor]:
         """What comes next, as copies."""
         ...

@@ -22,20 +22,19 @@ from torch.nn import functional
 
 from search.population.augmented import augmented
 from search.population.averages import StackedAverages
-from search.population.engine import DeviceData, Score, SplitName, chunk_steps
+from search.population.device_data import DeviceData
+from search.population.engine import Losses, Score, SplitName, chunk_steps
 from search.population.flat_weights import FlatWeights
 from search.population.forms import StackedForms
 from search.population.fused_optimizers import flat_optimizer
 from search.population.look import look
 from search.population.memory import ran_out
+from search.population.module_judge import ModuleJudge
 from search.population.ring import StepRing, bucket, filled_up, is_ringed
 from search.population.run_keys import RunKeys
 from search.population.settings import StackKind, optimizer_of
 from search.proxies.proxy import Proxy, Split
 from search.runs.seeds import Seed, run_generators
-
-EVALUATION_ROWS = 512
-"""Samples that are judged at once."""
 
 
 class UnsupportedModelError(ValueError):
@@ -61,10 +60,6 @@ class VmappedEngine:
             ValueError: the model's output does not fit the targets.
         """
         self._proxy, self._device, self._train = proxy, data.device, data.plain("train")
-        self._judged: dict[SplitName, Split] = {
-            "validation": data.plain("validation"),
-            "test": data.plain("test"),
-        }
         seen = look(proxy, self._train)
         # Loops over vectors take what is left over at the end of a tensor one by one, and round it otherwise:
         # where slots are not whole vectors long, one more is computed behind the last and thrown away.
@@ -76,6 +71,11 @@ class VmappedEngine:
         self._constants = {
             name: torch.stack([value.detach()] * n_slots) for name, value in _untrained(self._model)
         }
+        splits: dict[SplitName, Split] = {
+            "validation": data.plain("validation"),
+            "test": data.plain("test"),
+        }
+        self._judge = ModuleJudge(self._model, self._weights, self._constants, splits)
         self._gradients = torch.zeros_like(self._weights.rows)
         self._optimizer = flat_optimizer(
             proxy.optimizer, kind, weights=[self._weights.rows], gradients=[self._gradients]
@@ -130,7 +130,7 @@ class VmappedEngine:
         if self._averages is not None:
             self._averages.restore(slot, state["averages"])
 
-    def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def train(self, samples: Tensor, lrs: NDArray[np.float64]) -> Losses:
         n_runs = samples.shape[1]
         if is_ringed(self._device):
             samples, lrs = filled_up(samples, lrs, bucket(n_runs, self._most_runs))
@@ -144,7 +144,7 @@ class VmappedEngine:
         self._model.train()
         with _no_warnings_about_speed():
             losses = self._ring(n_slots).run(*planned)[:, :n_runs]
-        return np.asarray(losses.cpu().numpy().astype(np.float64).mean(axis=-1))
+        return lambda: np.asarray(losses.cpu().numpy().astype(np.float64).mean(axis=-1))
 
     def _ring(self, n_slots: int) -> StepRing:
         """The steps of the first slots."""
@@ -158,27 +158,11 @@ class VmappedEngine:
 
     @torch.no_grad()
     def evaluate(self, slots: Sequence[int], split: SplitName, averaged: bool = False) -> list[Score]:
-        # One slot at a time, without vmap: batches are large here, and on a CPU company was found to be
-        # slower (char_gpt by a quarter, mnist1d_cnn by a half): the activations of eight leave the cache.
-        return [self._evaluate(slot, self._judged[split], averaged) for slot in slots]
-
-    def _evaluate(self, slot: int, data: Split, averaged: bool) -> Score:
-        row = self._weights.rows[slot : slot + 1]
-        if averaged:
-            assert self._averages is not None, "this engine's kind keeps no averages"
-            (average,) = self._averages.of_slot(slot)
-            row = average.flatten(1)
-        weights = [view[0] for view in self._weights.views(row)]
-        state = dict(zip(self._weights.names, weights, strict=True))
-        state |= {name: value[slot] for name, value in self._constants.items()}
-        self._model.eval()
-        losses, n_wrong = [], 0
-        for inputs, targets in _blocks(data):
-            logits = functional_call(self._model, state, (inputs,)).float().flatten(0, -2)
-            losses.append(functional.cross_entropy(logits, targets.flatten(), reduction="none"))
-            n_wrong += int((logits.argmax(-1) != targets.flatten()).sum())
-        mean = torch.cat(losses).cpu().numpy().astype(np.float64).mean()
-        return {"loss": float(mean), "error": n_wrong / data.targets.numel()}
+        if not averaged:
+            return self._judge.scores(self._weights.rows, slots, split)
+        assert self._averages is not None, "this engine's kind keeps no averages"
+        (averages,) = self._averages.changed
+        return self._judge.scores(averages.flatten(1), slots, split)
 
     def _first(self, k: int) -> _Models:
         """The first `k` models, to be differentiated; the same memory for all steps."""
@@ -236,7 +220,7 @@ class VmappedEngine:
         samples = torch.zeros(1, 1, self._proxy.batch_size, dtype=torch.int64)
         try:
             self.load(0, (0,), {})
-            self.train(samples, np.zeros((1, 1)))
+            self.train(samples, np.zeros((1, 1)))()
         except (RuntimeError, NotImplementedError, ValueError, TypeError) as error:
             if ran_out(error):
                 raise
@@ -244,11 +228,6 @@ class VmappedEngine:
             raise UnsupportedModelError(
                 f"the forward of {self._proxy.name}'s model can't be computed for many at once: {why}"
             ) from error
-
-
-def _blocks(data: Split) -> list[tuple[Tensor, Tensor]]:
-    inputs, targets = (torch.split(part, EVALUATION_ROWS) for part in (data.inputs, data.targets))
-    return list(zip(inputs, targets, strict=True))
 
 
 def _untrained(model: nn.Module) -> list[tuple[str, Tensor]]:

@@ -11,11 +11,12 @@ from torch import nn
 
 from search.population import Population, Run
 from search.population.averages import averaging_weights
-from search.population.engine import DeviceData, StackedEngine
+from search.population.device_data import DeviceData
 from search.population.engines import make_engine
 from search.population.make import trains_together
 from search.population.modules import ModuleEngine, make_optimizer
 from search.population.settings import stack_kind
+from search.population.stacked_engine import StackedEngine
 from search.population.stream import BatchStream
 from search.proxies import build_proxy
 from search.proxies.counter_random import sample_keys, step_keys, uniform

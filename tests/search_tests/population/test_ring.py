@@ -10,11 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from search.population import Population, Run, fused_optimizers, ring
+from search.population import Measurement, Population, Run, fused_optimizers, ring, stacked_engine
+from search.population.judging import SplitJudge, scores
 from search.population.layers import Parameter, StackedEmbedding
-from search.population.ring import RING_STEPS, Round, StepRing, bucket, filled_up
+from search.population.replayed import Round
+from search.population.ring import RING_STEPS, StepRing, bucket, filled_up
 from search.population.workspace import Workspace
-from search.proxies.proxy import AdamW, Proxy
+from search.proxies.proxy import AdamW, Proxy, Split
 from search.spec.population import STACKED, VMAP, Way
 from tests.search_tests.population.conftest import PROXIES
 from tests.search_tests.population.models import EXPLODING_LR, NETS
@@ -63,9 +65,15 @@ RINGED: tuple[tuple[Proxy, Way, float], ...] = (
 
 @pytest.mark.parametrize(("proxy", "way", "exploding_lr"), RINGED)
 def test_a_run_gives_the_same_round_a_ring(
-    proxy: Proxy, way: Way, exploding_lr: float, make_run: MakeRun, request: pytest.FixtureRequest
+    proxy: Proxy,
+    way: Way,
+    exploding_lr: float,
+    make_run: MakeRun,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whole rounds and single steps, refills, averages, empty slots, a neighbour that explodes."""
+    """Whole rounds and single steps, refills, averages, empty slots, a neighbour that explodes; judged in
+    twos, though three and one report at a time."""
     runs = [
         make_run(
             key,
@@ -73,12 +81,25 @@ def test_a_run_gives_the_same_round_a_ring(
             report_steps=(4, 13 + 8 * (key % 3)),
             averaged_steps=(4,) if key == 5 else (),
             lr=exploding_lr if key == 3 else 0.02,
+            test_at_end=key == 2,
         )
         for key in range(6)
     ]
     alone = {run.key: train(Population(proxy, slots=1, way=way), [run])[run.key] for run in runs}
     request.getfixturevalue("_ringed")
-    assert train(Population(proxy, slots=4, way=way), runs) == alone
+    monkeypatch.setattr(stacked_engine, "JUDGED_AT_ONCE", 2)
+    in_company = train(Population(proxy, slots=4, way=way), runs)
+    assert {key: [*map(_to_a_sum, found)] for key, found in in_company.items()} == {
+        key: [*map(_to_a_sum, found)] for key, found in alone.items()
+    }
+    assert train(Population(proxy, slots=4, way=way), runs[::-1]) == in_company
+
+
+def _to_a_sum(measured: Measurement) -> Measurement:
+    """Without what the order of a sum in float64 makes of a mean."""
+    return replace(
+        measured, metrics={name: float(f"{value:.12g}") for name, value in measured.metrics.items()}
+    )
 
 
 class _Counter:
@@ -147,6 +168,25 @@ def test_memory_that_runs_out_in_a_capture_is_told() -> None:
 
     with pytest.raises(torch.OutOfMemoryError):
         _Counter().ring(full).run(_parts(RING_STEPS))
+
+
+@pytest.mark.parametrize("capture", [None, _warmed_up])
+def test_models_in_one_place_are_judged_again_and_again(capture: Callable[[Round], Round] | None) -> None:
+    split = Split(inputs=torch.arange(10.0), targets=torch.arange(10))
+    place = torch.tensor([[1.0], [2.0]])
+
+    def judge(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        return place * inputs, place * inputs > targets
+
+    judged = SplitJudge(judge, split, n_rows=4, capture=capture)
+    first = judged.sums()
+    place[0] = 3.0
+    assert scores([first, judged.sums()], len(split)) == [
+        {"loss": 4.5, "error": 0.0},
+        {"loss": 9.0, "error": 0.9},
+        {"loss": 13.5, "error": 0.9},
+        {"loss": 9.0, "error": 0.9},
+    ]
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.9, torch.tensor([0.9, 0.5]).view(2, 1, 1)])
