@@ -89,7 +89,7 @@ def fitted_law(curves: Sequence[Curve], total_steps: int) -> LawMean:
     """The law of all of these curves, at least one."""
     schedules = dict.fromkeys(curve.schedule for curve in curves)
     numbers = {schedule: number for number, schedule in enumerate(schedules)}
-    fit = LawFit(_validations(curves, numbers), len(curves))
+    fit = LawFit(validations_of(curves, numbers), len(curves))
     return LawMean(fit, total_steps, numbers, _highest_good(curves))
 
 
@@ -110,7 +110,8 @@ def _highest_good(curves: Sequence[Curve]) -> float:
     return max(c.log_lr - c.shape.log_scale for c in curves if c.losses[-1][1] <= middle)
 
 
-def _validations(curves: Sequence[Curve], numbers: dict[bytes, int]) -> Validations:
+def validations_of(curves: Sequence[Curve], numbers: dict[bytes, int]) -> Validations:
+    """What the law is fitted to; `numbers`: of each schedule, from 0."""
     rows: list[Vector] = []
     for curve in curves:
         lrs = np.exp(curve.log_lr) * curve.shape.schedule.factors(curve.total_steps)
