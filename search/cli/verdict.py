@@ -39,7 +39,11 @@ def command(
         ),
     ] = None,
     all_standards: Annotated[
-        bool, typer.Option("--all", help="Compare it with the other baselines too.")
+        bool,
+        typer.Option(
+            "--all",
+            help="Compare it with the other baselines too, and a constant lr with averaged weights.",
+        ),
     ] = False,
     steps: Annotated[
         bool,

@@ -193,9 +193,14 @@ class Group:
         for slot, scores in self._scores(ended, "test", "test").items():
             metrics[slot] |= scores
         averaged = [slot for slot, t in runs.items() if t.n_steps in t.run.averaged_steps]
-        for slot, scores in self._scores(averaged, "validation", "averaged_val", averaged=True).items():
-            # Averages that overflow are left out, and the run goes on without them.
-            metrics[slot] |= scores if math.isfinite(scores["averaged_val_loss"]) else {}
+        both: tuple[tuple[list[int], SplitName, str], ...] = (
+            (averaged, "validation", "averaged_val"),
+            ([slot for slot in averaged if slot in ended], "test", "averaged_test"),
+        )
+        for slots, split, prefix in both:
+            for slot, scores in self._scores(slots, split, prefix, averaged=True).items():
+                # Averages that overflow are left out, and the run goes on without them.
+                metrics[slot] |= scores if math.isfinite(scores[f"{prefix}_loss"]) else {}
         return metrics
 
     def _scores(

@@ -34,8 +34,8 @@ class Run:
     report_steps: tuple[int, ...]
     """After how many steps the run is validated: strictly rising, in [1, N], at least one."""
     averaged_steps: tuple[int, ...] = ()
-    """At which of the `report_steps` the average of its recent weights is validated as well, see
-    `search.population.averages`; where there is any, the average is kept all along."""
+    """At which of the `report_steps` the average of its recent weights is validated as well, and tested where
+    the run is, see `search.population.averages`; where there is any, the average is kept all along."""
     test_at_end: bool = False
     """Whether step `N` is measured on the test split too."""
     params: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -78,7 +78,8 @@ class Measurement:
     metrics: Mapping[str, float]
     """`val_loss`, `val_error` and `train_loss` (mean over the steps since the last measurement); at the
     averaged steps also `averaged_val_loss`, `averaged_val_error` (left out where they overflow); at step `N`
-    also `test_loss`, `test_error` where asked for. Finite; empty where the run diverged."""
+    also `test_loss`, `test_error` where asked for, and those of averages, `averaged_test_loss` and so on.
+    Finite; empty where the run diverged."""
     last: bool
     """The run is over and its slot is free."""
     diverged_at_step: int | None = None

@@ -67,6 +67,11 @@ class DeclaredProxy(Strict):
     def arguments(self) -> dict[str, Any]:
         return dict(self.model_extra or {})
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether a model is trained; else the loss is computed."""
+        return self.name != "noisy_quadratic"
+
     def comparable_part(self) -> dict[str, Any]:
         """The settings that two studies must share to be comparable."""
         return self.model_dump()

@@ -36,6 +36,8 @@ class PlannedRun:
     total_steps: int
     test: bool
     """Whether it is judged on test data; else as the search judges."""
+    averaged: bool = False
+    """Whether the average of its weights is judged, of a declared proxy with a model."""
 
 
 @dataclass(frozen=True)
@@ -170,12 +172,14 @@ class Arms:
             seed=arm.seed,
             total_steps=arm.total_steps,
             report_steps=(arm.total_steps,),
+            averaged_steps=(arm.total_steps,) if arm.averaged else (),
             trial=number,
             test_at_end=arm.test,
         )
 
     def _judged(self, arm: PlannedRun, measurement: Measurement, untrained: float) -> RunResult:
         name = self.objective if arm.test else self.spec.objective
+        name = f"averaged_{name}" if arm.averaged else name
         score = score_run(
             measurement.metrics.get(name, math.nan),
             untrained_value=untrained,

@@ -105,7 +105,7 @@ def tune(
     n_shapes, n_lrs = grid_size(len(shapes), n_runs, lr_is_fixed=lr_is_fixed)
     standards = [
         TunedBaseline(
-            name, shape, linear_lr if lr_is_fixed else linear_lr * _relative_scale(shape, total_steps)
+            name, shape, linear_lr if lr_is_fixed else linear_lr * relative_scale(shape, total_steps)
         )
         for name, shape in islice(shapes.items(), n_shapes)
     ]
@@ -131,7 +131,7 @@ def grid_size(n_shapes: int, n_runs: int, *, lr_is_fixed: bool = False) -> tuple
     return found, MORE_LRS if n_runs >= PLENTY_OF_RUNS * found else LRS
 
 
-def _relative_scale(shape: WarmbootSchedule, total_steps: int) -> float:
+def relative_scale(shape: WarmbootSchedule, total_steps: int) -> float:
     """Where a shape's best peak lr should lie, relative to that of linear to zero."""
     linear = peak_lr_scale(WarmbootSchedule(curve="linear").factors(total_steps))
     return peak_lr_scale(shape.factors(total_steps)) / linear

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from search.direction import sign_of
 from search.messages import Say
 from search.results.candidate import Candidate
 from search.results.tuned_standard import TunedStandard
@@ -28,6 +30,7 @@ from search.statistics.power import pairs_wanted
 from search.statistics.sequential import MARGIN_IN_SEED_SDS, STATED_PLAN, Look, take_looks
 from search.statistics.steps_gain import StepsGain, steps_gain
 from search.training.batch import Arms, PlannedRun, RunResult
+from search.verdict.averaged_constant import N_LRS, averaged_constant, averaged_words
 from search.verdict.baseline_table import table_lines
 from search.verdict.baseline_tuning import MOST_RUNS, Tuned, Tuning, grid_size, tune
 from search.verdict.cost import Cost
@@ -47,6 +50,7 @@ class Conditions:
         search_runs: full runs that the search has used; the standards get no more.
         standards: by name, the likeliest to be strong first.
         others: whether the other standards are compared as well, for information.
+        averaged: whether a constant lr with averaged weights is one of these.
         steps: whether the gain is told in steps whatever the outcome; a win always is.
         most_pairs: a comparison may be cut short at one of the looks.
         margin: of equivalence, in the objective's unit; None: half a standard deviation between seeds.
@@ -56,6 +60,7 @@ class Conditions:
     search_runs: float
     standards: Mapping[str, WarmbootSchedule]
     others: bool = False
+    averaged: bool = False
     steps: bool = False
     most_pairs: int = STATED_PLAN.last
     margin: float | None = None
@@ -74,6 +79,7 @@ class Conditions:
             n_standards=tuned,
             most_pairs=self.most_pairs,
             n_others=min(MOST_OTHERS, tuned - 1) if self.others else 0,
+            averaged_lrs=(1 if fixed else N_LRS) if self.others and self.averaged else 0,
             in_steps=bool(horizons_for_steps(spec)),
         )
 
@@ -157,21 +163,27 @@ class _Contest:
         return self._conditions.margin or MARGIN_IN_SEED_SDS * _sd(tuning.strongest.values)
 
     def _tuned(self) -> Tuning:
-
-        def train(wanted: Sequence[tuple[WarmbootSchedule, int]]) -> list[float]:
-            seeds = [tuning_seed(self._spec.seed, j) for _, j in wanted]
-            arms = [self._arm(schedule, seed) for (schedule, _), seed in zip(wanted, seeds, strict=True)]
-            return [reached.value for reached in self._arms.train(arms)]
-
         return tune(
             self._conditions.standards,
-            train,
+            self._on_tuning_seeds,
             linear_lr=self._conditions.linear_lr,
-            lr_is_fixed=not isinstance(self._spec.peak_lr, FloatRange),
+            lr_is_fixed=self._lr_is_fixed,
             total_steps=self._spec.horizon_steps,
             n_runs=self._conditions.tuning_runs,
             direction=self._spec.direction,
         )
+
+    def _on_tuning_seeds(
+        self, wanted: Sequence[tuple[WarmbootSchedule, int]], averaged: bool = False
+    ) -> list[float]:
+        arms = [
+            self._arm(schedule, tuning_seed(self._spec.seed, j), averaged=averaged) for schedule, j in wanted
+        ]
+        return [reached.value for reached in self._arms.train(arms)]
+
+    @property
+    def _lr_is_fixed(self) -> bool:
+        return not isinstance(self._spec.peak_lr, FloatRange)
 
     def _compared(
         self, standard: WarmbootSchedule, margin: float
@@ -200,7 +212,20 @@ class _Contest:
         for other in others:
             found = self._on_test([(other.schedule, j) for j in range(len(runs))])
             pairs[other.schedule.describe()] = self._paired(runs.candidate, [r.value for r in found])
+        if self._conditions.averaged:
+            constant = self._averaged_constant()
+            found = self._on_test([(constant, j) for j in range(len(runs))], averaged=True)
+            pairs[averaged_words(constant)] = self._paired(runs.candidate, [r.value for r in found])
         return tuple(compare_others(pairs)) if pairs else ()
+
+    def _averaged_constant(self) -> WarmbootSchedule:
+        return averaged_constant(
+            partial(self._on_tuning_seeds, averaged=True),
+            linear_lr=self._conditions.linear_lr,
+            lr_is_fixed=self._lr_is_fixed,
+            total_steps=self._spec.horizon_steps,
+            sign=sign_of(self._spec.direction),
+        )
 
     def _in_steps(self, runs: PairedRuns) -> StepsGain | None:
         """Trained to shorter horizons too; None where the horizons have no room for the schedule."""
@@ -221,20 +246,35 @@ class _Contest:
             direction=self._spec.direction,
         )
 
-    def _on_test(self, wanted: Sequence[tuple[WarmbootSchedule, int]]) -> list[RunResult]:
-        return self._arms.train([self._arm(schedule, self._seed(j), test=True) for schedule, j in wanted])
+    def _on_test(
+        self, wanted: Sequence[tuple[WarmbootSchedule, int]], averaged: bool = False
+    ) -> list[RunResult]:
+        return self._arms.train(
+            [self._arm(schedule, self._seed(j), test=True, averaged=averaged) for schedule, j in wanted]
+        )
 
     def _seed(self, j: int) -> tuple[int, ...]:
         return verdict_seed(self._spec.seed, j)
 
     def _arm(
-        self, schedule: WarmbootSchedule, seed: tuple[int, ...], *, steps: int = 0, test: bool = False
+        self,
+        schedule: WarmbootSchedule,
+        seed: tuple[int, ...],
+        *,
+        steps: int = 0,
+        test: bool = False,
+        averaged: bool = False,
     ) -> PlannedRun:
         """One training. All schedules are trained with the leader's other hyperparameters, so that only the
         schedules differ."""
         steps = steps or self._spec.horizon_steps
         return PlannedRun(
-            schedule=schedule, params=self._leader.params, seed=seed, total_steps=steps, test=test
+            schedule=schedule,
+            params=self._leader.params,
+            seed=seed,
+            total_steps=steps,
+            test=test,
+            averaged=averaged,
         )
 
     def _paired(self, candidate: Sequence[float], standard: Sequence[float]) -> PairedRuns:

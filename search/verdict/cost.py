@@ -21,6 +21,8 @@ class Cost:
         n_standards: how many they tune.
         most_pairs: at which look it ends at the latest.
         n_others: how many other standards are trained on every pair's seed too.
+        averaged_lrs: at how many peak lrs a constant lr with averaged weights is tried, which is trained on
+            every pair's seed too; 0: it is not.
         in_steps: whether a gain can be told in steps, which takes shorter runs.
     """
 
@@ -28,6 +30,7 @@ class Cost:
     n_standards: int
     most_pairs: int
     n_others: int = 0
+    averaged_lrs: int = 0
     in_steps: bool = True
 
     def most(self, n_pairs: int) -> int:
@@ -37,13 +40,18 @@ class Cost:
         111
         """
         steps = runs_for_steps(n_pairs) if self.in_steps else 0.0
-        return math.ceil(self.tuning_runs + SEEDS_OF_THE_BEST - 1 + (2 + self.n_others) * n_pairs + steps)
+        return math.ceil(self._whole_runs(n_pairs) + steps)
 
     @property
     def most_trainings(self) -> int:
         """Trainings at most, the shorter ones counted as one each."""
         steps = trainings_for_steps(self.most_pairs) if self.in_steps else 0
-        return self.tuning_runs + SEEDS_OF_THE_BEST - 1 + (2 + self.n_others) * self.most_pairs + steps
+        return self._whole_runs(self.most_pairs) + steps
+
+    def _whole_runs(self, n_pairs: int) -> int:
+        """Those of the horizon's length."""
+        tuning = self.tuning_runs + SEEDS_OF_THE_BEST - 1 + self.averaged_lrs
+        return tuning + (2 + self.n_others + bool(self.averaged_lrs)) * n_pairs
 
     def lines(self, *, name: str, time_text: Callable[[float], str], searched: str) -> list[str]:
         """What it takes and how to take less, in words.
@@ -61,7 +69,7 @@ class Cost:
         ]
         first = STATED_PLAN.looks[0]
         if self.most_pairs > first:
-            least = replace(self, n_others=0).most(first)
+            least = replace(self, n_others=0, averaged_lrs=0).most(first)
             sooner = next_command("verdict", name, "--pairs", str(first))
             told.append(f"{sooner} stops after {first} pairs: at most {least} runs")
         return told
@@ -75,7 +83,10 @@ class Cost:
             f"{first if first == last else f'{first} to {last}'} compare it with the leader",
         ]
         if self.n_others:
-            parts.append(f"up to {self.n_others * self.most_pairs} compare {self.n_others} other baselines")
+            others = "1 other baseline" if self.n_others == 1 else f"{self.n_others} other baselines"
+            parts.append(f"up to {self.n_others * self.most_pairs} compare {others}")
+        if self.averaged_lrs:
+            parts.append(f"up to {self.averaged_lrs + self.most_pairs} a constant lr with averaged weights")
         if self.in_steps:
             parts.append(f"up to {math.ceil(runs_for_steps(self.most_pairs))} tell a gain in steps")
         return parts

@@ -11,6 +11,7 @@ from search.messages import Say
 from search.report.board import refresh_board
 from search.results.status import read_status
 from search.results.verdict import VerdictResult
+from search.spec.proxy import DeclaredProxy
 from search.storage.study_attributes import VERDICT
 from search.storage.study_record import StudyRecord
 from search.verdict.comparison import Conditions, contest
@@ -42,7 +43,8 @@ class Options(TrainingOptions):
 
     Attributes:
         baselines: schedules of one's own by name, tuned and compared as the standards are.
-        others: whether the other standards are told too.
+        others: whether the other standards are told too, and a constant lr with averaged weights where a
+            population trains a model.
         steps: whether the gain is measured in steps after any outcome, not only after a win.
         most_pairs: at which look it ends at the latest; None: as the study file says.
         margin: of equivalence: smaller differences do not matter to the user, in the objective's unit; None:
@@ -96,12 +98,13 @@ def built_in_standards() -> dict[str, WarmbootSchedule]:
 
 
 def _conditions(subject: StudyLeader, options: Options) -> Conditions:
-    wishes = subject.spec.verdict
+    wishes, proxy = subject.spec.verdict, subject.spec.proxy
     return Conditions(
         linear_lr=subject.expected_linear_lr(),
         search_runs=subject.full_runs,
         standards={**options.baselines, **wishes.schedules, **built_in_standards()},
         others=options.others,
+        averaged=isinstance(proxy, DeclaredProxy) and proxy.has_weights,
         steps=options.steps,
         most_pairs=options.most_pairs or wishes.pairs,
         margin=options.margin or wishes.margin,

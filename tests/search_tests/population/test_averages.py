@@ -49,13 +49,14 @@ def without_averages(measurement: Measurement) -> Measurement:
 def test_an_average_equals_plain_torch(
     proxy: Proxy, make_run: MakeRun, total_steps: int, settings: dict[str, float]
 ) -> None:
-    run = make_run(0, total_steps=total_steps, averaged_steps=(total_steps,), **settings)
+    run = make_run(0, total_steps=total_steps, averaged_steps=(total_steps,), test_at_end=True, **settings)
     (measurement,) = alone(proxy, run)
     average = PlainAverage(proxy)
     plain_training(proxy, run, average)
-    loss, error = judged(average.model, proxy.validation)
-    assert measurement.metrics["averaged_val_loss"] == pytest.approx(loss, abs=TOLERANCE, rel=0)
-    assert measurement.metrics["averaged_val_error"] == pytest.approx(error, abs=TOLERANCE, rel=0)
+    for split, name in ((proxy.validation, "averaged_val"), (proxy.test, "averaged_test")):
+        loss, error = judged(average.model, split)
+        assert measurement.metrics[f"{name}_loss"] == pytest.approx(loss, abs=TOLERANCE, rel=0)
+        assert measurement.metrics[f"{name}_error"] == pytest.approx(error, abs=TOLERANCE, rel=0)
 
 
 def test_after_one_step_the_average_is_the_weights(proxy: Proxy, make_run: MakeRun) -> None:

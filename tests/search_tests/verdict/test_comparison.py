@@ -22,6 +22,8 @@ from warmboot.schedule import WarmbootSchedule
 SPEC = study_spec(total_steps=300)
 LEADER = WarmbootSchedule(lr=0.3, warmup=0.1, curve="cosine", eta_min=0.1)
 LINEAR_LR = 0.3
+AVERAGED_LR = 0.5
+"""Best peak lr of whatever is averaged."""
 
 
 class MadeUp(Arms):
@@ -40,7 +42,8 @@ class MadeUp(Arms):
     def value(self, arm: PlannedRun) -> float:
         assert arm.schedule.lr is not None
         is_leader = arm.schedule == LEADER
-        away = 0.0 if is_leader else 0.2 * math.log(arm.schedule.lr / LINEAR_LR) ** 2
+        best_lr = AVERAGED_LR if arm.averaged else LINEAR_LR
+        away = 0.0 if is_leader else 0.2 * math.log(arm.schedule.lr / best_lr) ** 2
         late = 0.3 * (1 - arm.total_steps / SPEC.horizon_steps)
         noise = 0.01 * float(np.random.default_rng([*arm.seed, is_leader]).normal())
         return 2.0 + away + late + noise - (self.gain if is_leader else 0.0)
@@ -83,6 +86,31 @@ def test_the_gain_in_steps_may_be_asked_for() -> None:
     assert found.outcome == "lose"
     assert len(arms.shorter) == 3 * min(8, found.looks[-1].n_pairs)
     assert found.steps is not None
+
+
+def test_a_constant_lr_with_averaged_weights_is_tuned_and_told_beside_the_others() -> None:
+    arms = MadeUp(gain=0.05)
+    found = held(arms, others=True, averaged=True)
+    averaged = [arm for arm in arms.trained if arm.averaged]
+    assert {arm.schedule.replace(lr=None) for arm in averaged} == {baselines()["constant"]}
+    judged = {arm.schedule for arm in averaged if arm.test}
+    (best,) = judged
+    assert best.lr is not None
+    assert abs(math.log(best.lr / AVERAGED_LR)) < 0.25
+    tuned = len({arm.schedule for arm in averaged})
+    assert len(averaged) == tuned + found.looks[-1].n_pairs
+    assert (
+        found.others[-1].name
+        == f"{best.describe()}, its weights averaged over about the last 3% of the steps"
+    )
+    assert found.others[-1].gain == pytest.approx(0.05, abs=0.03)
+    assert VerdictResult.from_json(found.to_json()).told() == found.told()
+
+
+def test_nothing_is_averaged_unless_the_others_are_told() -> None:
+    arms = MadeUp(gain=0.05)
+    held(arms, averaged=True)
+    assert not any(arm.averaged for arm in arms.trained)
 
 
 @pytest.mark.parametrize("gain", [-0.05, 0.0])

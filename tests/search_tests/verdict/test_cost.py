@@ -30,6 +30,9 @@ def test_the_cost_stands_beside_that_of_the_search_and_the_cheap_one_is_named() 
         ({"in_steps": False}, 93, "10 to 60 compare it with the leader: "),
         # 4 others on up to 30 seeds
         ({"in_steps": False, "n_others": 3}, 183, "up to 90 compare 3 other baselines"),
+        ({"in_steps": False, "n_others": 1}, 123, "up to 30 compare 1 other baseline: "),
+        # 6 peak lrs of the constant lr, and up to 30 seeds
+        ({"in_steps": False, "averaged_lrs": 6}, 129, "up to 36 a constant lr with averaged weights"),
         # the first look is the last; 5 pairs at three shorter horizons are as long as 11.25 runs
         ({"most_pairs": 5}, 55, "10 compare it with the leader"),
         ({"n_standards": 1}, 111, "tune 1 baseline,"),
@@ -46,7 +49,7 @@ def test_the_cheapest_names_no_cheaper_one() -> None:
 
 
 def test_the_cheap_one_is_counted_without_the_others() -> None:
-    assert told(n_others=3)[1].endswith("at most 55 runs")
+    assert told(n_others=3, averaged_lrs=6)[1].endswith("at most 55 runs")
 
 
 def test_a_shorter_training_counts_as_one_of_those_that_are_heard_of() -> None:
