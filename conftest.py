@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Generator
 
 import pytest
+
+# One thread for each process, as in a worker: what is computed here is so small that threads of numpy and
+# torch wait for each other up to four times as long. It is read as those are imported, and processes that
+# tests start inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SLOW_FILES = (
     "tests/search_tests/commands/",
