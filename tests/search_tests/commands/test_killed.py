@@ -60,15 +60,13 @@ def test_after_kill_minus_9_the_same_command_goes_on_and_loses_nothing(workplace
 
 def test_a_killed_worker_is_replaced_and_its_trials_are_finished(workplace: Workplace) -> None:
     workplace.write_study(n_trials=16, total_steps=400)
-    process = workplace.start("launch", "small.toml", "--workers", "1")
-    wait_until(under_way(workplace), process)
+    launch = workplace.begin("launch", "small.toml", "--workers", "1")
+    wait_until(under_way(workplace), launch)
     (worker,) = at_work(workplace)
-    children = psutil.Process(process.pid).children(recursive=True)
+    children = psutil.Process(launch.process_id).children(recursive=True)
     assert worker in [child.pid for child in children]
     os.kill(worker, signal.SIGKILL)
-    _, err = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 0, err
-    assert "a worker process was lost (exit code -9)" in err
+    assert "a worker process was lost (exit code -9)" in workplace.finish(launch).stderr
     assert [t.state for t in workplace.trials()] == [TrialState.COMPLETE] * 16
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import urllib.request
@@ -13,8 +14,8 @@ from optuna.trial import TrialState
 
 import warmboot
 from search.runs.trial_attributes import RUNS, kept
+from tests.search_tests.commands.watching import wait_until
 from tests.search_tests.commands.workplace import Workplace
-from tests.search_tests.patience import PATIENCE_SECONDS
 
 
 def test_a_study_is_trained_to_its_exact_number_of_trials(finished: Workplace) -> None:
@@ -115,15 +116,14 @@ def test_launching_a_finished_study_again_trains_nothing(finished: Workplace) ->
 
 
 def test_the_dashboard_command_serves_the_study_read_only(finished: Workplace) -> None:
-    process = finished.start("dashboard", "--port", "0")
-    assert process.stderr is not None
-    found = re.search(r"(http://127\.0\.0\.1:\d+\S*) \(read-only\)", process.stderr.readline())
+    dashboard = finished.begin("dashboard", "--port", "0")
+    wait_until(lambda: "\n" in dashboard.said(), dashboard)
+    found = re.search(r"(http://127\.0\.0\.1:\d+\S*) \(read-only\)", dashboard.said())
     assert found is not None
     with urllib.request.urlopen(f"{found[1].rstrip('/')}/api/studies") as answer:
         assert "small" in answer.read().decode()
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 0
+    os.kill(dashboard.process_id, signal.SIGTERM)
+    finished.finish(dashboard)
 
 
 def test_another_search_under_the_same_name_is_refused_with_the_difference(finished: Workplace) -> None:

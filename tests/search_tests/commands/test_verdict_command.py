@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from typing import Any
 
@@ -11,8 +10,8 @@ import pytest
 
 import warmboot
 from search.results.verdict import VerdictResult
+from tests.search_tests.commands.watching import wait_until
 from tests.search_tests.commands.workplace import Workplace
-from tests.search_tests.patience import PATIENCE_SECONDS
 
 OUTCOMES = {"win", "lose", "equivalent", "not settled"}
 
@@ -84,15 +83,10 @@ def test_the_strongest_can_be_made_again_from_what_is_kept(judged: dict[str, Any
 
 def test_an_interrupted_verdict_says_that_nothing_is_kept(searched: Workplace) -> None:
     before = searched.run("status", "small").stdout
-    process = searched.start("verdict", "small", "--storage", searched.storage)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("leader: "):
-            break
-    os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 130
-    assert "Traceback" not in err
+    verdict = searched.begin("verdict", "small", "--storage", searched.storage)
+    wait_until(lambda: "leader: " in verdict.said(), verdict)
+    verdict.kill_all(signal.SIGINT)
+    err = searched.finish(verdict, expect=130).stderr
     assert err.splitlines()[-1] == (
         "interrupted: nothing of this verdict is kept; study small and any earlier verdict on it are "
         "unchanged. The same command begins it again"

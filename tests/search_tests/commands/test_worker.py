@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-import subprocess
-import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,8 @@ from search.launch.launch import register
 from search.storage.address import parse_address
 from search.storage.database import open_for_reading
 from search.storage.study_record import find_study
+from tests.search_tests.commands import watching
+from tests.search_tests.commands.watching import wait_until
 from tests.search_tests.commands.workplace import STUDY, Workplace
 from tests.search_tests.patience import PATIENCE_SECONDS
 from tests.search_tests.postgres_server import PostgresServer
@@ -56,13 +57,6 @@ def register_here(workplace: Workplace, study: str) -> None:
     register(str(workplace.folder / study), options).database.close()
 
 
-def finish(process: subprocess.Popen[str], expect: int = 0) -> str:
-    out, err = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == expect, f"exit {process.returncode}\n{out}\n{err}"
-    assert "Traceback" not in err
-    return err
-
-
 def test_two_workers_on_a_server_share_a_study_that_was_only_registered(
     tmp_path: Path, postgres: PostgresServer
 ) -> None:
@@ -81,24 +75,15 @@ def test_two_workers_on_a_server_share_a_study_that_was_only_registered(
 
 def test_a_worker_waits_for_studies_and_hands_back_when_it_is_told_to_end(workplace: Workplace) -> None:
     health = workplace.folder / "health.json"
-    worker = workplace.start("worker", "--workers", "1", "--log-format", "json", "--health-file", str(health))
-    assert worker.stderr is not None
-    try:
-        for line in worker.stderr:
-            if "waiting for a study" in json.loads(line)["message"]:
-                break
-        assert json.loads(health.read_text())["pid"] == worker.pid
-        workplace.write_study(n_trials=500, total_steps=2000)
-        register_here(workplace, "small.toml")
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not states(workplace)[TrialState.RUNNING]:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        children = psutil.Process(worker.pid).children(recursive=True)
-        worker.send_signal(signal.SIGTERM)
-        lines = [json.loads(line) for line in finish(worker, expect=143).splitlines()]
-    finally:
-        worker.kill()
+    worker = workplace.begin("worker", "--workers", "1", "--log-format", "json", "--health-file", str(health))
+    wait_until(lambda: "waiting for a study" in worker.said(), worker)
+    assert json.loads(health.read_text())["pid"] == worker.process_id
+    workplace.write_study(n_trials=500, total_steps=2000)
+    register_here(workplace, "small.toml")
+    wait_until(lambda: TrialState.RUNNING in watching.states(workplace), worker)
+    children = psutil.Process(worker.process_id).children(recursive=True)
+    os.kill(worker.process_id, signal.SIGTERM)
+    lines = [json.loads(line) for line in workplace.finish(worker, expect=143).stderr.splitlines()]
     assert [line["study"] for line in lines if line["message"].startswith("started")] == ["small"]
     assert not health.exists(), "it is gone with the worker"
     assert states(workplace)[TrialState.RUNNING] == 0

@@ -102,10 +102,9 @@ def test_all_processes_of_torchrun_end(workshop: Workshop) -> None:
     """Each would wait for the other in a collective."""
     script = workshop.folder / "train.py"
     script.write_text(
-        "import torch, torch.distributed as dist, warmboot\n"
+        f"{OPTIMIZER}import torch, torch.distributed as dist\n"
         "dist.init_process_group('gloo')\n"
-        "optimizer = torch.optim.SGD(torch.nn.Linear(2, 2).parameters(), lr=0.25)\n"
-        "try:\n    warmboot.attach(optimizer, 100)\n"
+        "try:\n    warmboot.attach(Optimizer(0.25), 100)\n"
         f"except warmboot.StopTraining:\n    open(f'{workshop.folder}/stopped{{dist.get_rank()}}', 'w')\n"
         "else:\n    dist.all_reduce(torch.ones(1))\n"
         "dist.destroy_process_group()\n"

@@ -11,11 +11,11 @@ from warmboot.schedule import WarmbootSchedule
 # A collective in each step, as in data-parallel training: a rank that went on alone would hang in it.
 TRAINING = """
 import sys, time, pathlib
-import torch, torch.distributed as dist
 import warmboot
 from warmboot.trial_files import current_trial
 
 assert current_trial().schedule.lr == 0.5
+import torch, torch.distributed as dist
 everybody, folder = sys.argv[1] == "all", pathlib.Path(sys.argv[2])
 dist.init_process_group("gloo")
 rank = dist.get_rank()
