@@ -70,9 +70,17 @@ def test_twenty_steps_equal_plain_torch(name: str, optimizer: Optimizer, make_ru
         assert_equals_plain_torch(proxy, make_run(key, total_steps=20, lr=lr_of(optimizer), **own))
 
 
-@pytest.mark.parametrize("name", ["tokens", "pictures"])
-def test_a_run_is_the_same_in_any_company(name: str, optimizer: Optimizer, make_run: MakeRun) -> None:
+PICTURES_TOO = ("clipped nesterov", "clipped adamw")
+"""A step knows its weights as rows, whatever layers they are of."""
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [*(("tokens", kind) for kind in OPTIMIZERS), *(("pictures", kind) for kind in PICTURES_TOO)],
+)
+def test_a_run_is_the_same_in_any_company(name: str, kind: str, make_run: MakeRun) -> None:
     """Bit for bit: refills, other settings, uneven horizons, averages, neighbours that go to infinity."""
+    optimizer = OPTIMIZERS[kind]
     runs = uneven_runs(make_run, lr=lr_of(optimizer), too_high=1e35, own=OWN[optimizer.name])
     assert_the_same_in_company(with_optimizer(name, optimizer), runs)
 

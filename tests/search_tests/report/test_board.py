@@ -126,10 +126,11 @@ def test_plots_are_whole_figures_legible_on_light_and_dark_pages(searched: Study
 def trials_of_many(record: StudyRecord) -> list[FrozenTrial]:
     """Half of them a baseline at one peak lr, the others searched schedules."""
     found = []
+    space = record.spec.parsed_space  # reading it is a look at the database
     for number in range(MANY):
         params = {**WARM, "lr": 0.01 * 100 ** (number / MANY)} if number % 2 else {**LINEAR, "lr": 0.1}
         drawn = FixedTrial(params)
-        schedule = record.spec.parsed_space.sample(drawn)
+        schedule = space.sample(drawn)
         trial = create_trial(
             value=1.0 + (number % 97) / 97,
             params=params,
