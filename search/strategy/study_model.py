@@ -26,6 +26,7 @@ from search.runs.trial import Trial
 from search.spec.study import StudySpec
 from search.strategy.learning_runs import best_schedules_first, learning_runs
 from search.strategy.observations import Points
+from search.strategy.one_thread import on_one_thread
 from search.strategy.progress import EvaluatedTrial, points_of
 from search.strategy.round_model import CAUTION
 from search.strategy.strategy import Strategy
@@ -119,6 +120,7 @@ class StudyModel:
         self._baselines = [s.factors(spec.horizon_steps) for s in baselines().values()]
         self._steps = spec.horizon_steps
 
+    @on_one_thread
     def estimates(self) -> list[Estimate]:
         """One for each schedule that was trained to its end and learnt from, best first by
         `Estimate.cautious`."""
@@ -160,6 +162,7 @@ class StudyModel:
         apart = float(np.ptp(drawn))
         return float(np.ptp(self.response.drawn_out(drawn))) / apart if apart > 0 else 1.0
 
+    @on_one_thread
     def answer(self) -> Answer:
         """What leads."""
         found = self.estimates()
@@ -209,6 +212,7 @@ def _schedule_of(tried: EvaluatedTrial) -> tuple[bytes, float]:
     return np.round(tried.shape.features, 9).tobytes(), tried.lr
 
 
+@on_one_thread
 def study_model(
     spec: StudySpec,
     trials: Sequence[Trial],
