@@ -16,7 +16,9 @@ from search.launch.facts import one_by_one_facts, proxy_facts
 from search.launch.way import NewWay, new_way
 from search.messages import Say
 from search.population.make import make_population, params_problems
+from search.population.model_check import check_model
 from search.proxies.noisy_quadratic import NoisyQuadratic
+from search.proxies.proxy import Proxy
 from search.proxies.registry import AnyProxy, declared_proxy
 from search.scripts.command import command_problems
 from search.scripts.command_home import folder_from, located
@@ -212,7 +214,12 @@ def _proxy(declared: DeclaredProxy, place: str) -> AnyProxy:
     except (ValueError, ModuleNotFoundError) as error:
         raise UsageError(problems_text(place, [str(error)])) from error
     try:
+        if ":" in declared.name and isinstance(proxy, Proxy):  # built-in ones are known to fit
+            check_model(proxy)
         make_population(proxy, slots=1)
+    except ValueError as error:
+        reason = f"its model can't be trained: {str(error).rstrip('.')}."
+        raise UsageError(problems_text(place, [f"proxy {proxy.name}: {reason}"])) from error
     except Exception as error:  # whatever the user's own model raises
         reason = f"its model can't be trained here: {type(error).__name__}: {error}"
         raise UsageError(problems_text(place, [f"proxy {proxy.name}: {reason}"])) from error

@@ -224,10 +224,20 @@ class VmappedEngine:
         except (RuntimeError, NotImplementedError, ValueError, TypeError) as error:
             if ran_out(error):
                 raise
-            why = str(error).strip().partition("\n")[0]
+            why = _in_our_words(str(error).strip().partition("\n")[0])
             raise UnsupportedModelError(
                 f"the forward of {self._proxy.name}'s model can't be computed for many at once: {why}"
             ) from error
+
+
+def _in_our_words(why: str) -> str:
+    """Torch's reason, without advice on arguments of vmap that nobody but us can give."""
+    if "randomness" in why:
+        return (
+            "it draws random numbers otherwise than by nn.Dropout, as the dropout within "
+            "nn.MultiheadAttention does; without that one (its dropout = 0.0) it may be"
+        )
+    return why.partition(", please try to rewrite")[0].partition(" We could not generate")[0].rstrip(".")
 
 
 def _untrained(model: nn.Module) -> list[tuple[str, Tensor]]:

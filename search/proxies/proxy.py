@@ -162,6 +162,31 @@ class Augment(Protocol):
         ...
 
 
+def _check_parts(proxy: Proxy) -> None:
+    """What is easily given in another form: a made model, torch's optimizer, a class for its instance."""
+    if isinstance(proxy.model, nn.Module) or not callable(proxy.model):
+        found = type(proxy.model).__name__
+        raise ValueError(
+            f"model of proxy {proxy.name} must be a function that makes the untrained module, as "
+            f"model=lambda: Net(...), but is a {found}."
+        )
+    if not isinstance(proxy.optimizer, SGD | AdamW):
+        raise ValueError(
+            f"optimizer of proxy {proxy.name} must be SGD(...) or AdamW(...) of warmboot.proxies, which have "
+            f"no lr, but is {_named(proxy.optimizer)}."
+        )
+    if isinstance(proxy.batches, type):
+        raise ValueError(
+            f"batches of proxy {proxy.name} must be made: batches={proxy.batches.__name__}(), with brackets."
+        )
+
+
+def _named(value: object) -> str:
+    kind = value if isinstance(value, type) else type(value)
+    made = "the class " if isinstance(value, type) else ""
+    return f"{made}{kind.__module__}.{kind.__qualname__}"
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Proxy:
     """A declared proxy: a classifier, its data and its optimizer.
@@ -196,6 +221,7 @@ class Proxy:
     """Says which Python the data comes from, where that matters."""
 
     def __post_init__(self) -> None:
+        _check_parts(self)
         for name in ("batch_size", "steps_per_epoch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} of proxy {self.name} must be at least 1.")

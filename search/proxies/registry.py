@@ -177,7 +177,11 @@ def _made(factory: Callable[[str], object], reference: str, device: str) -> obje
     try:
         return factory(device)
     except Exception as error:  # whatever the user's code raises; --debug shows where
-        raise ValueError(f"proxy {reference}: the factory raised {type(error).__name__}: {error}.") from error
+        raise ValueError(f"proxy {reference}: the factory raised {_said(error)}.") from error
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(".")
 
 
 def _source_fingerprint(reference: str) -> str:

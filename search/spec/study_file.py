@@ -14,6 +14,7 @@ from search.spec.checkpoints import CheckpointsSpec
 from search.spec.own_lr import without_auto
 from search.spec.packaged import packaged_studies
 from search.spec.params import ParamsError, ParamSpace
+from search.spec.population import PopulationSpec
 from search.spec.proxy import CommandProxy, FreeProxy
 from search.spec.report import ReportSpec
 from search.spec.rules import HORIZONS, LIMITS, rule_problems
@@ -26,7 +27,7 @@ from warmboot.text_file import decoded
 _MAX_BYTES = 1_000_000
 _TABLES: dict[str, tuple[str, ...]] = {
     "": tuple(StudySpec.model_fields),
-    "population": ("slots", "round", "delay", "reproducible"),
+    "population": tuple(PopulationSpec.model_fields),
     "confirmation": ("leaders", "seeds"),
     "verdict": tuple(VerdictSpec.model_fields),
     "report": tuple(ReportSpec.model_fields),
@@ -34,6 +35,8 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "proxy.command": tuple(CommandProxy.model_fields),
     "proxy.free": tuple(FreeProxy.model_fields),
 }
+_EITHER = ("int", "constrained-int", "bool", "literal['auto']")
+"""What pydantic calls the kinds of a value that may be of two."""
 _TAGS = ("declared", "command", "free")
 
 
@@ -108,7 +111,7 @@ def parse_study(table: Mapping[str, Any], *, place: str) -> StudySpec:
         spec = StudySpec.model_validate(table)
     except ValidationError as error:
         # A finding without a place is one of the rules, told above whatever else is wrong.
-        problems += [_problem(dict(detail)) for detail in error.errors() if detail["loc"]]
+        problems += _problems([dict(detail) for detail in error.errors() if detail["loc"]])
     if problems:
         raise UsageError(problems_text(place, problems))
     return spec
@@ -145,9 +148,25 @@ def _params_problems(table: object) -> list[str]:
     return []
 
 
+def _problems(details: list[dict[str, Any]]) -> list[str]:
+    """One line for each place: what may be 'auto' or a number is found twice by pydantic, once as either."""
+    lines: dict[str, str] = {}
+    for detail in details:
+        line = _problem(detail)
+        key = ".".join(_parts(detail))
+        also = str(detail["msg"]).lower().removeprefix("input should be ")
+        twice = key in lines and any(part in _EITHER for part in detail["loc"])
+        lines[key] = f"{lines[key].removesuffix('.')} or {also}." if twice else line
+    return list(lines.values())
+
+
+def _parts(detail: dict[str, Any]) -> list[str]:
+    return [str(part) for part in detail["loc"] if part not in _EITHER]
+
+
 def _problem(detail: dict[str, Any]) -> str:
     """One line for one of pydantic's findings: place, rule, value."""
-    parts = [str(part) for part in detail["loc"] if part not in ("int", "literal['auto']")]
+    parts = _parts(detail)
     place = ".".join(part for i, part in enumerate(parts) if not _is_tag(parts, i))
     if detail["type"] == "extra_forbidden":
         return f"{place}: unknown key; {nearest(parts[-1], _TABLES.get('.'.join(parts[:-1]), ()))}"

@@ -42,6 +42,8 @@ def knob_lines(knobs: Sequence[Sensitivity]) -> list[str]:
     >>> at_the_edge = Sensitivity("lr", 0.2, 0.3, 0.02, True, (0.15, 0.31), True, False, (0.01, 0.31))
     >>> print(*knob_lines([at_the_edge]))  # doctest: +ELLIPSIS
     lr  0.15 to 0.31 is as good, none higher was tried; elsewhere (0.01 to 0.31 was tried) up to ...
+    >>> knob_lines([Sensitivity("lr", 0.2, 0.3, 0.02, True, (0.2153, 0.2154), True, False, (0.01, 1.0))])
+    ['lr  best at 0.215; elsewhere (0.01 to 1 was tried) up to 0.3 worse, or more']
     """
     width = max((len(knob.name) for knob in knobs), default=0) + 2
     return [f"{knob.name:{width}s}{_words(knob)}" for knob in knobs]
@@ -67,8 +69,8 @@ def _words(knob: Sensitivity) -> str:
 
 def _good_words(knob: Sensitivity) -> str:
     if knob.is_range:
-        low, high = knob.as_good
-        good = f"{low:.3g} to {high:.3g} is as good" if low != high else f"best at {low:.3g}"
+        low, high = (f"{end:.3g}" for end in knob.as_good)
+        good = f"{low} to {high} is as good" if low != high else f"best at {low}"
         return f"{good}{_edge_words(knob)}"
     if len(knob.as_good) == 1:
         return f"best at {knob.as_good[0]}"

@@ -82,7 +82,10 @@ def _population_trainer(
     from search.training.population_trainer import PopulationTrainer
 
     torch.set_num_threads(1)
-    proxy = declared_proxy(declared.name, declared.arguments, device=device)
+    try:
+        proxy = declared_proxy(declared.name, declared.arguments, device=device)
+    except (ValueError, ModuleNotFoundError) as error:
+        raise UsageError(f"study {spec.name!r} can't be trained here: {error}") from error
     if isinstance(proxy, Proxy) and (why := precision_problem(proxy.precision, device)):
         raise UsageError(f"study {spec.name!r} can't be trained here: {why}.")
     way = spec.population.way

@@ -90,6 +90,27 @@ def test_what_does_not_fit_is_refused_by_name(changes: dict[str, Any], message: 
         check(study_spec(**changes), "mine.toml")
 
 
+OWN = """
+import torch
+from torch import nn
+from warmboot.proxies import SGD, Proxy, ShuffledEpochs, Split
+
+def factory(device):
+    split = Split(inputs=torch.zeros(8, 2), targets=torch.arange(8) % 4)
+    return Proxy(name="mine", model=lambda: nn.Linear(2, 3), train=split, validation=split, test=split,
+                 batch_size=4, steps_per_epoch=2, optimizer=SGD(), batches=ShuffledEpochs())
+"""
+
+
+def test_a_model_of_ones_own_that_does_not_fit_is_a_problem_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "four_classes.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageError, match="proxy mine: its model can't be trained: it gives 3 logits, for"):
+        check(study_spec(proxy="four_classes:factory", objective="val_loss"), "mine.toml")
+
+
 def test_what_trains_on_another_machine_need_not_be_here() -> None:
     spec = study_spec(proxy={"command": "no-such-program here"})
     assert check(spec, "mine.toml", trains_here=False).facts["kind"] == "command"

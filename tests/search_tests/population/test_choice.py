@@ -27,6 +27,31 @@ class Branching(nn.Linear):
         return super().forward(input) if input.sum() > 0 else super().forward(-input)
 
 
+class Attending(nn.Module):
+    """Attention with torch's own dropout in it."""
+
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(15, 3, dropout=dropout, batch_first=True)
+        self.last = nn.Linear(15, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = x.flatten(1)[:, None]
+        attended: Tensor = self.attention(tokens, tokens, tokens, need_weights=False)[0]
+        logits: Tensor = self.last(attended[:, 0])
+        return logits
+
+
+def test_random_numbers_that_are_not_ours_are_named_with_the_way_out(features_proxy: Proxy) -> None:
+    """And not by torch's advice on arguments of vmap."""
+    proxy = replace(features_proxy, model=lambda: Attending(0.1))
+    with pytest.raises(
+        UnsupportedModelError, match=r"than by nn.Dropout, .* \(its dropout = 0.0\) it may be$"
+    ):
+        make_population(proxy, slots=2, way=VMAP)
+    make_population(replace(features_proxy, model=lambda: Attending(0.0)), slots=2, way=VMAP)
+
+
 def test_stacked_layers_come_first(features_proxy: Proxy) -> None:
     assert choose_way(features_proxy, slots=4, device="cpu") == Choice(STACKED, 4)
 

@@ -180,20 +180,22 @@ def test_a_split_that_makes_no_sense_is_refused(
         ({"steps_per_epoch": 4}, "takes 12 samples but its training split has 10"),
         ({"batch_size": 0}, "batch_size of proxy p must be at least 1"),
         ({"steps_per_epoch": 0}, "steps_per_epoch of proxy p must be at least 1"),
+        ({"model": nn.Linear(2, 2)}, "must be a function that makes the untrained module, .* is a Linear"),
+        (
+            {"optimizer": torch.optim.Adam},
+            r"SGD\(...\) or AdamW\(...\) of .* is the class torch.optim.adam.Adam",
+        ),
+        ({"batches": ShuffledEpochs}, r"must be made: batches=ShuffledEpochs\(\)"),
     ],
 )
-def test_a_proxy_that_cannot_fill_its_epochs_is_refused(changes: dict[str, int], message: str) -> None:
+def test_a_proxy_that_makes_no_sense_is_refused(changes: dict[str, Any], message: str) -> None:
     split = Split(inputs=torch.zeros(10, 2), targets=torch.zeros(10, dtype=torch.int64))
-    settings: dict[str, Any] = {"batch_size": 3, "steps_per_epoch": 3} | changes
+    settings: dict[str, Any] = {
+        "batch_size": 3,
+        "steps_per_epoch": 3,
+        "model": lambda: nn.Sequential(nn.Linear(2, 2)),
+        "optimizer": SGD(),
+        "batches": ShuffledEpochs(),
+    } | changes
     with pytest.raises(ValueError, match=message):
-        Proxy(
-            name="p",
-            model=lambda: nn.Sequential(nn.Linear(2, 2)),
-            train=split,
-            validation=split,
-            test=split,
-            optimizer=SGD(),
-            batches=ShuffledEpochs(),
-            fingerprint="",
-            **settings,
-        )
+        Proxy(name="p", train=split, validation=split, test=split, **settings)
