@@ -30,16 +30,25 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
 def judged(searched: Workplace) -> dict[str, object]:
     """The verdict on it."""
     done = searched.run("verdict", "small", "--all", "--pairs", "5", "--json")
-    assert "at most 32 runs" in done.stderr
+    assert "up to 11 a constant lr with averaged weights: at most 43 runs" in done.stderr
     assert "the search took 8 runs (" in done.stderr
     lines = done.stderr.splitlines()
-    counted = next(line for line in lines if line.endswith("of 32 at most"))
+    counted = next(line for line in lines if line.endswith("of 43 at most"))
     tuned = next(line for line in lines if line.startswith("2 baselines tuned with "))
     assert lines.index(counted) < lines.index(tuned), "a pipe hears of it before anything is found"
     assert "strongest baseline: " in done.stderr
     assert "look at 5 pairs: " in done.stderr
     found: dict[str, object] = json.loads(done.stdout)
     return found
+
+
+def test_the_others_are_told_and_a_constant_lr_with_averaged_weights(judged: dict[str, object]) -> None:
+    others = judged["others"]
+    assert isinstance(others, list)
+    assert len(others) == 2
+    assert "constant, peak lr" in others[-1]["name"]
+    assert "weights averaged" in others[-1]["name"]
+    assert others[-1]["n_pairs"] == 5
 
 
 def test_it_tells_an_outcome_with_everything_behind_it(judged: dict[str, object]) -> None:
