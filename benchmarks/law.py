@@ -184,7 +184,8 @@ def judged(task: Recorded, runs: Sequence[tuple[int, int]]) -> dict[str, tuple[f
 Expect = Callable[[Recorded, Sequence[tuple[int, int]], Points], tuple[Vector, float]]
 
 
-def _curves(task: Recorded, runs: Sequence[tuple[int, int]], loss: str) -> list[Curve]:
+def curves_of(task: Recorded, runs: Sequence[tuple[int, int]], loss: str) -> list[Curve]:
+    """Of the runs that did not diverge."""
     return [curve for i, j in runs if (curve := task.curve(i, j, loss)) is not None]
 
 
@@ -204,7 +205,7 @@ def by_law(loss: str) -> Expect:
     """Of the validation or the training loss."""
 
     def expect(task: Recorded, runs: Sequence[tuple[int, int]], asked: Points) -> tuple[Vector, float]:
-        law = law_of(_curves(task, runs, loss), task.total_steps)
+        law = law_of(curves_of(task, runs, loss), task.total_steps)
         return (np.zeros(len(asked.log_lr)) if law is None else law.losses(asked)), 1.0
 
     return expect
@@ -212,7 +213,7 @@ def by_law(loss: str) -> Expect:
 
 def by_law_with_short(task: Recorded, runs: Sequence[tuple[int, int]], asked: Points) -> tuple[Vector, float]:
     """A search's sweep in short trainings counts as well, as `law_of` does not let it."""
-    used = [*_curves(task, runs, "val_loss"), *task.short]
+    used = [*curves_of(task, runs, "val_loss"), *task.short]
     return fitted_law(used, task.total_steps).losses(asked), 1.0
 
 
@@ -220,7 +221,7 @@ def by_both(loss: str, share: float | None = None) -> Expect:
     """`share`: of the law, where it is not for the gate to say."""
 
     def expect(task: Recorded, runs: Sequence[tuple[int, int]], asked: Points) -> tuple[Vector, float]:
-        law, seen = law_of(_curves(task, runs, loss), task.total_steps), _observed(task, runs)
+        law, seen = law_of(curves_of(task, runs, loss), task.total_steps), _observed(task, runs)
         model = Surrogate(seen, law=law)
         if share is not None and law is not None:
             model = Surrogate(seen, model.scales._replace(law=share), law)
@@ -243,10 +244,16 @@ def _summary(found: Sequence[tuple[float, float, float]]) -> dict[str, Any]:
     """Means with 95% intervals, and quartiles of the gate."""
     correlations, regrets, shares = (np.array(part) for part in zip(*found, strict=True))
     quartiles = [round(float(np.quantile(shares, q)), 2) for q in (0.25, 0.5, 0.75)]
-    return {"rank": _mean(correlations), "regret": _mean(regrets), "gate": quartiles, "of": len(found)}
+    return {
+        "rank": mean_with_interval(correlations),
+        "regret": mean_with_interval(regrets),
+        "gate": quartiles,
+        "of": len(found),
+    }
 
 
-def _mean(values: Vector) -> list[float]:
+def mean_with_interval(values: Vector) -> list[float]:
+    """The mean and its 95% bootstrap interval."""
     if np.ptp(values) == 0:
         return [round(float(values[0]), 3)] * 3
     low, high = stats.bootstrap(

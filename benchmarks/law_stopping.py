@@ -26,7 +26,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from law import RECORDS, TASKS, UNTRAINED, Recorded, Vector, _curves, _mean, by_final_values, recorded
+from law import (
+    RECORDS,
+    TASKS,
+    UNTRAINED,
+    Recorded,
+    Vector,
+    by_final_values,
+    curves_of,
+    mean_with_interval,
+    recorded,
+)
 from machine import describe_machine
 from numpy.typing import NDArray
 from scipy import stats
@@ -34,7 +44,7 @@ from scipy import stats
 from search.strategy.law_fit import LawFit
 from search.strategy.loss_law import Tables, parts_of
 from search.strategy.observations import Points
-from search.strategy.study_law import Curve, learnt_from, validations_of
+from search.strategy.study_law import Curve, law_fit, learnt_from
 
 RUNS = (4, 8, 16)
 SHARES = (0.48, 0.76)
@@ -97,7 +107,7 @@ def _drawn(task: Recorded, n_runs: int, share: float, number: int) -> Look | Non
     order, seeds = rng.permutation(n_schedules), np.asarray(rng.integers(n_seeds, size=n_schedules))
     runs = [(i, int(seeds[i])) for i in map(int, order)]
     ended = runs[:n_runs]
-    curves = learnt_from(_curves(task, ended, "val_loss"), task.total_steps)
+    curves = learnt_from(curves_of(task, ended, "val_loss"), task.total_steps)
     if len(curves) < 2:
         return None
     ends = task.losses["val_loss"][:, :, -1]
@@ -123,17 +133,12 @@ def _loss_at(task: Recorded, run: tuple[int, int], share: float) -> float:
 def _by_law(
     task: Recorded, curves: Sequence[Curve], running: Sequence[tuple[int, int]], share: float
 ) -> dict[str, Vector]:
-    law = _fitted(curves)
+    law = law_fit(curves)
     own = [_beginning(task, run, share) for run in running]
-    refitted = [_expected(_fitted([*curves, curve]), curve)[0] for curve in own]
+    refitted = [_expected(law_fit([*curves, curve]), curve)[0] for curve in own]
     expected = [_expected(law, curve) for curve in own]
     moved = [end + curve.losses[-1][1] - now for (end, now), curve in zip(expected, own, strict=True)]
     return {"law": np.array(moved), "law, refitted": np.array(refitted)}
-
-
-def _fitted(curves: Sequence[Curve]) -> LawFit:
-    numbers = {schedule: i for i, schedule in enumerate(dict.fromkeys(c.schedule for c in curves))}
-    return LawFit(validations_of(curves, numbers), len(curves))
 
 
 def _expected(law: LawFit, curve: Curve) -> tuple[float, float]:
@@ -166,7 +171,7 @@ def summary(looks: Sequence[Look], method: str, seed_sd: float, left: float) -> 
     stopped = np.concatenate([_stopped(look, method, look.best + MARGIN * seed_sd) for look in looks])
     better = np.concatenate([look.ends < look.best for look in looks])
     return {
-        "rank": _mean(np.array([_rank(look.foretold[method], look.ends) for look in looks])),
+        "rank": mean_with_interval(np.array([_rank(look.foretold[method], look.ends) for look in looks])),
         "stopped": round(float(stopped.mean()), 3),
         "stopped_of_the_better": round(float(stopped[better].mean()), 3) if better.any() else None,
         "better": int(better.sum()),

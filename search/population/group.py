@@ -51,7 +51,7 @@ class Training:
         """Take in the losses of the steps made last."""
         self.losses.append(losses)
         finite = np.isfinite(losses)
-        if not finite.all() and self.diverged_at_step is None:
+        if not finite.all():
             self.diverged_at_step = self.n_steps - len(losses) + int(finite.argmin())
 
 

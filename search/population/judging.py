@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from search.population.engine import Score
-from search.population.replayed import Capture, capture_on, replayed
+from search.population.replayed import Capture, Replayed, capture_on
 from search.proxies.proxy import Split
 
 JUDGED_AT_ONCE = 32
 """Models of a stack that are judged together."""
 EVALUATION_ROWS = 1024
-"""Samples that each of them is judged on at once: with 32 models about what a step of 512 holds."""
+"""Samples that a model of a stack is judged on at once: with 32 models about what a step of 512 holds; one
+model's activations of so many stay in a CPU's cache."""
 
 Judge = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Loss of each sample and whether it is classified wrongly, both `J x n`, of the models in the fixed place on
@@ -34,34 +35,16 @@ class SplitJudge:
         judge: of one block of samples.
         split: on the device.
         n_rows: samples of a block.
-        capture: as of `replayed`; None: that of the device.
+        capture: as of `Replayed`; None: that of the device.
     """
 
     def __init__(self, judge: Judge, split: Split, *, n_rows: int, capture: Capture | None = None) -> None:
-        self._judge = judge
-        self._blocks = list(
-            zip(torch.split(split.inputs, n_rows), torch.split(split.targets, n_rows), strict=True)
-        )
-        self._sums: Tensor | None = None
-        capture = capture or capture_on(split.targets.device)
-        self._round = replayed(self._judged, capture, results=lambda: self._last)
+        self._judge, self._blocks = judge, split.blocks(n_rows)
+        self.sums = Replayed(self._judged, capture or capture_on(split.targets.device))
+        """Gives `2 x J`, float64, on the device: the sums of the losses and of what is wrong."""
 
-    def sums(self) -> Tensor:
-        """`2 x J`, float64, on the device: the sums of the losses and of what is wrong."""
-        self._round()
-        return self._last.clone()
-
-    @property
-    def _last(self) -> Tensor:
-        assert self._sums is not None
-        return self._sums
-
-    def _judged(self) -> None:
-        sums = torch.stack([_summed(*self._judge(*block)) for block in self._blocks]).sum(0)
-        if self._sums is None:
-            self._sums = sums
-        else:
-            self._sums.copy_(sums)
+    def _judged(self) -> Tensor:
+        return torch.stack([_summed(*self._judge(*block)) for block in self._blocks]).sum(0)
 
 
 def scores(sums: Sequence[Tensor], n_targets: int) -> list[Score]:

@@ -46,7 +46,8 @@ def look(proxy: Proxy, train: Split) -> Look:
     model = proxy.build_model(0).to(train.inputs.device)
     watch = _Watch()
     with torch.no_grad():
-        _check_logits(proxy, model.eval()(train.inputs[:2]), train.targets[:2])
+        if why := misfit(model.eval()(train.inputs[:2]), tuple(train.targets[:2].shape)):
+            raise ValueError(f"the model of {proxy.name} {why}.")
         watch.begin(torch.zeros((), dtype=torch.int32, device=train.inputs.device))
         with watch:
             model.train()(train.inputs[: proxy.batch_size])
@@ -75,10 +76,11 @@ class _Watch(CounterDropout):
         return result
 
 
-def _check_logits(proxy: Proxy, logits: Tensor, targets: Tensor) -> None:
-    wanted = targets.shape
-    if logits.shape[:-1] != wanted:
-        raise ValueError(
-            f"the model of {proxy.name} gives logits of shape {tuple(logits.shape)} for targets of "
-            f"{tuple(wanted)}; it must give {tuple(wanted)} and the number of classes."
-        )
+def misfit(logits: Tensor, wanted: tuple[int, ...]) -> str:
+    """What a model gives that does not fit targets of a shape; empty where it does."""
+    if tuple(logits.shape[:-1]) == wanted:
+        return ""
+    return (
+        f"gives logits of shape {tuple(logits.shape)} for targets of {wanted}; it must give {wanted} and the "
+        "number of classes"
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from search.population.look import misfit
 from search.proxies.proxy import Proxy, Split
 
 _IGNORED = -100
@@ -80,12 +81,8 @@ def _called(model: nn.Module, inputs: Tensor, name: str) -> Tensor:
 
 
 def _check_logits(logits: Tensor, split: Split, n_samples: int, name: str) -> None:
-    wanted = (n_samples, *split.targets.shape[1:])
-    if tuple(logits.shape[:-1]) != wanted:
-        raise ValueError(
-            f"it gives logits of shape {tuple(logits.shape)} for targets of {wanted}; it must give "
-            f"{wanted} and the number of classes"
-        )
+    if why := misfit(logits, (n_samples, *split.targets.shape[1:])):
+        raise ValueError(f"it {why}")
     n_classes, (least, most) = logits.shape[-1], _classes(split.targets)
     if least < 0 or most >= n_classes:
         raise ValueError(

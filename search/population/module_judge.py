@@ -56,10 +56,7 @@ class ModuleJudge:
 
     def _score(self, row: Tensor, slot: int, data: Split) -> Score:
         state = self._state(row, {name: value[slot] for name, value in self._constants.items()})
-        blocks = zip(
-            torch.split(data.inputs, EVALUATION_ROWS), torch.split(data.targets, EVALUATION_ROWS), strict=True
-        )
-        judged = [self._judged(state, *block) for block in blocks]
+        judged = [self._judged(state, *block) for block in data.blocks(EVALUATION_ROWS)]
         mean = torch.cat([losses for losses, _ in judged]).cpu().numpy().astype(np.float64).mean()
         n_wrong = sum(int(wrong.sum()) for _, wrong in judged)
         return {"loss": float(mean), "error": n_wrong / data.targets.numel()}

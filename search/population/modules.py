@@ -118,8 +118,7 @@ class ModuleEngine:
         state.model.eval()
         total, wrong, count = 0.0, 0, data.targets.numel()
         with torch.no_grad():
-            blocks = zip(torch.split(data.inputs, n_rows), torch.split(data.targets, n_rows), strict=True)
-            for inputs, targets in blocks:
+            for inputs, targets in data.blocks(n_rows):
                 logits = _logits(state, inputs, averaged).float().flatten(0, -2)
                 total += float(functional.cross_entropy(logits, targets.flatten(), reduction="sum"))
                 wrong += int((logits.argmax(-1) != targets.flatten()).sum())

@@ -1,4 +1,4 @@
-"""`replayed`: work that is done again and again from the same memory, as a CUDA graph where that is the same.
+"""`Replayed`: work that is done again and again from the same memory, as a CUDA graph where that is the same.
 
 Work on a small model is dozens of operations of microseconds each, and starting them from Python takes longer
 than they do. A CUDA graph starts them all at once, and asks for two things: that it reads and writes the same
@@ -42,57 +42,78 @@ def captured(one_round: Round) -> Round:
     return graph.replay
 
 
-def replayed(
-    one_round: Round,
-    capture: Capture | None,
-    *,
-    results: Callable[[], Tensor],
-    changed: Sequence[Tensor] = (),
-) -> Round:
-    """A replay of one round, if it can be captured and gives the same bits; else the round itself.
+class Replayed:
+    """Something computed from the same memory again and again, into memory of its own.
 
-    Nothing of what is `changed` is another afterwards.
+    By a replay, if it can be captured and gives the same bits; else as it is. Nothing of what is `changed` is
+    another once this is made.
 
     Args:
-        one_round: reads and writes the same memory every time.
-        capture: makes of a round something that does the same, and may make some rounds meanwhile.
-        results: what the round made last gave.
-        changed: all that a round changes and the next one reads.
+        compute: reads and writes the same memory every time; gives a tensor that nothing else holds.
+        capture: makes of a round something that does the same, and may make some rounds meanwhile; None:
+            nothing is captured, nor computed before it is asked for.
+        changed: all that computing changes and the next time reads.
 
     Raises:
         torch.OutOfMemoryError: memory ran out.
-        Exception: what the round itself raises.
+        Exception: what computing raises.
     """
-    if capture is None:
-        return one_round
-    before = [tensor.clone() for tensor in changed]
 
-    def tried(some_round: Round) -> list[Tensor]:
-        """What a round makes of the state before."""
-        _copy(before, changed)
-        some_round()
-        # Not a number is not equal to itself; slots behind the last run may hold anything.
-        return [tensor.nan_to_num() for tensor in (results(), *changed)]
+    def __init__(
+        self, compute: Callable[[], Tensor], capture: Capture | None, changed: Sequence[Tensor] = ()
+    ) -> None:
+        self._compute, self._changed = compute, changed
+        self._result: Tensor | None = None
+        self._round = self._as_it_is if capture is None else self._checked(capture)
 
-    expected = tried(one_round)  # an error of the work itself is not one of the capture
-    made, why = one_round, ""
-    try:
-        replay = capture(one_round)
-        given = tried(replay)
-        if all(torch.equal(*pair) for pair in zip(expected, given, strict=True)):
-            made = replay
+    def __call__(self) -> Tensor:
+        """The result, a copy."""
+        self._round()
+        return self._last.clone()
+
+    @property
+    def _last(self) -> Tensor:
+        assert self._result is not None
+        return self._result
+
+    def _as_it_is(self) -> None:
+        computed = self._compute()
+        if self._result is None:
+            self._result = computed
         else:
-            why = "a replay gives other numbers"
-    except RuntimeError as error:
-        if ran_out(error):
-            raise
-        why = str(error).partition("\n")[0]
-    _copy(before, changed)
-    if why:
-        warnings.warn(
-            f"operations are started one by one, without a graph: {why}", RuntimeWarning, stacklevel=2
-        )
-    return made
+            self._result.copy_(computed)
+
+    def _checked(self, capture: Capture) -> Round:
+        """A replay, if it is as good as the round."""
+        before = [tensor.clone() for tensor in self._changed]
+        expected = self._tried(
+            self._as_it_is, before
+        )  # an error of the work itself is not one of the capture
+        made, why = self._as_it_is, ""
+        try:
+            replay = capture(self._as_it_is)
+            given = self._tried(replay, before)
+            if all(torch.equal(*pair) for pair in zip(expected, given, strict=True)):
+                made = replay
+            else:
+                why = "a replay gives other numbers"
+        except RuntimeError as error:
+            if ran_out(error):
+                raise
+            why = str(error).partition("\n")[0]
+        _copy(before, self._changed)
+        if why:
+            warnings.warn(
+                f"operations are started one by one, without a graph: {why}", RuntimeWarning, stacklevel=2
+            )
+        return made
+
+    def _tried(self, one_round: Round, before: Sequence[Tensor]) -> list[Tensor]:
+        """What a round makes of the state before."""
+        _copy(before, self._changed)
+        one_round()
+        # Not a number is not equal to itself; slots behind the last run may hold anything.
+        return [tensor.nan_to_num() for tensor in (self._last, *self._changed)]
 
 
 def _copy(kept: Sequence[Tensor], to: Sequence[Tensor]) -> None:

@@ -1,6 +1,6 @@
 """`StepRing`: the steps of a stack on a GPU, a few of them at once replayed from fixed memory.
 
-What `replayed` asks for shapes this file: each step's part of what is planned is copied to a place in a ring
+What `Replayed` asks for shapes this file: each step's part of what is planned is copied to a place in a ring
 before, and the number of slots of a ring is fixed, so that there are a few sizes (`bucket`) and what trains
 in the slots behind the last run is thrown away.
 
@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from search.population.replayed import Capture, capture_on, replayed
+from search.population.replayed import Capture, Replayed, capture_on
 
 BUCKETS = (1, 8, 32, 128, 512)
 """Numbers of slots that graphs are captured for, besides all that there are."""
@@ -100,24 +100,14 @@ class _Lap:
     ) -> None:
         self._step = step
         self._parts = [part.clone() for part in planned]
-        self._losses: Tensor | None = None
-        self._round = replayed(self._steps, capture, results=lambda: self._last, changed=changed)
+        self._losses = Replayed(self._steps, capture, changed)
 
     def run(self, planned: Sequence[Tensor]) -> Tensor:
         """The losses, `T x K x B`."""
         for place, part in zip(self._parts, planned, strict=True):
             place.copy_(part)
-        self._round()
-        return self._last.clone()
+        return self._losses()
 
-    @property
-    def _last(self) -> Tensor:
-        assert self._losses is not None
-        return self._losses
-
-    def _steps(self) -> None:
-        losses = [self._step(*(part[step] for part in self._parts)) for step in range(len(self._parts[0]))]
-        if self._losses is None:
-            self._losses = torch.stack(losses)
-        else:
-            torch.stack(losses, out=self._losses)
+    def _steps(self) -> Tensor:
+        n_steps = len(self._parts[0])
+        return torch.stack([self._step(*(part[step] for part in self._parts)) for step in range(n_steps)])

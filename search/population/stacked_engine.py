@@ -134,8 +134,7 @@ class StackedEngine:
         model = self._averaged(slot) if averaged else self._single[slot]
         data = self._judged[split]
         n_rows = EVALUATION_ROWS if self._device.type == "cpu" else len(data)
-        blocks = zip(torch.split(data.inputs, n_rows), torch.split(data.targets, n_rows), strict=True)
-        judged = [model.judge(inputs[None], targets[None]) for inputs, targets in blocks]
+        judged = [model.judge(inputs[None], targets[None]) for inputs, targets in data.blocks(n_rows)]
         log_likelihood = torch.cat([values for values, _ in judged], dim=1)
         n_wrong = torch.cat([wrong for _, wrong in judged], dim=1).sum()
         return {"loss": -float(_mean(log_likelihood)[0]), "error": int(n_wrong) / len(data)}

@@ -44,6 +44,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.targets)
 
+    def blocks(self, n_rows: int) -> list[tuple[Tensor, Tensor]]:
+        """Inputs and targets of at most `n_rows` samples each, in their order; not copies."""
+        return list(zip(torch.split(self.inputs, n_rows), torch.split(self.targets, n_rows), strict=True))
+
 
 @dataclass(frozen=True, kw_only=True)
 class SGD:

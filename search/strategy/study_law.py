@@ -87,10 +87,18 @@ def learnt_from(curves: Sequence[Curve], total_steps: int) -> list[Curve]:
 
 def fitted_law(curves: Sequence[Curve], total_steps: int) -> LawMean:
     """The law of all of these curves, at least one."""
+    return LawMean(law_fit(curves), total_steps, _numbers(curves), _highest_good(curves))
+
+
+def law_fit(curves: Sequence[Curve]) -> LawFit:
+    """The fit to all of these curves, at least one."""
+    return LawFit(_validations(curves, _numbers(curves)), len(curves))
+
+
+def _numbers(curves: Sequence[Curve]) -> dict[bytes, int]:
+    """Of each schedule, from 0."""
     schedules = dict.fromkeys(curve.schedule for curve in curves)
-    numbers = {schedule: number for number, schedule in enumerate(schedules)}
-    fit = LawFit(validations_of(curves, numbers), len(curves))
-    return LawMean(fit, total_steps, numbers, _highest_good(curves))
+    return {schedule: number for number, schedule in enumerate(schedules)}
 
 
 def _below_the_cliff(curves: Sequence[Curve]) -> list[Curve]:
@@ -110,8 +118,7 @@ def _highest_good(curves: Sequence[Curve]) -> float:
     return max(c.log_lr - c.shape.log_scale for c in curves if c.losses[-1][1] <= middle)
 
 
-def validations_of(curves: Sequence[Curve], numbers: dict[bytes, int]) -> Validations:
-    """What the law is fitted to; `numbers`: of each schedule, from 0."""
+def _validations(curves: Sequence[Curve], numbers: dict[bytes, int]) -> Validations:
     rows: list[Vector] = []
     for curve in curves:
         lrs = np.exp(curve.log_lr) * curve.shape.schedule.factors(curve.total_steps)
